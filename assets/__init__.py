@@ -1,0 +1,1 @@
+"""The lineage: one module a stage, each a function of a ModelSpec."""

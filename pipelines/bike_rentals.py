@@ -1,0 +1,45 @@
+"""The one ModelSpec of this project: bike rentals, by the names of Microsoft's lab."""
+
+from __future__ import annotations
+
+from resources.spec import Column, ModelSpec, TrainingSettings
+
+_YES_NO = (0, 1)
+
+BIKE_RENTALS = ModelSpec(
+    model_name="rental-prediction-model",
+    description="Rentals of a day by casual riders, from the calendar and the weather.",
+    features=(
+        Column("season", "bigint", "Season: 1 winter to 4 autumn", codes=(1, 2, 3, 4)),
+        Column("mnth", "bigint", "Month, 1 to 12", codes=tuple(range(1, 13))),
+        Column("holiday", "bigint", "1 on a public holiday", codes=_YES_NO),
+        Column("weekday", "bigint", "Day of the week, 0 = Sunday", codes=tuple(range(7))),
+        Column("workingday", "bigint", "1 if neither weekend nor holiday", codes=_YES_NO),
+        Column("weathersit", "bigint", "1 clear, 2 mist, 3 light, 4 heavy", codes=(1, 2, 3, 4)),
+        Column("temp", "real", "Temperature, scaled to about 0-1", minimum=-1, maximum=2),
+        Column("atemp", "real", "Felt temperature, scaled", minimum=-1, maximum=2),
+        Column("hum", "real", "Humidity, scaled", minimum=0, maximum=1.5, suspicious=(0,)),
+        Column("windspeed", "real", "Wind speed, scaled", minimum=0, maximum=2),
+    ),
+    target=Column("rentals", "bigint", "Rentals of the day", minimum=0),
+    keys=(Column("dteday", "date", "The day", date_format="%m/%d/%Y"),),
+    ignored=("instant", "yr"),
+    training=TrainingSettings(experiment="mslearn-bike-rentals"),
+    source_asset="raw_bike_rentals",
+    source_file="data/bike-rentals-training.csv",
+    training_table="bike_data",
+    run_asset="automl_run",
+    model_table="rental_prediction_model",
+    scoring_file="data/weather-forecast.csv",
+    scoring_table="weather_forecast",
+    procedure="predict_rentals",
+    predictions_table="predicted_rentals",
+    time_key="dteday",
+    segments=("weathersit", "workingday"),
+    owners=("team:data-engineering",),
+    labels={
+        "season": {1: "winter", 2: "spring", 3: "summer", 4: "autumn"},
+        "weekday": dict(enumerate(("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"))),
+        "weathersit": {1: "clear", 2: "mist", 3: "light rain or snow", 4: "heavy rain or snow"},
+    },
+)

@@ -1,0 +1,1 @@
+"""AutoML: trains, compares and exports models; embedded locally, Azure ML in azure."""

@@ -1,0 +1,69 @@
+"""AutoML's port: submit a training job, poll it, take its result."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from resources.jobs import JobStatus
+from resources.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class TrainingRequest:
+    """One training job: which table, which spec, and how long at most."""
+
+    job_id: str
+    spec: ModelSpec
+    table_path: str
+    """Lake path of the Delta table."""
+    data_version: str
+    budget_seconds: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+    """Root run id, code version and the like; recorded with the job."""
+
+
+@dataclass(frozen=True)
+class TrainingResult:
+    """What a completed job leaves behind.
+
+    `leaderboard` has one dict a trial, best first. `scores` has the keys `cv`, `holdout` and
+    `time_ordered` (the last is None where the spec has no time key), each a dict of
+    `spearman`, `rmse`, `r2` and `rows`. `plots` maps a title to a PNG file.
+    `diagnostics` holds the tables behind the plots and other JSON facts about the job.
+    """
+
+    job_id: str
+    model_path: Path
+    digest: str
+    """SHA-256 of the ONNX file, in hex."""
+    leaderboard: list[dict[str, object]]
+    scores: dict[str, dict[str, float] | None]
+    plots: dict[str, Path]
+    warnings: tuple[str, ...] = ()
+    diagnostics: Mapping[str, object] = field(default_factory=dict)
+
+
+class AutoML(Protocol):
+    """Training jobs under deterministic ids."""
+
+    def submit(self, request: TrainingRequest) -> JobStatus:
+        """Start the job, or attach to the one of that id; never starts an id twice."""
+        ...
+
+    def status(self, job_id: str) -> JobStatus:
+        """Poll one job; an unknown id is NotFound, not an error."""
+        ...
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Ask the job to stop; returns its status after the request."""
+        ...
+
+    def result(self, job_id: str) -> TrainingResult:
+        """Take the result of a completed job.
+
+        Raises BikecastError where the job is not complete, with its state and own error.
+        """
+        ...

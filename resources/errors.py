@@ -1,0 +1,19 @@
+"""The errors that people see: what happened, what was left unchanged, what to do next."""
+
+from __future__ import annotations
+
+
+class BikecastError(Exception):
+    """Base of all errors meant for people; `exit_code` is what the command line ends with."""
+
+    exit_code = 1
+
+
+class InvalidInput(BikecastError):
+    """A file, a setting or an argument is wrong; nothing was changed. Exit code 2."""
+
+    exit_code = 2
+
+
+class ModelRejected(BikecastError):
+    """An ONNX model breaks the contract that PREDICT needs, so it is not loaded or deployed."""

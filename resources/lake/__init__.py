@@ -1,0 +1,1 @@
+"""The data lake: files and tables by path; a folder locally, ADLS Gen2 in azure."""

@@ -1,0 +1,49 @@
+"""The lake's port."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO, Protocol
+
+
+@dataclass(frozen=True)
+class LakeFile:
+    """One file of the lake. `path` is relative to the lake's root, with forward slashes."""
+
+    path: str
+    size: int
+    digest: str
+    """SHA-256 of the content, in hex."""
+
+
+class Lake(Protocol):
+    """Files by path. Writes are atomic: readers see the old content or the new one."""
+
+    def put(self, path: str, source: Path) -> LakeFile:
+        """Copy a local file into the lake; unchanged content is not written again."""
+        ...
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading.
+
+        Raises InvalidInput where there is no such file.
+        """
+        ...
+
+    def stat(self, path: str) -> LakeFile | None:
+        """Describe a file, or None where there is none."""
+        ...
+
+    def local_copy(self, path: str) -> AbstractContextManager[Path]:
+        """A local file with the content, for as long as the context lasts."""
+        ...
+
+    def url(self, path: str) -> str:
+        """The address under which Spark, Delta readers and COPY INTO find the path."""
+        ...
+
+    def table_options(self) -> dict[str, str]:
+        """Storage options for readers of Delta tables outside Spark; holds no secret locally."""
+        ...

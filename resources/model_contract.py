@@ -1,0 +1,112 @@
+"""What an ONNX model must be before it is loaded, registered or deployed for PREDICT.
+
+The T-SQL PREDICT statement scores one input a column and no arrays; the operator list, the size
+and the opset are this project's own policy, because Microsoft documents none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+from resources.errors import ModelRejected
+
+#: Operators the exporters use; anything else (Loop, Scan, custom domains) is refused.
+ALLOWED_OPERATORS = frozenset(
+    "Abs Add And Cast Clip Concat Constant Div Equal Erf Exp Expm1 Floor Gather Gemm Identity "
+    "IsNaN Less Log MatMul Max Min Mul Neg Not Or Pow Relu Reshape Sigmoid Sqrt Squeeze Sub Sum Tanh "
+    "Transpose Unsqueeze Where ArrayFeatureExtractor CategoryMapper Imputer LabelEncoder "
+    "LinearRegressor Normalizer OneHotEncoder SVMRegressor Scaler TreeEnsembleRegressor".split()
+)
+ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
+MAX_MODEL_BYTES = 100 * 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """An input or output: name, TensorProto type name (FLOAT, INT64, ...), shape.
+
+    An axis of the shape is a number, or None where the model leaves it open.
+    """
+
+    name: str
+    type: str
+    shape: tuple[int | None, ...]
+
+
+@dataclass(frozen=True)
+class ModelSignature:
+    """Inputs and outputs of a checked model, and its digest (SHA-256 in hex)."""
+
+    inputs: tuple[Tensor, ...]
+    outputs: tuple[Tensor, ...]
+    opset: int
+    ir_version: int
+    digest: str
+
+
+def model_digest(data: bytes) -> str:
+    """SHA-256 of the model file, in hex; the identity of a model everywhere."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def inspect_model(
+    data: bytes,
+    *,
+    max_bytes: int = MAX_MODEL_BYTES,
+    operators: frozenset[str] = ALLOWED_OPERATORS,
+) -> ModelSignature:
+    """Check a model without running it and return its signature.
+
+    Raises ModelRejected for a file over `max_bytes`, a corrupt one, external data, functions of
+    its own, subgraphs, an operator outside `operators` or a domain outside ONNX and ONNX-ML.
+    """
+    import onnx
+    from google.protobuf.message import DecodeError
+
+    if len(data) > max_bytes:
+        raise ModelRejected(f"the model has {len(data):,} bytes; the limit is {max_bytes:,}")
+    try:
+        model = onnx.load_model_from_string(data)
+    except DecodeError as error:
+        raise ModelRejected("Model is corrupt or invalid") from error
+    graph = model.graph
+    if not graph.node or not graph.output:
+        raise ModelRejected("Model is corrupt or invalid")
+    if model.functions:
+        raise ModelRejected("the model defines functions of its own, which are not allowed")
+    for tensor in graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelRejected(f"tensor {tensor.name!r} is stored outside the model file")
+    for node in graph.node:
+        if node.domain not in ALLOWED_DOMAINS or node.op_type not in operators:
+            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            raise ModelRejected(f"the model uses the operator {name}, which is not allowed")
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise ModelRejected(f"operator {node.op_type} has a subgraph, which is not allowed")
+            tensors = [*attribute.tensors, *([attribute.t] if attribute.HasField("t") else [])]
+            if any(t.data_location == onnx.TensorProto.EXTERNAL for t in tensors):
+                raise ModelRejected(f"operator {node.op_type} reads data outside the model file")
+    initialized = {tensor.name for tensor in graph.initializer}
+    opsets = {entry.domain: entry.version for entry in model.opset_import}
+    return ModelSignature(
+        inputs=tuple(_tensor(value) for value in graph.input if value.name not in initialized),
+        outputs=tuple(_tensor(value) for value in graph.output),
+        opset=opsets.get("", opsets.get("ai.onnx", 0)),
+        ir_version=model.ir_version,
+        digest=model_digest(data),
+    )
+
+
+def _tensor(value) -> Tensor:  # type: ignore[no-untyped-def]  # onnx.ValueInfoProto
+    import onnx
+
+    tensor_type = value.type.tensor_type
+    if not value.type.HasField("tensor_type"):
+        raise ModelRejected(f"{value.name!r} is not a tensor")
+    shape = tuple(
+        axis.dim_value if axis.HasField("dim_value") and axis.dim_value > 0 else None
+        for axis in tensor_type.shape.dim
+    )
+    return Tensor(value.name, onnx.TensorProto.DataType.Name(tensor_type.elem_type), shape)

@@ -1,0 +1,61 @@
+"""The registry's port."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered version; versions count from 1."""
+
+    name: str
+    version: int
+    job_id: str
+    digest: str
+    """SHA-256 of the ONNX file, in hex."""
+    created_at: datetime
+    """Aware, UTC."""
+    scores: Mapping[str, float] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
+    link: str = ""
+    aliases: tuple[str, ...] = ()
+
+
+class Registry(Protocol):
+    """Versions of models. Registration is idempotent by job id."""
+
+    def register(
+        self,
+        name: str,
+        model_path: Path,
+        *,
+        job_id: str,
+        digest: str,
+        scores: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> ModelVersion:
+        """Register the model of a job, or return the version that this job already made.
+
+        Raises ModelRejected where the file does not match its digest.
+        """
+        ...
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions, newest first; empty where the model is unknown."""
+        ...
+
+    def download(self, name: str, version: int) -> bytes:
+        """The ONNX file of a version.
+
+        Raises ModelRejected where the stored file no longer matches its digest.
+        """
+        ...
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias such as `champion` at a version."""
+        ...

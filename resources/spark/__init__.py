@@ -1,0 +1,1 @@
+"""Spark: prepares the training table; Spark Connect on Sail, a cluster, or a JVM."""

@@ -1,0 +1,124 @@
+"""ModelSpec: everything that is particular to one model.
+
+The assets and the resources are written against this class alone. A second model is a second
+ModelSpec and one more call of each asset function.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Literal
+
+#: SQL types a column may have. The ONNX, Arrow, Spark and DuckDB types follow from them.
+SqlType = Literal["bigint", "int", "real", "float", "varchar", "date"]
+Treatment = Literal["flag", "impute", "drop"]
+
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a file, a table and (if it is a feature) the model's signature.
+
+    `minimum`, `maximum` (inclusive) and `codes` are hard limits: a value outside them is bad
+    input. `suspicious` values are valid but flagged, imputed or dropped, as the spec says.
+    """
+
+    name: str
+    sql_type: SqlType
+    description: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
+    codes: tuple[int | str, ...] = ()
+    suspicious: tuple[float | str, ...] = ()
+    length: int = 128
+    """Longest text in characters; only for varchar."""
+    date_format: str = "%Y-%m-%d"
+    """strptime format of the file's dates; ISO dates are always accepted. Only for date."""
+
+    def __post_init__(self) -> None:
+        if not _IDENTIFIER.fullmatch(self.name):
+            raise ValueError(f"column name {self.name!r} is not an SQL identifier")
+
+    @property
+    def sql_declaration(self) -> str:
+        """The type as a T-SQL column declaration, such as `bigint` or `varchar(20)`."""
+        return f"varchar({self.length})" if self.sql_type == "varchar" else self.sql_type
+
+
+@dataclass(frozen=True)
+class TrainingSettings:
+    """The lab's AutoML settings, by the lab's names; they configure both environments."""
+
+    experiment: str
+    primary_metric: str = "spearman_correlation"
+    max_training_hours: float = 0.25
+    max_concurrent_trials: int = 2
+    onnx_compatible: bool = True
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """All that bikecast knows of one model: columns, names of files and tables, settings.
+
+    `features` are the model's inputs in order; `keys` are carried along and are never features;
+    the training table has the features, the target and then the keys.
+    """
+
+    model_name: str
+    features: tuple[Column, ...]
+    target: Column
+    keys: tuple[Column, ...]
+    training: TrainingSettings
+    source_asset: str
+    source_file: str
+    training_table: str
+    run_asset: str
+    model_table: str
+    scoring_file: str
+    scoring_table: str
+    procedure: str
+    predictions_table: str
+    output: str = "variable_out1"
+    time_key: str | None = None
+    """The key that orders rows in time; None where rows have no order."""
+    ignored: tuple[str, ...] = ()
+    """Columns that files of this kind usually carry and that are left out without a finding."""
+    segments: tuple[str, ...] = ()
+    """Features whose values split the model's scores into segments."""
+    suspicious_treatment: Treatment = "flag"
+    schema: str = "dbo"
+    description: str = ""
+    owners: tuple[str, ...] = ()
+    labels: dict[str, dict[int | str, str]] = field(default_factory=dict)
+    """Words for codes, by column name, for people."""
+
+    def __post_init__(self) -> None:
+        names = [column.name for column in self.training_columns]
+        repeated = sorted({name for name in names if names.count(name) > 1})
+        if repeated:
+            raise ValueError(f"{self.model_name}: columns appear twice: {', '.join(repeated)}")
+        if self.time_key is not None and self.time_key not in {key.name for key in self.keys}:
+            raise ValueError(
+                f"{self.model_name}: time_key {self.time_key!r} is not one of the keys"
+            )
+        unknown = sorted(set(self.segments) - {feature.name for feature in self.features})
+        if unknown:
+            raise ValueError(f"{self.model_name}: segments are not features: {', '.join(unknown)}")
+
+    @property
+    def training_columns(self) -> tuple[Column, ...]:
+        """Columns of the training table in order: features, target, keys."""
+        return (*self.features, self.target, *self.keys)
+
+    @property
+    def feature_names(self) -> tuple[str, ...]:
+        """Names of the model's inputs, in order."""
+        return tuple(feature.name for feature in self.features)
+
+    @property
+    def key_names(self) -> tuple[str, ...]:
+        """Names of the columns that are carried along."""
+        return tuple(key.name for key in self.keys)

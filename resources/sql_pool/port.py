@@ -1,0 +1,66 @@
+"""The SQL pool's port: sessions that run T-SQL batches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from resources.errors import BikecastError
+
+
+@dataclass(frozen=True)
+class ResultColumn:
+    """A column of a result set; `sql_type` is SQL Server's name of the type."""
+
+    name: str
+    sql_type: str
+
+
+@dataclass(frozen=True)
+class ResultSet:
+    """One result set: columns, and rows as tuples of Python values (None for NULL)."""
+
+    columns: tuple[ResultColumn, ...]
+    rows: list[tuple[object, ...]]
+
+    def as_dicts(self) -> list[dict[str, object]]:
+        """The rows as dicts by column name."""
+        names = [column.name for column in self.columns]
+        return [dict(zip(names, row, strict=True)) for row in self.rows]
+
+
+class SqlError(BikecastError):
+    """An error of the pool with SQL Server's number (103010 for a parse error)."""
+
+    def __init__(self, number: int, message: str, *, line: int = 0, state: int = 1) -> None:
+        super().__init__(message)
+        self.number = number
+        self.message = message
+        self.line = line
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"Msg {self.number}: {self.message}"
+
+
+class Session(Protocol):
+    """One connection's state: temp tables, variables of a batch, an open transaction."""
+
+    def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
+        """Run one batch (no GO inside) and return its result sets.
+
+        `parameters` fill the batch's `?` marks in order; values never become SQL text. Outside
+        an open transaction each statement commits by itself.
+        Raises SqlError; an error rolls back an open transaction.
+        """
+        ...
+
+
+class SqlPool(Protocol):
+    """The pool. A session lives for one unit of work; nothing is held while idle."""
+
+    def session(self) -> AbstractContextManager[Session]:
+        """Open a session; leaving it rolls back what was not committed."""
+        ...
