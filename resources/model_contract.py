@@ -14,8 +14,8 @@ from resources.errors import ModelRejected
 #: Operators the exporters use; anything else (Loop, Scan, custom domains) is refused.
 ALLOWED_OPERATORS = frozenset(
     "Abs Add And Cast Clip Concat Constant Div Equal Erf Exp Expm1 Floor Gather Gemm Identity "
-    "IsNaN Less Log MatMul Max Min Mul Neg Not Or Pow Relu Reshape Sigmoid Sqrt Squeeze Sub Sum Tanh "
-    "Transpose Unsqueeze Where ArrayFeatureExtractor CategoryMapper Imputer LabelEncoder "
+    "IsNaN Less Log MatMul Max Min Mul Neg Not Or Pow Relu Reshape Sigmoid Sqrt Squeeze Sub Sum "
+    "Tanh Transpose Unsqueeze Where ArrayFeatureExtractor CategoryMapper Imputer LabelEncoder "
     "LinearRegressor Normalizer OneHotEncoder SVMRegressor Scaler TreeEnsembleRegressor".split()
 )
 ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
