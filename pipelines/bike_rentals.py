@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from resources.spec import Column, ModelSpec, TrainingSettings
 
+MAIN_JOB = "bike_rentals"
+
 _YES_NO = (0, 1)
 
 BIKE_RENTALS = ModelSpec(
@@ -36,6 +38,7 @@ BIKE_RENTALS = ModelSpec(
     predictions_table="predicted_rentals",
     time_key="dteday",
     segments=("weathersit", "workingday"),
+    shown=("weekday", "workingday", "weathersit", "temp", "windspeed"),
     owners=("team:data-engineering",),
     labels={
         "season": {1: "winter", 2: "spring", 3: "summer", 4: "autumn"},

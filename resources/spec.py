@@ -88,6 +88,8 @@ class ModelSpec:
     """Columns that files of this kind usually carry and that are left out without a finding."""
     segments: tuple[str, ...] = ()
     """Features whose values split the model's scores into segments."""
+    shown: tuple[str, ...] = ()
+    """Features that people want to see beside a prediction."""
     suspicious_treatment: Treatment = "flag"
     schema: str = "dbo"
     description: str = ""
@@ -104,14 +106,19 @@ class ModelSpec:
             raise ValueError(
                 f"{self.model_name}: time_key {self.time_key!r} is not one of the keys"
             )
-        unknown = sorted(set(self.segments) - {feature.name for feature in self.features})
+        unknown = sorted({*self.segments, *self.shown} - {feature.name for feature in self.features})
         if unknown:
-            raise ValueError(f"{self.model_name}: segments are not features: {', '.join(unknown)}")
+            raise ValueError(f"{self.model_name}: not features: {', '.join(unknown)}")
 
     @property
     def training_columns(self) -> tuple[Column, ...]:
         """Columns of the training table in order: features, target, keys."""
         return (*self.features, self.target, *self.keys)
+
+    @property
+    def training_table_path(self) -> str:
+        """Lake path of the training table."""
+        return f"tables/{self.training_table}"
 
     @property
     def feature_names(self) -> tuple[str, ...]:

@@ -1,0 +1,26 @@
+"""Code versions of assets: a digest of the source files that decide their result."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+
+_ROOT = Path(__file__).resolve().parents[1]
+
+
+@cache
+def code_version(*sources: str) -> str:
+    """Digest of files and folders given relative to the project; 12 hex digits.
+
+    A folder stands for all Python and SQL files below it. Nothing is imported.
+    """
+    digest = hashlib.sha256()
+    for source in sources:
+        path = _ROOT / source
+        files = [path] if path.is_file() else sorted(path.rglob("*"))
+        for file in files:
+            if file.suffix in {".py", ".sql"}:
+                digest.update(file.relative_to(_ROOT).as_posix().encode())
+                digest.update(file.read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,28 @@
+"""What the event log knows of an asset's latest materialization."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+DATA_VERSION_TAG = "dagster/data_version"
+
+
+def latest_materialization(
+    instance: dg.DagsterInstance, asset: str
+) -> dg.AssetMaterialization | None:
+    """The latest materialization of an asset by name, or None."""
+    event = instance.get_latest_materialization_event(dg.AssetKey(asset))
+    return event.asset_materialization if event else None
+
+
+def latest_data_version(instance: dg.DagsterInstance, asset: str) -> str | None:
+    """Data version of the latest materialization, or None where there is none."""
+    event = latest_materialization(instance, asset)
+    return (event.tags or {}).get(DATA_VERSION_TAG) if event else None
+
+
+def latest_metadata(instance: dg.DagsterInstance, asset: str, key: str) -> object | None:
+    """One metadata value of the latest materialization, or None."""
+    event = latest_materialization(instance, asset)
+    value = event.metadata.get(key) if event else None
+    return value.value if value is not None else None

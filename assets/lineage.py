@@ -1,0 +1,27 @@
+"""The whole lineage of one model."""
+
+from __future__ import annotations
+
+import dagster as dg
+
+from assets.checks import finding_checks
+from assets.lake import lake_assets
+from assets.serving import serving_assets
+from assets.training import training_assets
+from assets.training_table import training_table_assets
+from resources.spec import ModelSpec
+
+
+def model_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
+    """All assets of a spec, from the CSV files to the predictions."""
+    return [
+        *lake_assets(spec),
+        *training_table_assets(spec),
+        *training_assets(spec),
+        *serving_assets(spec),
+    ]
+
+
+def model_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+    """All asset checks of a spec."""
+    return finding_checks(spec)

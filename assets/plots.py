@@ -1,0 +1,32 @@
+"""Plots that the assets show in the UI."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+
+from resources.spec import ModelSpec
+
+
+def forecast_plot(spec: ModelSpec, rows: Sequence[Mapping[str, object]]) -> bytes:
+    """The predictions as bars in row order, as PNG bytes; labelled by the time key if there is one.
+
+    `rows` are dicts with `forecast_row`, the keys and the spec's output column.
+    """
+    from matplotlib.figure import Figure
+
+    key = spec.time_key
+    labels = [str((row.get(key) if key else None) or row["forecast_row"]) for row in rows]
+    values = [float(str(row[spec.output])) for row in rows]
+    figure = Figure(figsize=(8, 3.2), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    positions = range(len(values))
+    axes.bar(positions, values, color="#4f6bed")
+    step = max(1, len(labels) // 31)
+    axes.set_xticks(list(positions)[::step], labels[::step], rotation=45, ha="right", fontsize=8)
+    axes.set_ylabel(spec.target.name)
+    axes.set_title(f"{spec.predictions_table}: {len(values)} rows")
+    axes.spines[["top", "right"]].set_visible(False)
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()

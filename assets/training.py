@@ -1,0 +1,207 @@
+"""Stages 3 and 4: the submitted training job, and the model that it leaves behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import asdict
+
+import dagster as dg
+from pydantic import Field
+
+from assets.code_version import code_version
+from assets.events import latest_data_version, latest_metadata
+from assets.failures import shown_to_people
+from assets.metadata import link_or_path, picture, stopwatch, table_preview
+from resources.automl.port import AutoML, TrainingRequest, TrainingResult
+from resources.errors import InvalidInput
+from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from resources.registry.port import ModelVersion, Registry
+from resources.spec import ModelSpec
+
+TRAINING_CODE = ("resources/automl", "resources/model_contract.py", "resources/sql_types.py")
+
+
+class TrainingConfig(dg.Config):
+    """What one submission may ask for beyond the spec."""
+
+    budget_seconds: float | None = Field(
+        None, description="Longest training in seconds. Empty: the setting.", gt=0
+    )
+    retrain: bool = Field(
+        False, description="Train again although this data, code and settings have a model."
+    )
+
+
+class FinishConfig(dg.Config):
+    """Which job to finish."""
+
+    job_id: str | None = Field(None, description="Training job. Empty: the last submitted one.")
+
+
+def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
+    """The asset that submits the training job and the one that registers its model."""
+
+    @dg.asset(
+        name=spec.run_asset,
+        deps=[spec.training_table],
+        group_name="training",
+        kinds={"automl"},
+        owners=list(spec.owners),
+        code_version=code_version(*TRAINING_CODE),
+        description="The submitted AutoML job. It runs on its own; a sensor waits for it.",
+    )
+    def training_run(
+        context: dg.AssetExecutionContext,
+        config: TrainingConfig,
+        automl: dg.ResourceParam[AutoML],
+    ) -> dg.MaterializeResult:
+        seconds = stopwatch()
+        with shown_to_people():
+            status, attached = submit_training(context, spec, config, automl)
+        said = (
+            f"Job {status.job_id} is {status.state}"
+            + (": no new training is started." if attached else ".")
+            + " The sensor polls it and finishes the chain when it has ended."
+        )
+        context.log.info(said)
+        sensor = f"/locations/bikecast/sensors/{spec.run_asset}_sensor"
+        return dg.MaterializeResult(
+            data_version=dg.DataVersion(status.job_id),
+            metadata={
+                "job_id": status.job_id,
+                "state": str(status.state),
+                "attached": attached,
+                "job": link_or_path(status.link),
+                "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
+                "seconds": seconds(),
+            },
+        )
+
+    @dg.asset(
+        name=spec.model_table,
+        deps=[spec.run_asset],
+        output_required=False,
+        group_name="training",
+        kinds={"onnx", "mlflow"},
+        owners=list(spec.owners),
+        code_version=code_version("assets/training.py", "resources/registry"),
+        description=f"The registered ONNX model `{spec.model_name}`. {spec.description}",
+    )
+    def model(
+        context: dg.AssetExecutionContext,
+        config: FinishConfig,
+        automl: dg.ResourceParam[AutoML],
+        registry: dg.ResourceParam[Registry],
+    ) -> Iterator[dg.MaterializeResult]:
+        seconds = stopwatch()
+        job_id = config.job_id or latest_metadata(context.instance, spec.run_asset, "job_id")
+        if not isinstance(job_id, str):
+            raise dg.Failure(f"No training job was submitted yet: materialize {spec.run_asset}.")
+        status = automl.status(job_id)
+        if not status.state.is_terminal:
+            context.log.info(f"Job {job_id} is {status.state}; the sensor finishes it later.")
+            return
+        with shown_to_people():
+            result = finished_training(automl, status)
+            version = registry.register(
+                spec.model_name,
+                result.model_path,
+                job_id=job_id,
+                digest=result.digest,
+                scores=_flat_scores(result),
+                tags={"root_run_id": context.run_id},
+            )
+        for warning in result.warnings:
+            context.log.warning(warning)
+        yield dg.MaterializeResult(
+            data_version=dg.DataVersion(version.digest),
+            metadata={**_model_metadata(version, result), "seconds": seconds()},
+        )
+
+    return [training_run, model]
+
+
+def submit_training(
+    context: dg.AssetExecutionContext, spec: ModelSpec, config: TrainingConfig, automl: AutoML
+) -> tuple[JobStatus, bool]:
+    """Start the job for the current training table, or attach to the attempt that has it.
+
+    Returns the job's status and whether it was there before.
+    Raises InvalidInput where the training table was never materialized.
+    """
+    data_version = latest_data_version(context.instance, spec.training_table)
+    if data_version is None:
+        raise InvalidInput(
+            f"{spec.training_table} was never materialized, so there is nothing to train on. "
+            f"Nothing was submitted. Materialize {spec.training_table} first."
+        )
+    training = asdict(spec.training)
+    budget = config.budget_seconds or spec.training.max_training_hours * 3600
+    training["max_training_hours"] = budget / 3600
+    base = job_base_name(
+        spec.model_name,
+        data=data_version,
+        code=code_version(*TRAINING_CODE),
+        settings=training,
+        columns=[asdict(column) for column in spec.training_columns],
+        output=spec.output,
+    )
+    attempt = current_attempt(base, automl.status, retrain=config.retrain)
+    if attempt.status is not None:
+        return attempt.status, True
+    request = TrainingRequest(
+        job_id=attempt.job_id,
+        spec=spec,
+        table_path=spec.training_table_path,
+        data_version=data_version,
+        budget_seconds=budget,
+        tags={
+            "root_run_id": context.run.root_run_id or context.run_id,
+            "code_version": code_version(*TRAINING_CODE),
+            "data_version": data_version,
+        },
+    )
+    return automl.submit(request), False
+
+
+def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:
+    """The result of a completed job; a Failure with the job's own error for any other end."""
+    if status.state is not JobState.COMPLETED:
+        raise dg.Failure(
+            description=(
+                f"Training job {status.job_id} is {status.state}: "
+                f"{status.error or 'no reason given'}"
+                "\nNo model was registered and the pool is unchanged."
+                "\nMaterialize the training job again to start the next attempt."
+            ),
+            metadata={"job": link_or_path(status.link)},
+            allow_retries=False,
+        )
+    return automl.result(status.job_id)
+
+
+def _flat_scores(result: TrainingResult) -> dict[str, float]:
+    return {
+        f"{kind}_{metric}": value
+        for kind, score in result.scores.items()
+        for metric, value in (score or {}).items()
+    }
+
+
+def _model_metadata(
+    version: ModelVersion, result: TrainingResult
+) -> dict[str, dg.MetadataValue | str | int]:
+    plots = {title: picture(path.read_bytes(), title) for title, path in result.plots.items()}
+    scores = [
+        {"scored on": kind, **(score or {})} for kind, score in result.scores.items() if score
+    ]
+    return {
+        "job_id": version.job_id,
+        "version": version.version,
+        "digest": version.digest,
+        "model": link_or_path(version.link),
+        "leaderboard": dg.MetadataValue.md(table_preview(result.leaderboard, limit=20)),
+        "scores": dg.MetadataValue.md(table_preview(scores)),
+        **plots,
+        "warnings": dg.MetadataValue.json(list(result.warnings)),
+    }

@@ -1,0 +1,41 @@
+"""Definitions from a spec and settings: what Dagster loads and the command line runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import dagster as dg
+
+from assets.lineage import model_assets, model_checks
+from pipelines.environments import Resources
+from pipelines.jobs import model_jobs
+from pipelines.schedules import model_schedules
+from pipelines.sensors import training_sensor
+from resources.spec import ModelSpec
+
+
+def build_definitions(
+    spec: ModelSpec,
+    resources: Resources,
+    *,
+    main_job: str,
+    budget_seconds: float,
+    poll_seconds: int,
+) -> dg.Definitions:
+    """Everything of one model.
+
+    `budget_seconds` replaces the spec's training time where a run does not set its own. Runs are
+    in one process: the assets are chained and wait on other systems.
+    """
+    hours = budget_seconds / 3600
+    spec = replace(spec, training=replace(spec.training, max_training_hours=hours))
+    jobs = model_jobs(spec, main_job)
+    return dg.Definitions(
+        assets=model_assets(spec),
+        asset_checks=model_checks(spec),
+        jobs=jobs.all(),
+        schedules=model_schedules(spec, jobs),
+        sensors=[training_sensor(spec, jobs.finish_training, seconds=poll_seconds)],
+        resources=vars(resources),
+        executor=dg.in_process_executor,
+    )

@@ -1,0 +1,5 @@
+"""The command line: `bikecast`."""
+
+from pipelines.cli.app import main
+
+__all__ = ["main"]

@@ -1,0 +1,177 @@
+"""The commands of `bikecast`, with their help; the work is in the modules beside this one."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from resources.errors import BikecastError
+
+app = typer.Typer(
+    name="bikecast",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Forecast bike rentals: CSV, Spark table, AutoML, ONNX model, T-SQL PREDICT.\n\n"
+    "Start with `bikecast run`. Everything it makes lives in the folder BIKECAST_HOME "
+    "(default `.bikecast` in the project); delete that folder to start again.",
+)
+
+
+class TableFormat(StrEnum):
+    """How query results are printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.command()
+def run(
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BIKECAST_CSV",
+            help="Training CSV: a path or a URL. Default: a simulated sample.",
+            show_default=False,
+        ),
+    ] = None,
+    forecast: Annotated[
+        str | None,
+        typer.Option(
+            envvar="BIKECAST_FORECAST",
+            help="CSV with the days to forecast: a path or a URL. Default: a simulated sample.",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(help="Longest training, in seconds.  [default: 20]", show_default=False),
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train again although nothing has changed.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output.")
+    ] = False,
+) -> None:
+    """Run the whole pipeline and print the forecast.
+
+    The files are checked first; a wrong one ends the run with exit code 2 and changes nothing.
+    A second run on unchanged data and code trains nothing and takes the model that is there.
+
+    Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv --budget 60`,
+    `bikecast run --json > forecast.json`
+    """
+    from pipelines.cli.run import run_command
+
+    run_command(csv=csv, forecast=forecast, budget=budget, retrain=retrain, as_json=as_json)
+
+
+@app.command()
+def ui(
+    port: Annotated[
+        int | None, typer.Option(help="Port on 127.0.0.1.  [default: 3000]", show_default=False)
+    ] = None,
+) -> None:
+    """Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1.
+
+    Then choose "Materialize all" on the asset graph. The run ends at the submitted training job;
+    the sensor finishes the chain when the job has ended. Stop with Ctrl-C.
+    """
+    from pipelines.cli.ui import ui_command
+
+    ui_command(port)
+
+
+@app.command()
+def sql(
+    query: Annotated[str | None, typer.Argument(help="T-SQL to run.", show_default=False)] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-f", "--file", help="Run the script in this file; GO separates batches."),
+    ] = None,
+    output: Annotated[
+        TableFormat, typer.Option("--format", help="How results are printed.")
+    ] = TableFormat.table,
+) -> None:
+    """Run T-SQL on the SQL pool.
+
+    Examples: `bikecast sql "EXEC dbo.predict_rentals"`,
+    `bikecast sql "SELECT TOP 5 * FROM dbo.predicted_rentals" --format csv`, `bikecast sql -f a.sql`
+    """
+    from pipelines.cli.sql import sql_command
+
+    sql_command(query, file, output.value)
+
+
+@app.command()
+def models() -> None:
+    """List the registered model versions, newest first, with scores and the live one marked."""
+    from pipelines.cli.models import models_command
+
+    models_command()
+
+
+@app.command()
+def simulate(
+    output: Annotated[Path, typer.Option("-o", "--output", help="The CSV file to write.")],
+    years: Annotated[int, typer.Option(min=1, max=100, help="Years of days from 2011 on.")] = 2,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+) -> None:
+    """Write a simulated training CSV with the seasons, weeks and weather of real bike rentals."""
+    from pipelines.cli.data import simulate_command
+
+    simulate_command(output, years, seed)
+
+
+@app.command("fetch-lab-data")
+def fetch_lab_data(
+    output: Annotated[
+        Path, typer.Option("-o", "--output", help="Folder for the two CSV files.")
+    ] = Path("lab-data"),
+    url: Annotated[
+        str | None, typer.Option(help="Another address of the folder with the files.")
+    ] = None,
+) -> None:
+    """Download the two CSV files of Microsoft's lab and check their SHA-256.
+
+    Then: `bikecast run --csv lab-data/bike-rentals-training.csv
+    --forecast lab-data/weather-forecast.csv`
+    """
+    from pipelines.cli.data import fetch_command
+
+    fetch_command(output, url)
+
+
+@app.command("env")
+def env() -> None:
+    """Print the exports that plain `dagster` and `dg` commands need: `eval "$(bikecast env)"`."""
+    from pipelines.cli.ui import env_command
+
+    env_command()
+
+
+def main() -> None:
+    """Entry point: errors meant for people end without a stack trace."""
+    try:
+        app()
+    except BikecastError as error:
+        from pipelines.cli.console import stderr_console
+
+        stderr_console().print(f"[bold red]Error:[/] {_escaped(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _escaped(text: str) -> str:
+    from rich.markup import escape
+
+    return escape(text)

@@ -1,0 +1,29 @@
+"""`bikecast simulate` and `bikecast fetch-lab-data`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pipelines.cli.console import stderr_console
+
+
+def simulate_command(output: Path, years: int, seed: int) -> None:
+    """Write a simulated training CSV."""
+    from pipelines.simulator import write_training_csv
+
+    write_training_csv(output, years=years, seed=seed)
+    stderr_console().print(f"Wrote {output} ({years} years, seed {seed}).", highlight=False)
+    stderr_console().print(f"Next: bikecast run --csv {output}", highlight=False)
+
+
+def fetch_command(output: Path, url: str | None) -> None:
+    """Download the lab's files."""
+    from pipelines.lab_data import DEFAULT_URL, fetch_lab_data
+
+    paths = fetch_lab_data(output, url or DEFAULT_URL)
+    for path in paths:
+        stderr_console().print(f"Wrote {path}, SHA-256 as published.", highlight=False)
+    training, forecast = paths
+    stderr_console().print(
+        f"Next: bikecast run --csv {training} --forecast {forecast}", highlight=False
+    )

@@ -1,0 +1,91 @@
+"""Live progress of the main job on standard error: a bar for each stage, or plain lines."""
+
+from __future__ import annotations
+
+from types import TracebackType
+
+from rich import progress as bars
+from rich.console import Console
+from rich.markup import escape
+
+from pipelines.cli.console import stderr_console
+from resources.jobs import JobStatus
+from resources.spec import ModelSpec
+
+
+class Progress:
+    """Shows the stages as they run; a Watcher of the main job.
+
+    On a terminal the running stage has a spinner and the training a bar; elsewhere each ended
+    stage is one line.
+    """
+
+    def __init__(self, spec: ModelSpec, console: Console | None = None) -> None:
+        self._console = console or stderr_console(steady=True)
+        self._live = self._console.is_terminal
+        self._training = f"{spec.run_asset}: training"
+        self._bars = bars.Progress(
+            bars.SpinnerColumn(),
+            bars.TextColumn("{task.description}", justify="left"),
+            bars.BarColumn(bar_width=24),
+            bars.TextColumn("{task.fields[note]}"),
+            bars.TimeElapsedColumn(),
+            console=self._console,
+            transient=True,
+        )
+        self._task: bars.TaskID | None = None
+        self._best: object = None
+
+    def __enter__(self) -> Progress:
+        if self._live:
+            self._bars.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._bars.stop()
+
+    def stage_started(self, stage: str) -> None:
+        """Show the stage as running."""
+        self._remove()
+        if self._live:
+            self._task = self._bars.add_task(escape(stage), total=None, note="")
+
+    def stage_ended(self, stage: str, seconds: float, note: str) -> None:
+        """Leave one line of the stage."""
+        self._remove()
+        line = f"[green]done[/] {escape(stage):<32} {seconds:6.1f} s  [dim]{escape(note)}[/]"
+        self._bars.console.print(line, highlight=False)
+
+    def training(self, status: JobStatus) -> None:
+        """Show trials, best score and time left; on plain output only a better score."""
+        told = status.progress
+        done, total = told.get("trials_done") or 0, told.get("trials_total")
+        best = told.get("best_score")
+        left = told.get("seconds_left")
+        note = f"{told.get('phase', status.state)}, {done}/{total or '?'} trials"
+        if isinstance(best, float):
+            note += f", best {best:.4f}"
+        if isinstance(left, (int, float)):
+            note += f", at most {max(left, 0):.0f} s left"
+        if self._live and self._task is not None:
+            total_trials = int(str(total)) if total else None
+            self._bars.update(
+                self._task, completed=int(str(done)), total=total_trials, note=escape(note)
+            )
+        elif best is not None and best != self._best:
+            self._best = best
+            self._console.print(f"  {escape(note)}", highlight=False)
+
+    def warning(self, text: str) -> None:
+        """Show a finding."""
+        self._bars.console.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
+
+    def _remove(self) -> None:
+        if self._task is not None:
+            self._bars.remove_task(self._task)
+            self._task = None

@@ -1,0 +1,63 @@
+"""What `bikecast run` prints at its end, for people."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from pipelines.cli.console import stdout_console
+from pipelines.cli.tables import rows_table
+from pipelines.home import Home
+from pipelines.main_job import Outcome
+from resources.spec import ModelSpec
+
+BEST = 5
+_SCORE_WORDS = {
+    "time_ordered": "time-ordered (earliest 80% -> the rest)",
+    "holdout": "outer holdout (random 20%)",
+    "cv": "inner cross-validation",
+}
+
+
+def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
+    """Print the forecast, the leaderboard's best, the scores, the times and where to look next."""
+    out = stdout_console()
+    model = outcome.model
+    shown = [key for key in spec.key_names if any(row.get(key) for row in outcome.predictions)]
+    names = [*(shown or ["forecast_row"]), *spec.shown, spec.output, "model_version"]
+    rows = [[_word(spec, name, row[name]) for name in names] for row in outcome.predictions]
+    title = f"Forecast by {model.name} version {model.version}"
+    out.print(rows_table(names, rows, title=title))
+    leaders = outcome.result.leaderboard[:BEST]
+    if leaders:
+        columns = [name for name in leaders[0] if any(row.get(name) is not None for row in leaders)]
+        cells = [[row.get(name) for name in columns[:9]] for row in leaders]
+        out.print(rows_table(columns[:9], cells, title=f"Leaderboard, best {len(leaders)}"))
+    out.print(_scores(outcome.result.scores))
+    times = [[stage, seconds] for stage, seconds in outcome.seconds.items()]
+    out.print(rows_table(["stage", "seconds"], times, title="Seconds by stage"))
+    if not outcome.trained:
+        out.print("Nothing was trained: data, code and settings are unchanged.", highlight=False)
+    out.print(
+        f"Everything is in {home.root}\n"
+        "Next: bikecast ui                                   the lineage in Dagster\n"
+        f'      bikecast sql "EXEC {spec.schema}.{spec.procedure}"    score again in T-SQL\n'
+        "      bikecast models                               versions and scores\n"
+        "      bikecast run --csv FILE --forecast FILE       your own data",
+        highlight=False,
+        markup=False,
+    )
+
+
+def _scores(scores: Mapping[str, Mapping[str, float] | None]):  # type: ignore[no-untyped-def]
+    rows = []
+    for kind, words in _SCORE_WORDS.items():
+        score = scores.get(kind)
+        if score:
+            rows.append([words, *(score[name] for name in ("spearman", "rmse", "r2", "rows"))])
+    return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title="Scores")
+
+
+def _word(spec: ModelSpec, name: str, value: object) -> object:
+    """The word for a code, where the spec has one."""
+    words = spec.labels.get(name, {})
+    return words.get(value, value) if isinstance(value, (int, str)) else value

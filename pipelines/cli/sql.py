@@ -1,0 +1,60 @@
+"""`bikecast sql`: T-SQL on the pool, results as a table, CSV or JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from pathlib import Path
+
+from pipelines.cli.console import stdout_console
+from pipelines.cli.values import plain
+from pipelines.environments import sql_pool_for
+from pipelines.home import open_home
+from pipelines.settings import load_settings
+from resources.errors import InvalidInput
+from resources.sql_pool.port import ResultSet
+from resources.sql_pool.scripts import split_batches
+
+
+def sql_command(query: str | None, file: Path | None, output: str) -> None:
+    """Run a query or a file and print each result set.
+
+    Raises InvalidInput without a query, and SqlError as the pool answers.
+    """
+    script = _script(query, file)
+    pool = sql_pool_for(open_home(load_settings()))
+    with pool.session() as session:
+        for batch in split_batches(script):
+            for result in session.run(batch):
+                _print(result, output)
+
+
+def _script(query: str | None, file: Path | None) -> str:
+    if (query is None) == (file is None):
+        raise InvalidInput(
+            'Give either a query or -f FILE, such as: bikecast sql "SELECT 1 AS one". '
+            "Nothing was run."
+        )
+    if query is not None:
+        return query
+    try:
+        return Path(file or "").read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InvalidInput(f"{file} cannot be read: {error}. Nothing was run.") from error
+
+
+def _print(result: ResultSet, output: str) -> None:
+    names = [column.name for column in result.columns]
+    if output == "json":
+        json.dump([plain(row) for row in result.as_dicts()], sys.stdout, ensure_ascii=False)
+        sys.stdout.write("\n")
+    elif output == "csv":
+        writer = csv.writer(sys.stdout, lineterminator="\n")
+        writer.writerow(names)
+        writer.writerows([plain(value) for value in row] for row in result.rows)
+    else:
+        from pipelines.cli.tables import rows_table
+
+        stdout_console().print(rows_table(names, result.rows))
+        stdout_console().print(f"({len(result.rows)} rows)", style="dim", highlight=False)

@@ -1,0 +1,66 @@
+"""Environment name -> resources, chosen once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pipelines.home import Home
+from pipelines.settings import Settings
+from pipelines.simulator import write_forecast_csv, write_training_csv
+from resources.automl.embedded import LocalAutoML
+from resources.automl.port import AutoML
+from resources.lake.local import LocalLake
+from resources.lake.port import Lake
+from resources.lake.sources import Sources
+from resources.registry.mlflow_registry import MlflowRegistry
+from resources.registry.port import Registry
+from resources.spark.connect import ConnectSpark
+from resources.spark.port import Spark
+from resources.spec import ModelSpec
+from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.port import SqlPool
+
+
+@dataclass(frozen=True)
+class Resources:
+    """One environment's adapters, by their ports; the names are Dagster's resource keys."""
+
+    lake: Lake
+    sources: Sources
+    spark: Spark
+    automl: AutoML
+    registry: Registry
+    sql_pool: SqlPool
+
+
+def sources_for(spec: ModelSpec, settings: Settings) -> Sources:
+    """Where the lake's files come from, unless a run says otherwise."""
+    return Sources(
+        paths={spec.source_file: settings.csv, spec.scoring_file: settings.forecast},
+        samples={spec.source_file: write_training_csv, spec.scoring_file: write_forecast_csv},
+    )
+
+
+def sql_pool_for(home: Home) -> EmbeddedSqlPool:
+    """The pool alone, for commands that need nothing else."""
+    return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake))
+
+
+def registry_for(home: Home) -> MlflowRegistry:
+    """The registry alone."""
+    return MlflowRegistry(tracking_uri=home.tracking_uri, artifact_root=str(home.models))
+
+
+def local_resources(home: Home, settings: Settings, sources: Sources) -> Resources:
+    """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool."""
+    lake_root = str(home.lake)
+    return Resources(
+        lake=LocalLake(root=lake_root),
+        sources=sources,
+        spark=ConnectSpark(remote=settings.spark_remote, lake_root=lake_root),
+        automl=LocalAutoML(
+            jobs_dir=str(home.jobs), lake_root=lake_root, tracking_uri=home.tracking_uri
+        ),
+        registry=registry_for(home),
+        sql_pool=sql_pool_for(home),
+    )

@@ -1,0 +1,96 @@
+"""BIKECAST_HOME: where everything local lives, and how Dagster is pointed at it."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipelines.settings import PROJECT, Settings
+from resources.errors import BikecastError
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files below BIKECAST_HOME; deleting the root is a full reset."""
+
+    root: Path
+
+    @classmethod
+    def of(cls, settings: Settings) -> Home:
+        """The home that the settings name; nothing is created."""
+        return cls(settings.home.expanduser().resolve())
+
+    @property
+    def lake(self) -> Path:
+        """Files and Delta tables."""
+        return self.root / "lake"
+
+    @property
+    def jobs(self) -> Path:
+        """One folder a training job."""
+        return self.root / "jobs"
+
+    @property
+    def pool(self) -> Path:
+        """The SQL pool's database file."""
+        return self.root / "pool.duckdb"
+
+    @property
+    def models(self) -> Path:
+        """Model files and other artifacts of the registry."""
+        return self.root / "models"
+
+    @property
+    def tracking_uri(self) -> str:
+        """MLflow's SQLite store."""
+        return f"sqlite:///{self.root / 'mlflow.db'}"
+
+    @property
+    def dagster(self) -> Path:
+        """DAGSTER_HOME."""
+        return self.root / "dagster"
+
+    @property
+    def logs(self) -> Path:
+        """Rotating logs of the command line."""
+        return self.root / "logs"
+
+
+def open_home(settings: Settings) -> Home:
+    """Create the folders that are missing, place dagster.yaml and set DAGSTER_HOME.
+
+    Raises BikecastError where the home cannot be written.
+    """
+    home = Home.of(settings)
+    try:
+        for folder in (home.lake, home.jobs, home.models, home.dagster, home.logs):
+            folder.mkdir(parents=True, exist_ok=True)
+        _place(PROJECT / "dagster.yaml", home.dagster / "dagster.yaml")
+    except OSError as error:
+        raise BikecastError(
+            f"The home folder {home.root} cannot be written: {error.strerror or error}.\n"
+            "Nothing was started. Make room there or make it writable, or set BIKECAST_HOME to "
+            "another folder."
+        ) from error
+    os.environ["BIKECAST_HOME"] = str(home.root)
+    os.environ["DAGSTER_HOME"] = str(home.dagster)
+    return home
+
+
+def _place(source: Path, target: Path) -> None:
+    """Copy a small file into place by rename, so that no reader sees half of it."""
+    content = source.read_bytes()
+    if target.exists() and target.read_bytes() == content:
+        return
+    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".dagster.yaml-")
+    try:
+        with os.fdopen(descriptor, "wb") as stream:
+            stream.write(content)
+            stream.flush()
+            os.fsync(stream.fileno())
+        Path(name).replace(target)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise

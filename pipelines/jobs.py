@@ -1,0 +1,59 @@
+"""The jobs of a model: everything, training, finishing a training job, and scoring."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from resources.spec import ModelSpec
+
+#: Trying a failed step again is left to op retries; a run is retried only if its worker dies.
+_NO_RUN_RETRY = {"dagster/max_retries": "0"}
+
+
+@dataclass(frozen=True)
+class ModelJobs:
+    """The jobs of one model."""
+
+    everything: dg.UnresolvedAssetJobDefinition
+    train: dg.UnresolvedAssetJobDefinition
+    finish_training: dg.UnresolvedAssetJobDefinition
+    score: dg.UnresolvedAssetJobDefinition
+
+    def all(self) -> list[dg.UnresolvedAssetJobDefinition]:
+        """The jobs as a list."""
+        return [self.everything, self.train, self.finish_training, self.score]
+
+
+def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
+    """The jobs of a spec; `name` is the main job's."""
+    training_run = dg.AssetSelection.assets(spec.run_asset)
+    predictions = dg.AssetSelection.assets(spec.predictions_table)
+    scoring_table = dg.AssetSelection.assets(spec.scoring_table)
+    model = dg.AssetSelection.assets(spec.model_table)
+    everything = training_run.upstream() | predictions.upstream()
+    return ModelJobs(
+        everything=dg.define_asset_job(
+            name,
+            everything,
+            description="The main job: from the CSV files to the predictions. It ends at the "
+            "submitted training job; the sensor carries on from there.",
+        ),
+        train=dg.define_asset_job(
+            "train",
+            training_run.upstream(),
+            description="From the training CSV to a submitted training job.",
+        ),
+        finish_training=dg.define_asset_job(
+            "finish_training",
+            model.downstream(),
+            tags=_NO_RUN_RETRY,
+            description="From an ended training job to predictions with its model.",
+        ),
+        score=dg.define_asset_job(
+            "score",
+            scoring_table.upstream() | predictions,
+            description="Load the scoring CSV again and score it with the live model.",
+        ),
+    )

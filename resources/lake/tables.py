@@ -1,0 +1,29 @@
+"""Delta tables of the lake, read outside Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from resources.lake.port import Lake
+
+
+def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
+    """The latest version of the Delta table at a lake path, as an Arrow table in memory."""
+    return _dataset(lake, path).to_table(columns=list(columns) if columns else None)
+
+
+def read_rows(lake: Lake, path: str, *, limit: int) -> list[dict[str, object]]:
+    """The first rows of the Delta table at a lake path, as dicts."""
+    rows: list[dict[str, object]] = _dataset(lake, path).head(limit).to_pylist()
+    return rows
+
+
+def _dataset(lake: Lake, path: str):  # type: ignore[no-untyped-def]  # pyarrow.dataset.Dataset
+    from deltalake import DeltaTable
+
+    table = DeltaTable(lake.url(path), storage_options=lake.table_options() or None)
+    return table.to_pyarrow_dataset()
