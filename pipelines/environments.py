@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pipelines.home import Home
 from pipelines.settings import Settings
-from pipelines.simulator import write_forecast_csv, write_training_csv
+from pipelines.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.lake.local import LocalLake
@@ -33,11 +33,12 @@ class Resources:
     sql_pool: SqlPool
 
 
-def sources_for(spec: ModelSpec, settings: Settings) -> Sources:
+def sources_for(spec: ModelSpec, settings: Settings, lake: Lake) -> Sources:
     """Where the lake's files come from, unless a run says otherwise."""
     return Sources(
+        lake,
         paths={spec.source_file: settings.csv, spec.scoring_file: settings.forecast},
-        samples={spec.source_file: write_training_csv, spec.scoring_file: write_forecast_csv},
+        samples={spec.source_file: SAMPLE_TRAINING, spec.scoring_file: SAMPLE_FORECAST},
     )
 
 
@@ -51,15 +52,16 @@ def registry_for(home: Home) -> MlflowRegistry:
     return MlflowRegistry(tracking_uri=home.tracking_uri, artifact_root=str(home.models))
 
 
-def local_resources(home: Home, settings: Settings, sources: Sources) -> Resources:
+def local_resources(spec: ModelSpec, settings: Settings) -> Resources:
     """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool."""
-    lake_root = str(home.lake)
+    home = Home.of(settings)
+    lake = LocalLake(root=str(home.lake))
     return Resources(
-        lake=LocalLake(root=lake_root),
-        sources=sources,
-        spark=ConnectSpark(remote=settings.spark_remote, lake_root=lake_root),
+        lake=lake,
+        sources=sources_for(spec, settings, lake),
+        spark=ConnectSpark(remote=settings.spark_remote, lake_root=lake.root),
         automl=LocalAutoML(
-            jobs_dir=str(home.jobs), lake_root=lake_root, tracking_uri=home.tracking_uri
+            jobs_dir=str(home.jobs), lake_root=lake.root, tracking_uri=home.tracking_uri
         ),
         registry=registry_for(home),
         sql_pool=sql_pool_for(home),

@@ -26,9 +26,9 @@ def run_command(
         import dagster as dg
 
         from pipelines.build import build_definitions
-        from pipelines.environments import local_resources, sources_for
+        from pipelines.environments import local_resources
 
-        resources = local_resources(home, settings, sources_for(BIKE_RENTALS, settings))
+        resources = local_resources(BIKE_RENTALS, settings)
         defs = build_definitions(
             BIKE_RENTALS,
             resources,

@@ -1,0 +1,39 @@
+import pytest
+
+from pipelines.home import Home, open_home
+from pipelines.settings import Settings, load_settings
+from resources.errors import BikecastError, InvalidInput
+
+
+def test_the_environment_overrides_the_default(monkeypatch):
+    monkeypatch.setenv("BIKECAST_BUDGET", "45")
+    assert load_settings().budget == 45
+
+
+def test_every_wrong_setting_is_named_in_one_message(monkeypatch):
+    monkeypatch.setenv("BIKECAST_BUDGET", "soon")
+    monkeypatch.setenv("BIKECAST_UI_PORT", "99999")
+    with pytest.raises(InvalidInput) as caught:
+        load_settings()
+    assert "BIKECAST_BUDGET" in str(caught.value)
+    assert "BIKECAST_UI_PORT" in str(caught.value)
+
+
+def test_opening_a_home_places_dagster_yaml_and_sets_dagster_home(tmp_path, monkeypatch):
+    monkeypatch.setenv("DAGSTER_HOME", "elsewhere")
+    monkeypatch.setenv("BIKECAST_HOME", "elsewhere")
+    home = open_home(Settings(home=tmp_path / "home"))
+    assert (home.dagster / "dagster.yaml").read_text().startswith("# Placed in DAGSTER_HOME")
+    assert not list(home.dagster.glob(".dagster.yaml-*"))
+
+
+def test_naming_a_home_creates_nothing(tmp_path):
+    home = Home.of(Settings(home=tmp_path / "home"))
+    assert home.tracking_uri == f"sqlite:///{tmp_path}/home/mlflow.db"
+    assert not (tmp_path / "home").exists()
+
+
+def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(BikecastError, match=r"cannot be written: .*\nNothing was started"):
+        open_home(Settings(home=tmp_path / "file" / "home"))
