@@ -1,0 +1,121 @@
+"""Streamed downloads over http and https with limits; TLS certificates are verified."""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import IO
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from resources.errors import BikecastError, InvalidInput
+
+TIMEOUT_SECONDS = 30.0
+DEADLINE_SECONDS = 15 * 60.0
+MAX_BYTES = 2 << 30
+_CHUNK = 1 << 18
+
+
+def is_url(source: str) -> bool:
+    """True for an http or https URL."""
+    return urlsplit(source).scheme.lower() in ("http", "https")
+
+
+def public_url(url: str) -> str:
+    """The URL for people: without user, password, query and fragment, which may be secrets."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+
+
+def download(
+    url: str,
+    target: Path,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    deadline: float = DEADLINE_SECONDS,
+    max_bytes: int = MAX_BYTES,
+) -> None:
+    """Stream `url` into `target` (not atomic: `target` should be temporary).
+
+    `timeout` bounds each wait on the network, `deadline` the whole transfer, both in seconds. A
+    redirect from https to http is refused.
+    Raises BikecastError for a failure of the network or the server, InvalidInput for a URL that
+    cannot be used or a file over `max_bytes`.
+    """
+    shown = public_url(url)
+    opener = urllib.request.build_opener(_SafeRedirects)
+    ends = time.monotonic() + deadline
+    try:
+        with opener.open(_request(url), timeout=timeout) as response, target.open("wb") as file:
+            _copy(response, file, shown, ends, max_bytes)
+    except urllib.error.HTTPError as error:
+        raise BikecastError(f"{shown} answered {error.code} {error.reason}") from None
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
+        reason = getattr(error, "reason", None) or error or type(error).__name__
+        raise BikecastError(
+            f"cannot download {shown}: {reason}. Check the address and the network, or download "
+            "the file yourself and pass its path"
+        ) from None
+    except ConnectionError as error:
+        raise BikecastError(f"the connection to {shown} broke: {error.strerror}") from None
+
+
+def _request(url: str) -> urllib.request.Request:
+    parts = urlsplit(url)
+    try:
+        usable = is_url(url) and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        usable = False
+    if not usable or any(character.isspace() for character in url):
+        raise InvalidInput(f"{public_url(url)!r} is not an http or https URL")
+    request = urllib.request.Request(_without_user(parts))  # noqa: S310  (scheme checked above)
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        token = base64.b64encode(pair.encode()).decode()
+        request.add_unredirected_header("Authorization", f"Basic {token}")
+    return request
+
+
+def _without_user(parts: SplitResult) -> str:
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+
+
+def _copy(
+    response: http.client.HTTPResponse, file: IO[bytes], shown: str, ends: float, max_bytes: int
+) -> None:
+    announced = int(response.headers.get("Content-Length") or -1)
+    received = 0
+    while True:
+        if max(announced, received) > max_bytes:
+            raise InvalidInput(f"{shown} is larger than the limit of {max_bytes:,} bytes")
+        if time.monotonic() > ends:
+            raise BikecastError(f"{shown} took too long; {received:,} bytes had arrived")
+        chunk = response.read1(_CHUNK)
+        if not chunk:
+            break
+        received += len(chunk)
+        file.write(chunk)
+    if received < announced:
+        raise BikecastError(f"{shown} ended after {received:,} of {announced:,} bytes; try again")
+
+
+class _SafeRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows redirects to http and https only, and never from https to http."""
+
+    def redirect_request(
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
+        """Refuse an unsafe redirect; the rest is as in the standard library."""
+        scheme = urlsplit(newurl).scheme.lower()
+        if scheme not in ("http", "https") or (req.type == "https" and scheme == "http"):
+            raise urllib.error.URLError(f"it redirects to an unsafe address ({scheme})")
+        return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -1,0 +1,99 @@
+"""The lake as a folder of this machine."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path, PurePosixPath
+from typing import BinaryIO
+
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from resources.errors import InvalidInput
+from resources.lake.files import file_digest, replaced_file
+from resources.lake.port import LakeFile
+
+#: Characters of a folder's name that Spark, Delta or DuckDB readers do not take literally.
+_UNSAFE_IN_ROOT = frozenset("*?[]{}%#\\")
+
+
+class LocalLake(ConfigurableResource):
+    """Files under one root folder; implements the port Lake. The root is made when first used."""
+
+    root: str = Field(description="The lake's folder; it is created on the first write.")
+
+    def put(self, path: str, source: Path) -> LakeFile:
+        """Copy `source` to the lake path.
+
+        Raises InvalidInput for a path outside the lake or a source that cannot be read, and
+        BikecastError where the folder is read-only or the disk is full.
+        """
+        target = self.local_path(path)
+        try:
+            new = LakeFile(path, source.stat().st_size, file_digest(source))
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot read {source}: {error.strerror or error}; {path} in the lake is unchanged"
+            ) from error
+        if self.stat(path) != new:
+            with replaced_file(target) as temporary:
+                shutil.copyfile(source, temporary)
+        return new
+
+    def open(self, path: str) -> BinaryIO:
+        """Open a file for reading; raises InvalidInput where there is none."""
+        target = self.local_path(path)
+        if not target.is_file():
+            raise InvalidInput(f"there is no file {path} in the lake {self.root}")
+        return target.open("rb")
+
+    def stat(self, path: str) -> LakeFile | None:
+        """Size and digest of a file, or None where there is none."""
+        target = self.local_path(path)
+        if not target.is_file():
+            return None
+        return LakeFile(path, target.stat().st_size, file_digest(target))
+
+    @contextmanager
+    def local_copy(self, path: str) -> Iterator[Path]:
+        """The file itself: the lake is local, so nothing is copied. Do not write to it."""
+        target = self.local_path(path)
+        if not target.is_file():
+            raise InvalidInput(f"there is no file {path} in the lake {self.root}")
+        yield target
+
+    def url(self, path: str) -> str:
+        """The path as `file:///...`, readable (not percent-encoded) as Spark and Delta take it."""
+        return f"file://{self.local_path(path)}"
+
+    def table_options(self) -> dict[str, str]:
+        """A local folder needs no storage options."""
+        return {}
+
+    def local_path(self, path: str) -> Path:
+        """The file's place on this machine; raises InvalidInput for a path outside the lake."""
+        return lake_path(self.root, path)
+
+
+def lake_path(root: str, path: str) -> Path:
+    """The absolute place of a lake path under a local root.
+
+    Raises InvalidInput for an absolute path, one with `..`, or one that a symbolic link leads
+    out of the lake.
+    """
+    parts = PurePosixPath(path)
+    folder = Path(root).expanduser().resolve()
+    if unsafe := sorted(_UNSAFE_IN_ROOT & set(str(folder))):
+        raise InvalidInput(
+            f"the lake's folder {folder} has {' '.join(unsafe)} in its name, which engines take "
+            "for a pattern or an escape; nothing was written. Set BIKECAST_HOME to another folder"
+        )
+    bad = not parts.parts or parts.is_absolute() or ".." in parts.parts
+    if bad or "\\" in path or "\x00" in path:
+        raise InvalidInput(f"{path!r} is not a path inside the lake")
+    target = folder.joinpath(*parts.parts)
+    if not target.resolve().is_relative_to(folder):
+        raise InvalidInput(f"{path!r} leads out of the lake {folder}")
+    return target

@@ -1,0 +1,96 @@
+"""Where the lake's files come from: a path, a URL, the simulated sample, or the lake itself."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from resources.errors import InvalidInput
+from resources.lake.download import MAX_BYTES, TIMEOUT_SECONDS, download, is_url, public_url
+from resources.lake.port import Lake
+
+#: The word that asks for the simulated sample although the lake has a file.
+SAMPLE = "sample"
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A generator of a sample file: `write(out_path)`, and a word about it for people."""
+
+    description: str
+    write: Callable[[Path], None]
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A local file, and where it came from, for people (no secret in it)."""
+
+    path: Path
+    origin: str
+
+
+@dataclass(frozen=True)
+class Sources:
+    """The source of each lake file, by lake path.
+
+    `paths` holds what the settings say: a path, an http(s) URL, "sample", or None to keep what
+    the lake has (and take the sample where it has nothing). `samples` generates the samples;
+    they come from outside, because a resource knows no model.
+    """
+
+    lake: Lake
+    paths: Mapping[str, str | None] = field(default_factory=dict)
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+    timeout: float = TIMEOUT_SECONDS
+    max_bytes: int = MAX_BYTES
+
+    @contextmanager
+    def fetch(self, lake_path: str, override: str | None = None) -> Iterator[FetchedFile]:
+        """Yield the file for a lake path, for as long as the context lasts.
+
+        `override` (of one run) goes before the settings.
+        Raises InvalidInput where the source is no readable file, and BikecastError where a
+        download fails. The lake is not changed here.
+        """
+        source = override or self.paths.get(lake_path)
+        if source is None and self.lake.stat(lake_path) is not None:
+            with self.lake.local_copy(lake_path) as path:
+                yield FetchedFile(path, f"the lake's own {lake_path}, unchanged")
+            return
+        if source is not None and source != SAMPLE and not is_url(source):
+            path = _existing_file(source)
+            yield FetchedFile(path, str(path))
+            return
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            path = Path(folder) / Path(lake_path).name
+            if source is None or source == SAMPLE:
+                sample = self._sample(lake_path)
+                sample.write(path)
+                yield FetchedFile(path, sample.description)
+            else:
+                download(source, path, timeout=self.timeout, max_bytes=self.max_bytes)
+                yield FetchedFile(path, public_url(source))
+
+    def _sample(self, lake_path: str) -> Sample:
+        if lake_path not in self.samples:
+            raise InvalidInput(
+                f"there is no sample for {lake_path}; say where the file is, as a path or a URL"
+            )
+        return self.samples[lake_path]
+
+
+def _existing_file(source: str) -> Path:
+    parts = urlsplit(source)
+    if parts.scheme == "file":
+        source = unquote(parts.path)
+    elif "://" in source:
+        raise InvalidInput(f"{parts.scheme}:// is not supported; use a path, http:// or https://")
+    path = Path(source).expanduser().absolute()
+    if not path.is_file():
+        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise InvalidInput(f"the file {path} {what}; nothing was changed")
+    return path

@@ -1,0 +1,144 @@
+"""Spark over Spark Connect, or in a JVM: the local environment's adapter of the port Spark."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from resources.errors import BikecastError, InvalidInput
+from resources.lake.local import lake_path
+from resources.spark.port import Preparation, PreparedTable
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from pyspark.sql import DataFrame, SparkSession
+
+    from resources.spec import ModelSpec
+
+
+class ConnectSpark(ConfigurableResource):
+    """Prepares tables in a lake folder that this process and the engine both see.
+
+    The engine reads, casts and cleans; the result comes here as Arrow, is hashed, and is
+    committed by the `deltalake` package. So exactly what was hashed is committed, in the same
+    way for every engine: a JVM session has no Delta writer without a downloaded jar, and Sail
+    0.7 does not read back a Delta table in a folder whose name has a blank or an umlaut. The
+    price is that the table passes through this process (about 60 bytes a row and column).
+    """
+
+    remote: str = Field(
+        default="",
+        description='"" for the embedded server, an sc:// URL, or local[*] for a JVM session.',
+    )
+    lake_root: str = Field(description="The lake's folder.")
+
+    def prepare(self, preparation: Preparation) -> PreparedTable:
+        """Make or renew the spec's training table; an unchanged table is not written.
+
+        Raises InvalidInput for a CSV that breaks the schema or leaves no usable row, and
+        BikecastError where the engine or the disk fails. The old table stays in each case.
+        """
+        from resources.spark.delta_table import canonical, commit_table
+
+        spec = preparation.spec
+        csv_file = lake_path(self.lake_root, preparation.csv_path)
+        if not csv_file.is_file():
+            raise InvalidInput(f"there is no file {preparation.csv_path} in the lake")
+        rows_read, findings, table = self._transformed(csv_file, spec, preparation.csv_path)
+        if not table.num_rows:
+            raise InvalidInput(
+                f"{preparation.csv_path}: no usable row is left of {rows_read:,}; "
+                f"{spec.training_table} is unchanged"
+            )
+        committed = commit_table(
+            lake_path(self.lake_root, preparation.table_path), canonical(table, spec)
+        )
+        dropped = rows_read - table.num_rows
+        if dropped:
+            findings += (f"{spec.training_table}: {dropped:,} of {rows_read:,} rows left out",)
+        return PreparedTable(
+            name=spec.training_table,
+            path=preparation.table_path,
+            rows=table.num_rows,
+            data_version=committed.data_version,
+            delta_version=committed.delta_version,
+            changed=committed.changed,
+            dropped_rows=dropped,
+            findings=findings,
+        )
+
+    def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:
+        """A Spark session in which `tables` (name to lake path) can be queried by name.
+
+        A name stands for the version of the Delta table that is current now.
+        Raises InvalidInput for a path without a table.
+        """
+        from resources.spark.delta_table import current_files
+        from resources.spark.sessions import session_for
+
+        session = session_for(self.remote)
+        for name, path in (tables or {}).items():
+            files = current_files(lake_path(self.lake_root, path))
+            if not files:
+                raise InvalidInput(f"there is no table {name} at {path} in the lake")
+            session.read.parquet(*files).createOrReplaceTempView(name)
+        return session
+
+    def sql(self, query: str, tables: Mapping[str, str]) -> pa.Table:
+        """Run a Spark SQL query over `tables` (name to lake path) and return all its rows."""
+        from pyspark.errors import PySparkException
+
+        try:
+            result: pa.Table = self.session(tables).sql(query).toArrow()
+        except PySparkException as error:
+            raise InvalidInput(f"Spark: {error_text(error)}") from error
+        return result
+
+    def _transformed(
+        self, csv_file: Path, spec: ModelSpec, shown: str
+    ) -> tuple[int, tuple[str, ...], pa.Table]:
+        """Rows read, findings about them, and the training table."""
+        from pyspark.errors import PySparkException
+
+        from resources.lake.csv_problems import check_required, read_header
+        from resources.lake.findings import suspicious_findings
+        from resources.spark.sessions import session_for
+        from resources.spark.transform import training_table
+
+        names = read_header(csv_file, shown)
+        check_required(names, [column.name for column in spec.training_columns], shown)
+        session = session_for(self.remote)
+        try:
+            raw = _read(session, csv_file, names, spec)
+            table: pa.Table = training_table(raw, spec).toArrow()
+            if spec.suspicious_treatment == "flag":
+                return raw.count(), suspicious_findings(table, spec), table
+            # What the treatment removed can only be seen in the rows before it.
+            before = raw.toArrow()
+        except PySparkException as error:
+            raise BikecastError(
+                f"Spark cannot prepare {shown}: {error_text(error)}. "
+                f"{spec.training_table} is unchanged"
+            ) from error
+        return before.num_rows, suspicious_findings(before, spec), table
+
+
+def error_text(error: Exception) -> str:
+    """The first line of a Spark error: the rest is the server's stack."""
+    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+
+
+def _read(session: SparkSession, csv_file: Path, names: list[str], spec: ModelSpec) -> DataFrame:
+    from resources.spark.transform import csv_schema
+
+    return session.read.csv(
+        str(csv_file),
+        schema=csv_schema(names, spec),
+        header=True,
+        mode="FAILFAST",
+        escape='"',
+    )
