@@ -18,16 +18,10 @@ def read_scoring_rows(lake: Lake, spec: ModelSpec) -> CsvContent:
 
     Raises InvalidInput with file, line and column of what is wrong.
     """
-    from resources.lake.csv_file import read_csv
+    from resources.lake.csv_file import read_scoring_csv
 
     with lake.local_copy(spec.scoring_file) as path:
-        return read_csv(
-            path,
-            (*spec.keys, *spec.features),
-            optional=spec.key_names,
-            ignored=(*spec.ignored, spec.target.name),
-            source_name=spec.scoring_file,
-        )
+        return read_scoring_csv(path, spec, source_name=spec.scoring_file)
 
 
 def stage_scoring_rows(lake: Lake, spec: ModelSpec) -> tuple[CsvContent, LakeFile]:
