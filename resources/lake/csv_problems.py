@@ -30,6 +30,8 @@ def read_header(path: Path, source_name: str) -> list[str]:
         text = first.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InvalidInput(f"{source_name}, line 1: not UTF-8 ({error.reason})") from error
+    if "\r" in text.removesuffix("\r\n"):
+        raise _lone_carriage_return(source_name, 1)
     names = next(iter(csv.reader([text])), [])
     if not any(name.strip() for name in names):
         raise InvalidInput(f"{source_name}, line 1: there are no column names")
@@ -71,11 +73,15 @@ def check_encoding(path: Path, source_name: str) -> None:
             if chunk.count(b"\r") != chunk.count(b"\r\n"):
                 position = chunk.replace(b"\r\n", b"\n").index(b"\r")
                 line = lines + chunk.replace(b"\r\n", b"\n").count(b"\n", 0, position) + 1
-                raise InvalidInput(
-                    f"{source_name}, line {line}: a carriage return without a line feed; "
-                    "save the file with LF or CRLF line ends"
-                )
+                raise _lone_carriage_return(source_name, line)
             lines += chunk.count(b"\n")
+
+
+def _lone_carriage_return(source_name: str, line: int) -> InvalidInput:
+    return InvalidInput(
+        f"{source_name}, line {line}: a carriage return without a line feed; save the file with "
+        "LF or CRLF line ends"
+    )
 
 
 def find_problems(

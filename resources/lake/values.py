@@ -100,7 +100,7 @@ def _parse_number(text: str, column: Column) -> float:
     value = float(text)
     try:
         if column.sql_type == "real":
-            struct.pack("f", value)
+            struct.pack("<f", value)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):

@@ -1,0 +1,267 @@
+import csv
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipelines.bike_rentals import BIKE_RENTALS
+from resources.errors import InvalidInput
+from resources.lake import csv_file
+from resources.lake.csv_file import (
+    normalize_scoring_csv,
+    read_csv,
+    read_scoring_csv,
+    read_training_csv,
+)
+from resources.lake.csv_problems import find_problems
+from resources.spec import Column
+from resources.sql_types import arrow_schema
+from tests.second_spec import COFFEE_SALES, write_coffee_files
+
+LAB = Path(__file__).parents[3] / ".." / "shared" / "data"
+HEADER = "dteday,season,mnth,holiday,weekday,workingday,weathersit,temp,atemp,hum,windspeed,rentals"
+ROW = "1/1/2011,1,1,0,6,0,2,0.344167,0.363625,0.805833,0.160446,331"
+
+
+def training_file(folder, *rows, header=HEADER, end="\n"):
+    path = folder / "in.csv"
+    path.write_bytes((end.join([header, *rows]) + end).encode())
+    return path
+
+
+def read(path):
+    return read_training_csv(path, BIKE_RENTALS, source_name="in.csv")
+
+
+def edited(**values):
+    fields = dict(zip(HEADER.split(","), ROW.split(","), strict=True)) | values
+    return ",".join(fields.values())
+
+
+def test_columns_come_with_the_types_and_the_order_of_the_spec(tmp_path):
+    content = read(training_file(tmp_path, ROW))
+    assert content.table.schema == arrow_schema(BIKE_RENTALS.training_columns)
+    row = content.table.to_pylist()[0]
+    assert row["dteday"] == dt.date(2011, 1, 1)
+    assert row["rentals"] == 331
+    assert np.float32(row["temp"]) == np.float32(0.344167)
+    assert content.findings == ()
+
+
+def test_columns_may_come_in_any_order(tmp_path):
+    names = HEADER.split(",")
+    path = training_file(tmp_path, ",".join(ROW.split(",")[::-1]), header=",".join(names[::-1]))
+    assert read(path).table.equals(read(training_file(tmp_path, ROW)).table)
+
+
+def test_a_byte_order_mark_crlf_and_quotes_are_accepted(tmp_path):
+    plain = read(training_file(tmp_path, ROW)).table
+    quoted = ",".join(f'"{field}"' for field in ROW.split(","))
+    assert read(training_file(tmp_path, quoted, header="\ufeff" + HEADER, end="\r\n")).table.equals(
+        plain
+    )
+
+
+def test_iso_dates_and_blank_lines_are_accepted(tmp_path):
+    content = read(training_file(tmp_path, edited(dteday="2011-01-01"), "", ""))
+    assert content.rows == 1
+    assert content.table["dteday"].to_pylist() == [dt.date(2011, 1, 1)]
+
+
+def test_a_column_beyond_the_schema_is_a_finding_unless_the_spec_ignores_it(tmp_path):
+    content = read(training_file(tmp_path, f"{ROW},1,9", header=f"{HEADER},instant,mood"))
+    assert content.findings == ("in.csv: column 'mood' is not in the schema and was left out",)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"mnth": "13"}, "line 3, column mnth: '13' is not one of the codes 1 to 12"),
+        ({"temp": "warm"}, "line 3, column temp: 'warm' is not a number"),
+        ({"temp": "nan"}, "line 3, column temp: 'nan' is not a finite number"),
+        ({"temp": "-inf"}, "line 3, column temp: '-inf' is not a finite number"),
+        ({"temp": "1e39"}, "line 3, column temp: '1e39' does not fit the type real"),
+        ({"temp": "9"}, "line 3, column temp: '9' is above the maximum 2"),
+        ({"temp": " 1"}, r"line 3, column temp: ' 1' is not a number \(it has spaces around it\)"),
+        ({"hum": ""}, "line 3, column hum: the value is missing"),
+        ({"rentals": "-1"}, "line 3, column rentals: '-1' is below the minimum 0"),
+        ({"rentals": "3.5"}, "line 3, column rentals: '3.5' is not a whole number"),
+        ({"rentals": "9" * 19}, r"line 3, column rentals: '9+' does not fit the type bigint"),
+        ({"dteday": "31/1/2011"}, "line 3, column dteday: '31/1/2011' is not a date of the form"),
+        ({"dteday": "2011-02-30"}, "line 3, column dteday: '2011-02-30' is not a date"),
+        ({"dteday": "2011-01-01"}, "line 3, column dteday: 2011-01-01 is already on line 2"),
+        ({"season": "1,1"}, "line 3: the row is too long: 13 fields, the header has 12"),
+    ],
+)
+def test_a_bad_value_is_named_with_file_line_and_column(tmp_path, values, message):
+    values = {"dteday": "1/2/2011"} | values
+    with pytest.raises(InvalidInput, match=f"^in.csv, {message}"):
+        read(training_file(tmp_path, ROW, edited(**values)))
+
+
+def test_a_short_row_is_named_with_its_line(tmp_path):
+    with pytest.raises(InvalidInput, match=r"^in\.csv, line 3: the row is too short: 11 fields"):
+        read(training_file(tmp_path, ROW, ROW.rpartition(",")[0]))
+
+
+def test_lines_are_counted_with_blank_ones(tmp_path):
+    with pytest.raises(InvalidInput, match=r"^in\.csv, line 5, column mnth"):
+        read(training_file(tmp_path, ROW, "", "", edited(dteday="1/2/2011", mnth="0")))
+
+
+def test_a_line_break_inside_a_field_is_refused(tmp_path):
+    files = write_coffee_files(tmp_path)
+    files.training.write_text('drink,price,seats,outdoor_temp,cups\n"flat\nwhite",2.5,10,1,3\n')
+    with pytest.raises(InvalidInput, match=r"line 2, column drink: .* has a line break"):
+        read_training_csv(files.training, COFFEE_SALES, source_name="in.csv")
+
+
+def test_the_first_ten_problems_and_the_number_of_the_rest_are_told(tmp_path):
+    rows = [edited(dteday=f"1/{day}/2011", mnth="13") for day in range(1, 26)]
+    with pytest.raises(InvalidInput) as caught:
+        read(training_file(tmp_path, *rows))
+    assert str(caught.value).count("column mnth") == 10
+    assert str(caught.value).endswith("and 15 more")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "in.csv is empty"),
+        (b"\n1,2\n", "line 1: there are no column names"),
+        (HEADER.encode() + b"\n", "line 2: there is no row"),
+        (HEADER.encode() + b"\n" + ROW.encode() + b"\n\xff\n", "line 3: not UTF-8 .byte 0xff"),
+        (b"\xff\xfe" + HEADER.encode("utf-16-le"), "line 1: not UTF-8"),
+        (b"a\xff,b\n1,2\n", "line 1: not UTF-8"),
+        (b"temp," + HEADER.encode() + b"\n", "line 1: columns appear twice: temp"),
+        (b"x,y\n1,2\n", "line 1: missing columns season, mnth"),
+        (HEADER.replace("hum", "Hum").encode() + b"\n", "missing column hum.*'Hum' is not 'hum'"),
+        (HEADER.encode() + b"\r" + ROW.encode(), "line 1: a carriage return without a line feed"),
+        (HEADER.encode() + b'\n"' + ROW.encode() + b"\n", "line 2: the row is too short"),
+    ],
+)
+def test_a_bad_file_is_refused_with_its_reason(tmp_path, content, message):
+    path = tmp_path / "in.csv"
+    path.write_bytes(content)
+    with pytest.raises(InvalidInput, match=message) as caught:
+        read(path)
+    assert "in.csv" in str(caught.value)
+    assert caught.value.exit_code == 2
+
+
+def test_a_missing_file_is_refused_with_its_name(tmp_path):
+    with pytest.raises(InvalidInput, match=r"cannot read in\.csv: No such file"):
+        read(tmp_path / "none.csv")
+
+
+def test_the_lab_files_keep_the_contract():
+    if not LAB.is_dir():
+        pytest.skip("the lab's files are not beside this checkout")
+    training = read(LAB / "bike-rentals-training.csv")
+    assert training.rows == 731
+    assert training.findings == ("hum: 1 row has the suspicious value 0 (dteday 2011-03-10), kept",)
+    scoring = read_scoring_csv(LAB / "weather-forecast.csv", BIKE_RENTALS, source_name="w.csv")
+    assert scoring.rows == 10
+    assert scoring.absent == ("dteday",)
+
+
+def test_a_scoring_file_may_lack_the_keys_but_no_feature(tmp_path):
+    names, fields = HEADER.split(","), ROW.split(",")
+    path = training_file(tmp_path, ",".join(fields[1:-1]), header=",".join(names[1:-1]))
+    content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
+    assert content.absent == ("dteday",)
+    assert content.table["dteday"].null_count == 1
+    path = training_file(tmp_path, ",".join(fields[2:-1]), header=",".join(names[2:-1]))
+    with pytest.raises(InvalidInput, match="missing column season"):
+        read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
+
+
+def test_the_scoring_file_for_copy_into_has_numbered_rows_and_exact_numbers(tmp_path):
+    row = edited(temp="0.1", atemp="0.33333334")
+    path = training_file(tmp_path, row, row.replace("1/1/2011", ""))
+    content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
+    normalize_scoring_csv(content, BIKE_RENTALS, tmp_path / "out.csv")
+    rows = list(csv.reader((tmp_path / "out.csv").open(newline="")))
+    assert rows[0] == ["forecast_row", "dteday", *BIKE_RENTALS.feature_names]
+    assert [line[0] for line in rows[1:]] == ["1", "2"]
+    assert [line[1] for line in rows[1:]] == ["2011-01-01", ""]
+    for line in rows[1:]:
+        for name, text in list(zip(rows[0], line, strict=True))[2:]:
+            original = content.table[name][0].as_py()
+            assert np.float32(text) == np.float32(original)
+
+
+def test_a_spec_with_text_and_without_keys_reads_and_normalizes(tmp_path):
+    files = write_coffee_files(tmp_path)
+    training = read_training_csv(files.training, COFFEE_SALES, source_name="coffee.csv")
+    assert training.rows == 240
+    assert training.table.schema.field("drink").type == pa.string()
+    content = read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv")
+    normalize_scoring_csv(content, COFFEE_SALES, tmp_path / "out.csv")
+    again = read_scoring_csv(tmp_path / "out.csv", COFFEE_SALES, source_name="out.csv")
+    assert again.table.equals(content.table)
+    assert again.findings == ()
+
+
+COLUMNS = (
+    Column("n", "bigint"),
+    Column("i", "int", minimum=-5, maximum=1_000_000),
+    Column("r", "real"),
+    Column("f", "float"),
+    Column("t", "varchar", length=4),
+    Column("d", "date", date_format="%m/%d/%Y"),
+)
+NAMES = [column.name for column in COLUMNS]
+VALUES = {
+    "n": st.integers(-(2**63), 2**63 - 1),
+    "i": st.integers(-5, 1_000_000),
+    "r": st.floats(width=32, allow_nan=False, allow_infinity=False),
+    "f": st.floats(allow_nan=False, allow_infinity=False),
+    "t": st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=4),
+    "d": st.dates(),
+}
+
+
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.fixed_dictionaries(VALUES), min_size=1, max_size=8))
+def test_any_valid_values_survive_the_way_through_a_file(tmp_path, rows):
+    path = tmp_path / "in.csv"
+    with path.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(NAMES)
+        writer.writerows([row[name] for name in NAMES] for row in rows)
+    content = read_csv(path, COLUMNS, source_name="in.csv")
+    assert content.table.to_pylist() == rows
+
+
+ODD = (
+    "1 -1 007 +5 0x1F 1_0 1.5 .5 5. . - 1e5 1e39 1e999 nan inf 2147483648 9223372036854775808 "
+    "1/2/2011 01/02/2011 2011-01-02 2011-13-01 2011-1-2 13/1/2011 1/2/11 x \u0663 1\u00a0"
+).split(" ")
+QUOTED = ["", " 1", "1 ", '"1"', '"a,b"', '"a""b"', 'a"b', '"ab"c', '"', '""', "a\tb", "\x00"]
+FIELD = st.sampled_from(ODD + QUOTED) | st.text('a1",.-/\r\n\t \\\u00e9', max_size=5)
+
+
+@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(FIELD, min_size=5, max_size=7), max_size=4), st.sampled_from("nirftd"))
+def test_the_fast_and_the_exact_reader_accept_the_same_files(tmp_path, rows, focus):
+    path = tmp_path / "in.csv"
+    good = ["1", "1", "1", "1", "a", "2011-01-02"]
+    lines = [",".join(NAMES)]
+    for number, row in enumerate(rows):
+        fields = list(good)
+        if len(row) == 6 and number % 2 == 0:  # a row with one odd field, else all odd
+            fields[NAMES.index(focus)] = row[0]
+        else:
+            fields = row
+        lines.append(",".join(fields))
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
+    if b"\r" in path.read_bytes().replace(b"\r\n", b""):
+        return  # refused before either reader
+    fast = csv_file._read_fast(path, NAMES, COLUMNS, ())
+    problems = list(find_problems(path, NAMES, COLUMNS, optional=(), unique=()))
+    assert (fast is not None and fast.num_rows > 0) == (not problems), (fast, problems)

@@ -1,0 +1,64 @@
+import pyarrow as pa
+import pytest
+
+from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.simulator import simulate, simulate_forecast
+from resources.lake.findings import outlier_findings, repeated_rows, suspicious_findings
+from tests.second_spec import COFFEE_SALES
+
+
+@pytest.fixture(scope="module")
+def days():
+    return simulate(1, seed=3)
+
+
+def with_value(table, name, row, value):
+    values = table[name].to_pylist()
+    values[row] = value
+    position = table.schema.get_field_index(name)
+    return table.set_column(position, name, pa.array(values, table.schema.field(name).type))
+
+
+def test_suspicious_values_are_named_by_the_keys_of_their_rows(days):
+    table = with_value(days.filter(pa.compute.field("hum") > 0), "hum", 4, 0.0)
+    assert suspicious_findings(table, BIKE_RENTALS) == (
+        f"hum: 1 row has the suspicious value 0 (dteday {table['dteday'][4]}), kept",
+    )
+
+
+def test_suspicious_values_of_a_spec_without_keys_are_named_by_row_number():
+    table = pa.table({"seats": pa.array([4, 999, 5, 999, 999, 999], pa.int32())})
+    assert suspicious_findings(table, COFFEE_SALES) == (
+        "seats: 4 rows have the suspicious value 999 (row 2, row 4, row 5, ...), "
+        "replaced by the column's typical value",
+    )
+
+
+def test_ordinary_days_have_no_outlier_and_an_extreme_one_is_found(days):
+    calm = days.slice(0, 60)
+    assert not [text for text in outlier_findings(calm, BIKE_RENTALS) if "temp" in text]
+    wild = with_value(calm, "temp", 7, 1.9)
+    assert any(text.startswith("temp: 1 row") for text in outlier_findings(wild, BIKE_RENTALS))
+
+
+def test_scoring_rows_are_compared_with_the_training_rows(days):
+    cold = simulate_forecast(1, seed=3)
+    odd = with_value(cold, "windspeed", 2, 1.9)
+    found = outlier_findings(odd, BIKE_RENTALS, reference=days)
+    assert [text.split(" far")[0] for text in found] == ["windspeed: 1 row"]
+
+
+def test_rows_that_repeat_training_rows_in_all_features_are_counted(days):
+    names = BIKE_RENTALS.feature_names
+    fresh = simulate_forecast(1, seed=3).select(names)
+    assert repeated_rows(days, fresh, names) == 0
+    scoring = pa.concat_tables(
+        [fresh, days.select(names).slice(5, 3), days.select(names).slice(5, 1)]
+    )
+    assert repeated_rows(days, scoring, names) == 4
+
+
+def test_text_features_are_compared_too():
+    known = pa.table({"drink": ["espresso", "latte"], "seats": [1, 2]})
+    rows = pa.table({"drink": ["espresso", "espresso"], "seats": [1, 2]})
+    assert repeated_rows(known, rows, ("drink", "seats")) == 1
