@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pipelines.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
 from resources.spec import Column, ModelSpec, TrainingSettings
 
 MAIN_JOB = "bike_rentals"
@@ -46,3 +47,9 @@ BIKE_RENTALS = ModelSpec(
         "weathersit": {1: "clear", 2: "mist", 3: "light rain or snow", 4: "heavy rain or snow"},
     },
 )
+
+#: What the lake gets where no file is given.
+SAMPLES = {
+    BIKE_RENTALS.source_file: SAMPLE_TRAINING,
+    BIKE_RENTALS.scoring_file: SAMPLE_FORECAST,
+}

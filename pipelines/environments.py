@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.home import Home
 from pipelines.settings import Settings
-from pipelines.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.lake.local import LocalLake
 from resources.lake.port import Lake
-from resources.lake.sources import Sources
+from resources.lake.sources import Sample, Sources
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.registry.port import Registry
 from resources.spark.connect import ConnectSpark
@@ -33,15 +33,6 @@ class Resources:
     sql_pool: SqlPool
 
 
-def sources_for(spec: ModelSpec, settings: Settings, lake: Lake) -> Sources:
-    """Where the lake's files come from, unless a run says otherwise."""
-    return Sources(
-        lake,
-        paths={spec.source_file: settings.csv, spec.scoring_file: settings.forecast},
-        samples={spec.source_file: SAMPLE_TRAINING, spec.scoring_file: SAMPLE_FORECAST},
-    )
-
-
 def sql_pool_for(home: Home) -> EmbeddedSqlPool:
     """The pool alone, for commands that need nothing else."""
     return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake))
@@ -52,13 +43,19 @@ def registry_for(home: Home) -> MlflowRegistry:
     return MlflowRegistry(tracking_uri=home.tracking_uri, artifact_root=str(home.models))
 
 
-def local_resources(spec: ModelSpec, settings: Settings) -> Resources:
-    """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool."""
+def local_resources(
+    spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]
+) -> Resources:
+    """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool.
+
+    `samples` are the simulated files by lake path, for where nothing else is given.
+    """
     home = Home.of(settings)
     lake = LocalLake(root=str(home.lake))
+    paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
     return Resources(
         lake=lake,
-        sources=sources_for(spec, settings, lake),
+        sources=Sources(lake, paths=paths, samples=samples),
         spark=ConnectSpark(remote=settings.spark_remote, lake_root=lake.root),
         automl=LocalAutoML(
             jobs_dir=str(home.jobs), lake_root=lake.root, tracking_uri=home.tracking_uri

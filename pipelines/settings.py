@@ -31,13 +31,13 @@ class Settings(BaseSettings):
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
 
 
-def load_settings() -> Settings:
-    """Read the settings.
+def load_settings(**flags: object) -> Settings:
+    """Read the settings; a flag that is not None goes before the environment.
 
     Raises InvalidInput with every problem in one message, each by its variable's name.
     """
     try:
-        return Settings()
+        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems = [
             f"BIKECAST_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"

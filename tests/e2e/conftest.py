@@ -1,0 +1,45 @@
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.cli import LAB_FORECAST, LAB_REASON, LAB_TRAINING, Cli
+
+BUDGET = "12"
+
+
+@dataclass(frozen=True)
+class CompletedRun:
+    """A home after `bikecast run --json`, and what that printed."""
+
+    cli: Cli
+    result: dict
+    stderr: str
+
+
+def run_json(cli: Cli, *arguments: str) -> CompletedRun:
+    done = cli("run", "--json", "--budget", BUDGET, *arguments)
+    assert done.returncode == 0, done.stderr
+    return CompletedRun(cli, json.loads(done.stdout), done.stderr)
+
+
+@pytest.fixture(scope="session")
+def sample_run(tmp_path_factory) -> CompletedRun:
+    """The main job on the simulated sample, in an empty home."""
+    return run_json(Cli(tmp_path_factory.mktemp("sample") / "home"))
+
+
+@pytest.fixture(scope="session")
+def lab_run(tmp_path_factory) -> CompletedRun:
+    """The main job on the lab's own files."""
+    if not LAB_TRAINING.exists():
+        pytest.skip(LAB_REASON)
+    cli = Cli(tmp_path_factory.mktemp("lab") / "home")
+    return run_json(cli, "--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """The command line on an empty home."""
+    return Cli(tmp_path / "home")

@@ -1,0 +1,110 @@
+"""`bikecast run` from an empty home, as its users start it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.environments import registry_for, sql_pool_for
+from pipelines.home import Home
+from tests.e2e.conftest import run_json
+
+
+def onnx_scores(cli, version: int, rows: list[dict]) -> np.ndarray:
+    """Scores of rows by ONNX Runtime on a registered version, outside the pool."""
+    import onnxruntime
+
+    model = registry_for(Home(cli.home)).download(SPEC.model_name, version)
+    types = {"bigint": np.int64, "real": np.float32}
+    feed = {
+        c.name: np.array([[row[c.name]] for row in rows], types[c.sql_type]) for c in SPEC.features
+    }
+    return onnxruntime.InferenceSession(model).run([SPEC.output], feed)[0].ravel()
+
+
+def test_the_sample_gives_ten_forecasts_by_a_registered_model(sample_run):
+    result = sample_run.result
+    assert [row["forecast_row"] for row in result["predictions"]] == list(range(1, 11))
+    assert all(row["variable_out1"] > 0 for row in result["predictions"])
+    assert {row["model_version"] for row in result["predictions"]} == {1}
+    assert result["model"]["name"] == "rental-prediction-model"
+    assert result["model"]["version"] == 1
+    assert result["trained"] is True
+
+
+def test_the_result_has_leaderboard_scores_and_seconds(sample_run):
+    result = sample_run.result
+    assert len(result["leaderboard"]) >= 3
+    assert set(result["scores"]) == {"cv", "holdout", "time_ordered"}
+    assert all(0 < score["spearman"] <= 1 for score in result["scores"].values())
+    assert {"bike_data", "training", "predicted_rentals", "total"} <= set(result["seconds"])
+
+
+def test_progress_goes_to_standard_error_without_noise(sample_run):
+    lines = [line for line in sample_run.stderr.splitlines() if line.strip()]
+    assert any("bike_data" in line for line in lines)
+    noise = [line for line in lines if not line.startswith(("done ", "  ", "warning "))]
+    assert noise == []
+
+
+def test_the_procedure_scores_as_onnx_runtime_does(sample_run):
+    done = sample_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "json")
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)
+    assert len(rows) == 10
+    expected = onnx_scores(sample_run.cli, 1, rows)
+    assert [row["variable_out1"] for row in rows] == pytest.approx(expected, rel=1e-6)
+
+
+def test_the_sql_command_prints_tables_csv_and_json(sample_run):
+    query = "SELECT TOP 2 forecast_row, model_version FROM dbo.predicted_rentals ORDER BY 1"
+    as_csv = sample_run.cli("sql", query, "--format", "csv").stdout
+    assert as_csv == "forecast_row,model_version\n1,1\n2,1\n"
+    assert "forecast_row" in sample_run.cli("sql", query).stdout
+    assert json.loads(sample_run.cli("sql", query, "--format", "json").stdout)[1] == {
+        "forecast_row": 2,
+        "model_version": 1,
+    }
+
+
+def test_a_wrong_query_is_an_error_with_sql_servers_number(sample_run):
+    done = sample_run.cli("sql", "SELECT * FROM dbo.nothing")
+    assert done.returncode == 1
+    assert "Msg 208" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_models_command_lists_the_live_version(sample_run):
+    done = sample_run.cli("models")
+    assert done.returncode == 0, done.stderr
+    assert "live" in done.stdout
+
+
+def test_the_lab_files_give_ten_forecasts_and_say_that_they_repeat_training_rows(lab_run):
+    result = lab_run.result
+    assert len(result["predictions"]) == 10
+    assert result["scores"]["holdout"]["spearman"] > 0.8
+    assert any("10 of 10 rows" in warning for warning in result["warnings"])
+    assert any("hum" in warning for warning in result["warnings"])
+
+
+def test_a_second_run_on_unchanged_data_trains_nothing(lab_run):
+    from tests.cli import LAB_FORECAST, LAB_TRAINING
+
+    files = ("--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
+    second = run_json(lab_run.cli, *files).result
+    assert second["trained"] is False
+    assert second["model"] == lab_run.result["model"]
+    values = [[row["variable_out1"] for row in r["predictions"]] for r in (lab_run.result, second)]
+    assert values[0] == values[1]
+    versions = registry_for(Home(lab_run.cli.home)).versions(SPEC.model_name)
+    assert [version.version for version in versions] == [1]
+
+
+def test_the_pool_keeps_provenance_of_each_prediction(sample_run):
+    with sql_pool_for(Home(sample_run.cli.home)).session() as session:
+        [rows] = session.run("SELECT DISTINCT model_digest, run_id FROM dbo.predicted_rentals")
+    [(digest, run_id)] = rows.rows
+    assert digest == sample_run.result["model"]["digest"]
+    assert run_id == sample_run.result["run_ids"][-1]

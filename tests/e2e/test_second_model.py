@@ -1,0 +1,88 @@
+"""A second, unrelated model goes through the same functions, from CSV to predictions."""
+
+import dagster as dg
+import pytest
+
+from pipelines.build import build_definitions
+from pipelines.environments import Resources, local_resources
+from pipelines.main_job import Outcome, run_main_job
+from pipelines.settings import Settings
+from tests.second_spec import COFFEE_SALES, write_coffee_files
+
+
+class Silent:
+    """A watcher that keeps what it hears."""
+
+    def __init__(self):
+        self.ended: list[str] = []
+
+    def stage_started(self, stage):
+        pass
+
+    def stage_ended(self, stage, seconds, note):
+        self.ended.append(stage)
+
+    def training(self, status):
+        pass
+
+    def warning(self, text):
+        pass
+
+
+@pytest.fixture(scope="module")
+def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
+    folder = tmp_path_factory.mktemp("coffee")
+    files = write_coffee_files(folder)
+    settings = Settings(
+        home=folder / "home", csv=str(files.training), forecast=str(files.scoring), budget=10
+    )
+    resources = local_resources(COFFEE_SALES, settings, samples={})
+    defs = build_definitions(
+        COFFEE_SALES, resources, main_job="coffee", budget_seconds=10, poll_seconds=5
+    )
+    watcher = Silent()
+    with dg.instance_for_test() as instance:
+        outcome = run_main_job(
+            defs,
+            instance,
+            COFFEE_SALES,
+            resources,
+            main_job="coffee",
+            run_config={},
+            watcher=watcher,
+        )
+    return outcome, resources, watcher
+
+
+def test_every_stage_is_materialized(coffee):
+    _, _, watcher = coffee
+    assert sorted(stage for stage in watcher.ended if "training" not in stage) == sorted(
+        [
+            "raw_coffee_sales",
+            "coffee_sales",
+            "coffee_automl_run",
+            "coffee_offers_file",
+            "coffee_offers",
+            "coffee_sales_model",
+            "coffee_sales_model_table",
+            "predict_cups",
+            "predicted_cups",
+        ]
+    )
+
+
+def test_the_text_feature_reaches_the_model_and_the_pool(coffee):
+    outcome, resources, _ = coffee
+    assert len(outcome.predictions) == 6
+    assert {type(row["drink"]) for row in outcome.predictions} == {str}
+    with resources.sql_pool.session() as session:
+        [result] = session.run("EXEC dbo.predict_cups")
+    assert len(result.rows) == 6
+
+
+def test_a_spec_without_time_has_no_time_ordered_score(coffee):
+    outcome, _, _ = coffee
+    assert outcome.result.scores["time_ordered"] is None
+    holdout = outcome.result.scores["holdout"]
+    assert holdout is not None
+    assert holdout["spearman"] > 0.9
