@@ -1,7 +1,5 @@
 """Findings about valid data: shown as warnings, never blocking."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from resources.lake.port import Lake

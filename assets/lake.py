@@ -1,7 +1,5 @@
 """Stage 1: the CSV files in the lake."""
 
-from __future__ import annotations
-
 import dagster as dg
 from pydantic import Field
 

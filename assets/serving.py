@@ -1,7 +1,5 @@
 """Stages 5 to 7: the model and the rows to score in the SQL pool, and the predictions."""
 
-from __future__ import annotations
-
 import dagster as dg
 
 from assets.code_version import code_version

@@ -1,7 +1,5 @@
 """Stages 3 and 4: the submitted training job, and the model that it leaves behind."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import asdict
 

@@ -1,7 +1,5 @@
 """Stage 2: the training table that Spark prepares."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 
 import dagster as dg

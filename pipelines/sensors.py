@@ -1,7 +1,5 @@
 """The sensor that polls submitted training jobs and finishes the ended ones."""
 
-from __future__ import annotations
-
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +24,7 @@ class PollCursor:
     pending: list[str] = field(default_factory=list)
 
     @classmethod
-    def parse(cls, text: str | None) -> PollCursor:
+    def parse(cls, text: str | None) -> "PollCursor":
         """Read a cursor; a lost or damaged one starts from the first event again."""
         try:
             value = json.loads(text or "{}")
