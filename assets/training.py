@@ -56,11 +56,10 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         seconds = stopwatch()
         with shown_to_people():
             status, attached = submit_training(context, spec, config, automl)
-        said = (
-            f"Job {status.job_id} is {status.state}"
-            + (": no new training is started." if attached else ".")
-            + " The sensor polls it and finishes the chain when it has ended."
-        )
+        said = f"Job {status.job_id} is {status.state}"
+        said += ": nothing to train, data, code and settings are unchanged." if attached else "."
+        if not status.state.is_terminal:
+            said += " The sensor polls it and finishes the chain when it has ended."
         context.log.info(said)
         sensor = f"/locations/bikecast/sensors/{spec.run_asset}_sensor"
         return dg.MaterializeResult(
