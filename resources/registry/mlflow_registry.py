@@ -1,0 +1,196 @@
+"""The registry on MLflow's SQLite store, with the ONNX files in a folder beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from resources.errors import InvalidInput, ModelRejected
+from resources.lake.files import replaced_file
+from resources.model_contract import model_digest
+from resources.registry.mlflow_store import is_ready, mlflow_client, writing
+from resources.registry.port import ModelVersion
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+JOB_ID = "bikecast.job_id"
+DIGEST = "bikecast.digest"
+SCORES = "bikecast.scores"
+_OWN_TAGS = (JOB_ID, DIGEST, SCORES)
+#: The name becomes a folder and part of an MLflow filter.
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
+
+
+class MlflowRegistry(ConfigurableResource):
+    """Model versions in MLflow; implements the port Registry.
+
+    A model's bytes lie under `artifact_root` by name and digest, so equal models share a file.
+    Nothing is created before the first registration, and reading never creates anything.
+    """
+
+    tracking_uri: str = Field(description="sqlite:////absolute/path/mlflow.db")
+    artifact_root: str = Field(description="The folder of the ONNX files.")
+
+    def register(
+        self,
+        name: str,
+        model_path: Path,
+        *,
+        job_id: str,
+        digest: str,
+        scores: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> ModelVersion:
+        """Register the model of a job, or return the version that this job already made.
+
+        Raises ModelRejected where the file does not match its digest, InvalidInput where it
+        cannot be read or where the name or a tag is not allowed, and BikecastError where the
+        folder cannot be written.
+        """
+        target = self._file(name, digest)
+        reserved = sorted(set(tags) & set(_OWN_TAGS))
+        if reserved:
+            raise InvalidInput(f"the tags {reserved} are reserved; nothing was registered")
+        data = _read(model_path)
+        if model_digest(data) != digest:
+            raise ModelRejected(
+                f"{model_path} has the digest {model_digest(data)}, but job {job_id} recorded "
+                f"{digest}: the file was changed. Nothing was registered; train again."
+            )
+        with writing(self.tracking_uri) as client:
+            known = [entry for entry in self.versions(name) if entry.job_id == job_id]
+            if known:
+                return known[0]
+            if not target.is_file() or model_digest(target.read_bytes()) != digest:
+                with replaced_file(target) as temporary:
+                    temporary.write_bytes(data)
+            _create_model(client, name)
+            created = client.create_model_version(
+                name,
+                source=target.parent.as_uri(),
+                tags={**tags, JOB_ID: job_id, DIGEST: digest, SCORES: json.dumps(dict(scores))},
+                await_creation_for=0,
+            )
+            return self._version(created, ())
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions, newest first; empty where the model is unknown."""
+        self._folder(name)
+        if not is_ready(self.tracking_uri):
+            return []
+        client = mlflow_client(self.tracking_uri)
+        models = client.search_registered_models(f"name = '{name}'", max_results=1)
+        if not models:
+            return []
+        aliases: dict[int, list[str]] = {}
+        for alias, number in models[0].aliases.items():
+            aliases.setdefault(int(number), []).append(alias)
+        found = [
+            self._version(entry, tuple(sorted(aliases.get(int(entry.version), ()))))
+            for entry in _all_versions(client, name)
+        ]
+        return sorted(found, key=lambda entry: entry.version, reverse=True)
+
+    def download(self, name: str, version: int) -> bytes:
+        """The ONNX file of a version.
+
+        Raises InvalidInput where there is no such version, and ModelRejected where the stored
+        file is missing or no longer matches its digest.
+        """
+        digest = self._known(name, version).digest
+        target = self._file(name, digest)
+        if not target.is_file():
+            raise ModelRejected(f"the file of {name} version {version} is missing: {target}")
+        data = target.read_bytes()
+        if model_digest(data) != digest:
+            raise ModelRejected(
+                f"{target} no longer matches the digest of {name} version {version}: the file "
+                "was changed or is damaged. Restore it, or train again."
+            )
+        return data
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias such as `champion` at a version; the version it had loses it.
+
+        Raises InvalidInput where there is no such version or the alias is not allowed.
+        """
+        from mlflow.exceptions import MlflowException
+
+        if alias in self._known(name, version).aliases:
+            return
+        with writing(self.tracking_uri) as client:
+            try:
+                client.set_registered_model_alias(name, alias, str(version))
+            except MlflowException as error:
+                raise InvalidInput(
+                    f"{error.message} The aliases of {name} are unchanged."
+                ) from error
+
+    def _known(self, name: str, version: int) -> ModelVersion:
+        versions = self.versions(name)
+        for entry in versions:
+            if entry.version == version:
+                return entry
+        known = ", ".join(str(entry.version) for entry in versions) or "none"
+        raise InvalidInput(f"{name} has no version {version}; known versions: {known}")
+
+    def _folder(self, name: str) -> Path:
+        if not _NAME.fullmatch(name):
+            raise InvalidInput(
+                f"{name!r} is not a model name: it starts with a letter or digit and has letters, "
+                "digits, spaces, dots, dashes and underscores only, at most 128"
+            )
+        return Path(self.artifact_root).resolve() / name
+
+    def _file(self, name: str, digest: str) -> Path:
+        if not re.fullmatch(r"[0-9a-f]{64}", digest):
+            raise ModelRejected(f"{digest!r} is not a SHA-256 digest; nothing was registered")
+        return self._folder(name) / digest / "model.onnx"
+
+    def _version(self, entry: Any, aliases: tuple[str, ...]) -> ModelVersion:
+        tags = dict(entry.tags)
+        digest = tags.get(DIGEST, "")
+        return ModelVersion(
+            name=entry.name,
+            version=int(entry.version),
+            job_id=tags.get(JOB_ID, ""),
+            digest=digest,
+            created_at=datetime.fromtimestamp(entry.creation_timestamp / 1000, UTC),
+            scores=json.loads(tags.get(SCORES, "{}")),
+            tags={key: value for key, value in tags.items() if key not in _OWN_TAGS},
+            link=str(self._folder(entry.name) / digest),
+            aliases=aliases,
+        )
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read {path}: {error.strerror or error}; nothing was registered"
+        ) from error
+
+
+def _create_model(client: MlflowClient, name: str) -> None:
+    if not client.search_registered_models(f"name = '{name}'", max_results=1):
+        client.create_registered_model(name)
+
+
+def _all_versions(client: MlflowClient, name: str) -> list[Any]:
+    found: list[Any] = []
+    token: str | None = None
+    while True:
+        page = client.search_model_versions(f"name = '{name}'", page_token=token)
+        found.extend(page)
+        token = page.token
+        if not token:
+            return found
