@@ -1,0 +1,130 @@
+"""The training data: read from the Delta table, checked, in a fixed order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from resources.errors import InvalidInput
+from resources.spec import Column, ModelSpec
+
+#: Fewer rows than this give no meaningful folds.
+MINIMUM_ROWS = 20
+
+Values = Mapping[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Features, target and time of the rows that are trained on.
+
+    `values` has one array a feature: float32 with NaN for missing, or objects (str or None) for
+    varchar. Numbers are float32 because the graph computes in it: what the models learn from is
+    what they will see. `time` orders the rows (None without a time key); `time_labels` are its
+    ISO dates or texts.
+    """
+
+    columns: tuple[Column, ...]
+    values: Values
+    target: np.ndarray
+    """float64, finite."""
+    time: np.ndarray | None = None
+    time_labels: tuple[str, ...] | None = None
+    target_minimum: float | None = None
+    """What predictions are clipped at, from the spec."""
+
+    @property
+    def rows(self) -> int:
+        """The number of rows."""
+        return len(self.target)
+
+
+def read_dataset(spec: ModelSpec, table: str | Path) -> tuple[Dataset, dict[str, object]]:
+    """Read the newest version of the Delta table at `table`; also facts about it.
+
+    Rows are sorted by all their columns, keys first, so the order of files does not matter.
+    Raises InvalidInput where the table is missing, lacks a column, has fewer than 20 rows, a
+    constant or non-finite target, or infinite values.
+    """
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    names = [column.name for column in spec.training_columns]
+    try:
+        delta = DeltaTable(str(table))
+    except TableNotFoundError as error:
+        raise InvalidInput(f"there is no Delta table at {table}; nothing was trained") from error
+    there = {field.name for field in delta.schema().fields}
+    if missing := [name for name in names if name not in there]:
+        raise InvalidInput(
+            f"{spec.training_table} lacks the columns {', '.join(missing)}; nothing was trained"
+        )
+    content = delta.to_pyarrow_table(columns=names)
+    order = [*spec.key_names, *spec.feature_names, spec.target.name]
+    content = content.sort_by([(name, "ascending") for name in order])
+    facts: dict[str, object] = {"delta_version": delta.version(), "rows": content.num_rows}
+    return dataset_from_arrow(spec, content), facts
+
+
+def dataset_from_arrow(spec: ModelSpec, content: Any) -> Dataset:
+    """The dataset of an Arrow table with the spec's training columns.
+
+    Raises InvalidInput as `read_dataset` does.
+    """
+    where = spec.training_table
+    values = {column.name: _values(column, content[column.name]) for column in spec.features}
+    target = _numbers(content[spec.target.name]).astype(np.float64)
+    _check_target(where, spec.target.name, target)
+    for column in spec.features:
+        array = values[column.name]
+        if array.dtype == np.float32 and np.isinf(array).any():
+            row = int(np.flatnonzero(np.isinf(array))[0])
+            raise InvalidInput(
+                f"{where}: column {column.name!r} has an infinite value (sorted row {row}). "
+                "Nothing was trained. Correct the value and prepare the table again."
+            )
+    time, labels = None, None
+    if spec.time_key is not None:
+        column_ = content[spec.time_key]
+        if column_.null_count:
+            raise InvalidInput(
+                f"{where}: the time key {spec.time_key!r} has {column_.null_count} missing "
+                "values, so rows cannot be ordered. Nothing was trained."
+            )
+        labels = tuple(str(value) for value in column_.to_pylist())
+        time = np.unique(np.array(column_.to_pylist()), return_inverse=True)[1]
+    return Dataset(spec.features, values, target, time, labels, spec.target.minimum)
+
+
+def _check_target(where: str, name: str, target: np.ndarray) -> None:
+    if len(target) < MINIMUM_ROWS:
+        raise InvalidInput(
+            f"{where} has {len(target)} rows; training needs at least {MINIMUM_ROWS}. "
+            "Nothing was trained. Add rows and prepare the table again."
+        )
+    bad = int((~np.isfinite(target)).sum())
+    if bad:
+        raise InvalidInput(
+            f"{where}: the target {name!r} is missing, infinite or not a number in {bad} of "
+            f"{len(target)} rows. Nothing was trained. Correct or remove these rows."
+        )
+    if np.ptp(target) == 0:
+        raise InvalidInput(
+            f"{where}: the target {name!r} is {target[0]:g} in every row, so there is nothing to "
+            "learn. Nothing was trained. Check the column."
+        )
+
+
+def _values(column: Column, array: Any) -> np.ndarray:
+    if column.sql_type == "varchar":
+        return np.array(array.to_pylist(), dtype=object)
+    return _numbers(array).astype(np.float32)
+
+
+def _numbers(array: Any) -> np.ndarray:
+    """Numbers as float64, missing as NaN."""
+    return np.asarray(array.cast("float64").to_numpy(zero_copy_only=False), dtype=np.float64)

@@ -1,0 +1,253 @@
+"""The detached process of one training job: `python -m <this module> FOLDER FD START`.
+
+FD is the job's lock, taken by the submitter and held here until the end. START is when the process
+was started, in seconds since the epoch: the budget counts from there. Only this process writes
+progress and result.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resources.automl.local.job import JobRecord
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState
+from resources.spec_json import spec_from_json
+
+if TYPE_CHECKING:
+    from resources.automl.local.build import Built
+    from resources.automl.local.data import Dataset
+    from resources.automl.local.results import Draft
+    from resources.automl.local.search import Trial
+    from resources.spec import ModelSpec
+
+log = logging.getLogger("bikecast.automl")
+
+HEARTBEAT_SECONDS = 0.5
+#: Kept for logging the trials and the artifacts to MLflow.
+TRACKING_SECONDS = 1.5
+
+
+class Reporter:
+    """Writes progress about twice a second from a thread of its own: that is the heartbeat."""
+
+    def __init__(self, record: JobRecord, started: float, budget: float) -> None:
+        self._record = record
+        self._started = started
+        self._budget = budget
+        self._facts: dict[str, object] = {
+            "phase": "starting",
+            "trials_done": 0,
+            "trials_total": 0,
+            "best_score": None,
+            "best_trial": None,
+        }
+        self._seconds: dict[str, float] = {}
+        self._phase_started = started
+        self._lock = threading.Lock()
+        threading.Thread(target=self._beat, daemon=True).start()
+
+    def phase(self, name: str) -> None:
+        """A new phase begins."""
+        now = time.time()
+        with self._lock:
+            self._seconds[str(self._facts["phase"])] = round(now - self._phase_started, 2)
+            self._phase_started = now
+            self._facts["phase"] = name
+        self.write()
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds of the phases that have ended."""
+        return dict(self._seconds)
+
+    def trials(self, trials: list[Trial]) -> None:
+        """What the search has found so far."""
+        done = [trial for trial in trials if trial.status != "pending"]
+        good = [trial for trial in trials if trial.status == "ok"]
+        best = max(good, key=lambda trial: trial.mean, default=None)
+        with self._lock:
+            self._facts["trials_done"] = len(done)
+            self._facts["trials_total"] = len(trials)
+            if best is not None:
+                self._facts["best_score"] = round(best.mean, 4)
+                self._facts["best_trial"] = best.configuration.name
+
+    def write(self) -> None:
+        """Replace the progress file now."""
+        elapsed = time.time() - self._started
+        with self._lock:
+            self._facts["elapsed_seconds"] = round(elapsed, 2)
+            self._facts["seconds_left"] = round(max(0.0, self._budget - elapsed), 2)
+            self._record.write_progress(self._facts)
+
+    def _beat(self) -> None:
+        while True:
+            time.sleep(HEARTBEAT_SECONDS)
+            try:
+                self.write()
+            except OSError:
+                if not self._record.folder.is_dir():
+                    os._exit(1)  # the job was deleted; nobody wants its result
+
+
+def main() -> int:
+    """Run the job. The exit code is 0 for a result, else 1; the record says why."""
+    import psutil
+
+    os.set_inheritable(int(sys.argv[2]), False)
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    record = JobRecord(Path(sys.argv[1]))
+    started = float(sys.argv[3])
+    record.write_process(os.getpid(), psutil.Process().create_time(), started)
+    try:
+        run(record, record.request(), started)
+    except BikecastError as error:
+        log.error("%s", error)  # its text is for people
+        kind = "InvalidInput" if isinstance(error, InvalidInput) else ""
+        record.write_end(JobState.FAILED, str(error), kind=kind)
+        return 1
+    except Exception as error:
+        log.exception("the job failed")
+        record.write_end(JobState.FAILED, f"{type(error).__name__}: {error}; see {record.log_path}")
+        return 1
+    return 0
+
+
+def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
+    """Train, export, log to MLflow and show the result."""
+    reporter = Reporter(record, started, float(request["budget_seconds"]))
+    spec = spec_from_json(request["spec"])
+    tracking_uri = str(request.get("tracking_uri") or "")
+    from resources.automl.local.workers import WorkerPool, start_server
+
+    context = start_server()
+    if tracking_uri:
+        threading.Thread(target=_prepare_tracking, args=(tracking_uri,), daemon=True).start()
+    threading.Thread(target=_import_exporters, daemon=True).start()
+    from resources.automl.local.build import Clock, build
+    from resources.automl.local.data import read_dataset
+    from resources.automl.local.results import Draft
+
+    reporter.phase("reading data")
+    data, facts = read_dataset(spec, request["table"])
+    left = started + float(request["budget_seconds"]) - time.time()
+    clock = Clock(time.monotonic() + left, TRACKING_SECONDS if tracking_uri else 0.0)
+    workers = max(1, spec.training.max_concurrent_trials)
+    with WorkerPool(data, workers, context) as pool:
+        built = build(
+            data,
+            pool,
+            clock,
+            output=spec.output,
+            metric=spec.training.primary_metric,
+            seed=spec.training.seed,
+            workers=workers,
+            phase=reporter.phase,
+            report=reporter.trials,
+        )
+    draft = Draft.begin(record.result_folder)
+    rows = write_result(draft, spec, data, built, {**facts, "seconds": reporter.seconds()})
+    if tracking_uri:
+        reporter.phase("logging")
+        _log_training(draft, tracking_uri, request, spec, built, rows)
+    reporter.phase("finishing")
+    draft.show()
+    log.info("done in %.1f s", time.time() - started)
+
+
+def write_result(
+    draft: Draft, spec: ModelSpec, data: Dataset, built: Built, facts: dict[str, object]
+) -> list[dict[str, object]]:
+    """Write plots and files of a build into the draft; returns the leaderboard."""
+    from resources.automl.local.diagnostics import holdout_rows, residual_groups, residual_table
+    from resources.automl.local.leaderboard import leaderboard
+    from resources.automl.local.plots import plot_predicted, plot_residuals
+
+    actual = data.target[built.holdout]
+    by, groups = residual_groups(spec, data, built.holdout, built.predicted)
+    plot_predicted(draft.folder / "predicted.png", actual, built.predicted, spec.target.name)
+    plot_residuals(draft.folder / "residuals.png", groups, spec.target.name, by)
+    plots = {"Predicted against actual": "predicted.png", f"Residuals by {by}": "residuals.png"}
+    rows = leaderboard(built.found, built.exported)
+    diagnostics = {
+        **facts,
+        "members": {member.name: weight for member, weight in built.found.recipe.members},
+        "parity": {
+            "difference": built.parity.difference,
+            "rank_correlation": built.parity.rank_correlation,
+        },
+        "holdout": holdout_rows(spec, data, built.holdout, built.predicted),
+        "residuals": {"by": by, "groups": residual_table(groups)},
+    }
+    draft.write(built.model, rows, built.scores, diagnostics, plots, built.warnings)
+    return rows
+
+
+def _log_training(
+    draft: Draft,
+    tracking_uri: str,
+    request: dict[str, Any],
+    spec: ModelSpec,
+    built: Built,
+    rows: list[dict[str, object]],
+) -> None:
+    """Log to MLflow. A failure there is a warning: the model is good without it."""
+    from resources.registry.tracking import log_training
+
+    metrics = {
+        f"{kind}_{name}": value
+        for kind, score in built.scores.items()
+        for name, value in (score or {}).items()
+    }
+    try:
+        log_training(
+            tracking_uri=tracking_uri,
+            experiment=spec.training.experiment,
+            job_id=request["job_id"],
+            parameters={
+                "primary_metric": spec.training.primary_metric,
+                "seed": spec.training.seed,
+                "budget_seconds": request["budget_seconds"],
+                "max_concurrent_trials": spec.training.max_concurrent_trials,
+                "data_version": request["data_version"],
+                "features": ",".join(spec.feature_names),
+                "target": spec.target.name,
+            },
+            trials=rows,
+            metrics=metrics,
+            artifacts=draft.files(),
+            tags={str(key): str(value) for key, value in request.get("tags", {}).items()},
+        )
+    except Exception as error:  # whatever the store says
+        log.exception("MLflow could not be written")
+        draft.add_warning(f"the job was not logged to MLflow: {error}")
+
+
+def _prepare_tracking(tracking_uri: str) -> None:
+    """Import MLflow and make its store while the search runs."""
+    try:
+        from resources.registry.tracking import prepare_store
+
+        prepare_store(tracking_uri)
+        import mlflow.tracking  # noqa: F401
+    except Exception:
+        log.exception("the MLflow store could not be prepared")
+
+
+def _import_exporters() -> None:
+    """Import what fitted models and the end of the job need while the workers train."""
+    import lightgbm  # noqa: F401
+    import matplotlib.figure  # noqa: F401
+    import onnxruntime  # noqa: F401
+
+    import resources.automl.local.export.parity  # noqa: F401
+
+
+if __name__ == "__main__":
+    sys.exit(main())

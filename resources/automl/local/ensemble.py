@@ -1,0 +1,139 @@
+"""Greedy ensemble selection with replacement (Caruana et al., ICML 2004), with guards.
+
+Selection on a rank metric alone ignores scale, so the blend's RMSE is guarded; and a single model
+is preferred where the blend gains nothing.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resources.automl.local.folds import Folds
+from resources.automl.local.portfolio import Configuration
+from resources.automl.local.scores import rmse
+
+MAX_CANDIDATES = 25
+MAX_FAMILY = 4
+MAX_MEMBERS = 8
+MAX_ROUNDS = 20
+#: Score differences below this are ties.
+TIE = 0.001
+#: A blend's RMSE may exceed the best single model's by this factor.
+RMSE_GUARD = 1.02
+
+Predictions = dict[int, list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """The chosen members and their weights, which sum to 1."""
+
+    members: tuple[tuple[Configuration, float], ...]
+
+    def weight(self, name: str) -> float:
+        """The weight of a trial, 0 where it is no member."""
+        return sum(weight for member, weight in self.members if member.name == name)
+
+    def only(self, names: Sequence[str]) -> Recipe:
+        """The recipe reduced to some members, weights scaled to sum to 1."""
+        kept = [(member, weight) for member, weight in self.members if member.name in names]
+        total = sum(weight for _, weight in kept)
+        return Recipe(tuple((member, weight / total) for member, weight in kept))
+
+    def blend(self, predictions: Mapping[str, np.ndarray]) -> np.ndarray:
+        """The weighted mean of the members' predictions, by name."""
+        result: np.ndarray = sum(
+            (weight * predictions[member.name] for member, weight in self.members),
+            start=np.zeros(1),
+        )
+        return result
+
+
+def choose(
+    candidates: Sequence[tuple[Configuration, Predictions]],
+    folds: Folds,
+    metric: str,
+    target: np.ndarray,
+) -> Recipe:
+    """Choose members by their out-of-fold predictions; deterministic.
+
+    `candidates` holds at least one trial, all scored on the same repeats.
+    """
+    scored = [
+        (configuration, predictions, _judge(predictions, folds, metric, target))
+        for configuration, predictions in candidates
+    ]
+    scored.sort(key=lambda entry: (-entry[2][0], entry[2][1], entry[0].name))
+    pool = _diverse(scored)
+    best_score, best_rmse = pool[0][2]
+    limit = RMSE_GUARD * min(entry[2][1] for entry in pool)
+    counts: Counter[int] = Counter()
+    chosen: Counter[int] = Counter({0: 1})
+    best = (best_score, best_rmse)
+    blend: Predictions = {}
+    for size in range(MAX_ROUNDS):
+        options = []
+        for index, (_, predictions, _) in enumerate(pool):
+            if index not in counts and len(counts) >= MAX_MEMBERS:
+                continue
+            trial = _add(blend, predictions, size)
+            score, error = _judge(trial, folds, metric, target)
+            options.append((score, error, index, trial))
+        allowed = [o for o in options if o[1] <= limit] if size else options
+        if not allowed:
+            break
+        top = max(option[0] for option in allowed)
+        tied = [option for option in allowed if option[0] >= top - TIE]
+        score, error, index, blend = min(tied, key=lambda option: (option[1], option[2]))
+        counts[index] += 1
+        if _better((score, error), best):
+            best, chosen = (score, error), counts.copy()
+    if len(chosen) > 1 and best[0] - best_score < TIE and best[1] > 0.99 * best_rmse:
+        chosen = Counter({0: 1})
+    total = sum(chosen.values())
+    return Recipe(tuple((pool[index][0], n / total) for index, n in sorted(chosen.items())))
+
+
+def _better(new: tuple[float, float], old: tuple[float, float]) -> bool:
+    """A higher score, or a tie with a smaller RMSE."""
+    if abs(new[0] - old[0]) < TIE:
+        return new[1] < old[1]
+    return new[0] > old[0]
+
+
+def _diverse(
+    scored: Sequence[tuple[Configuration, Predictions, tuple[float, float]]],
+) -> list[tuple[Configuration, Predictions, tuple[float, float]]]:
+    """The best candidates, at most MAX_FAMILY of a family."""
+    families: Counter[str] = Counter()
+    result = []
+    for entry in scored:
+        families[entry[0].family] += 1
+        if families[entry[0].family] <= MAX_FAMILY:
+            result.append(entry)
+    return result[:MAX_CANDIDATES]
+
+
+def _add(blend: Predictions, predictions: Predictions, size: int) -> Predictions:
+    """The mean of `size` predictions so far and one more."""
+    if size == 0:
+        return predictions
+    return {
+        repeat: [
+            (old * size + new) / (size + 1)
+            for old, new in zip(blend[repeat], predictions[repeat], strict=True)
+        ]
+        for repeat in predictions
+    }
+
+
+def _judge(
+    predictions: Predictions, folds: Folds, metric: str, target: np.ndarray
+) -> tuple[float, float]:
+    """Mean score over folds, and the RMSE of the out-of-fold predictions."""
+    score = float(folds.scores(metric, target, predictions).mean())
+    return score, rmse(target[folds.rows], folds.out_of_fold(predictions))

@@ -1,0 +1,79 @@
+"""Building one ONNX graph by hand: nodes, constants, and nothing twice."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+#: What the SQL pool's PREDICT takes: opset 9, ONNX-ML 1, IR 4.
+OPSET = 9
+ML_OPSET = 1
+IR_VERSION = 4
+ML_DOMAIN = "ai.onnx.ml"
+
+
+class GraphBuilder:
+    """Collects nodes; equal nodes and equal constants are made once.
+
+    A value is the name of its tensor. Names count up, so equal calls give equal bytes.
+    """
+
+    def __init__(self) -> None:
+        self._inputs: list[Any] = []
+        self._nodes: list[Any] = []
+        self._constants: list[Any] = []
+        self._known: dict[object, str] = {}
+
+    def input(self, name: str, onnx_type: str) -> str:
+        """Declare an input [None, 1] of a TensorProto type name such as INT64."""
+        kind = getattr(TensorProto, onnx_type)
+        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, 1]))
+        return name
+
+    def constant(self, array: np.ndarray) -> str:
+        """A constant tensor."""
+        key = (array.dtype.str, array.shape, array.tobytes())
+        if key not in self._known:
+            self._known[key] = f"c{len(self._constants)}"
+            self._constants.append(numpy_helper.from_array(array, self._known[key]))
+        return self._known[key]
+
+    def number(self, value: float) -> str:
+        """A float32 constant that broadcasts, shape [1]."""
+        return self.constant(np.array([value], dtype=np.float32))
+
+    def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
+        """Apply an operator with one output. Equal applications are made once."""
+        node = helper.make_node(operator, list(inputs), [""], domain=domain, **attributes)
+        key = node.SerializeToString(deterministic=True)
+        if key not in self._known:
+            self._known[key] = f"t{len(self._nodes)}"
+            node.output[0] = self._known[key]
+            self._nodes.append(node)
+        return self._known[key]
+
+    def ml_node(self, operator: str, *inputs: str, **attributes: Any) -> str:
+        """Apply an operator of ONNX-ML."""
+        return self.node(operator, *inputs, domain=ML_DOMAIN, **attributes)
+
+    def concat(self, parts: list[str]) -> str:
+        """Join columns."""
+        return parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=1)
+
+    def bytes(self, value: str, output: str) -> bytes:
+        """The checked model whose only output, float [None, 1], is `value` under a new name."""
+        last = helper.make_node("Identity", [value], [output])
+        shape = helper.make_tensor_value_info(output, TensorProto.FLOAT, [None, 1])
+        graph = helper.make_graph(
+            [*self._nodes, last], "bikecast", self._inputs, [shape], self._constants
+        )
+        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+        model = helper.make_model(
+            graph, producer_name="bikecast", opset_imports=opsets, ir_version=IR_VERSION
+        )
+        onnx.checker.check_model(model)
+        data: bytes = model.SerializeToString(deterministic=True)
+        return data

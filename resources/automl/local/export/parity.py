@@ -1,0 +1,124 @@
+"""The gate: the exported graph must predict what the native models predict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from resources.automl.local.data import Dataset, Values
+from resources.automl.local.models import FittedModel
+from resources.automl.local.scores import spearman
+from resources.errors import ModelRejected
+from resources.model_contract import ModelSignature, inspect_model
+from resources.spec import Column
+from resources.sql_types import type_names
+
+MAX_DIFFERENCE = 1e-3
+MIN_RANK_CORRELATION = 0.99999
+#: Rows compared: at most this many training rows, and as many made up ones as PROBES.
+MAX_ROWS = 2000
+PROBES = 200
+
+
+@dataclass(frozen=True)
+class Parity:
+    """How near the graph is to the native prediction.
+
+    `difference` is the largest |graph - native| / max(|native|, the native predictions' standard
+    deviation); `rank_correlation` is Spearman's.
+    """
+
+    difference: float
+    rank_correlation: float
+
+
+def predict_onnx(model: bytes, columns: tuple[Column, ...], values: Values) -> np.ndarray:
+    """Score arrays by ONNX Runtime on one thread: float32 [rows].
+
+    A missing text is given as an empty one. Integers must have no missing values.
+    """
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    options.log_severity_level = 3
+    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    feed = {}
+    for column in columns:
+        array = values[column.name]
+        if column.sql_type == "varchar":
+            array = np.array(["" if text is None else text for text in array], dtype=object)
+        feed[column.name] = array.astype(type_names(column).numpy)[:, None]
+    output = session.run(None, feed)[0]
+    if output.shape != (len(next(iter(feed.values()))), 1):
+        raise ModelRejected(f"the model's output has the shape {output.shape}, not [rows, 1]")
+    result: np.ndarray = output.ravel()
+    return result
+
+
+def check_export(
+    model: bytes, members: Sequence[tuple[FittedModel, float]], data: Dataset, output: str
+) -> Parity:
+    """Check contract and parity of an exported model.
+
+    Compares training rows and made up ones: values mixed between rows, missing values, texts
+    and codes never seen. Raises ModelRejected that says what failed.
+    """
+    _check_signature(inspect_model(model), data.columns, output)
+    values = probe_values(data)
+    rows = np.arange(len(next(iter(values.values()))))
+    native = np.zeros(len(rows))
+    for member, weight in members:
+        native += weight * member.predict(values, rows)
+    if data.target_minimum is not None:
+        native = np.maximum(native, data.target_minimum)
+    predicted = predict_onnx(model, data.columns, values).astype(np.float64)
+    floor = float(native.std()) or 1.0
+    difference = float(np.max(np.abs(predicted - native) / np.maximum(np.abs(native), floor)))
+    parity = Parity(difference, spearman(native, predicted) if np.ptp(native) else 1.0)
+    if not difference <= MAX_DIFFERENCE:
+        raise ModelRejected(
+            f"the graph differs from the model by {difference:.2e} (relative); "
+            f"at most {MAX_DIFFERENCE:g} is allowed"
+        )
+    if parity.rank_correlation < MIN_RANK_CORRELATION:
+        raise ModelRejected(
+            f"the graph ranks rows unlike the model (correlation {parity.rank_correlation:.6f})"
+        )
+    return parity
+
+
+def probe_values(data: Dataset) -> dict[str, np.ndarray]:
+    """Training rows (evenly spaced), then made up rows; deterministic."""
+    rng = np.random.default_rng(0)
+    step = max(1, -(-data.rows // MAX_ROWS))
+    result = {}
+    for column in data.columns:
+        array = data.values[column.name]
+        made_up = array[rng.integers(0, data.rows, PROBES)]
+        if column.sql_type == "varchar":
+            made_up[:10] = "\x00never seen"
+            made_up[10:20] = None
+        elif column.sql_type in ("real", "float"):
+            made_up[:10] = np.nan
+            made_up[10:20] += 1000
+        else:
+            made_up[:10] = 1_000_003
+        array = np.concatenate([array[::step], rng.permutation(made_up)])
+        if column.sql_type in ("bigint", "int"):
+            # PREDICT has no missing integers, so the probe takes the filler of the views.
+            known = array[~np.isnan(array)]
+            array = np.where(np.isnan(array), known[0] if len(known) else 0, array)
+        result[column.name] = array
+    return result
+
+
+def _check_signature(signature: ModelSignature, columns: tuple[Column, ...], output: str) -> None:
+    inputs = [(tensor.name, tensor.type, tensor.shape) for tensor in signature.inputs]
+    wanted = [(column.name, type_names(column).onnx, (None, 1)) for column in columns]
+    if inputs != wanted:
+        raise ModelRejected(f"the model's inputs are {inputs}, not {wanted}")
+    if [(tensor.name, tensor.type) for tensor in signature.outputs] != [(output, "FLOAT")]:
+        raise ModelRejected(f"the model's output is not the float {output!r}")

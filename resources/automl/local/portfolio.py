@@ -1,0 +1,124 @@
+"""The portfolio: strong configurations that are always tried first, in this order.
+
+Chosen for diversity: each family with the view and the target transform that suit it. A short
+budget tries only the first ones, so the order is by worth a second. Measurements behind it are
+in docs/automl.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """One trial: a family with its view of the features, target transform and parameters."""
+
+    name: str
+    family: str
+    view: str
+    transform: str
+    parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
+    max_rows: int | None = None
+    """Kernel methods need memory and time by the square of the rows or more."""
+
+
+_KERNEL_ROWS = 6000
+_BOOST = {"learning_rate": 0.04, "min_data_in_leaf": 10, "feature_fraction": 0.7, "lambda_l2": 1.0}
+_GRADIENT = {
+    "n_estimators": 200,
+    "learning_rate": 0.05,
+    "max_depth": 4,
+    "subsample": 0.6,
+    "min_samples_leaf": 8,
+}
+_FOREST = {"n_estimators": 60, "min_samples_leaf": 2, "max_features": 0.8}
+
+PORTFOLIO: tuple[Configuration, ...] = (
+    Configuration("ridge", "ridge", "one_hot_products", "log1p", {"alpha": 3.0}),
+    Configuration(
+        "lightgbm", "lightgbm", "raw", "log1p", {**_BOOST, "num_leaves": 15, "rounds": 250}
+    ),
+    Configuration("svr", "svr", "cyclic", "log1p", {"C": 2.0, "epsilon": 0.1}, _KERNEL_ROWS),
+    Configuration(
+        "gaussian-process", "gaussian_process", "cyclic", "sqrt", {"noise": 0.15}, _KERNEL_ROWS
+    ),
+    Configuration(
+        "gradient-boosting", "gradient_boosting", "raw", "sqrt", {**_GRADIENT, "max_features": 0.5}
+    ),
+    Configuration("extra-trees", "extra_trees", "products", "log1p", _FOREST),
+    Configuration(
+        "lightgbm-products",
+        "lightgbm",
+        "products",
+        "sqrt",
+        {**_BOOST, "num_leaves": 8, "rounds": 300, "learning_rate": 0.03, "feature_fraction": 0.5},
+    ),
+    Configuration("mlp", "mlp", "cyclic", "log1p", {"hidden": 12, "alpha": 3.0, "max_iter": 150}),
+    Configuration(
+        "svr-identity", "svr", "cyclic", "none", {"C": 2.0, "epsilon": 0.1}, _KERNEL_ROWS
+    ),
+    Configuration(
+        "gradient-boosting-products",
+        "gradient_boosting",
+        "products",
+        "log1p",
+        {**_GRADIENT, "max_features": 0.4},
+    ),
+    Configuration(
+        "random-forest",
+        "random_forest",
+        "raw",
+        "log1p",
+        {"n_estimators": 60, "min_samples_leaf": 3, "max_features": 0.5},
+    ),
+    Configuration(
+        "gaussian-process-one-hot",
+        "gaussian_process",
+        "one_hot",
+        "log1p",
+        {"noise": 0.15},
+        _KERNEL_ROWS,
+    ),
+    Configuration("extra-trees-raw", "extra_trees", "raw", "sqrt", _FOREST),
+    Configuration(
+        "lightgbm-random",
+        "lightgbm",
+        "raw",
+        "sqrt",
+        {**_BOOST, "num_leaves": 31, "rounds": 200, "extra_trees": True},
+    ),
+)
+
+
+def portfolio_for(target: np.ndarray, rows: int) -> tuple[Configuration, ...]:
+    """The configurations that suit this target (log1p and sqrt need it to be at least 0).
+
+    Where a transform does not apply it becomes "none", and a configuration that is then like an
+    earlier one is left out.
+    """
+    chosen: list[Configuration] = []
+    seen = set()
+    for configuration in PORTFOLIO:
+        if configuration.max_rows is not None and rows > configuration.max_rows:
+            continue
+        transform = configuration.transform if target.min() >= 0 else "none"
+        parameters = tuple(sorted(configuration.parameters.items()))
+        key = (configuration.family, configuration.view, transform, parameters)
+        if key in seen:
+            continue
+        seen.add(key)
+        chosen.append(
+            Configuration(
+                configuration.name,
+                configuration.family,
+                configuration.view,
+                transform,
+                configuration.parameters,
+                configuration.max_rows,
+            )
+        )
+    return tuple(chosen)

@@ -1,0 +1,45 @@
+"""A ModelSpec as JSON and back, so that another process trains by the same spec."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from resources.spec import Column, ModelSpec, TrainingSettings
+
+
+def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
+    """The spec as JSON-serializable data.
+
+    Words for codes become lists of pairs, because a JSON object has only text keys.
+    """
+    data = asdict(spec)
+    data["labels"] = {name: list(words.items()) for name, words in spec.labels.items()}
+    return data
+
+
+def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
+    """The spec that `spec_to_json` wrote; equal to the original.
+
+    Raises TypeError or ValueError where the data is not a spec of this version.
+    """
+    values = dict(data)
+    values["features"] = tuple(_column(column) for column in data["features"])
+    values["target"] = _column(data["target"])
+    values["keys"] = tuple(_column(column) for column in data["keys"])
+    values["training"] = TrainingSettings(**data["training"])
+    values["labels"] = {name: dict(words) for name, words in data["labels"].items()}
+    return ModelSpec(**_tuples(ModelSpec, values))
+
+
+def _column(data: Mapping[str, Any]) -> Column:
+    return Column(**_tuples(Column, data))
+
+
+def _tuples(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with a tuple for each list; fields named here are those of `kind`."""
+    unknown = sorted(set(data) - {field.name for field in fields(kind)})
+    if unknown:
+        raise ValueError(f"{kind.__name__} has no fields {', '.join(unknown)}")
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}
