@@ -71,8 +71,9 @@ def repeated_rows(training: pa.Table, scoring: pa.Table, features: Sequence[str]
     names = list(features)
     if not training.num_rows or not scoring.num_rows:
         return 0
-    known = training.select(names).group_by(names).aggregate([])
-    joined = scoring.select(names).join(known, names, join_type="left semi", use_threads=False)
+    rows = scoring.select(names)
+    known = training.select(names).cast(rows.schema).group_by(names).aggregate([])
+    joined = rows.join(known, names, join_type="left semi", use_threads=False)
     return int(joined.num_rows)
 
 

@@ -1,11 +1,17 @@
-"""Spark sessions of this process: one for each remote, made when first asked for."""
+"""The Spark session of this process, opened when first asked for and kept.
+
+PySpark's builder returns the open session whatever remote it is asked for, so there is one at a
+time: asking for another remote closes it.
+"""
 
 from __future__ import annotations
 
 import atexit
 import os
+import socket
 import threading
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from resources.errors import BikecastError, InvalidInput
 
@@ -13,43 +19,60 @@ if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
     from pyspark.sql import SparkSession
 
+#: How long a Spark Connect server may take to accept a connection.
+CONNECT_SECONDS = 10.0
+#: Waits of .05, .2, .8, 3.2 and 5 s; PySpark's own default tries for about ten minutes, even to
+#: take leave of a server that is gone while the process wants to end.
+_RETRIES, _LONGEST_WAIT_MS = 5, 5000
+_DEFAULT_PORT = 15002  # of sc:// URLs
+
 _lock = threading.RLock()
-_sessions: dict[tuple[int, str], SparkSession] = {}
-_servers: dict[int, SparkConnectServer] = {}
+_open: dict[tuple[int, str], SparkSession] = {}  # by process id and remote; one at most
+_servers: dict[int, SparkConnectServer] = {}  # by process id, since a fork inherits this module
 
 
 def session_for(remote: str) -> SparkSession:
     """The session of a remote: "" (embedded server), an `sc://` URL or a JVM master (`local[*]`).
 
-    A session that its server no longer knows is replaced. Sessions and the embedded server end
-    with the process.
+    A session that was stopped is replaced. Session and embedded server end with the process.
     Raises InvalidInput for another remote, BikecastError where no session can be opened.
     """
     kind = _check(remote)
     with _lock:
         key = (os.getpid(), remote)
-        session = _sessions.get(key)
+        session = _open.get(key)
         if session is not None and not _is_stopped(session):
             return session
-        address = _embedded_address() if kind == "embedded" else remote
+        _close_session()
         try:
-            session = _open(kind, address)
+            address = _embedded_address() if kind == "embedded" else remote
+            session = _new_session(kind, address)
         except Exception as error:
             raise BikecastError(_advice(kind, remote, error)) from error
-        _sessions[key] = session
+        _open[key] = session
+        # Last registered runs first: before PySpark's own exit hook, which asks the server.
+        atexit.unregister(stop_all)
+        atexit.register(stop_all)
         return session
 
 
 def stop_all() -> None:
-    """Stop this process's sessions and its embedded server."""
+    """Stop this process's session and its embedded server."""
     with _lock:
-        for key in [key for key in _sessions if key[0] == os.getpid()]:
-            session = _sessions.pop(key)
-            if not _is_stopped(session):
-                session.stop()
+        _close_session()
         server = _servers.pop(os.getpid(), None)
         if server is not None and server.running:
             server.stop()
+
+
+def _close_session() -> None:
+    for key in [key for key in _open if key[0] == os.getpid()]:
+        session: Any = _open.pop(key)
+        if _is_stopped(session):
+            continue
+        if key[1].startswith("sc://") and not _answers(key[1]):
+            session.release_session_on_close = False
+        session.stop()
 
 
 def _check(remote: str) -> str:
@@ -74,19 +97,19 @@ def _embedded_address() -> str:
 
         server = SparkConnectServer(ip="127.0.0.1", port=0)
         server.start(background=True)
-        if not _servers:
-            atexit.register(stop_all)
         _servers[os.getpid()] = server
     address = server.listening_address
     if address is None:
-        raise BikecastError("the embedded Spark server did not start")
+        raise RuntimeError("it did not start")
     return f"sc://{address[0]}:{address[1]}"
 
 
-def _open(kind: str, address: str) -> SparkSession:
+def _new_session(kind: str, address: str) -> SparkSession:
     from dagster_pyspark import LazyPySparkResource
 
     config: dict[str, Any] = {"spark.remote": address}
+    if kind == "connect":
+        _connect(address)
     if kind == "jvm":
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         config = {
@@ -99,8 +122,28 @@ def _open(kind: str, address: str) -> SparkSession:
         }
     # Its spark_context does not exist under Spark Connect, so only spark_session is used.
     session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
+    if kind != "jvm":
+        from pyspark.sql.connect.client.retries import DefaultPolicy
+
+        policy = DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_WAIT_MS)
+        session.client.set_retry_policies([policy])
     session.range(1).count()  # a session opens without asking the server anything
     return session
+
+
+def _connect(remote: str) -> None:
+    """Open and close a TCP connection to an sc:// URL's server; raises OSError."""
+    url = urlsplit(remote)
+    place = (url.hostname or "", url.port or _DEFAULT_PORT)
+    socket.create_connection(place, timeout=CONNECT_SECONDS).close()
+
+
+def _answers(remote: str) -> bool:
+    try:
+        _connect(remote)
+    except OSError:
+        return False
+    return True
 
 
 def _is_stopped(session: Any) -> bool:

@@ -1,0 +1,170 @@
+import socket
+
+import pytest
+
+from resources.errors import BikecastError, InvalidInput
+from resources.lake.download import download, public_url
+from resources.lake.local import LocalLake
+from resources.lake.sources import SAMPLE, Sample, Sources
+from tests.file_server import Reply, file_server
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return LocalLake(root=str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def own_file(tmp_path):
+    path = tmp_path / "own.csv"
+    path.write_text("own")
+    return path
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch):
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def sources(lake, path=None, **limits):
+    sample = Sample("simulated sample (seed 0)", lambda out: out.write_text("sample"))
+    return Sources(lake, paths={"data/x.csv": path}, samples={"data/x.csv": sample}, **limits)
+
+
+def fetched(sources, override=None):
+    with sources.fetch("data/x.csv", override) as file:
+        return file.path.read_text(), file.origin
+
+
+def test_an_empty_lake_gets_the_sample(lake):
+    assert fetched(sources(lake)) == ("sample", "simulated sample (seed 0)")
+
+
+def test_without_a_setting_the_lake_keeps_its_file(lake, own_file):
+    lake.put("data/x.csv", own_file)
+    assert fetched(sources(lake)) == ("own", "the lake's own data/x.csv, unchanged")
+
+
+def test_the_word_sample_replaces_the_lakes_file(lake, own_file):
+    lake.put("data/x.csv", own_file)
+    assert fetched(sources(lake, SAMPLE))[0] == "sample"
+
+
+def test_a_path_is_read_where_it_is(lake, own_file):
+    assert fetched(sources(lake, str(own_file))) == ("own", str(own_file))
+    assert fetched(sources(lake, own_file.as_uri())) == ("own", str(own_file))
+
+
+def test_what_a_run_asks_for_goes_before_the_setting(lake, own_file):
+    assert fetched(sources(lake, "/none"), str(own_file))[0] == "own"
+
+
+def test_the_temporary_file_is_gone_afterwards(lake):
+    with sources(lake).fetch("data/x.csv") as file:
+        folder = file.path.parent
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "message"),
+    [
+        ("/no/such/file.csv", r"/no/such/file\.csv does not exist"),
+        ("/", "is a folder"),
+        ("ftp://host/x.csv", "ftp:// is not supported"),
+        ("http:///x.csv", "is not an http or https URL"),
+        ("http://host:x/y", "is not an http or https URL"),
+    ],
+)
+def test_a_source_that_is_no_file_is_refused(lake, path, message):
+    with pytest.raises(InvalidInput, match=message):
+        fetched(sources(lake, path))
+
+
+def test_a_file_without_a_sample_must_be_named(lake):
+    with (
+        pytest.raises(InvalidInput, match=r"no sample for data/y\.csv"),
+        Sources(lake).fetch("data/y.csv"),
+    ):
+        pass
+
+
+def test_a_url_is_downloaded_and_told_without_its_secrets(lake):
+    with file_server(x=b"remote") as server:
+        secret = server.url.replace("//", "//me:pass%20word@") + "/x?sig=SECRET"
+        text, origin = fetched(sources(lake, secret))
+        path, headers = server.requests[0]
+    assert text == "remote"
+    assert origin == f"{server.url}/x"
+    assert path == "/x?sig=SECRET"
+    assert headers["Authorization"] == "Basic bWU6cGFzcyB3b3Jk"
+
+
+def test_a_redirect_is_followed_without_the_password(lake):
+    with file_server(x=b"remote") as server:
+        server.replies["/old"] = Reply(status=302, headers={"Location": "/x"})
+        assert fetched(sources(lake, server.url.replace("//", "//a:b@") + "/old"))[0] == "remote"
+        assert "Authorization" not in server.requests[1][1]
+
+
+@pytest.mark.parametrize(
+    ("reply", "error", "message"),
+    [
+        (Reply(b"", 404), BikecastError, "/x answered 404"),
+        (Reply(b"abc", headers={"Content-Length": "9"}), BikecastError, "ended after 3 of 9 bytes"),
+        (Reply(b"a" * 101), InvalidInput, "larger than the limit of 100 bytes"),
+        (Reply(status=302, headers={"Location": "file:///etc/passwd"}), BikecastError, "302"),
+    ],
+)
+def test_a_bad_answer_is_an_error_without_secrets(tmp_path, reply, error, message):
+    with file_server() as server:
+        server.replies["/x"] = reply
+        url = f"{server.url}/x?sig=SECRET"
+        with pytest.raises(error, match=message) as caught:
+            download(url, tmp_path / "out", max_bytes=100)
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_body_of_unknown_length_is_limited_too(tmp_path):
+    with file_server() as server:
+        server.replies["/x"] = Reply(b"a" * 101, headers={"Content-Length": ""})
+        with pytest.raises(InvalidInput, match="larger than the limit"):
+            download(f"{server.url}/x", tmp_path / "out", max_bytes=100)
+
+
+def test_a_server_that_says_nothing_times_out(tmp_path):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))
+        silent.listen()
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
+        with pytest.raises(BikecastError, match=r"cannot download .*timed out"):
+            download(url, tmp_path / "out", timeout=0.2)
+
+
+def test_a_server_that_is_not_there_is_a_clear_error(tmp_path):
+    with socket.socket() as closed:
+        closed.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{closed.getsockname()[1]}/x"
+        with pytest.raises(BikecastError, match=r"Connection refused.*pass its path"):
+            download(url, tmp_path / "out")
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
+    trustme = pytest.importorskip("trustme")
+    import http.server
+    import ssl
+    import threading
+
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    trustme.CA().issue_cert("127.0.0.1").configure_cert(context)
+    server = http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.handle_request)
+    thread.start()
+    with pytest.raises(BikecastError, match="CERTIFICATE_VERIFY_FAILED"):
+        download(f"https://127.0.0.1:{server.server_port}/x", tmp_path / "out")
+    thread.join()
+    server.server_close()
+
+
+def test_a_public_url_has_neither_user_nor_query():
+    assert public_url("https://u:p@host:1/a/b.csv?sig=1#x") == "https://host:1/a/b.csv"
