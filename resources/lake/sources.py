@@ -59,7 +59,7 @@ class Sources:
         source = override or self.paths.get(lake_path)
         if source is None and self.lake.stat(lake_path) is not None:
             with self.lake.local_copy(lake_path) as path:
-                yield FetchedFile(path, f"the lake's own {lake_path}, unchanged")
+                yield FetchedFile(path, f"{lake_path} (kept in the lake)")
             return
         if source is not None and source != SAMPLE and not is_url(source):
             path = _existing_file(source)

@@ -42,7 +42,7 @@ def test_an_empty_lake_gets_the_sample(lake):
 
 def test_without_a_setting_the_lake_keeps_its_file(lake, own_file):
     lake.put("data/x.csv", own_file)
-    assert fetched(sources(lake)) == ("own", "the lake's own data/x.csv, unchanged")
+    assert fetched(sources(lake)) == ("own", "data/x.csv (kept in the lake)")
 
 
 def test_the_word_sample_replaces_the_lakes_file(lake, own_file):
