@@ -1,0 +1,58 @@
+# Targets with "##" are listed by `make help`.
+.DEFAULT_GOAL := help
+.PHONY: help setup test-setup run ui test test-slow lint types validate lock bench screenshots clean
+
+BIN := .venv/bin
+ARGS ?=
+
+# Setup compiles bytecode into .venv. These two would hide it or keep it from being renewed.
+unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## Create or update .venv from requirements/run.txt (PYTHON=... chooses the interpreter)
+	@scripts/setup.sh run
+
+test-setup: ## The same with what tests need: requirements/test.txt, ODBC manager, browser
+	@scripts/setup.sh test
+	@scripts/system-packages.sh
+
+run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget 60")
+	@$(BIN)/bikecast run $(ARGS)
+
+ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
+	@$(BIN)/bikecast ui $(ARGS)
+
+test: test-setup ## Run the tests without the slow tier
+	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+
+test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs
+	@$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: test-setup ## Check style and format
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+
+types: test-setup ## Check types
+	@$(BIN)/mypy
+
+validate: test-setup ## Load the code location as Dagster does
+	@$(BIN)/dagster --log-level warning definitions validate -w workspace.yaml
+
+lock: ## Renew both locks (needs uv; ARGS=--upgrade takes newer versions)
+	uv pip compile -q $(LOCK) --extra azure --extra test -o requirements/test.txt $(ARGS)
+	uv pip compile -q $(LOCK) -c requirements/test.txt -o requirements/run.txt
+
+LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-version 3.11 \
+	--no-header --no-emit-index-url --no-emit-find-links
+
+bench: test-setup ## Measure wall time, memory and load time, as ratios
+	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
+
+screenshots: test-setup ## Renew the pictures of the README
+	@$(BIN)/python -m tests.ui.screenshots
+
+clean: ## Remove .venv and caches; the state in .bikecast stays
+	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache dist
+	find assets benchmarks pipelines resources tests -name __pycache__ -prune -exec rm -rf {} +
