@@ -1,0 +1,50 @@
+"""The embedded dedicated SQL pool as a Dagster resource: T-SQL and PREDICT in one file."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import dagster as dg
+from pydantic import Field
+
+from resources.model_contract import MAX_MODEL_BYTES
+
+if TYPE_CHECKING:
+    from resources.sql_pool.engine.session import EmbeddedSession
+
+
+class EmbeddedSqlPool(dg.ConfigurableResource):
+    """A dedicated SQL pool in a DuckDB file; an adapter of `resources.sql_pool.port.SqlPool`.
+
+    The file is open while a session lives. Sessions of one process share it; other processes
+    wait for it. A killed process leaves the last committed state and no lock.
+    """
+
+    path: str = Field(description="The pool's file; it is made where it is missing.")
+    lake_root: str = Field(description="The folder that COPY INTO may read.")
+    wait_seconds: float = Field(
+        default=60.0, description="How long a session waits while another process has the file."
+    )
+    max_model_bytes: int = Field(
+        default=MAX_MODEL_BYTES, description="The largest ONNX model that PREDICT loads."
+    )
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[EmbeddedSession]:
+        """Open a session; leaving it rolls back what was not committed.
+
+        Raises SqlError 1222, naming the holder, when the file stays in use.
+        """
+        from resources.sql_pool.engine.session import EmbeddedSession
+        from resources.sql_pool.engine.storage import open_database
+
+        root = Path(self.lake_root)
+        with open_database(Path(self.path), root, self.wait_seconds) as connection:
+            session = EmbeddedSession(connection, root, self.max_model_bytes)
+            try:
+                yield session
+            finally:
+                session.close()

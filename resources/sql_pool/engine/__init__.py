@@ -1,0 +1,14 @@
+"""The embedded dedicated SQL pool: Synapse's T-SQL compiled to DuckDB, PREDICT on ONNX Runtime.
+
+Layers, each of which uses only those before it:
+`errors`, `types`        SQL Server's error numbers and types
+`dialect`, `statements`, `parser`, `ddl`   text to statements (expressions are sqlglot trees)
+`profile`                what a dedicated pool refuses, by name
+`catalog`, `scope`       objects, columns, names in scope
+`conversion`, `functions`, `aggregates`, `expressions`   typed expressions to DuckDB SQL
+`predict`, `sources`, `queries`   FROM items and queries to DuckDB SQL
+`execute`, `definitions`, `copy_into`   statements that read and write
+`control`, `session`     batches: variables, control flow, procedures, transactions
+
+A construct that no layer knows is an error, so nothing passes that was not built on purpose.
+"""

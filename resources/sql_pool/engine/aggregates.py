@@ -1,0 +1,184 @@
+"""Aggregate and window functions."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.errors import SqlError, near, not_emulated
+from resources.sql_pool.engine.profile import only
+from resources.sql_pool.engine.scope import Typed
+from resources.sql_pool.engine.types import BIGINT, FLOAT, INT, MAX, SqlType, decimal, varchar
+
+if TYPE_CHECKING:
+    from resources.sql_pool.engine.expressions import ExpressionCompiler
+
+AGGREGATES = frozenset("COUNT COUNT_BIG SUM AVG MIN MAX STDEV STDEVP VAR VARP STRING_AGG".split())
+RANKINGS = frozenset("ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE".split())
+_STATISTICS = {
+    "STDEV": "stddev_samp",
+    "STDEVP": "stddev_pop",
+    "VAR": "var_samp",
+    "VARP": "var_pop",
+}
+_SUM_TYPES = {"tinyint": INT, "smallint": INT, "int": INT, "bigint": BIGINT, "real": FLOAT}
+
+
+def aggregate(
+    compiler: ExpressionCompiler,
+    node: exp.Expression,
+    *,
+    over: str = "",
+    order: exp.Expression | None = None,
+) -> Typed:
+    """Compile an aggregate; `over` is the window behind it, `order` that of WITHIN GROUP."""
+    only(node, "this", "expressions")
+    name = node.name.upper()
+    arguments = compiler.arguments(node, 1, 2 if name == "STRING_AGG" else 1)
+    if order is not None and name != "STRING_AGG":
+        raise SqlError(10757, f"The function '{name}' may not have a WITHIN GROUP clause.")
+    distinct = ""
+    if isinstance(arguments[0], exp.Distinct):
+        only(arguments[0], "expressions")
+        if len(arguments[0].expressions) != 1 or over:
+            raise near("DISTINCT")
+        distinct, arguments = "DISTINCT ", arguments[0].expressions
+    if name in ("COUNT", "COUNT_BIG"):
+        return _count(compiler, name, arguments[0], distinct, over)
+    value = compiler.value(arguments[0])
+    if name == "STRING_AGG":
+        return _string_agg(compiler, value, arguments, order, over)
+    if name in ("MIN", "MAX"):
+        if value.type.name == "bit":
+            raise _invalid(value.type, name)
+        return Typed(f"{name.lower()}({distinct}{value.sql}){over}", value.type)
+    if not value.type.is_number or value.type.name == "bit":
+        raise _invalid(value.type, name)
+    if name in _STATISTICS:
+        return Typed(f"{_STATISTICS[name]}({distinct}CAST({value.sql} AS DOUBLE)){over}", FLOAT)
+    return _sum(value, distinct, over) if name == "SUM" else _average(value, distinct, over)
+
+
+def _count(
+    compiler: ExpressionCompiler, name: str, argument: exp.Expression, distinct: str, over: str
+) -> Typed:
+    inner = "*" if isinstance(argument, exp.Star) else distinct + compiler.value(argument).sql
+    kind = INT if name == "COUNT" else BIGINT
+    return Typed(cast(f"count({inner}){over}", kind), kind)
+
+
+def _invalid(kind: SqlType, name: str) -> SqlError:
+    return SqlError(8117, f"Operand data type {kind.name} is invalid for {name.lower()} operator.")
+
+
+def _result_type(kind: SqlType) -> SqlType:
+    if kind.name == "decimal":
+        return decimal(38, kind.scale)
+    if kind.name == "smallmoney":
+        return SqlType("money")
+    return _SUM_TYPES.get(kind.name, kind)
+
+
+def _sum(value: Typed, distinct: str, over: str) -> Typed:
+    kind = _result_type(value.type)
+    return Typed(cast(f"sum({distinct}{value.sql}){over}", kind), kind)
+
+
+def _average(value: Typed, distinct: str, over: str) -> Typed:
+    kind = _result_type(value.type)
+    inner = distinct + value.sql
+    if kind.is_integer:
+        return Typed(cast(f"(sum({inner}){over} // count({inner}){over})", kind), kind)
+    if kind.name == "decimal":
+        kind = decimal(38, max(kind.scale, 6))
+    return Typed(cast(f"avg({inner}){over}", kind), kind)
+
+
+def _string_agg(
+    compiler: ExpressionCompiler,
+    value: Typed,
+    arguments: list[exp.Expression],
+    order: exp.Expression | None,
+    over: str,
+) -> Typed:
+    if over or len(arguments) != 2:
+        raise near("STRING_AGG")
+    text = value if value.type.is_text else convert(value, varchar(MAX))
+    separator = compiler.value(arguments[1])
+    ordering = f" ORDER BY {order_items(compiler, order)}" if order is not None else ""
+    kind = SqlType("nvarchar", MAX) if text.type.name.startswith("n") else varchar(MAX)
+    return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", kind)
+
+
+def order_items(compiler: ExpressionCompiler, order: exp.Expression) -> str:
+    """The items of an ORDER BY inside of a function; NULL is the lowest value."""
+    only(order, "expressions")
+    items = []
+    for item in order.expressions:
+        only(item, "this", "desc", "nulls_first")
+        direction = "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
+        items.append(f"{compiler.value(item.this).sql} {direction}")
+    return ", ".join(items)
+
+
+def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
+    """Compile function(...) OVER (...)."""
+    only(node, "this", "partition_by", "order", "spec", "over")
+    call = node.this
+    if not isinstance(call, exp.Anonymous):
+        raise near("OVER")
+    name = call.name.upper()
+    parts = []
+    if node.args.get("partition_by"):
+        keys = [compiler.value(item).sql for item in node.args["partition_by"]]
+        parts.append("PARTITION BY " + ", ".join(keys))
+    if node.args.get("order") is not None:
+        parts.append("ORDER BY " + order_items(compiler, node.args["order"]))
+    if node.args.get("spec") is not None:
+        parts.append(_frame(node.args["spec"]))
+    over = f" OVER ({' '.join(parts)})"
+    if name in AGGREGATES:
+        return aggregate(compiler, call, over=over)
+    if name not in RANKINGS:
+        raise not_emulated(f"The window function {name}")
+    if node.args.get("order") is None:
+        raise SqlError(4112, f"The function '{name}' must have an OVER clause with ORDER BY.")
+    return _ranking(compiler, call, name, over)
+
+
+def _ranking(compiler: ExpressionCompiler, call: exp.Expression, name: str, over: str) -> Typed:
+    if name in ("ROW_NUMBER", "RANK", "DENSE_RANK"):
+        compiler.arguments(call, 0, 0)
+        return Typed(cast(f"{name.lower()}(){over}", BIGINT), BIGINT)
+    if name == "NTILE":
+        size = compiler.value(compiler.arguments(call, 1, 1)[0])
+        return Typed(cast(f"ntile({size.sql}){over}", BIGINT), BIGINT)
+    if name in ("FIRST_VALUE", "LAST_VALUE"):
+        value = compiler.value(compiler.arguments(call, 1, 1)[0])
+        return Typed(f"{name.lower()}({value.sql}){over}", value.type)
+    arguments = [compiler.value(item) for item in compiler.arguments(call, 1, 3)]
+    kind = arguments[0].type
+    offset = arguments[1].sql if len(arguments) > 1 else "1"
+    default = convert(arguments[2], kind).sql if len(arguments) > 2 else "NULL"
+    return Typed(f"{name.lower()}({arguments[0].sql}, {offset}, {default}){over}", kind)
+
+
+def _frame(spec: exp.Expression) -> str:
+    only(spec, "kind", "start", "start_side", "end", "end_side")
+    if str(spec.args.get("kind")).upper() not in ("ROWS", "RANGE"):
+        raise near(str(spec.args.get("kind")))
+
+    def bound(which: str) -> str:
+        value, side = spec.args.get(which), spec.args.get(f"{which}_side") or ""
+        if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit():
+            return f"{int(value.name)} {side}"
+        if isinstance(value, str) and value.upper() in ("UNBOUNDED", "CURRENT ROW"):
+            return f"{value} {side}".strip()
+        raise near("ROWS")
+
+    start = bound("start")
+    if spec.args.get("end") is None:
+        return f"{spec.args['kind']} {start}"
+    return f"{spec.args['kind']} BETWEEN {start} AND {bound('end')}"

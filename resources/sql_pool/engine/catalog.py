@@ -1,0 +1,197 @@
+"""The objects of the pool: tables, views and procedures, with their T-SQL types and texts.
+
+They are kept in tables of the DuckDB file (schema `bikecast`), so that a change of the catalog
+commits or rolls back with the change of the data. Temporary tables live with their session.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.scope import quoted
+from resources.sql_pool.engine.statements import ColumnDefinition, ObjectName
+from resources.sql_pool.engine.types import SqlType, parse_declaration
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLE, VIEW, PROCEDURE = "U ", "V ", "P "
+SCHEMA_VERSION = 1
+
+_SETUP = """
+CREATE SCHEMA IF NOT EXISTS dbo;
+CREATE SCHEMA IF NOT EXISTS bikecast;
+CREATE TABLE IF NOT EXISTS bikecast.version (number INTEGER);
+CREATE TABLE IF NOT EXISTS bikecast.objects (
+    object_id INTEGER, schema_name VARCHAR, name VARCHAR, type VARCHAR, definition VARCHAR,
+    details VARCHAR, created TIMESTAMP, modified TIMESTAMP);
+CREATE TABLE IF NOT EXISTS bikecast.columns (
+    object_id INTEGER, ordinal INTEGER, name VARCHAR, type VARCHAR, nullable BOOLEAN,
+    default_text VARCHAR);
+INSERT INTO bikecast.version SELECT 1 WHERE NOT EXISTS (FROM bikecast.version);
+"""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table; `default_text` is a constant in T-SQL, or empty."""
+
+    name: str
+    type: SqlType
+    nullable: bool = True
+    default_text: str = ""
+
+
+@dataclass(frozen=True)
+class SqlObject:
+    """A table, view or procedure. `details` holds what only one kind has."""
+
+    object_id: int
+    name: ObjectName
+    type: str
+    definition: str = ""
+    columns: tuple[TableColumn, ...] = ()
+    details: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def duckdb_name(self) -> str:
+        """The quoted DuckDB name of a table."""
+        return duckdb_name(self.name)
+
+
+def duckdb_name(name: ObjectName) -> str:
+    """The quoted DuckDB name of a table of that T-SQL name."""
+    schema = "temp" if name.is_temporary else name.schema
+    return f"{quoted(schema)}.{quoted(name.name)}"
+
+
+def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the catalog's own tables; nothing happens where they are.
+
+    Raises SqlError for a file that a newer version wrote.
+    """
+    known = connection.execute(
+        "SELECT count(*) FROM duckdb_tables() WHERE schema_name = 'bikecast' AND "
+        "table_name = 'version'"
+    ).fetchone()
+    if not known or not known[0]:
+        connection.execute("BEGIN")
+        connection.execute(_SETUP)
+        connection.execute("COMMIT")
+    row = connection.execute("SELECT max(number) FROM bikecast.version").fetchone()
+    if row and row[0] != SCHEMA_VERSION:
+        raise SqlError(
+            948, f"The pool's file has version {row[0]}; this program reads {SCHEMA_VERSION}."
+        )
+
+
+class Catalog:
+    """The catalog as one session sees it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._temporary: dict[str, SqlObject] = {}
+
+    def find(self, name: ObjectName) -> SqlObject | None:
+        """The object of a name, or None."""
+        if name.is_temporary:
+            return self._temporary.get(name.name.lower())
+        row = self._connection.execute(
+            "SELECT object_id, schema_name, name, type, definition, details FROM bikecast.objects "
+            "WHERE schema_name = ? AND name = ?",
+            [name.schema, name.name],
+        ).fetchone()
+        if row is None:
+            return None
+        columns = self._connection.execute(
+            "SELECT name, type, nullable, default_text FROM bikecast.columns WHERE object_id = ? "
+            "ORDER BY ordinal",
+            [row[0]],
+        ).fetchall()
+        return SqlObject(
+            row[0],
+            ObjectName(row[2], row[1]),
+            row[3],
+            row[4],
+            tuple(TableColumn(c[0], parse_declaration(c[1]), c[2], c[3]) for c in columns),
+            json.loads(row[5]),
+        )
+
+    def has_schema(self, name: str) -> bool:
+        """Whether a schema exists (the catalog's own is none)."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM duckdb_schemas() WHERE database_name = current_database() AND "
+            "schema_name = ? AND NOT internal AND schema_name <> 'bikecast'",
+            [name],
+        ).fetchone()
+        return bool(row and row[0])
+
+    def add(
+        self,
+        name: ObjectName,
+        kind: str,
+        definition: str = "",
+        columns: tuple[ColumnDefinition, ...] = (),
+        details: dict[str, object] | None = None,
+    ) -> SqlObject:
+        """Record a new object.
+
+        Raises SqlError 2714 where the name is taken and 2760 where the schema is missing.
+        """
+        if self.find(name) is not None:
+            raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
+        kept = tuple(TableColumn(c.name, c.type, c.nullable, c.default_text) for c in columns)
+        if name.is_temporary:
+            temporary = SqlObject(-1 - len(self._temporary), name, kind, definition, kept)
+            self._temporary[name.name.lower()] = temporary
+            return temporary
+        if not self.has_schema(name.schema):
+            raise SqlError(
+                2760,
+                f'The specified schema name "{name.schema}" either does not exist or you do '
+                "not have permission to use it.",
+            )
+        row = self._connection.execute(
+            "INSERT INTO bikecast.objects SELECT coalesce(max(object_id), 1000) + 1, ?, ?, ?, ?, ?,"
+            " current_localtimestamp(), current_localtimestamp() FROM bikecast.objects "
+            "RETURNING object_id",
+            [name.schema, name.name, kind, definition, json.dumps(details or {})],
+        ).fetchone()
+        object_id = int(row[0]) if row else 0
+        if kept:
+            self._connection.executemany(
+                "INSERT INTO bikecast.columns VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    [object_id, i, c.name, c.type.declaration, c.nullable, c.default_text]
+                    for i, c in enumerate(kept, 1)
+                ],
+            )
+        return SqlObject(object_id, name, kind, definition, kept, details or {})
+
+    def redefine(self, found: SqlObject, definition: str, details: dict[str, object]) -> None:
+        """Replace the text of a view or procedure."""
+        self._connection.execute(
+            "UPDATE bikecast.objects SET definition = ?, details = ?, modified = "
+            "current_localtimestamp() WHERE object_id = ?",
+            [definition, json.dumps(details), found.object_id],
+        )
+
+    def rename(self, found: SqlObject, name: str) -> None:
+        """Give an object another name in its schema."""
+        self._connection.execute(
+            "UPDATE bikecast.objects SET name = ? WHERE object_id = ?", [name, found.object_id]
+        )
+
+    def remove(self, found: SqlObject) -> None:
+        """Forget an object."""
+        if found.name.is_temporary:
+            self._temporary.pop(found.name.name.lower(), None)
+            return
+        for table in ("columns", "objects"):
+            self._connection.execute(
+                f"DELETE FROM bikecast.{table} WHERE object_id = ?",  # noqa: S608 # two constants
+                [found.object_id],
+            )

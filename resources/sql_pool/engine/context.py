@@ -1,0 +1,55 @@
+"""What the compiler needs to know of the session: catalog, variables, server values, models."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from resources.sql_pool.engine.catalog import Catalog
+from resources.sql_pool.engine.errors import undeclared
+from resources.sql_pool.engine.predict import Scorers
+from resources.sql_pool.engine.scope import BoundQuery, Typed
+from resources.sql_pool.engine.types import SqlType
+
+
+@dataclass
+class Variable:
+    """A variable of a batch: its type and its value as DuckDB takes and returns it."""
+
+    type: SqlType
+    value: object = None
+
+
+@dataclass
+class Context:
+    """Shared by all compiler steps of one statement.
+
+    `parameters` collects the values that the compiled SQL refers to as $name.
+    """
+
+    catalog: Catalog
+    variables: dict[str, Variable]
+    server: dict[str, tuple[object, SqlType]]
+    """Values of @@NAME and of functions such as ERROR_NUMBER, by upper-case name."""
+    scorers: Scorers
+    run_scalar: Callable[[BoundQuery, dict[str, object]], object]
+    """Run a query of one row and column now, in the current transaction."""
+    parameters: dict[str, object] = field(default_factory=dict)
+    view_depth: int = 0
+
+    def variable(self, name: str) -> Typed:
+        """A reference to @name.
+
+        Raises SqlError 137 where it is not declared.
+        """
+        found = self.variables.get(name.lower())
+        if found is None:
+            raise undeclared(name)
+        constant = found.value if found.type.is_text and isinstance(found.value, str) else None
+        return Typed(self.bind(found.value, found.type), found.type, constant)
+
+    def bind(self, value: object, kind: SqlType) -> str:
+        """A DuckDB expression for a Python value, which never becomes SQL text."""
+        name = f"bound_{len(self.parameters)}_"
+        self.parameters[name] = value
+        return f"CAST(${name} AS {kind.duckdb})"

@@ -1,0 +1,397 @@
+"""Batches at work: variables, control flow, procedures, errors, transactions."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import copy_into, definitions, execute
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
+from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.ddl import procedure_parameters
+from resources.sql_pool.engine.errors import SqlError, undeclared, unsupported
+from resources.sql_pool.engine.parser import parse_batch
+from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
+from resources.sql_pool.engine.work import ServerValues, Transaction, Work
+from resources.sql_pool.port import ResultSet
+
+if TYPE_CHECKING:
+    import duckdb
+
+MAX_NESTING = 8
+_TEXT = nvarchar(MAX)
+_DEFINITIONS = {
+    st.CreateTable: definitions.create_table,
+    st.CreateView: definitions.create_view,
+    st.CreateProcedure: definitions.create_procedure,
+    st.CreateSchema: definitions.create_schema,
+    st.Drop: definitions.drop,
+    st.Truncate: definitions.truncate,
+    st.Rename: definitions.rename,
+}
+_CHANGES = {st.Insert: execute.insert, st.Update: execute.update, st.Delete: execute.delete}
+_ARGUMENTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
+
+
+class _Jump(Exception):  # noqa: N818 # control flow, not an error
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+@dataclass
+class Frame:
+    """The variables of one batch or procedure call; `declared` are the statements that ran."""
+
+    variables: dict[str, Variable] = field(default_factory=dict)
+    declared: set[int] = field(default_factory=set)
+    level: int = 0
+    procedure: str | None = None
+
+
+@dataclass
+class Interpreter:
+    """Runs the statements of batches on one connection."""
+
+    connection: duckdb.DuckDBPyConnection
+    lake_root: Path
+    max_model_bytes: int
+    messages: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.catalog = Catalog(self.connection)
+        self.transaction = Transaction(self.connection)
+        self._error: SqlError | None = None
+        self._results: list[ResultSet] = []
+
+    def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
+        """Run a batch; an error ends it and rolls back an open transaction."""
+        self._results = []
+        self._error = None
+        try:
+            frame = Frame(variables)
+            self._body(parse_batch(text), frame)
+        except _Jump:
+            pass
+        except BaseException:
+            if self.transaction.is_open:
+                self.transaction.rollback()
+            raise
+        return self._results
+
+    def _server(self, frame: Frame) -> ServerValues:
+        error = self._error
+        return {
+            "TRANCOUNT": (int(self.transaction.is_open), INT),
+            "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
+            "SERVERNAME": ("bikecast", nvarchar(128)),
+            "ERROR": (error.number if error else 0, INT),
+            "DB_NAME": ("pool", nvarchar(128)),
+            "SUSER_SNAME": ("bikecast", nvarchar(128)),
+            "XACT_STATE": (self.transaction.state, SqlType("smallint")),
+            "ERROR_NUMBER": (error.number if error else None, INT),
+            "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),
+            "ERROR_SEVERITY": (16 if error else None, INT),
+            "ERROR_STATE": (error.state if error else None, INT),
+            "ERROR_PROCEDURE": (frame.procedure if error else None, nvarchar(128)),
+        }
+
+    def _work(self, frame: Frame) -> Work:
+        return Work(
+            self.connection,
+            self.catalog,
+            frame.variables,
+            self._server(frame),
+            self.max_model_bytes,
+        )
+
+    def _body(
+        self, statements: list[st.Statement] | tuple[st.Statement, ...], frame: Frame
+    ) -> None:
+        for statement in statements:
+            try:
+                self._statement(statement, frame)
+            except SqlError as error:
+                error.line = error.line or statement.line
+                raise
+
+    def _statement(self, statement: st.Statement, frame: Frame) -> None:
+        define = _DEFINITIONS.get(type(statement))
+        change = _CHANGES.get(type(statement))
+        if define is not None:
+            self.transaction.forbid()
+            work = self._work(frame)
+            with self.transaction.statement(work):
+                define(work, statement)  # type: ignore[arg-type]
+        elif change is not None:
+            work = self._work(frame)
+            with self.transaction.statement(work):
+                change(work, statement.tree)  # type: ignore[attr-defined]
+        elif isinstance(statement, st.Query):
+            self._query(statement, frame)
+        elif isinstance(statement, st.CopyInto):
+            self.transaction.forbid()
+            work = self._work(frame)
+            with self.transaction.statement(work):
+                copy_into.copy_into(work, statement, self.lake_root)
+        else:
+            self._control(statement, frame)
+
+    def _query(self, statement: st.Query, frame: Frame) -> None:
+        work = self._work(frame)
+        with self.transaction.statement(work):
+            result = execute.query(work, statement.tree)
+        if result is not None:
+            self._results.append(result)
+
+    def _control(self, statement: st.Statement, frame: Frame) -> None:
+        if isinstance(statement, st.Block):
+            self._body(statement.body, frame)
+        elif isinstance(statement, st.If):
+            chosen = (
+                statement.then if self._holds(statement.condition, frame) else (statement.otherwise)
+            )
+            if chosen is not None:
+                self._body((chosen,), frame)
+        elif isinstance(statement, st.While):
+            self._while(statement, frame)
+        elif isinstance(statement, st.Declare):
+            self._declare(statement, frame)
+        elif isinstance(statement, st.SetVariable):
+            variable = frame.variables.get(statement.name.lower())
+            if variable is None:
+                raise undeclared(statement.name)
+            variable.value = self._evaluate(statement.value, variable.type, frame)
+        elif isinstance(statement, st.Transaction):
+            {
+                "BEGIN": self.transaction.begin,
+                "COMMIT": self.transaction.commit,
+                "ROLLBACK": self.transaction.rollback,
+            }[statement.action]()
+        elif isinstance(statement, st.Jump):
+            raise _Jump(statement.kind)
+        elif isinstance(statement, st.TryCatch):
+            self._try(statement, frame)
+        elif isinstance(statement, st.Throw):
+            self._throw(statement, frame)
+        elif isinstance(statement, st.RaiseError):
+            self._raise_error(statement, frame)
+        elif isinstance(statement, st.Print):
+            self.messages.append(str(self._evaluate(statement.value, _TEXT, frame) or ""))
+        elif isinstance(statement, st.ExecuteProcedure):
+            self._execute_procedure(statement, frame)
+        elif isinstance(statement, st.ExecuteText):
+            text = self._evaluate(statement.text, _TEXT, frame)
+            self._execute_text(str(text or ""), {}, frame)
+        elif not isinstance(statement, st.SetOption):
+            raise AssertionError(f"no step for {type(statement).__name__}")
+
+    def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
+        """A value outside of any query; it may hold subqueries."""
+        work = self._work(frame)
+        if self.transaction.is_doomed and tree.find(exp.Select) is None:
+            return execute.evaluate(work, tree, kind)
+        with self.transaction.statement(work):
+            return execute.evaluate(work, tree, kind)
+
+    def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
+        work = self._work(frame)
+        if self.transaction.is_doomed and tree.find(exp.Select) is None:
+            return execute.holds(work, tree)
+        with self.transaction.statement(work):
+            return execute.holds(work, tree)
+
+    def _while(self, statement: st.While, frame: Frame) -> None:
+        while self._holds(statement.condition, frame):
+            try:
+                self._body((statement.body,), frame)
+            except _Jump as jump:
+                if jump.kind == "BREAK":
+                    return
+                if jump.kind == "RETURN":
+                    raise
+
+    def _declare(self, statement: st.Declare, frame: Frame) -> None:
+        names = {name.lower() for name, _, _ in statement.variables}
+        for name, _, _ in statement.variables:
+            known = name.lower() in frame.variables and id(statement) not in frame.declared
+            if known or len(names) < len(statement.variables):
+                raise SqlError(
+                    134,
+                    f"The variable name '@{name}' has already been declared. Variable names "
+                    "must be unique within a query batch or stored procedure.",
+                )
+        frame.declared.add(id(statement))
+        values = [
+            None if tree is None else self._evaluate(tree, kind, frame)
+            for _, kind, tree in statement.variables
+        ]
+        for (name, kind, tree), value in zip(statement.variables, values, strict=True):
+            if tree is not None or name.lower() not in frame.variables:
+                frame.variables[name.lower()] = Variable(kind, value)
+
+    def _try(self, statement: st.TryCatch, frame: Frame) -> None:
+        before = self._error
+        try:
+            self._body(statement.body, frame)
+        except SqlError as error:
+            self._error = error
+            self._body(statement.handler, frame)
+            self._error = before
+
+    def _throw(self, statement: st.Throw, frame: Frame) -> None:
+        if not statement.arguments:
+            if self._error is None:
+                raise SqlError(10704, "THROW without arguments must be inside of a CATCH block.")
+            raise self._error
+        if len(statement.arguments) != 3:
+            raise SqlError(103010, "THROW takes a number, a message and a state.")
+        self._require_constants(statement.arguments, "THROW")
+        number_node, message_node, state_node = statement.arguments
+        number = self._evaluate(number_node, INT, frame)
+        if not isinstance(number, int) or number < 50000 or 100_000 <= number <= 150_000:
+            raise SqlError(
+                35100,
+                f"Error number {number} in the THROW statement is outside the valid range. "
+                "Specify 50000 or more, but not 100000 to 150000.",
+            )
+        message = str(self._evaluate(message_node, nvarchar(2048), frame) or "")
+        state = self._evaluate(state_node, INT, frame)
+        raise SqlError(number, message, state=int(str(state or 1)))
+
+    def _raise_error(self, statement: st.RaiseError, frame: Frame) -> None:
+        if len(statement.arguments) < 3:
+            raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
+        self._require_constants(statement.arguments, "RAISERROR")
+        message = str(self._evaluate(statement.arguments[0], _TEXT, frame) or "")
+        severity, state = (self._evaluate(a, INT, frame) for a in statement.arguments[1:3])
+        values = iter(
+            [self._evaluate(argument, _TEXT, frame) for argument in statement.arguments[3:]]
+        )
+        message = re.sub(r"%[ds]", lambda _: str(next(values, "(null)")), message)
+        if int(str(severity or 0)) <= 10:
+            self.messages.append(message)
+            return
+        raise SqlError(50000, message, state=int(str(state or 1)))
+
+    def _require_constants(self, nodes: tuple[exp.Expression, ...], where: str) -> None:
+        for node in nodes:
+            inner = node.this if isinstance(node, exp.Neg) else node
+            if not isinstance(inner, _ARGUMENTS):
+                raise SqlError(103010, f"{where} takes constants and variables only.")
+
+    def _execute_procedure(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        if statement.name.name.lower() == "sp_executesql":
+            self._execute_sql(statement, frame)
+            return
+        found = self.catalog.find(statement.name)
+        if found is None or found.type != PROCEDURE:
+            raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")
+        (definition,) = parse_batch(found.definition)
+        assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
+        label = statement.name.name
+        variables = self._bind(definition.parameters, statement.arguments, label, frame)
+        inner = self._nested(frame, variables, label)
+        try:
+            self._body(definition.body, inner)
+        except _Jump as jump:
+            if jump.kind != "RETURN":
+                raise
+        self._copy_outputs(definition.parameters, statement.arguments, variables, frame)
+
+    def _nested(self, frame: Frame, variables: dict[str, Variable], procedure: str | None) -> Frame:
+        if frame.level >= MAX_NESTING:
+            raise SqlError(
+                217,
+                f"Maximum stored procedure or view nesting level exceeded (limit {MAX_NESTING}).",
+            )
+        return Frame(variables, level=frame.level + 1, procedure=procedure)
+
+    def _bind(
+        self,
+        parameters: tuple[st.ParameterDefinition, ...],
+        arguments: tuple[st.Argument, ...],
+        label: str,
+        frame: Frame,
+    ) -> dict[str, Variable]:
+        by_name = {parameter.name.lower(): parameter for parameter in parameters}
+        bound: dict[str, Variable] = {}
+        named = False
+        for position, argument in enumerate(arguments):
+            named = named or argument.name is not None
+            if named and argument.name is None:
+                raise SqlError(
+                    119, f"Must pass parameter number {position + 1} as '@name = value'."
+                )
+            if argument.name is None and position >= len(parameters):
+                raise SqlError(
+                    8144, f"Procedure or function {label} has too many arguments specified."
+                )
+            parameter = (
+                parameters[position]
+                if argument.name is None
+                else by_name.get(argument.name.lower())
+            )
+            if parameter is None:
+                raise SqlError(8145, f"@{argument.name} is not a parameter for procedure {label}.")
+            if argument.value is None:
+                raise unsupported("DEFAULT as an argument")
+            self._require_constants((argument.value,), "EXEC")
+            value = self._evaluate(argument.value, parameter.type, frame)
+            bound[parameter.name.lower()] = Variable(parameter.type, value)
+        for parameter in parameters:
+            if parameter.name.lower() not in bound:
+                raise SqlError(
+                    201,
+                    f"Procedure or function '{label}' expects parameter '@{parameter.name}', "
+                    "which was not supplied.",
+                )
+        return bound
+
+    def _copy_outputs(
+        self,
+        parameters: tuple[st.ParameterDefinition, ...],
+        arguments: tuple[st.Argument, ...],
+        variables: dict[str, Variable],
+        frame: Frame,
+    ) -> None:
+        for position, argument in enumerate(arguments):
+            if not argument.output or not isinstance(argument.value, exp.Parameter):
+                continue
+            name = argument.name or parameters[position].name
+            target = frame.variables.get(argument.value.name.lower())
+            if target is not None:
+                target.value = variables[name.lower()].value
+
+    def _execute_sql(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        """sp_executesql @stmt, @params, @p = value, ..."""
+        if not statement.arguments or statement.arguments[0].value is None:
+            raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
+        text = str(self._evaluate(statement.arguments[0].value, _TEXT, frame) or "")
+        variables: dict[str, Variable] = {}
+        rest = statement.arguments[2:]
+        if len(statement.arguments) > 1 and statement.arguments[1].value is not None:
+            declared = str(self._evaluate(statement.arguments[1].value, _TEXT, frame) or "")
+            reader = Reader(declared)
+            parameters = procedure_parameters(reader)
+            if not reader.at_end:
+                raise reader.error()
+            variables = self._bind(parameters, rest, "sp_executesql", frame)
+            self._execute_text(text, variables, frame)
+            self._copy_outputs(parameters, rest, variables, frame)
+            return
+        self._execute_text(text, variables, frame)
+
+    def _execute_text(self, text: str, variables: dict[str, Variable], frame: Frame) -> None:
+        inner = self._nested(frame, variables, frame.procedure)
+        try:
+            self._body(parse_batch(text), inner)
+        except _Jump as jump:
+            if jump.kind != "RETURN":
+                raise

@@ -1,0 +1,169 @@
+"""CREATE, ALTER, DROP, TRUNCATE and RENAME: the catalog and DuckDB change together."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resources.sql_pool.engine import dialect
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.catalog import PROCEDURE, TABLE, VIEW, SqlObject, duckdb_name
+from resources.sql_pool.engine.errors import SqlError, invalid_object
+from resources.sql_pool.engine.queries import QueryCompiler
+from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.scope import Scope, quoted
+from resources.sql_pool.engine.types import MAX, SqlType
+
+if TYPE_CHECKING:
+    from resources.sql_pool.engine.work import Work
+
+_TYPES = {"TABLE": TABLE, "VIEW": VIEW, "PROCEDURE": PROCEDURE}
+_COLUMNSTORE = "CLUSTERED COLUMNSTORE INDEX"
+
+
+def create_table(work: Work, statement: st.CreateTable) -> None:
+    """CREATE TABLE and CREATE TABLE AS SELECT."""
+    name = statement.name
+    if work.catalog.find(name) is not None:
+        raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
+    details: dict[str, object] = {
+        "distribution": statement.options.distribution or "ROUND_ROBIN",
+        "index": statement.options.index or _COLUMNSTORE,
+    }
+    if statement.query is not None:
+        columns, sql = _from_query(work, statement)
+    else:
+        columns = statement.columns
+        declared = ", ".join(
+            f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c in columns
+        )
+        sql = f"({declared})"
+    _check_columnstore(str(details["index"]), columns)
+    if name.is_temporary:
+        work.run(f"CREATE TEMP TABLE {quoted(name.name)} {sql}")
+        work.catalog.add(name, TABLE, columns=columns, details=details)
+        return
+    work.catalog.add(name, TABLE, columns=columns, details=details)
+    work.run(f"CREATE TABLE {duckdb_name(name)} {sql}")
+
+
+def _from_query(
+    work: Work, statement: st.CreateTable
+) -> tuple[tuple[st.ColumnDefinition, ...], str]:
+    assert statement.query is not None  # noqa: S101 # the caller saw it
+    query = QueryCompiler(work.context).statement(statement.query)
+    source = query.source(statement.name.name, "q", statement.column_names)
+    columns = tuple(
+        st.ColumnDefinition(c.name, SqlType("int") if c.type.name == "null" else c.type)
+        for c in source.columns
+    )
+    known = {column.name.lower() for column in columns}
+    for name in (*statement.options.hash_columns, *statement.options.index_columns):
+        if name.lower() not in known:
+            raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")
+    selected = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in source.columns)
+    return columns, f"AS SELECT {selected} FROM ({query.sql}) AS q"
+
+
+def _check_columnstore(index: str, columns: tuple[st.ColumnDefinition, ...]) -> None:
+    """A columnstore index, the default, takes no (max) column; such a table is a HEAP."""
+    if index != _COLUMNSTORE:
+        return
+    for column in columns:
+        if column.type.length == MAX:
+            raise SqlError(
+                35343,
+                f"The statement failed. Column '{column.name}' has a data type that cannot "
+                "participate in a columnstore index. Add HEAP to the WITH clause.",
+            )
+
+
+def create_view(work: Work, statement: st.CreateView) -> None:
+    """CREATE VIEW and ALTER VIEW; the query is checked now and expanded when it is used."""
+    reader = Reader(statement.text)
+    tree = reader.tree_until(len(reader.tokens))
+    if tree.find(dialect.Predict) is None:
+        query = QueryCompiler(work.context).query(tree, Scope())
+        query.source(statement.name.name, "q", statement.columns)
+    details: dict[str, object] = {"columns": list(statement.columns)}
+    _define(work, statement.name, VIEW, statement.text, details, alter=statement.alter)
+
+
+def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
+    """CREATE PROCEDURE and ALTER PROCEDURE; the text was parsed already."""
+    if statement.name.is_temporary:
+        raise SqlError(103010, "A temporary procedure is not supported in a dedicated SQL pool.")
+    _define(work, statement.name, PROCEDURE, statement.text, {}, alter=statement.alter)
+
+
+def _define(
+    work: Work,
+    name: st.ObjectName,
+    kind: str,
+    text: str,
+    details: dict[str, object],
+    *,
+    alter: bool,
+) -> None:
+    if not alter:
+        work.catalog.add(name, kind, text, details=details)
+        return
+    found = work.catalog.find(name)
+    if found is None or found.type != kind:
+        raise invalid_object(str(name))
+    work.catalog.redefine(found, text, details)
+
+
+def drop(work: Work, statement: st.Drop) -> None:
+    """DROP of tables, views or procedures."""
+    for name in statement.names:
+        found = work.catalog.find(name)
+        if found is None and statement.if_exists:
+            continue
+        kind = statement.kind.lower()
+        if found is None or found.type != _TYPES[statement.kind]:
+            raise SqlError(
+                3701,
+                f"Cannot drop the {kind} '{name}', because it does not exist or you do not "
+                "have permission.",
+            )
+        if found.type == TABLE:
+            work.run(f"DROP TABLE {found.duckdb_name}")
+        work.catalog.remove(found)
+
+
+def truncate(work: Work, statement: st.Truncate) -> None:
+    """TRUNCATE TABLE."""
+    work.run(f"TRUNCATE {existing_table(work, statement.name).duckdb_name}")
+
+
+def rename(work: Work, statement: st.Rename) -> None:
+    """RENAME OBJECT of a table."""
+    found = existing_table(work, statement.name)
+    new = st.ObjectName(statement.new_name, statement.name.schema)
+    if found.name.is_temporary or new.is_temporary:
+        raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
+    if work.catalog.find(new) is not None:
+        raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
+    work.run(f"ALTER TABLE {found.duckdb_name} RENAME TO {quoted(new.name)}")
+    work.catalog.rename(found, new.name)
+
+
+def create_schema(work: Work, statement: st.CreateSchema) -> None:
+    """CREATE SCHEMA."""
+    taken = work.catalog.has_schema(statement.name)
+    if taken or statement.name.lower() in ("bikecast", "sys", "information_schema", "temp", "main"):
+        raise SqlError(2714, f"There is already an object named '{statement.name}'.")
+    work.run(f"CREATE SCHEMA {quoted(statement.name)}")
+
+
+def existing_table(work: Work, name: st.ObjectName) -> SqlObject:
+    """The table of a name.
+
+    Raises SqlError 208, or 4406 for a view, which cannot be written.
+    """
+    found = work.catalog.find(name)
+    if found is None or found.type == PROCEDURE:
+        raise invalid_object(str(name))
+    if found.type == VIEW:
+        raise SqlError(4406, f"The view '{name}' cannot be changed in the embedded SQL pool.")
+    return found

@@ -1,0 +1,200 @@
+"""Synapse's dialect for sqlglot: expressions and queries, PREDICT included.
+
+sqlglot's parser reads many dialects and is lenient. Here functions stay as they are written (the
+compiler knows each by name), T-SQL's own quoting holds, and what only other dialects have is
+taken out of the grammar.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlglot import exp
+from sqlglot.dialects.tsql import TSQL
+from sqlglot.errors import ErrorLevel
+from sqlglot.parsers.tsql import TSQLParser
+from sqlglot.tokens import Token, TokenType
+
+
+class Predict(exp.Expression):
+    """PREDICT(MODEL = .., DATA = .. AS d, RUNTIME = ONNX) WITH (..) AS p in a FROM clause."""
+
+    arg_types = {
+        "model": True,
+        "data": True,
+        "data_alias": True,
+        "runtime": False,
+        "outputs": True,
+        "alias": False,
+    }
+
+
+class TypeName(exp.Expression):
+    """A type as it is written: its name, and its arguments as text."""
+
+    arg_types = {"this": True, "arguments": False}
+
+
+class Conversion(exp.Expression):
+    """CAST, CONVERT and their TRY_ forms; `safe` for TRY_, `style` for CONVERT's third argument."""
+
+    arg_types = {"this": True, "to": True, "style": False, "safe": False}
+
+
+class OutputColumn(exp.Expression):
+    """A column of PREDICT's WITH clause: name, type, NULL or NOT NULL."""
+
+    arg_types = {"this": True, "to": True, "nullable": False}
+
+
+class _SynapseParser(TSQLParser):
+    FUNCTIONS: dict[str, Any] = {}
+    FUNCTION_PARSERS: dict[str, Any] = {
+        "CAST": lambda self: self._parse_conversion(type_first=False, safe=False),
+        "TRY_CAST": lambda self: self._parse_conversion(type_first=False, safe=True),
+        "CONVERT": lambda self: self._parse_conversion(type_first=True, safe=False),
+        "TRY_CONVERT": lambda self: self._parse_conversion(type_first=True, safe=True),
+    }
+    NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
+    NO_PAREN_FUNCTION_PARSERS = {"CASE": TSQLParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
+    QUERY_MODIFIER_PARSERS = {
+        token: parse
+        for token, parse in TSQLParser.QUERY_MODIFIER_PARSERS.items()
+        if token.name
+        in ("WHERE", "GROUP_BY", "HAVING", "ORDER_BY", "OPTION", "FOR", "OFFSET", "FETCH")
+    }
+    COLUMN_OPERATORS = {TokenType.DOT: TSQLParser.COLUMN_OPERATORS[TokenType.DOT]}
+
+    def _parse_table(self, *args: Any, **kwargs: Any) -> exp.Expression | None:
+        if self._curr and self._curr.text.upper() == "PREDICT" and self._next_is_paren():
+            return self._parse_predict()
+        table = super()._parse_table(*args, **kwargs)
+        return table  # type: ignore[no-any-return]
+
+    def _parse_type_name(self) -> TypeName:
+        name = self._parse_id_var(any_token=True)
+        arguments: list[str] = []
+        if self._match(TokenType.L_PAREN):
+            while self._curr and self._curr.token_type != TokenType.R_PAREN:
+                if self._curr.token_type != TokenType.COMMA:
+                    arguments.append(self._curr.text)
+                self._advance()
+            self._match_r_paren()
+        return TypeName(this=name, arguments=arguments)
+
+    def _parse_conversion(self, *, type_first: bool, safe: bool) -> Conversion:
+        style = None
+        if type_first:
+            to = self._parse_type_name()
+            if not self._match(TokenType.COMMA):
+                self.raise_error("Incorrect syntax near 'CONVERT'.")
+            value = self._parse_assignment()
+            if self._match(TokenType.COMMA):
+                style = self._parse_assignment()
+        else:
+            value = self._parse_assignment()
+            if not self._match(TokenType.ALIAS):
+                self.raise_error("Incorrect syntax near 'CAST', expected 'AS'.")
+            to = self._parse_type_name()
+        return Conversion(this=value, to=to, style=style, safe=safe)
+
+    def _parse_output_column(self) -> OutputColumn:
+        name = self._parse_id_var()
+        to = self._parse_type_name()
+        if self._match_text_seq("COLLATE"):
+            self._parse_id_var()
+        nullable = not self._match(TokenType.NOT)
+        if not self._match(TokenType.NULL) and not nullable:
+            self.raise_error("Incorrect syntax near 'NOT', expected 'NULL'.")
+        return OutputColumn(this=name, to=to, nullable=nullable)
+
+    def _next_is_paren(self) -> bool:
+        return bool(self._next and self._next.token_type == TokenType.L_PAREN)
+
+    def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
+        comma = bool(self._curr and self._curr.token_type == TokenType.COMMA)
+        join: exp.Join | None = super()._parse_join(*args, **kwargs)
+        if join is not None:
+            join.meta["comma"] = comma
+        return join
+
+    def _parse_predict(self) -> Predict:
+        self._advance(2)
+        arguments: dict[str, Any] = {}
+        while True:
+            name = self._curr.text.upper() if self._curr else ""
+            if name not in ("MODEL", "DATA", "RUNTIME") or name.lower() in arguments:
+                self.raise_error(f"Incorrect syntax near '{name}'.")
+            self._advance()
+            if not self._match(TokenType.EQ):
+                self.raise_error(f"Incorrect syntax near '{name}'.")
+            if name == "MODEL":
+                arguments["model"] = self._parse_unary()
+            elif name == "DATA":
+                arguments["data"] = self._parse_table_parts()
+                if self._match(TokenType.ALIAS):
+                    arguments["data_alias"] = self._parse_id_var(any_token=False)
+            else:
+                arguments["runtime"] = self._parse_var(any_token=True)
+            if not self._match(TokenType.COMMA):
+                break
+        self._match_r_paren()
+        if not self._match(TokenType.WITH):
+            self.raise_error("PREDICT needs a WITH clause that names the outputs.")
+        arguments["outputs"] = self._parse_wrapped_csv(self._parse_output_column)
+        self._match(TokenType.ALIAS)
+        arguments["alias"] = self._parse_id_var(any_token=False)
+        return Predict(**arguments)
+
+
+class Synapse(TSQL):
+    """T-SQL as a dedicated SQL pool reads it."""
+
+    class Tokenizer(TSQL.Tokenizer):
+        """QUOTED_IDENTIFIER is always ON, so double quotes hold identifiers."""
+
+        QUOTES = ["'"]
+        KEYWORDS = {
+            text: token
+            for text, token in TSQL.Tokenizer.KEYWORDS.items()
+            if text not in ("==", "||", "::", "PRINT", "GO", "UPDATE STATISTICS", "RENAME")
+            and not text.startswith(("{%", "{{"))
+        }
+        COMMANDS: set[TokenType] = set()
+        COMMAND_PREFIX_TOKENS: set[TokenType] = set()
+
+    Parser = _SynapseParser
+
+
+_DIALECT = Synapse()
+
+
+def tokenize(text: str) -> list[Token]:
+    """Tokens of a batch.
+
+    Raises sqlglot.errors.TokenError for an unterminated string or comment.
+    """
+    return list(_DIALECT.tokenize(text))
+
+
+def parse_tokens(tokens: list[Token], text: str) -> exp.Expression:
+    """The sqlglot tree of one statement's tokens.
+
+    Raises sqlglot.errors.ParseError.
+    """
+    trees = _SynapseParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:
+        raise ValueError("the tokens hold no statement")
+    return tree  # type: ignore[return-value]
+
+
+def parse_expression(tokens: list[Token], text: str) -> exp.Expression:
+    """The sqlglot tree of one expression or condition."""
+    trees = _SynapseParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE).parse_into(
+        exp.Condition, tokens, text
+    )
+    tree = trees[0] if len(trees) == 1 else None
+    if tree is None:
+        raise ValueError("the tokens hold no expression")
+    return tree  # type: ignore[return-value]

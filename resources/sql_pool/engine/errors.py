@@ -1,0 +1,175 @@
+"""SQL Server's error numbers and texts, and the translation of DuckDB's errors into them."""
+
+from __future__ import annotations
+
+import re
+
+from resources.sql_pool.port import SqlError
+
+PARSE_ERROR = 103010
+
+
+def parse_error(message: str, line: int = 1, column: int = 1) -> SqlError:
+    """A parse error as a dedicated pool words it."""
+    text = f"Parse error at line: {line}, column: {column}: {message}"
+    return SqlError(PARSE_ERROR, text, line=line)
+
+
+def near(text: str, line: int = 1, column: int = 1) -> SqlError:
+    """A parse error at the token `text`."""
+    return parse_error(f"Incorrect syntax near '{text}'.", line, column)
+
+
+def unsupported(what: str, instead: str = "") -> SqlError:
+    """A construct that a dedicated pool, or this emulation of it, does not have."""
+    hint = f" {instead}" if instead else ""
+    return SqlError(PARSE_ERROR, f"{what} is not supported in a dedicated SQL pool.{hint}")
+
+
+def not_emulated(what: str) -> SqlError:
+    """A construct that a dedicated pool may have, but the embedded pool does not."""
+    return SqlError(PARSE_ERROR, f"{what} is not supported by the embedded SQL pool.")
+
+
+def invalid_object(name: str) -> SqlError:
+    """No such table or view."""
+    return SqlError(208, f"Invalid object name '{name}'.")
+
+
+def invalid_column(name: str) -> SqlError:
+    """No such column."""
+    return SqlError(207, f"Invalid column name '{name}'.")
+
+
+def undeclared(name: str) -> SqlError:
+    """A variable that no DECLARE names."""
+    return SqlError(137, f'Must declare the scalar variable "@{name}".')
+
+
+def operand_clash(left: str, right: str) -> SqlError:
+    """Two types that do not go together."""
+    return SqlError(206, f"Operand type clash: {left} is incompatible with {right}")
+
+
+def no_conversion(source: str, target: str) -> SqlError:
+    """A conversion that T-SQL does not define."""
+    return SqlError(529, f"Explicit conversion from data type {source} to {target} is not allowed.")
+
+
+def raised(number: int, message: str) -> str:
+    """A DuckDB expression that raises an SqlError when it is evaluated; `message` is SQL."""
+    return f"error('[[{number}]]' || {message})"
+
+
+#: Letters that the conversions of `conversion` hide from DuckDB's casts, to be shown again.
+HIDDEN_LETTERS = ".eExXbB_nNiI"
+_SHOWN = {0xE000 + i: letter for i, letter in enumerate(HIDDEN_LETTERS)}
+_RAISED = re.compile(r"\[\[(\d+)\]\](.*)", re.DOTALL)
+_TYPES = {
+    "INT8": "tinyint",
+    "UINT8": "tinyint",
+    "INT16": "smallint",
+    "INT32": "int",
+    "INT64": "bigint",
+    "FLOAT": "real",
+    "DOUBLE": "float",
+    "DECIMAL": "numeric",
+    "INT128": "numeric",
+    "BOOL": "bit",
+    "DATE": "date",
+    "TIMESTAMP": "datetime2",
+    "UUID": "uniqueidentifier",
+}
+_PATTERNS: tuple[tuple[str, int, str], ...] = (
+    (r"Division by zero", 8134, "Divide by zero error encountered."),
+    (
+        r"NOT NULL constraint failed: (?P<table>\S+)\.(?P<column>\S+)",
+        515,
+        "Cannot insert the value NULL into column '{column}', table '{table}'; column does not "
+        "allow nulls.",
+    ),
+    (
+        r"Could not convert string '[+-]?\d+' to U?INT\d+",
+        248,
+        "The conversion of the varchar value overflowed an integer column.",
+    ),
+    (
+        r"Could not convert string ['\"].*?['\"] to (?P<type>DECIMAL|DOUBLE|FLOAT)",
+        8114,
+        "Error converting data type varchar to {type}.",
+    ),
+    (
+        r"Could not convert string '(?P<value>.*?)' to (?P<type>\w+)",
+        245,
+        "Conversion failed when converting the varchar value '{value}' to data type {type}.",
+    ),
+    (
+        r"with value (?P<value>\S+) can't be cast .* destination type (?P<type>U?INT8|INT16)",
+        220,
+        "Arithmetic overflow error for data type {type}, value = {value}.",
+    ),
+    (
+        r"out of range for the destination type (?P<type>\w+)",
+        8115,
+        "Arithmetic overflow error converting expression to data type {type}.",
+    ),
+    (
+        r"Overflow in \w+ of (?P<type>\w+)|Overflow on \w+ of (?P<type2>\w+)",
+        8115,
+        "Arithmetic overflow error converting expression to data type {type}.",
+    ),
+    (
+        r"Casting value .* to type DECIMAL|Could not cast value .* to DECIMAL",
+        8115,
+        "Arithmetic overflow error converting expression to data type numeric.",
+    ),
+    (
+        r"(date|timestamp) field value out of range|invalid (date|timestamp) field format",
+        241,
+        "Conversion failed when converting date and/or time from character string.",
+    ),
+    (
+        r"More than one row returned by a subquery",
+        512,
+        "Subquery returned more than 1 value. This is not permitted when the subquery follows =, "
+        "!=, <, <= , >, >= or when the subquery is used as an expression.",
+    ),
+    (
+        r'column "(?P<column>[^"]+)" must appear in the GROUP BY clause',
+        8120,
+        "Column '{column}' is invalid in the select list because it is not contained in either "
+        "an aggregate function or the GROUP BY clause.",
+    ),
+    (
+        r"WHERE clause cannot contain aggregates",
+        147,
+        "An aggregate may not appear in the WHERE clause.",
+    ),
+    (
+        r"cannot contain window functions",
+        4108,
+        "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+    ),
+    (
+        r"conflict|Conflict",
+        3960,
+        "Transaction aborted due to an update conflict with another session. Run it again.",
+    ),
+)
+
+
+def from_duckdb(error: Exception) -> SqlError:
+    """The SqlError that stands for an error of DuckDB (which a user never sees)."""
+    text = str(error).translate(_SHOWN)
+    raised_here = _RAISED.search(text)
+    if raised_here:
+        return SqlError(int(raised_here[1]), raised_here[2].split("\n\nLINE")[0].strip())
+    for pattern, number, message in _PATTERNS:
+        match = re.search(pattern, text)
+        if match:
+            groups = {key: value for key, value in match.groupdict().items() if value}
+            name = groups.get("type") or groups.get("type2") or "int"
+            groups["type"] = _TYPES.get(name, name.lower())
+            return SqlError(number, message.format(**groups))
+    first_line = text.split("\n", 1)[0]
+    return SqlError(110802, f"An internal error occurred in the embedded SQL pool: {first_line}")

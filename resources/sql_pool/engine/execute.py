@@ -1,0 +1,256 @@
+"""Queries, INSERT, UPDATE and DELETE."""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from resources.sql_pool.engine.catalog import SqlObject, TableColumn
+from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.conversion import assign
+from resources.sql_pool.engine.definitions import existing_table
+from resources.sql_pool.engine.errors import (
+    SqlError,
+    invalid_column,
+    near,
+    not_emulated,
+    undeclared,
+    unsupported,
+)
+from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.profile import check_query_options, only
+from resources.sql_pool.engine.queries import QueryCompiler
+from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, Typed, quoted
+from resources.sql_pool.engine.sources import next_alias, table_name
+from resources.sql_pool.engine.types import SqlType
+from resources.sql_pool.engine.work import Work
+from resources.sql_pool.port import ResultColumn, ResultSet
+
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
+
+
+def result_type(kind: SqlType) -> str:
+    """The name of a result column's type; decimals carry precision and scale."""
+    return kind.declaration if kind.name in ("decimal", "null") else kind.name
+
+
+def query(work: Work, tree: exp.Expression) -> ResultSet | None:
+    """Run a query; a SELECT that assigns variables returns nothing."""
+    targets = _assignments(tree)
+    if targets:
+        _assign_variables(work, tree, targets)
+        return None
+    compiled = QueryCompiler(work.context).statement(tree)
+    columns = tuple(ResultColumn(name, result_type(kind)) for name, kind in compiled.columns)
+    return ResultSet(columns, work.run(compiled.sql))
+
+
+def _is_assignment(node: exp.Expression) -> bool:
+    return isinstance(node, exp.EQ) and isinstance(node.this, exp.Parameter)
+
+
+def _assignments(tree: exp.Expression) -> list[str]:
+    if not isinstance(tree, exp.Select):
+        return []
+    found = [node.this.name for node in tree.expressions if _is_assignment(node)]
+    if found and len(found) != len(tree.expressions):
+        raise SqlError(
+            141,
+            "A SELECT statement that assigns a value to a variable must not be combined with "
+            "data-retrieval operations.",
+        )
+    return found
+
+
+def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> None:
+    """SELECT @a = x, @b = y: the last row counts; without a row nothing changes."""
+    plain = tree.copy()
+    plain.set("expressions", [node.expression for node in plain.expressions])
+    compiled = QueryCompiler(work.context).statement(plain)
+    variables = [_variable(work, name) for name in targets]
+    values = ", ".join(
+        assign(Typed(f"q.c{i}", kind), variable.type).sql
+        for i, ((_, kind), variable) in enumerate(
+            zip(compiled.columns, variables, strict=True), start=1
+        )
+    )
+    rows = work.run(f"SELECT {values} FROM ({compiled.sql}) AS q")
+    if rows:
+        for variable, value in zip(variables, rows[-1], strict=True):
+            variable.value = value
+
+
+def _variable(work: Work, name: str) -> Variable:
+    found = work.context.variables.get(name.lower())
+    if found is None:
+        raise undeclared(name)
+    return found
+
+
+def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
+    """The value of an expression, converted to a type as an assignment does."""
+    compiler = _expressions(work, Scope())
+    value = assign(compiler.value(tree), to)
+    return work.run(f"SELECT {value.sql}")[0][0]
+
+
+def holds(work: Work, tree: exp.Expression) -> bool:
+    """Whether a condition is true (unknown is not)."""
+    condition = _expressions(work, Scope()).condition(tree)
+    return bool(work.run(f"SELECT CASE WHEN {condition} THEN 1 ELSE 0 END")[0][0])
+
+
+def _expressions(work: Work, scope: Scope) -> ExpressionCompiler:
+    return ExpressionCompiler(work.context, scope, QueryCompiler(work.context).query)
+
+
+def insert(work: Work, tree: exp.Expression) -> None:
+    """INSERT INTO with one row of constants, or with a query."""
+    only(tree, "this", "expression", "with_")
+    if tree.args.get("with_") is not None:
+        raise unsupported("A common table expression before INSERT")
+    target, names = tree.this, None
+    if isinstance(target, exp.Schema):
+        names = [item.name for item in target.expressions]
+        target = target.this
+    only(target, "this", "db", "catalog")
+    table = existing_table(work, table_name(target))
+    columns = _target_columns(table, names)
+    if isinstance(tree.expression, exp.Values):
+        values = _row(work, tree.expression, columns)
+        source = ""
+    elif tree.expression is None:
+        raise unsupported("INSERT ... DEFAULT VALUES")
+    else:
+        check_query_options(tree.expression.args.get("options"))
+        compiled = QueryCompiler(work.context).statement(tree.expression)
+        values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
+        source = f" FROM ({compiled.sql}) AS q"
+    if len(values) != len(columns):
+        raise _count_error(names is not None, len(values) > len(columns))
+    assigned = [
+        assign(value, column.type, column=column.name).sql
+        for value, column in zip(values, columns, strict=True)
+    ]
+    given = {column.name for column in columns}
+    for column in table.columns:
+        if column.name not in given and column.default_text:
+            columns.append(column)
+            assigned.append(assign(_default(work, column), column.type, column=column.name).sql)
+    listed = ", ".join(quoted(column.name) for column in columns)
+    work.run(
+        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}"  # noqa: S608 # compiled, not user text
+    )
+
+
+def _target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
+    if names is None:
+        return list(table.columns)
+    by_name = {column.name.lower(): column for column in table.columns}
+    found: list[TableColumn] = []
+    for name in names:
+        column = by_name.get(name.lower())
+        if column is None:
+            raise invalid_column(name)
+        if column in found:
+            raise SqlError(264, f"The column name '{name}' is specified more than once.")
+        found.append(column)
+    return found
+
+
+def _count_error(named: bool, more_values: bool) -> SqlError:
+    if not named:
+        return SqlError(
+            213, "Column name or number of supplied values does not match table definition."
+        )
+    if more_values:
+        return SqlError(
+            110, "There are fewer columns in the INSERT statement than values specified."
+        )
+    return SqlError(109, "There are more columns in the INSERT statement than values specified.")
+
+
+def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed]:
+    """The one row of VALUES: constants, variables and DEFAULT."""
+    if len(node.expressions) != 1:
+        raise unsupported("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
+    row = node.expressions[0]
+    items = row.expressions if isinstance(row, exp.Tuple) else [row]
+    compiler = _expressions(work, Scope())
+    values: list[Typed] = []
+    for position, item in enumerate(items):
+        inner = item.this if isinstance(item, exp.Neg) else item
+        if isinstance(item, exp.Column | exp.Var) and item.name.upper() == "DEFAULT":
+            column = columns[position] if position < len(columns) else None
+            if column is None:
+                raise _count_error(named=False, more_values=True)
+            values.append(_default(work, column))
+            continue
+        if not isinstance(inner, _CONSTANTS):
+            raise SqlError(
+                104334,
+                "Insert values statement can contain only constant literal values or "
+                "variable references.",
+            )
+        values.append(compiler.value(item))
+    return values
+
+
+def _default(work: Work, column: TableColumn) -> Typed:
+    tree = Reader(column.default_text or "NULL").expression()
+    return _expressions(work, Scope()).value(tree)
+
+
+def update(work: Work, tree: exp.Expression) -> None:
+    """UPDATE table SET column = value ... WHERE ..."""
+    only(tree, "this", "expressions", "where", "from_", "options")
+    check_query_options(tree.args.get("options"))
+    if tree.args.get("from_") is not None:
+        raise not_emulated("UPDATE ... FROM")
+    table, scope, physical = _target(work, tree.this)
+    compiler = _expressions(work, scope)
+    by_name = {column.name.lower(): column for column in table.columns}
+    changes = []
+    for change in tree.expressions:
+        if not isinstance(change, exp.EQ):
+            raise near("SET")
+        if isinstance(change.this, exp.Parameter):
+            raise unsupported("UPDATE that assigns a variable")
+        column = by_name.get(change.this.name.lower())
+        if column is None:
+            raise invalid_column(change.this.name)
+        value = assign(compiler.value(change.expression), column.type, column=column.name)
+        changes.append(f"{quoted(column.name)} = {value.sql}")
+    where = tree.args.get("where")
+    filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
+    work.run(
+        f"UPDATE {table.duckdb_name} AS {physical} SET {', '.join(changes)}{filters}"  # noqa: S608 # compiled, not user text
+    )
+
+
+def delete(work: Work, tree: exp.Expression) -> None:
+    """DELETE FROM table WHERE ..."""
+    only(tree, "this", "where", "options")
+    check_query_options(tree.args.get("options"))
+    table, scope, physical = _target(work, tree.this)
+    where = tree.args.get("where")
+    filters = ""
+    if where is not None:
+        filters = f" WHERE {_expressions(work, scope).condition(where.this)}"
+    work.run(f"DELETE FROM {table.duckdb_name} AS {physical}{filters}")  # noqa: S608 # compiled
+
+
+def _target(work: Work, node: exp.Expression) -> tuple[SqlObject, Scope, str]:
+    if not isinstance(node, exp.Table):
+        raise near(node.sql(dialect="tsql")[:60])
+    only(node, "this", "db", "catalog")
+    name = table_name(node)
+    table = existing_table(work, name)
+    physical = next_alias()
+    columns = tuple(
+        NamedColumn(column.name, column.type, f"{physical}.{quoted(column.name)}")
+        for column in table.columns
+    )
+    scope = Scope()
+    scope.add(Source(name.name, columns, name.schema))
+    return table, scope, physical

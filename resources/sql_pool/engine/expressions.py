@@ -1,0 +1,294 @@
+"""Scalar expressions and conditions: T-SQL's semantics as DuckDB SQL, with types.
+
+Every node kind is named here; any other is refused, so nothing passes by chance.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import dialect
+from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
+from resources.sql_pool.engine.context import Context
+from resources.sql_pool.engine.conversion import convert
+from resources.sql_pool.engine.errors import SqlError, near, not_emulated, unsupported
+from resources.sql_pool.engine.functions import FUNCTIONS
+from resources.sql_pool.engine.operators import (
+    LITERAL_TYPES,
+    arithmetic,
+    comparable_type,
+    comparison,
+    convert_compared,
+    like,
+    literal_number,
+    literal_text,
+)
+from resources.sql_pool.engine.profile import NO_FUNCTION, NO_VARIABLE, only
+from resources.sql_pool.engine.scope import Scope, Typed
+from resources.sql_pool.engine.types import NULL, SqlType, common_type, make_type, varbinary
+
+if TYPE_CHECKING:
+    from resources.sql_pool.engine.scope import BoundQuery
+
+_COMPARISONS = {exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<="}
+_ARITHMETIC = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*", exp.Div: "/", exp.Mod: "%"}
+
+
+class ExpressionCompiler:
+    """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
+
+    def __init__(
+        self,
+        context: Context,
+        scope: Scope,
+        query: Callable[[exp.Expression, Scope], BoundQuery],
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self._query = query
+        self._values: dict[type, Callable[..., Typed]] = {
+            exp.Column: self._column,
+            exp.Literal: self._literal,
+            exp.National: lambda node: literal_text(node.name, national=True),
+            exp.HexString: self._hex,
+            exp.Null: lambda node: Typed("NULL", NULL),
+            exp.Parameter: self._parameter,
+            exp.Paren: self._paren,
+            exp.Neg: self._negate,
+            exp.Case: self._case,
+            dialect.Conversion: self._conversion,
+            exp.Anonymous: self._function,
+            exp.Subquery: self._scalar_subquery,
+            exp.Select: self._scalar_subquery,
+            exp.Window: self._window,
+            exp.WithinGroup: self._within_group,
+            exp.Collate: lambda node: self._no_collate(),
+        }
+        self._conditions: dict[type, Callable[..., str]] = {
+            exp.And: lambda node: self._logic(node, "AND"),
+            exp.Or: lambda node: self._logic(node, "OR"),
+            exp.Not: self._not,
+            exp.Paren: lambda node: self.condition(node.this),
+            exp.Is: self._is,
+            exp.In: self._in,
+            exp.Between: self._between,
+            exp.Like: lambda node: self._like(node, None),
+            exp.Escape: self._escape,
+            exp.Exists: self._exists,
+        }
+
+    def value(self, node: exp.Expression) -> Typed:
+        """Compile an expression that yields a value."""
+        operator = _ARITHMETIC.get(type(node))
+        if operator:
+            only(node, "this", "expression", "typed", "safe")
+            return arithmetic(operator, self.value(node.this), self.value(node.expression))
+        compile_node = self._values.get(type(node))
+        if compile_node is None:
+            if type(node) in self._conditions or type(node) in _COMPARISONS:
+                raise near(node.sql(dialect="tsql")[:60])
+            raise unsupported(f"The expression {node.sql(dialect='tsql')[:60]}")
+        return compile_node(node)
+
+    def condition(self, node: exp.Expression) -> str:
+        """Compile a condition (T-SQL keeps conditions and values apart)."""
+        operator = _COMPARISONS.get(type(node))
+        if operator:
+            only(node, "this", "expression")
+            return comparison(operator, self.value(node.this), self.value(node.expression))
+        compile_node = self._conditions.get(type(node))
+        if compile_node is None:
+            raise SqlError(
+                4145,
+                "An expression of non-boolean type specified in a context where a condition is "
+                f"expected, near '{node.sql(dialect='tsql')[:60]}'.",
+            )
+        return compile_node(node)
+
+    def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
+        """The arguments of a function call, counted (174)."""
+        found = node.expressions
+        if not least <= len(found) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            raise SqlError(174, f"The {node.name.lower()} function requires {count} argument(s).")
+        return found
+
+    def type_of(self, node: exp.Expression, *, in_cast: bool = True) -> SqlType:
+        """The SqlType of a TypeName node."""
+        return make_type(node.name, node.args.get("arguments") or [], in_cast=in_cast)
+
+    def _column(self, node: exp.Column) -> Typed:
+        only(node, "this", "table", "db")
+        if isinstance(node.this, exp.Star):
+            raise near("*")
+        name = node.name
+        if name.upper() == "CURRENT_TIMESTAMP" and not node.table and not node.this.quoted:
+            return FUNCTIONS["GETDATE"](self, exp.Anonymous(this="GETDATE"))
+        found = self.scope.column(name, node.table or None, node.db or None)
+        return Typed(found.sql, found.type)
+
+    def _literal(self, node: exp.Literal) -> Typed:
+        return literal_text(node.name) if node.is_string else literal_number(node.name)
+
+    def _hex(self, node: exp.HexString) -> Typed:
+        digits = node.name.upper()
+        digits = digits if len(digits) % 2 == 0 else "0" + digits
+        kind = varbinary(max(len(digits) // 2, 1))
+        return Typed(self.context.bind(bytes.fromhex(digits), kind), kind)
+
+    def _parameter(self, node: exp.Parameter) -> Typed:
+        if not isinstance(node.this, exp.Parameter):
+            return self.context.variable(node.name)
+        name = node.this.name.upper()
+        if name in NO_VARIABLE:
+            raise unsupported(f"@@{name}")
+        if name not in self.context.server:
+            raise SqlError(137, f'Must declare the scalar variable "@@{name}".')
+        value, kind = self.context.server[name]
+        return Typed(self.context.bind(value, kind), kind)
+
+    def _paren(self, node: exp.Paren) -> Typed:
+        inner = self.value(node.this)
+        return Typed(f"({inner.sql})", inner.type, inner.constant)
+
+    def _negate(self, node: exp.Neg) -> Typed:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            inner = literal_number(node.this.name)
+            return (
+                literal_number("-" + node.this.name) if inner.type.name in LITERAL_TYPES else inner
+            )
+        inner = self.value(node.this)
+        if not inner.type.is_number or inner.type.name in ("bit", "tinyint"):
+            raise SqlError(8117, f"Operand data type {inner.type.name} is invalid for minus.")
+        return Typed(f"(-({inner.sql}))", inner.type)
+
+    def _case(self, node: exp.Case) -> Typed:
+        only(node, "this", "ifs", "default")
+        subject = self.value(node.this) if node.this else None
+        conditions: list[str] = []
+        results: list[Typed] = []
+        for branch in node.args["ifs"]:
+            if subject is None:
+                conditions.append(self.condition(branch.this))
+            else:
+                conditions.append(comparison("=", subject, self.value(branch.this)))
+            results.append(self.value(branch.args["true"]))
+        default = node.args.get("default")
+        results.append(self.value(default) if default is not None else Typed("NULL", NULL))
+        return self.choose(conditions, results)
+
+    def choose(self, conditions: list[str], results: list[Typed]) -> Typed:
+        """CASE over typed results; the last result is the ELSE."""
+        kind = self.unify(results)
+        values = [convert(result, kind).sql for result in results]
+        branches = " ".join(
+            f"WHEN {condition} THEN {value}"
+            for condition, value in zip(conditions, values, strict=False)
+        )
+        return Typed(f"(CASE {branches} ELSE {values[-1]} END)", kind)
+
+    def unify(self, values: list[Typed]) -> SqlType:
+        """The common type of several values."""
+        kind = values[0].type
+        for other in values[1:]:
+            kind = common_type(kind, other.type)
+        return kind
+
+    def _conversion(self, node: exp.Expression) -> Typed:
+        value, to = self.value(node.this), self.type_of(node.args["to"])
+        style_node = node.args.get("style")
+        style = None
+        if style_node is not None:
+            if not isinstance(style_node, exp.Literal) or style_node.is_string:
+                raise not_emulated("CONVERT with a style that is not a constant")
+            style = int(style_node.name)
+        result = convert(value, to, style)
+        return Typed(f"TRY({result.sql})", to) if node.args.get("safe") else result
+
+    def _function(self, node: exp.Anonymous) -> Typed:
+        only(node, "this", "expressions")
+        name = node.name.upper()
+        if name in AGGREGATES:
+            return aggregate(self, node)
+        if name in RANKINGS:
+            raise SqlError(10753, f"The function '{name}' must have an OVER clause.")
+        if name in NO_FUNCTION:
+            raise unsupported(f"The function {name}")
+        compile_call = FUNCTIONS.get(name)
+        if compile_call is None:
+            raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.")
+        return compile_call(self, node)
+
+    def _window(self, node: exp.Window) -> Typed:
+        return window(self, node)
+
+    def _within_group(self, node: exp.WithinGroup) -> Typed:
+        return aggregate(self, node.this, order=node.expression)
+
+    def _no_collate(self) -> Typed:
+        raise not_emulated("COLLATE in an expression")
+
+    def _scalar_subquery(self, node: exp.Expression) -> Typed:
+        query = self.subquery(node)
+        if len(query.columns) != 1:
+            raise SqlError(
+                116,
+                "Only one expression can be specified in the select list when the subquery is "
+                "not introduced with EXISTS.",
+            )
+        return Typed(f"({query.sql})", query.columns[0][1])
+
+    def subquery(self, node: exp.Expression) -> BoundQuery:
+        """Compile a query in parentheses; it sees this scope's columns."""
+        if isinstance(node, exp.Subquery):
+            only(node, "this")
+            node = node.this
+        return self._query(node, Scope(parent=self.scope))
+
+    def _logic(self, node: exp.Expression, word: str) -> str:
+        only(node, "this", "expression")
+        return f"({self.condition(node.this)} {word} {self.condition(node.expression)})"
+
+    def _not(self, node: exp.Not) -> str:
+        return f"(NOT {self.condition(node.this)})"
+
+    def _is(self, node: exp.Is) -> str:
+        if not isinstance(node.expression, exp.Null):
+            raise near("IS")
+        return f"({self.value(node.this).sql} IS NULL)"
+
+    def _in(self, node: exp.In) -> str:
+        only(node, "this", "expressions", "query")
+        subject = self.value(node.this)
+        if node.args.get("query") is not None:
+            query = self.subquery(node.args["query"])
+            if len(query.columns) != 1:
+                raise SqlError(116, "Only one expression can be specified in the select list.")
+            inner = Typed("q.c1", query.columns[0][1])
+            kind = comparable_type(subject.type, inner.type)
+            left, right = convert_compared(subject, kind), convert_compared(inner, kind)
+            return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
+        items = [comparison("=", subject, self.value(item)) for item in node.expressions]
+        return "(" + " OR ".join(items) + ")"
+
+    def _between(self, node: exp.Between) -> str:
+        only(node, "this", "low", "high")
+        subject = self.value(node.this)
+        low = comparison(">=", subject, self.value(node.args["low"]))
+        return f"({low} AND {comparison('<=', subject, self.value(node.args['high']))})"
+
+    def _like(self, node: exp.Like, escape: str | None) -> str:
+        only(node, "this", "expression")
+        return like(self.value(node.this), self.value(node.expression), escape)
+
+    def _escape(self, node: exp.Escape) -> str:
+        character = self.value(node.expression).constant
+        if not isinstance(node.this, exp.Like) or character is None or len(character) != 1:
+            raise near("ESCAPE")
+        return self._like(node.this, character)
+
+    def _exists(self, node: exp.Exists) -> str:
+        return f"EXISTS ({self.subquery(node.this).sql})"

@@ -1,0 +1,191 @@
+"""Literals, arithmetic, comparison and LIKE on typed operands."""
+
+from __future__ import annotations
+
+import re
+
+from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.errors import SqlError, not_emulated, operand_clash
+from resources.sql_pool.engine.scope import Typed, text_literal
+from resources.sql_pool.engine.types import (
+    FLOAT,
+    INT,
+    MAX,
+    SqlType,
+    common_type,
+    decimal,
+    nvarchar,
+    varbinary,
+    varchar,
+)
+
+LITERAL_TYPES = ("int", "decimal", "float")
+
+
+def literal_text(text: str, *, national: bool = False) -> Typed:
+    """A character constant."""
+    size = max(len(text), 1)
+    return Typed(text_literal(text), nvarchar(size) if national else varchar(size), text)
+
+
+def literal_number(text: str) -> Typed:
+    """A numeric constant: int, then decimal; float only with an exponent."""
+    if "e" in text.lower():
+        return Typed(cast(text, FLOAT), FLOAT)
+    whole, _, fraction = text.lstrip("-").partition(".")
+    whole = whole.lstrip("0")
+    if "." not in text and len(whole) <= 10 and -(2**31) <= int(text) < 2**31:
+        return Typed(f"({text})" if text.startswith("-") else text, INT)
+    if len(whole) + len(fraction) > 38:
+        raise SqlError(1007, f"The number '{text}' is out of the range for numeric representation.")
+    kind = decimal(max(len(whole) + len(fraction), 1), len(fraction))
+    return Typed(cast(text_literal(text), kind), kind)
+
+
+def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
+    """left operator right, by the types of SQL Server."""
+    if operator == "+" and left.type.is_text and right.type.is_text:
+        return _concatenate(left, right)
+    if operator == "+" and left.type.is_binary and right.type.is_binary:
+        size = MAX if MAX in (left.type.length, right.type.length) else 0
+        total = (left.type.length or 0) + (right.type.length or 0)
+        return Typed(f"({left.sql} || {right.sql})", varbinary(MAX if size == MAX else total))
+    for operand in (left, right):
+        if operand.type.is_moment:
+            raise not_emulated(f"The operator {operator} on {operand.type.name}")
+        if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
+            raise SqlError(
+                8117, f"Operand data type {operand.type.name} is invalid for {operator} operator."
+            )
+    kind = common_type(left.type, right.type)
+    if kind.is_text:
+        if operator == "+":
+            return _concatenate(left, right)
+        raise SqlError(8117, f"Operand data type {kind.name} is invalid for {operator} operator.")
+    kind = INT if kind.name in ("bit", "null") else kind
+    if kind.name == "decimal":
+        return _decimal_arithmetic(operator, left, right)
+    a, b = convert(left, kind).sql, convert(right, kind).sql
+    if operator == "/":
+        if kind.is_integer:
+            return Typed(f"({a} // {b})", kind)
+        return Typed(cast(f"({a} / tsql_nonzero({b}))", kind), kind)
+    if kind.name in ("real", "float") and operator == "%":
+        raise SqlError(
+            402,
+            f"The data types {left.type.name} and {right.type.name} are "
+            "incompatible in the modulo operator.",
+        )
+    return Typed(cast(f"({a} {operator} {b})", kind), kind)
+
+
+def _concatenate(left: Typed, right: Typed) -> Typed:
+    national = left.type.name.startswith("n") or right.type.name.startswith("n")
+    lengths = [t.length or 1 for t in (left.type, right.type) if t.is_text]
+    constant = None
+    if left.constant is not None and right.constant is not None:
+        constant = left.constant + right.constant
+    total = MAX if MAX in lengths else sum(lengths)
+    kind = nvarchar(total) if national else varchar(total)
+    a = left.sql if left.type.is_text else "NULL"
+    b = right.sql if right.type.is_text else "NULL"
+    return Typed(f"({a} || {b})", kind, constant)
+
+
+def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
+    operands = []
+    for operand in (left, right):
+        if operand.type.is_text or operand.type.name == "null":
+            other = right if operand is left else left
+            operands.append(convert(operand, other.type))
+        elif operand.type.name == "decimal":
+            operands.append(operand)
+        else:
+            operands.append(convert(operand, decimal(*operand.type.as_decimal())))
+    (a, b), (p1, s1), (p2, s2) = (
+        operands,
+        operands[0].type.as_decimal(),
+        operands[1].type.as_decimal(),
+    )
+    scale = max(s1, s2)
+    if operator in "+-":
+        kind = decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
+        return Typed(cast(f"({a.sql} {operator} {b.sql})", kind), kind)
+    if operator == "*":
+        kind = decimal(p1 + p2 + 1, s1 + s2)
+        return Typed(cast(f"({a.sql} * {b.sql})", kind), kind)
+    if operator == "%":
+        kind = decimal(min(p1 - s1, p2 - s2) + scale, scale)
+        return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", kind), kind)
+    digits = max(6, s1 + p2 + 1)
+    kind = decimal(p1 - s1 + s2 + digits, digits)
+    # DuckDB has no exact division of decimals; 15 digits of a double are right.
+    return Typed(cast(f"(CAST({a.sql} AS DOUBLE) / tsql_nonzero({b.sql}))", kind), kind)
+
+
+def comparison(operator: str, left: Typed, right: Typed) -> str:
+    """left operator right as a condition; text ignores case and trailing spaces."""
+    kind = comparable_type(left.type, right.type)
+    a, b = convert_compared(left, kind), convert_compared(right, kind)
+    return f"({a} {operator} {b})"
+
+
+def comparable_type(left: SqlType, right: SqlType) -> SqlType:
+    """The type in which two values are compared.
+
+    Raises SqlError 206 or 402 for values that cannot be.
+    """
+    kind = common_type(left, right)
+    pair = {"text" if t.is_text else "binary" if t.is_binary else t.name for t in (left, right)}
+    if "binary" in pair and len(pair) > 1 and "null" not in pair:
+        raise SqlError(
+            402, f"The data types {left.name} and {right.name} are incompatible in the operator."
+        )
+    if (left.is_moment and right.is_number) or (left.is_number and right.is_moment):
+        raise operand_clash(left.name, right.name)
+    return kind
+
+
+def convert_compared(value: Typed, kind: SqlType) -> str:
+    """A value converted for a comparison; the collation of the database ignores case."""
+    if not kind.is_text:
+        return convert(value, kind).sql
+    sql = value.sql if value.type.is_text else convert(value, kind).sql
+    if value.constant is not None and value.sql.startswith("'"):
+        return text_literal(value.constant.rstrip(" "))
+    return f"rtrim({sql}, ' ')"
+
+
+def like(subject: Typed, pattern: Typed, escape: str | None) -> str:
+    """LIKE with %, _, [set] and [^set], ignoring case."""
+    if not subject.type.is_text:
+        subject = convert(subject, nvarchar(MAX) if not subject.type.is_number else varchar(100))
+    if pattern.type.name == "null":
+        return "(NULL LIKE '')"
+    if pattern.constant is None:
+        raise not_emulated("LIKE with a pattern that is not a constant or a variable")
+    regex = _like_regex(pattern.constant, escape)
+    return f"regexp_full_match({subject.sql}, {text_literal(regex)}, 'is')"
+
+
+def _like_regex(pattern: str, escape: str | None) -> str:
+    out: list[str] = []
+    i = 0
+    while i < len(pattern):
+        character = pattern[i]
+        if escape and character == escape and i + 1 < len(pattern):
+            out.append(re.escape(pattern[i + 1]))
+            i += 2
+            continue
+        end = pattern.find("]", i + 2)
+        if character == "[" and end > 0:
+            inner = pattern[i + 1 : end]
+            negated = inner.startswith("^")
+            inner = inner[1:] if negated else inner
+            inner = re.sub(r"([\\\[\]^])", r"\\\1", inner)
+            out.append(f"[{'^' if negated else ''}{inner}]")
+            i = end + 1
+            continue
+        out.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
+        i += 1
+    return "".join(out)

@@ -1,0 +1,299 @@
+"""Batches to statements: control flow, variables, EXEC, transactions; queries go to sqlglot."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.tokens import TokenType
+
+from resources.sql_pool.engine import ddl, profile
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.errors import unsupported
+from resources.sql_pool.engine.reader import Reader
+
+#: Words that start a body behind a condition, although they are not reserved.
+_BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
+_COMMA = frozenset({","})
+_COMPOUND = {
+    TokenType.PLUS: exp.Add,
+    TokenType.DASH: exp.Sub,
+    TokenType.STAR: exp.Mul,
+    TokenType.SLASH: exp.Div,
+    TokenType.MOD: exp.Mod,
+}
+
+
+def parse_batch(text: str) -> list[st.Statement]:
+    """The statements of one batch (a script between GO lines).
+
+    Raises SqlError with SQL Server's number for a parse error or an unsupported construct.
+    """
+    reader = Reader(text)
+    parser = BatchParser(reader)
+    found: list[st.Statement] = []
+    while parser.skip_semicolons():
+        statement = parser.statement()
+        found.append(statement)
+        if isinstance(statement, st.CreateView | st.CreateProcedure) and len(found) > 1:
+            raise profile.must_be_first(statement)
+    return found
+
+
+class BatchParser:
+    """Recursive descent over the statements of a batch."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._parsers: dict[str, Callable[[int], st.Statement]] = {
+            "SELECT": self._query,
+            "WITH": self._query,
+            "(": self._query,
+            "INSERT": self._insert,
+            "UPDATE": self._update,
+            "DELETE": self._delete,
+            "DECLARE": self._declare,
+            "SET": self._set,
+            "IF": self._if,
+            "WHILE": self._while,
+            "BEGIN": self._begin,
+            "COMMIT": self._end_transaction,
+            "ROLLBACK": self._end_transaction,
+            "EXEC": self._execute,
+            "EXECUTE": self._execute,
+            "PRINT": self._print,
+            "THROW": self._throw,
+            "RAISERROR": self._raiserror,
+            "RETURN": self._jump,
+            "BREAK": self._jump,
+            "CONTINUE": self._jump,
+            "CREATE": self._create,
+            "ALTER": self._create,
+            "DROP": lambda line: ddl.drop(self.reader, line),
+            "TRUNCATE": lambda line: ddl.truncate(self.reader, line),
+            "RENAME": lambda line: ddl.rename(self.reader, line),
+            "COPY": lambda line: ddl.copy_into(self.reader, line),
+        }
+
+    def skip_semicolons(self) -> bool:
+        """Step over semicolons; False at the end of the batch."""
+        while self.reader.kind() is TokenType.SEMICOLON:
+            self.reader.take()
+        return not self.reader.at_end
+
+    def statement(self) -> st.Statement:
+        """The statement that starts here."""
+        word = self.reader.word()
+        parse = self._parsers.get(word)
+        if parse is None:
+            reason = profile.refused_statement(word)
+            raise reason if reason else self.reader.error()
+        return parse(self.reader.line)
+
+    def _query(self, line: int) -> st.Statement:
+        reader = self.reader
+        selects = 1 if reader.word() == "WITH" else 0
+        end = reader.span(selects=selects)
+        following = reader.tokens[end].text.upper() if end < len(reader.tokens) else ""
+        if selects and following in ("UPDATE", "DELETE", "INSERT", "MERGE"):
+            raise unsupported(f"A common table expression before {following}")
+        return st.Query(line, reader.tree_until(end))
+
+    def _insert(self, line: int) -> st.Statement:
+        reader = self.reader
+        end = reader.span(selects=1)
+        if end < len(reader.tokens) and reader.tokens[end].text.upper() in ("EXEC", "EXECUTE"):
+            raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
+        return st.Insert(line, reader.tree_until(end))
+
+    def _update(self, line: int) -> st.Statement:
+        if self.reader.word(1) == "STATISTICS":
+            raise unsupported("UPDATE STATISTICS of the embedded pool")
+        return st.Update(line, self.reader.tree_until(self.reader.span(sets=1)))
+
+    def _delete(self, line: int) -> st.Statement:
+        return st.Delete(line, self.reader.tree_until(self.reader.span()))
+
+    def _declare(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        variables = []
+        while True:
+            name = reader.variable()
+            reader.match("AS")
+            if reader.word() == "CURSOR":
+                raise unsupported("A cursor", "Use WHILE.")
+            kind = reader.type_name()
+            value = reader.expression(_COMMA) if reader.match("=") else None
+            variables.append((name, kind, value))
+            if not reader.match(","):
+                return st.Declare(line, tuple(variables))
+
+    def _set(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.kind() is not TokenType.PARAMETER:
+            return self._set_option(line)
+        name = reader.variable()
+        operator = _COMPOUND.get(reader.kind()) if reader.kind() else None  # type: ignore[arg-type]
+        if operator:
+            reader.take()
+        reader.expect("=")
+        value = reader.expression()
+        if operator:
+            current = exp.Parameter(this=exp.Var(this=name))
+            value = operator(this=current, expression=exp.Paren(this=value))
+        return st.SetVariable(line, name, value)
+
+    def _set_option(self, line: int) -> st.Statement:
+        end = self.reader.span()
+        words = [token.text.upper() for token in self.reader.tokens[self.reader.position : end]]
+        self.reader.position = end
+        name, value = " ".join(words[:-1]), words[-1] if words else ""
+        profile.check_set_option(name, value)
+        return st.SetOption(line, name, value)
+
+    def _if(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        condition = reader.expression(_BODY_WORDS)
+        then = self.statement()
+        mark = reader.position
+        self.skip_semicolons()
+        if not reader.match("ELSE"):
+            reader.position = mark
+            return st.If(line, condition, then, None)
+        return st.If(line, condition, then, self.statement())
+
+    def _while(self, line: int) -> st.Statement:
+        self.reader.take()
+        condition = self.reader.expression(_BODY_WORDS)
+        return st.While(line, condition, self.statement())
+
+    def _begin(self, line: int) -> st.Statement:
+        reader = self.reader
+        if reader.word(1) in ("TRAN", "TRANSACTION", "DISTRIBUTED"):
+            return self._begin_transaction(line)
+        if reader.match("BEGIN", "TRY"):
+            body = self._body("TRY")
+            self.skip_semicolons()
+            reader.expect("BEGIN", "CATCH")
+            return st.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
+        reader.take()
+        return st.Block(line, self._body(""))
+
+    def _body(self, closing: str, *, may_be_empty: bool = False) -> tuple[st.Statement, ...]:
+        reader = self.reader
+        found: list[st.Statement] = []
+        while self.skip_semicolons() and reader.word() != "END":
+            found.append(self.statement())
+        reader.expect("END", *([closing] if closing else []))
+        if not found and not may_be_empty:
+            raise reader.error()
+        return tuple(found)
+
+    def _begin_transaction(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.take().text.upper() == "DISTRIBUTED":
+            raise unsupported("A distributed transaction")
+        self._no_transaction_name()
+        return st.Transaction(line, "BEGIN")
+
+    def _no_transaction_name(self) -> None:
+        if self.reader.span() > self.reader.position:
+            raise unsupported("A named or marked transaction")
+
+    def _end_transaction(self, line: int) -> st.Statement:
+        action = self.reader.take().text.upper()
+        if not self.reader.match("TRAN") and not self.reader.match("TRANSACTION"):
+            self.reader.match("WORK")
+        self._no_transaction_name()
+        return st.Transaction(line, action)
+
+    def _execute(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.kind() is TokenType.L_PAREN:
+            return st.ExecuteText(line, reader.expression())
+        if reader.kind() is TokenType.PARAMETER:
+            raise unsupported("EXEC of a variable, or a procedure's return value,")
+        name = reader.object_name()
+        arguments: list[st.Argument] = []
+        while not reader.at_end and reader.span() >= reader.position:
+            if reader.kind() is TokenType.SEMICOLON or reader.span() == reader.position:
+                break
+            if not arguments and self._at_statement_start():
+                break
+            arguments.append(self._argument())
+            if not reader.match(","):
+                break
+        return st.ExecuteProcedure(line, name, tuple(arguments))
+
+    def _at_statement_start(self) -> bool:
+        return self.reader.word() in self._parsers and self.reader.word() != "("
+
+    def _argument(self) -> st.Argument:
+        reader = self.reader
+        name = None
+        if reader.kind() is TokenType.PARAMETER and reader.word(2) == "=":
+            name = reader.variable()
+            reader.expect("=")
+        stop = frozenset({",", "OUTPUT", "OUT"})
+        value = reader.expression(stop)
+        output = reader.match("OUTPUT") or reader.match("OUT")
+        return st.Argument(name, value, output)
+
+    def _print(self, line: int) -> st.Statement:
+        self.reader.take()
+        return st.Print(line, self.reader.expression())
+
+    def _throw(self, line: int) -> st.Statement:
+        self.reader.take()
+        return st.Throw(line, tuple(self._csv()))
+
+    def _raiserror(self, line: int) -> st.Statement:
+        self.reader.take()
+        self.reader.expect("(")
+        arguments = tuple(self._csv())
+        self.reader.expect(")")
+        return st.RaiseError(line, arguments)
+
+    def _csv(self) -> list[exp.Expression]:
+        reader = self.reader
+        found: list[exp.Expression] = []
+        while reader.span() > reader.position and not self._at_statement_start():
+            found.append(reader.expression(_COMMA))
+            if not reader.match(","):
+                break
+        return found
+
+    def _jump(self, line: int) -> st.Statement:
+        kind = self.reader.take().text.upper()
+        if kind == "RETURN" and self.reader.span() > self.reader.position:
+            if not self._at_statement_start():
+                raise unsupported("RETURN with a value")
+        return st.Jump(line, kind)
+
+    def _create(self, line: int) -> st.Statement:
+        if self.reader.word(1) in ("PROC", "PROCEDURE"):
+            return self._procedure(line)
+        return ddl.create(self.reader, line)
+
+    def _procedure(self, line: int) -> st.Statement:
+        reader = self.reader
+        if reader.position:
+            before = reader.tokens[reader.position - 1]
+            if before.token_type is not TokenType.SEMICOLON:
+                raise profile.first_in_batch("CREATE/ALTER PROCEDURE")
+        alter = reader.take().text.upper() == "ALTER"
+        reader.take()
+        name = reader.object_name()
+        parameters = ddl.procedure_parameters(reader)
+        reader.expect("AS")
+        body: list[st.Statement] = []
+        while self.skip_semicolons():
+            body.append(self.statement())
+        if not body:
+            raise reader.error()
+        return st.CreateProcedure(line, name, reader.text, parameters, tuple(body), alter)

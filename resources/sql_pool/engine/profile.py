@@ -1,0 +1,117 @@
+"""What a dedicated SQL pool refuses, by name, so that the error says what to do.
+
+Source: https://learn.microsoft.com/azure/synapse-analytics/sql/overview-features and the pages
+of the statements. Whatever is neither here nor known to the compiler is refused as well.
+"""
+
+from __future__ import annotations
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.errors import SqlError, not_emulated, unsupported
+
+#: Statements that a dedicated pool does not have.
+_NO_STATEMENT = {
+    "USE": "USE",
+    "SAVE": "A savepoint",
+    "OPEN": "A cursor",
+    "CLOSE": "A cursor",
+    "FETCH": "A cursor",
+    "DEALLOCATE": "A cursor",
+    "GOTO": "GOTO",
+    "WAITFOR": "WAITFOR",
+    "BACKUP": "BACKUP",
+    "RESTORE": "RESTORE",
+}
+#: Statements that a dedicated pool has and the embedded pool has not.
+_NOT_EMULATED = frozenset(
+    "MERGE GRANT REVOKE DENY DBCC KILL EXPLAIN LABEL CHECKPOINT REVERT RECONFIGURE".split()
+)
+#: Functions that a dedicated pool lacks.
+NO_FUNCTION = frozenset(
+    "CHOOSE PARSE TRY_PARSE STRING_ESCAPE TRANSLATE SCOPE_IDENTITY IDENT_CURRENT ERROR_LINE "
+    "OPENROWSET OPENQUERY OPENXML OPENDATASOURCE OPENJSON GENERATE_SERIES GREATEST LEAST "
+    "DATETRUNC DATE_BUCKET".split()
+)
+NO_VARIABLE = frozenset("IDENTITY NESTLEVEL ROWCOUNT FETCH_STATUS CURSOR_ROWS PROCID".split())
+_SET_OPTIONS = {
+    "NOCOUNT": ("ON", "OFF"),
+    "XACT_ABORT": ("ON",),
+    "QUOTED_IDENTIFIER": ("ON",),
+    "ANSI_NULLS": ("ON",),
+    "ANSI_PADDING": ("ON",),
+    "ANSI_WARNINGS": ("ON",),
+    "ARITHABORT": ("ON",),
+    "CONCAT_NULL_YIELDS_NULL": ("ON",),
+    "TRANSACTION ISOLATION LEVEL READ": ("UNCOMMITTED", "COMMITTED"),
+}
+_QUERY_OPTIONS = frozenset({"LABEL", "MAXDOP", "HASH", "MERGE", "LOOP", "FORCE", "DISABLE"})
+
+
+def refused_statement(word: str) -> SqlError | None:
+    """The error for a statement that starts with `word`, or None for a plain parse error."""
+    if word in _NO_STATEMENT:
+        return unsupported(_NO_STATEMENT[word])
+    if word in _NOT_EMULATED:
+        return not_emulated(word)
+    return None
+
+
+def check_set_option(name: str, value: str) -> None:
+    """Refuse SET options that change how queries work and are not emulated."""
+    if value not in _SET_OPTIONS.get(name, ()):
+        raise unsupported(f"SET {name} {value}")
+
+
+def first_in_batch(what: str) -> SqlError:
+    """The error for a definition that is not alone in its batch."""
+    return SqlError(111, f"'{what}' must be the first statement in a query batch.")
+
+
+def must_be_first(statement: st.Statement) -> SqlError:
+    """The error for CREATE VIEW or CREATE PROCEDURE behind another statement."""
+    kind = "VIEW" if isinstance(statement, st.CreateView) else "PROCEDURE"
+    return first_in_batch(f"CREATE/ALTER {kind}")
+
+
+def only(node: exp.Expression, *known: str) -> None:
+    """Refuse a node that carries anything beyond the arguments a compiler step reads.
+
+    Nothing that sqlglot understood is dropped silently.
+    """
+    for name, value in node.args.items():
+        if name in known or value is None or value is False or value == []:
+            continue
+        raise unsupported(_ARGUMENTS.get(name, f"{node.key.upper()} with {name.strip('_')}"))
+
+
+#: Names for the arguments of sqlglot's trees.
+_ARGUMENTS = {
+    "offset": "OFFSET ... FETCH",
+    "for_": "FOR XML or FOR JSON",
+    "match": "MATCH",
+    "into": "SELECT ... INTO",
+    "qualify": "QUALIFY",
+    "using": "JOIN ... USING",
+    "method": "NATURAL JOIN",
+    "pivots": "PIVOT or UNPIVOT",
+    "sample": "TABLESAMPLE",
+    "laterals": "APPLY",
+    "returning": "The OUTPUT clause",
+    "windows": "A named WINDOW",
+    "catalog": "A cross-database name",
+    "rollup": "GROUP BY ROLLUP",
+    "recursive": "WITH RECURSIVE",
+}
+
+
+def check_query_options(options: list[exp.Expression] | None) -> None:
+    """Refuse hints that a dedicated pool does not document.
+
+    Source: https://learn.microsoft.com/sql/t-sql/queries/option-clause-transact-sql
+    """
+    for option in options or ():
+        name = option.name.split(" ")[0].upper()
+        if name not in _QUERY_OPTIONS:
+            raise unsupported(f"OPTION ({option.name.upper()})")

@@ -1,0 +1,309 @@
+"""Queries: SELECT, set operators and common table expressions to DuckDB SQL.
+
+A compiled query names its columns c1, c2, ...; T-SQL's names stay beside it, so they may repeat
+or be missing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from resources.sql_pool.engine.context import Context
+from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.errors import SqlError, near, not_emulated, unsupported
+from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.profile import check_query_options, only
+from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
+from resources.sql_pool.engine.sources import SourceCompiler, next_alias
+from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
+
+_SET_OPERATORS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
+_SELECT_PARTS = (
+    "expressions distinct limit from_ joins where group having order options with_ kind hint "
+    "operation_modifiers"
+).split()
+
+
+@dataclass(frozen=True)
+class _Projection:
+    name: str
+    value: Typed
+
+
+class QueryCompiler:
+    """Compiles the queries of one statement."""
+
+    def __init__(self, context: Context) -> None:
+        self.context = context
+
+    def statement(self, tree: exp.Expression) -> BoundQuery:
+        """A query at the top of a statement, where hints and ORDER BY are free."""
+        check_query_options(tree.args.get("options"))
+        return self.query(tree, Scope(), top_level=True)
+
+    def query(self, tree: exp.Expression, scope: Scope, *, top_level: bool = False) -> BoundQuery:
+        """Compile a query; `scope` holds nothing but the scopes around it."""
+        if isinstance(tree, exp.Subquery):
+            only(tree, "this")
+            return self.query(tree.this, scope, top_level=top_level)
+        if not top_level and tree.args.get("options"):
+            raise near("OPTION")
+        if not top_level and tree.args.get("order") is not None and not tree.args.get("limit"):
+            raise SqlError(
+                1033,
+                "The ORDER BY clause is invalid in views, derived tables, subqueries, and common "
+                "table expressions, unless TOP is also specified.",
+            )
+        prefix = self._ctes(tree.args.get("with_"), scope)
+        if type(tree) in _SET_OPERATORS:
+            found = self._set_operation(tree, scope)
+        elif isinstance(tree, exp.Select):
+            found = self._select(tree, scope)
+        else:
+            raise unsupported(f"The query {tree.sql(dialect='tsql')[:60]}")
+        return BoundQuery(prefix + found.sql, found.columns) if prefix else found
+
+    def _ctes(self, node: exp.Expression | None, scope: Scope) -> str:
+        if node is None:
+            return ""
+        if scope.parent is not None:
+            raise near("WITH")
+        only(node, "expressions")
+        parts = []
+        for cte in node.expressions:
+            only(cte, "this", "alias")
+            name = cte.alias
+            if name.lower() in scope.ctes:
+                raise SqlError(
+                    239, f"Duplicate common table expression name '{name}' was specified."
+                )
+            query = self.query(cte.this, Scope(ctes=dict(scope.ctes)))
+            columns = tuple(column.name for column in cte.args["alias"].args.get("columns") or ())
+            query.source(name, name, columns)  # names must be there, and differ
+            physical = next_alias()
+            scope.ctes[name.lower()] = (physical, query, columns)
+            parts.append(f"{physical} AS ({query.sql})")
+        return "WITH " + ", ".join(parts) + " "
+
+    def _set_operation(self, tree: exp.Expression, scope: Scope) -> BoundQuery:
+        only(tree, "this", "expression", "distinct", "order", "with_", "options")
+        left = self.query(tree.this, Scope(parent=scope.parent, ctes=scope.ctes))
+        right = self.query(tree.expression, Scope(parent=scope.parent, ctes=scope.ctes))
+        operator = _SET_OPERATORS[type(tree)]
+        if len(left.columns) != len(right.columns):
+            raise SqlError(
+                205,
+                "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an "
+                "equal number of expressions in their target lists.",
+            )
+        distinct = tree.args.get("distinct")
+        if not distinct and operator != "UNION":
+            raise near("ALL")
+        columns = tuple(
+            (name, common_type(kind, other))
+            for (name, kind), (_, other) in zip(left.columns, right.columns, strict=True)
+        )
+        sql = (
+            f"{_converted(left, columns)} {operator}{'' if distinct else ' ALL'} "
+            f"{_converted(right, columns)}"
+        )
+        query = BoundQuery(sql, columns)
+        order = tree.args.get("order")
+        if order is None:
+            return query
+        items = []
+        for item in order.expressions:
+            place = _output_place(item.this, columns)
+            if place is None:
+                raise SqlError(
+                    104,
+                    "ORDER BY items must appear in the select list if the statement contains a "
+                    "UNION, INTERSECT or EXCEPT operator.",
+                )
+            items.append(f"c{place} {_direction(item)}")
+        return BoundQuery(f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}", columns)
+
+    def _select(self, tree: exp.Select, scope: Scope) -> BoundQuery:
+        only(tree, *_SELECT_PARTS)
+        for name in ("kind", "hint", "operation_modifiers"):
+            if tree.args.get(name):
+                raise near(str(tree.args[name]))
+        source = ""
+        if tree.args.get("from_") is not None:
+            only(tree.args["from_"], "this")
+            sources = SourceCompiler(self.context, scope, self.query)
+            source = sources.clause(tree.args["from_"].this, tree.args.get("joins") or [])
+        compiler = ExpressionCompiler(self.context, scope, self.query)
+        where = tree.args.get("where")
+        filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
+        groups = self._groups(compiler, tree.args.get("group"))
+        having = tree.args.get("having")
+        if having is not None:
+            groups += f" HAVING {compiler.condition(having.this)}"
+        projections = self._projections(compiler, tree.expressions)
+        columns = tuple((item.name, item.value.type) for item in projections)
+        selected = ", ".join(
+            f"{_final(item.value)} AS c{i}" for i, item in enumerate(projections, 1)
+        )
+        distinct = self._distinct(tree)
+        order = self._order(compiler, tree, projections, distinct=bool(distinct))
+        sql = (
+            f"SELECT {distinct}{selected}{' FROM ' + source if source else ''}{filters}{groups}"
+            f"{order}{self._top(compiler, tree.args.get('limit'))}"
+        )
+        return BoundQuery(sql, columns)
+
+    def _distinct(self, tree: exp.Select) -> str:
+        node = tree.args.get("distinct")
+        if node is None:
+            return ""
+        only(node)
+        return "DISTINCT "
+
+    def _groups(self, compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
+        if node is None:
+            return ""
+        only(node, "expressions")
+        items = []
+        for item in node.expressions:
+            if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
+                raise not_emulated(f"GROUP BY {item.key.upper()}")
+            if isinstance(item, exp.Literal):
+                raise SqlError(
+                    164,
+                    "Each GROUP BY expression must contain at least one column that is not an "
+                    "outer reference.",
+                )
+            items.append(compiler.value(item).sql)
+        return " GROUP BY " + ", ".join(items) if items else ""
+
+    def _projections(
+        self, compiler: ExpressionCompiler, nodes: list[exp.Expression]
+    ) -> list[_Projection]:
+        found: list[_Projection] = []
+        for node in nodes:
+            if isinstance(node, exp.Star):
+                only(node)
+                found += self._star(compiler.scope, None, None)
+            elif isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
+                only(node, "this", "table", "db")
+                only(node.this)
+                found += self._star(compiler.scope, node.table, node.db or None)
+            elif isinstance(node, exp.Alias):
+                only(node, "this", "alias")
+                found.append(_Projection(node.alias, compiler.value(node.this)))
+            else:
+                name = node.name if isinstance(node, exp.Column) else ""
+                found.append(_Projection(name, compiler.value(node)))
+        if not found:
+            raise near("SELECT")
+        return found
+
+    def _star(self, scope: Scope, qualifier: str | None, schema: str | None) -> list[_Projection]:
+        sources = [
+            source
+            for source in scope.sources
+            if qualifier is None or source.matches(qualifier, schema)
+        ]
+        if not sources and qualifier is None:
+            raise SqlError(263, "Must specify table to select from.")
+        if not sources:
+            raise SqlError(
+                107,
+                f"The column prefix '{qualifier}' does not match with a table name or alias "
+                "name used in the query.",
+            )
+        return [
+            _Projection(column.name, Typed(column.sql, column.type))
+            for source in sources
+            for column in source.columns
+        ]
+
+    def _order(
+        self,
+        compiler: ExpressionCompiler,
+        tree: exp.Select,
+        projections: list[_Projection],
+        *,
+        distinct: bool,
+    ) -> str:
+        order = tree.args.get("order")
+        if order is None:
+            return ""
+        only(order, "expressions")
+        columns = tuple((item.name, item.value.type) for item in projections)
+        items = []
+        for item in order.expressions:
+            only(item, "this", "desc", "nulls_first")
+            place = _output_place(item.this, columns)
+            if place is not None:
+                sql = f"c{place}"
+            else:
+                sql = compiler.value(item.this).sql
+                if distinct and sql not in {p.value.sql for p in projections}:
+                    raise SqlError(
+                        145,
+                        "ORDER BY items must appear in the select list if SELECT DISTINCT is "
+                        "specified.",
+                    )
+            items.append(f"{sql} {_direction(item)}")
+        return " ORDER BY " + ", ".join(items)
+
+    def _top(self, compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
+        if node is None:
+            return ""
+        if isinstance(node, exp.Fetch):
+            raise unsupported("OFFSET ... FETCH", "Use TOP.")
+        only(node, "expression", "limit_options")
+        options = node.args.get("limit_options")
+        if options is not None and options.args.get("percent"):
+            raise unsupported("TOP ... PERCENT")
+        if options is not None and options.args.get("with_ties"):
+            raise not_emulated("TOP ... WITH TIES")
+        count = compiler.value(node.expression)
+        if not count.type.is_integer:
+            raise SqlError(1060, "The number of rows provided for a TOP clause must be an integer.")
+        return f" LIMIT {convert(count, BIGINT).sql}"
+
+
+def _final(value: Typed) -> str:
+    """An expression of the select list with exactly its type."""
+    return (
+        value.sql
+        if value.sql.count(".") == 1 and " " not in value.sql
+        else (cast(value.sql, value.type))
+    )
+
+
+def _converted(query: BoundQuery, columns: tuple[tuple[str, SqlType], ...]) -> str:
+    if tuple(kind for _, kind in query.columns) == tuple(kind for _, kind in columns):
+        return f"(SELECT * FROM ({query.sql}))"
+    parts = [
+        f"{convert(Typed(f'q.c{i}', kind), columns[i - 1][1]).sql} AS c{i}"
+        for i, (_, kind) in enumerate(query.columns, 1)
+    ]
+    return f"(SELECT {', '.join(parts)} FROM ({query.sql}) AS q)"
+
+
+def _direction(item: exp.Expression) -> str:
+    return "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
+
+
+def _output_place(node: exp.Expression, columns: tuple[tuple[str, SqlType], ...]) -> int | None:
+    """The output column that an ORDER BY item means by number or by name."""
+    if isinstance(node, exp.Literal) and not node.is_string:
+        if not node.name.isdigit() or not 1 <= int(node.name) <= len(columns):
+            raise SqlError(
+                108,
+                f"The ORDER BY position number {node.name} is out of range of the number of "
+                "items in the select list.",
+            )
+        return int(node.name)
+    if isinstance(node, exp.Column) and not node.table:
+        places = [i for i, (name, _) in enumerate(columns, 1) if name.lower() == node.name.lower()]
+        if len(places) > 1:
+            raise SqlError(209, f"Ambiguous column name '{node.name}'.")
+        return places[0] if places else None
+    return None

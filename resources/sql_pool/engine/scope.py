@@ -1,0 +1,151 @@
+"""Typed DuckDB expressions, and the columns that a query's names may mean."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from resources.sql_pool.engine.errors import SqlError, invalid_column
+from resources.sql_pool.engine.types import SqlType
+
+
+def quoted(name: str) -> str:
+    """A name as a quoted DuckDB identifier."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(value: str) -> str:
+    """A DuckDB string literal."""
+    return "'" + value.replace("'", "''") + "'"
+
+
+@dataclass(frozen=True)
+class Typed:
+    """A DuckDB expression and its SQL Server type; `sql` binds tighter than any operator."""
+
+    sql: str
+    type: SqlType
+    constant: str | None = None
+    """The text of a character constant (or a variable's value), where it is known."""
+
+
+@dataclass(frozen=True)
+class NamedColumn:
+    """A column that a name can mean: its T-SQL name, type and the DuckDB expression for it."""
+
+    name: str
+    type: SqlType
+    sql: str
+
+
+@dataclass(frozen=True)
+class Source:
+    """An item of a FROM clause: the names that qualify its columns, and the columns."""
+
+    alias: str
+    columns: tuple[NamedColumn, ...]
+    schema: str | None = None
+    """The schema that may stand before the alias; None behind an explicit alias."""
+
+    def matches(self, qualifier: str, schema: str | None) -> bool:
+        """Whether `schema.qualifier` names this source."""
+        if qualifier.lower() != self.alias.lower():
+            return False
+        return schema is None or (self.schema or "").lower() == schema.lower()
+
+
+@dataclass(frozen=True)
+class BoundQuery:
+    """A compiled query: its DuckDB SQL has columns c1, c2, ... in this order."""
+
+    sql: str
+    columns: tuple[tuple[str, SqlType], ...]
+
+    def source(self, alias: str, physical: str, names: tuple[str, ...] = ()) -> Source:
+        """The query as a FROM item: `alias` in T-SQL, `physical` in DuckDB.
+
+        Raises SqlError where a column has no name (8155), or two have the same (8156).
+        """
+        given = names or tuple(name for name, _ in self.columns)
+        if len(given) != len(self.columns):
+            raise SqlError(8158, f"'{alias}' has more columns than were specified in its list.")
+        seen: set[str] = set()
+        for position, name in enumerate(given, 1):
+            if not name:
+                raise SqlError(
+                    8155, f"No column name was specified for column {position} of '{alias}'."
+                )
+            if name.lower() in seen:
+                raise SqlError(8156, f"The column '{name}' was specified multiple times.")
+            seen.add(name.lower())
+        columns = tuple(
+            NamedColumn(name, kind, f"{physical}.c{position}")
+            for position, (name, (_, kind)) in enumerate(
+                zip(given, self.columns, strict=True), start=1
+            )
+        )
+        return Source(alias, columns)
+
+
+@dataclass
+class Scope:
+    """The names in force at one place of a query; `parent` is the query around it."""
+
+    parent: Scope | None = None
+    sources: list[Source] = field(default_factory=list)
+    ctes: dict[str, tuple[str, BoundQuery, tuple[str, ...]]] = field(default_factory=dict)
+    """By lower-case name: DuckDB name, query, column names."""
+
+    def add(self, source: Source) -> None:
+        """Add a FROM item.
+
+        Raises SqlError 1011 for a repeated alias.
+        """
+        for other in self.sources:
+            if other.alias.lower() == source.alias.lower() and other.schema == source.schema:
+                raise SqlError(
+                    1011,
+                    f"The correlation name '{source.alias}' is specified multiple times in a "
+                    "FROM clause.",
+                )
+        self.sources.append(source)
+
+    def cte(self, name: str) -> tuple[str, BoundQuery, tuple[str, ...]] | None:
+        """The common table expression of that name, here or further out."""
+        scope: Scope | None = self
+        while scope is not None:
+            if name.lower() in scope.ctes:
+                return scope.ctes[name.lower()]
+            scope = scope.parent
+        return None
+
+    def column(self, name: str, qualifier: str | None, schema: str | None) -> NamedColumn:
+        """The column that a name means, in this query or, correlated, in one around it.
+
+        Raises SqlError 207 (none), 209 (several) or 4104 (unknown qualifier).
+        """
+        scope: Scope | None = self
+        known_qualifier = qualifier is None
+        while scope is not None:
+            sources = [
+                source
+                for source in scope.sources
+                if qualifier is None or source.matches(qualifier, schema)
+            ]
+            known_qualifier = known_qualifier or bool(sources)
+            found = [
+                column
+                for source in sources
+                for column in source.columns
+                if column.name.lower() == name.lower()
+            ]
+            if len(found) > 1:
+                raise SqlError(209, f"Ambiguous column name '{name}'.")
+            if found:
+                return found[0]
+            if sources and qualifier is not None:
+                break
+            scope = scope.parent
+        if not known_qualifier:
+            full = ".".join(part for part in (schema, qualifier, name) if part)
+            raise SqlError(4104, f'The multi-part identifier "{full}" could not be bound.')
+        raise invalid_column(name)

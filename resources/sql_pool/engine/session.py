@@ -1,0 +1,114 @@
+"""A session: one connection to the embedded pool, with its temp tables and its transaction."""
+
+from __future__ import annotations
+
+import datetime
+import decimal as decimals
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.control import Interpreter
+from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.reader import PARAMETER_PREFIX, Reader
+from resources.sql_pool.engine.types import (
+    BIGINT,
+    BIT,
+    DATE,
+    DATETIME2,
+    FLOAT,
+    INT,
+    NULL,
+    SqlType,
+    decimal,
+    nvarchar,
+    varbinary,
+)
+from resources.sql_pool.port import ResultSet
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class EmbeddedSession:
+    """A session of the embedded pool; see `resources.sql_pool.port.Session`.
+
+    `messages` are the texts of PRINT and of RAISERROR up to severity 10, in order.
+    """
+
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, lake_root: Path, max_model_bytes: int
+    ) -> None:
+        self._interpreter = Interpreter(connection, lake_root, max_model_bytes)
+
+    @property
+    def messages(self) -> list[str]:
+        """Texts that batches printed."""
+        return self._interpreter.messages
+
+    def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
+        """Run one batch and return its result sets; `parameters` fill its ? marks.
+
+        Raises SqlError; an error rolls back an open transaction.
+        """
+        if parameters or "?" in batch:
+            self._check_count(batch, len(parameters))
+        variables = {
+            f"{PARAMETER_PREFIX}{i}": parameter_variable(value)
+            for i, value in enumerate(parameters, 1)
+        }
+        return self._interpreter.batch(batch, variables)
+
+    def _check_count(self, batch: str, given: int) -> None:
+        marks = sum(token.text.startswith(PARAMETER_PREFIX) for token in Reader(batch).tokens)
+        if marks != given:
+            raise SqlError(
+                8178, f"The batch has {marks} parameter markers, but {given} values were supplied."
+            )
+
+    def close(self) -> None:
+        """Roll back what was not committed."""
+        if self._interpreter.transaction.is_open:
+            self._interpreter.transaction.rollback()
+
+
+def parameter_variable(value: object) -> Variable:
+    """A Python value as a typed variable, by the types that pyodbc binds.
+
+    Raises SqlError for a value of another type.
+    """
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    return Variable(_parameter_type(value), value)
+
+
+def _parameter_type(value: object) -> SqlType:
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return BIT
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise SqlError(8115, "Arithmetic overflow error converting a parameter to bigint.")
+        return INT if -(2**31) <= value < 2**31 else BIGINT
+    if isinstance(value, float):
+        return FLOAT
+    if isinstance(value, str):
+        return nvarchar(max(len(value), 1))
+    if isinstance(value, bytes):
+        return varbinary(max(len(value), 1))
+    if isinstance(value, decimals.Decimal):
+        _, digits, exponent = value.as_tuple()
+        scale = max(-int(exponent), 0)
+        return decimal(max(len(digits), scale, 1), scale)
+    if isinstance(value, datetime.datetime):
+        return DATETIME2
+    if isinstance(value, datetime.date):
+        return DATE
+    if isinstance(value, datetime.time):
+        return SqlType("time", scale=7)
+    if isinstance(value, uuid.UUID):
+        return SqlType("uniqueidentifier")
+    raise SqlError(257, f"A parameter of the type {type(value).__name__} is not supported.")

@@ -1,0 +1,261 @@
+"""FROM clauses: tables, views, common table expressions, subqueries, joins and PREDICT."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import dialect
+from resources.sql_pool.engine.catalog import PROCEDURE, VIEW, SqlObject
+from resources.sql_pool.engine.context import Context
+from resources.sql_pool.engine.errors import (
+    SqlError,
+    invalid_object,
+    near,
+    not_emulated,
+    parse_error,
+    undeclared,
+    unsupported,
+)
+from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.profile import only
+from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, quoted
+from resources.sql_pool.engine.statements import ObjectName
+from resources.sql_pool.engine.types import SqlType
+
+MAX_VIEW_DEPTH = 32
+_HINTS = frozenset({"NOLOCK", "READUNCOMMITTED"})
+_aliases = itertools.count(1)
+
+
+def table_name(node: exp.Expression) -> ObjectName:
+    """The name that a Table node holds.
+
+    Raises SqlError for a cross-database name.
+    """
+    if node.args.get("catalog"):
+        raise unsupported(f"The cross-database name {node.sql(dialect='tsql')}")
+    if not isinstance(node.this, exp.Identifier):
+        raise unsupported(f"The table source {node.this.sql(dialect='tsql')[:60]}")
+    hash_sign = "#" if node.this.args.get("temporary") else ""
+    return ObjectName(
+        hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
+    )
+
+
+def next_alias() -> str:
+    """A DuckDB alias that no other item of a statement has."""
+    return f"s{next(_aliases)}"
+
+
+class SourceCompiler:
+    """Compiles the FROM clause of one query into DuckDB SQL and fills its scope."""
+
+    def __init__(
+        self,
+        context: Context,
+        scope: Scope,
+        query: Callable[[exp.Expression, Scope], BoundQuery],
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self._query = query
+
+    def clause(self, first: exp.Expression, joins: list[exp.Expression]) -> str:
+        """The text behind FROM."""
+        parts = [self.item(first)]
+        parts += [self._join(join) for join in joins]
+        return " ".join(parts)
+
+    def _join(self, join: exp.Join) -> str:
+        only(join, "this", "side", "kind", "on")
+        side = (join.args.get("side") or "").upper()
+        kind = (join.args.get("kind") or "").upper()
+        item = self.item(join.this)
+        condition = join.args.get("on")
+        if join.meta.get("comma") or kind == "CROSS":
+            if condition is not None or side:
+                raise near("ON")
+            return f"CROSS JOIN {item}"
+        if kind not in ("", "INNER", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+            raise unsupported(f"{side} {kind} JOIN".strip())
+        if condition is None:
+            raise near("JOIN")
+        compiler = ExpressionCompiler(self.context, self.scope, self._query)
+        return f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
+
+    def item(self, node: exp.Expression) -> str:
+        """One item; its columns are added to the scope."""
+        if isinstance(node, exp.Table):
+            return self._table(node)
+        if isinstance(node, exp.Subquery):
+            return self._derived(node)
+        if isinstance(node, dialect.Predict):
+            return self._predict(node)
+        if isinstance(node, exp.Lateral):
+            raise not_emulated("APPLY")
+        if isinstance(node, exp.Values):
+            raise unsupported("VALUES as a table source")
+        raise unsupported(f"The table source {node.sql(dialect='tsql')[:60]}")
+
+    def _table(self, node: exp.Table) -> str:
+        only(node, "this", "db", "catalog", "alias", "hints")
+        self._check_hints(node.args.get("hints") or [])
+        name = table_name(node)
+        alias = node.args.get("alias")
+        if alias is not None:
+            only(alias, "this")
+        sql, source = self._named(name, node.alias, qualified=bool(node.args.get("db")))
+        self.scope.add(source)
+        return sql
+
+    def _check_hints(self, hints: list[exp.Expression]) -> None:
+        for hint in hints:
+            for item in hint.expressions:
+                if item.name.upper() not in _HINTS:
+                    raise unsupported(f"The table hint {item.name.upper()}")
+
+    def _named(self, name: ObjectName, alias: str, *, qualified: bool) -> tuple[str, Source]:
+        """A table, view or common table expression by name, under an alias or its own name."""
+        physical = next_alias()
+        cte = None if qualified else self.scope.cte(name.name)
+        if cte is not None:
+            cte_name, query, columns = cte
+            return f"{cte_name} AS {physical}", query.source(alias or name.name, physical, columns)
+        found = self.context.catalog.find(name)
+        if found is None or found.type == PROCEDURE:
+            raise invalid_object(str(name) if qualified else name.name)
+        schema = None if alias else name.schema
+        if found.type == VIEW:
+            query = self._view(found)
+            given = found.details.get("columns") or ()
+            names = tuple(str(item) for item in given) if isinstance(given, list) else ()
+            source = query.source(alias or name.name, physical, names)
+            return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)
+        columns_of = tuple(
+            NamedColumn(column.name, column.type, f"{physical}.{quoted(column.name)}")
+            for column in found.columns
+        )
+        return f"{found.duckdb_name} AS {physical}", Source(alias or name.name, columns_of, schema)
+
+    def _view(self, found: SqlObject) -> BoundQuery:
+        """The query of a view, compiled now: it sees the tables and models of this moment."""
+        self.context.view_depth += 1
+        if self.context.view_depth > MAX_VIEW_DEPTH:
+            raise SqlError(217, f"Maximum view nesting level exceeded (limit {MAX_VIEW_DEPTH}).")
+        reader = Reader(found.definition)
+        try:
+            query = self._query(reader.tree_until(len(reader.tokens)), Scope())
+        except SqlError as error:
+            raise SqlError(error.number, f"{error.message} (in the view '{found.name}')") from error
+        self.context.view_depth -= 1
+        return query
+
+    def _derived(self, node: exp.Subquery) -> str:
+        only(node, "this", "alias")
+        alias = node.args.get("alias")
+        if alias is None or not node.alias:
+            raise near(")")
+        if isinstance(node.this, exp.Values):
+            raise unsupported("VALUES as a table source")
+        names = tuple(column.name for column in alias.args.get("columns") or ())
+        # A derived table sees no column of its neighbours, but those of the queries around.
+        query = self._query(node.this, Scope(parent=_around(self.scope)))
+        physical = next_alias()
+        self.scope.add(query.source(node.alias, physical, names))
+        return f"({query.sql}) AS {physical}"
+
+    def _predict(self, node: dialect.Predict) -> str:
+        runtime = node.args.get("runtime")
+        if runtime is None or runtime.name.upper() != "ONNX":
+            raise parse_error("PREDICT needs RUNTIME = ONNX in a dedicated SQL pool.")
+        data_node = node.args["data"]
+        if not isinstance(data_node, exp.Table):
+            raise near("DATA")
+        only(data_node, "this", "db", "catalog")
+        alias_node = node.args.get("data_alias")
+        sql, data = self._named(
+            table_name(data_node),
+            alias_node.name if alias_node is not None else "",
+            qualified=bool(data_node.args.get("db")),
+        )
+        outputs = [self._output(column) for column in node.args["outputs"]]
+        scorer = self.context.scorers.register(
+            self._model(node.args["model"]),
+            [(column.name, column.type) for column in data.columns],
+            outputs,
+        )
+        by_name = {column.name: column.sql for column in data.columns}
+        call = f"{scorer.function}({', '.join(by_name[name] for name in scorer.inputs)})"
+        physical = next_alias()
+        inner = ", ".join(f"{column.sql} AS d{i}" for i, column in enumerate(data.columns))
+        self.scope.add(
+            Source(
+                data.alias,
+                tuple(
+                    NamedColumn(column.name, column.type, f"{physical}.d{i}")
+                    for i, column in enumerate(data.columns)
+                ),
+                data.schema,
+            )
+        )
+        places = {name: i for i, name in enumerate(scorer.outputs)}
+        single = len(scorer.outputs) == 1
+        output_alias = node.args.get("alias")
+        self.scope.add(
+            Source(
+                output_alias.name if output_alias is not None else "",
+                tuple(
+                    NamedColumn(
+                        name, kind, f"{physical}.o" if single else f"{physical}.o.o{places[name]}"
+                    )
+                    for name, kind in outputs
+                ),
+            )
+        )
+        return f"(SELECT {inner}, {call} AS o FROM {sql}) AS {physical}"
+
+    def _output(self, column: exp.Expression) -> tuple[str, SqlType]:
+        compiler = ExpressionCompiler(self.context, self.scope, self._query)
+        return column.name, compiler.type_of(column.args["to"], in_cast=False)
+
+    def _model(self, node: exp.Expression) -> bytes:
+        """The model's bytes: PREDICT needs them before the query runs."""
+        while isinstance(node, exp.Paren):
+            node = node.this
+        if isinstance(node, exp.Subquery | exp.Select):
+            model = self._model_of_subquery(node)
+        elif isinstance(node, exp.Parameter) and not isinstance(node.this, exp.Parameter):
+            variable = self.context.variables.get(node.name.lower())
+            if variable is None:
+                raise undeclared(node.name)
+            model = variable.value
+        elif isinstance(node, exp.HexString):
+            digits = node.name
+            model = bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
+        else:
+            raise parse_error("MODEL takes a literal, a variable or a scalar subquery.")
+        if model is None:
+            raise SqlError(39052, "The model of PREDICT is NULL: no row, or no value in it.")
+        if not isinstance(model, bytes | bytearray | memoryview):
+            raise SqlError(39052, "The model of PREDICT is not varbinary.")
+        return bytes(model)
+
+    def _model_of_subquery(self, node: exp.Expression) -> object:
+        """Run the model's subquery now, in the transaction that the statement runs in."""
+        kept, self.context.parameters = self.context.parameters, {}
+        try:
+            query = self._query(node.this if isinstance(node, exp.Subquery) else node, Scope())
+            if len(query.columns) != 1:
+                raise SqlError(116, "Only one expression can be specified in the model's subquery.")
+            return self.context.run_scalar(query, self.context.parameters)
+        finally:
+            self.context.parameters = kept
+
+
+def _around(scope: Scope) -> Scope:
+    """The scope without its own sources: what a derived table may refer to."""
+    return Scope(parent=scope.parent, ctes=scope.ctes)

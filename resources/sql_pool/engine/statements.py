@@ -1,0 +1,290 @@
+"""The statements of a batch, as the parser hands them to the executor.
+
+Queries and expressions inside are sqlglot trees of the dialect in `dialect`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from resources.sql_pool.engine.types import SqlType
+
+
+@dataclass(frozen=True)
+class ObjectName:
+    """A name of one or two parts; `schema` is dbo where it was left out; # marks a temp table."""
+
+    name: str
+    schema: str = "dbo"
+
+    @property
+    def is_temporary(self) -> bool:
+        """True for #name."""
+        return self.name.startswith("#")
+
+    def __str__(self) -> str:
+        return self.name if self.is_temporary else f"{self.schema}.{self.name}"
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Base of all statements."""
+
+    line: int
+
+
+@dataclass(frozen=True)
+class Query(Statement):
+    """SELECT, UNION and their kin; an assignment to variables too."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class Insert(Statement):
+    """INSERT INTO with VALUES or a query."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class Update(Statement):
+    """UPDATE of one table."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class Delete(Statement):
+    """DELETE from one table."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """One column of CREATE TABLE; `default` is a constant's tree."""
+
+    name: str
+    type: SqlType
+    nullable: bool = True
+    default: exp.Expression | None = None
+    default_text: str = ""
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """The WITH clause of CREATE TABLE, checked; they change no result, so they are kept as text."""
+
+    distribution: str = ""
+    index: str = ""
+    hash_columns: tuple[str, ...] = ()
+    index_columns: tuple[str, ...] = ()
+    partition_column: str = ""
+
+
+@dataclass(frozen=True)
+class CreateTable(Statement):
+    """CREATE TABLE, or CTAS where `query` is set."""
+
+    name: ObjectName
+    columns: tuple[ColumnDefinition, ...] = ()
+    options: TableOptions = field(default_factory=TableOptions)
+    query: exp.Expression | None = None
+    column_names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CreateView(Statement):
+    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL."""
+
+    name: ObjectName
+    columns: tuple[str, ...]
+    text: str
+    alter: bool = False
+
+
+@dataclass(frozen=True)
+class ParameterDefinition:
+    """A parameter of a procedure."""
+
+    name: str
+    type: SqlType
+    output: bool = False
+
+
+@dataclass(frozen=True)
+class CreateProcedure(Statement):
+    """CREATE PROCEDURE or ALTER PROCEDURE; `text` is the whole definition."""
+
+    name: ObjectName
+    text: str
+    parameters: tuple[ParameterDefinition, ...]
+    body: tuple[Statement, ...]
+    alter: bool = False
+
+
+@dataclass(frozen=True)
+class CreateSchema(Statement):
+    """CREATE SCHEMA."""
+
+    name: str
+
+
+@dataclass(frozen=True)
+class Drop(Statement):
+    """DROP TABLE, VIEW, PROCEDURE or SCHEMA."""
+
+    kind: str
+    names: tuple[ObjectName, ...]
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class Truncate(Statement):
+    """TRUNCATE TABLE."""
+
+    name: ObjectName
+
+
+@dataclass(frozen=True)
+class Rename(Statement):
+    """RENAME OBJECT name TO new_name."""
+
+    name: ObjectName
+    new_name: str
+
+
+@dataclass(frozen=True)
+class CopyColumn:
+    """An entry of COPY INTO's column list; `field` counts from 1."""
+
+    name: str
+    field: int | None = None
+    default: exp.Expression | None = None
+
+
+@dataclass(frozen=True)
+class CopyInto(Statement):
+    """COPY INTO; `options` by upper-case name, values as text."""
+
+    name: ObjectName
+    columns: tuple[CopyColumn, ...]
+    locations: tuple[str, ...]
+    options: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Declare(Statement):
+    """DECLARE: name, type and initial value of each variable."""
+
+    variables: tuple[tuple[str, SqlType, exp.Expression | None], ...]
+
+
+@dataclass(frozen=True)
+class SetVariable(Statement):
+    """SET @name = value; a compound operator is already spelled out in the value."""
+
+    name: str
+    value: exp.Expression
+
+
+@dataclass(frozen=True)
+class SetOption(Statement):
+    """SET NOCOUNT ON and its kin."""
+
+    name: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Block(Statement):
+    """BEGIN ... END."""
+
+    body: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class If(Statement):
+    """IF ... ELSE."""
+
+    condition: exp.Expression
+    then: Statement
+    otherwise: Statement | None
+
+
+@dataclass(frozen=True)
+class While(Statement):
+    """WHILE."""
+
+    condition: exp.Expression
+    body: Statement
+
+
+@dataclass(frozen=True)
+class Jump(Statement):
+    """BREAK, CONTINUE or RETURN."""
+
+    kind: str
+
+
+@dataclass(frozen=True)
+class TryCatch(Statement):
+    """BEGIN TRY ... END TRY BEGIN CATCH ... END CATCH."""
+
+    body: tuple[Statement, ...]
+    handler: tuple[Statement, ...]
+
+
+@dataclass(frozen=True)
+class Print(Statement):
+    """PRINT."""
+
+    value: exp.Expression
+
+
+@dataclass(frozen=True)
+class Throw(Statement):
+    """THROW number, message, state; without arguments it raises the caught error again."""
+
+    arguments: tuple[exp.Expression, ...]
+
+
+@dataclass(frozen=True)
+class RaiseError(Statement):
+    """RAISERROR(message, severity, state, argument ...)."""
+
+    arguments: tuple[exp.Expression, ...]
+
+
+@dataclass(frozen=True)
+class Transaction(Statement):
+    """BEGIN, COMMIT or ROLLBACK TRANSACTION."""
+
+    action: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of EXEC, by name or by position."""
+
+    name: str | None
+    value: exp.Expression | None
+    output: bool = False
+
+
+@dataclass(frozen=True)
+class ExecuteProcedure(Statement):
+    """EXEC of a procedure."""
+
+    name: ObjectName
+    arguments: tuple[Argument, ...]
+
+
+@dataclass(frozen=True)
+class ExecuteText(Statement):
+    """EXEC('text')."""
+
+    text: exp.Expression

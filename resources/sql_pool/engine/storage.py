@@ -1,0 +1,99 @@
+"""The DuckDB file: opened for one unit of work, waited for while another process holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from resources.sql_pool.engine.catalog import create_catalog
+from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.macros import create_macros
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LOCKED = re.compile(r"Could not set lock on file|being used by another process", re.IGNORECASE)
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+#: Connecting and closing of one process do not overlap, so that its first connection alone
+#: configures the database and makes the catalog.
+_opening = threading.Lock()
+
+
+@contextlib.contextmanager
+def open_database(
+    path: Path, lake_root: Path, wait_seconds: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the pool's file; connections of one process share the database.
+
+    Files can be read inside `lake_root` only, and no extension is downloaded. Raises SqlError
+    1222 that names the holding process after `wait_seconds`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    connection = _connect(path, lake_root, wait_seconds)
+    try:
+        yield connection
+    finally:
+        with _opening:
+            connection.close()
+
+
+def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    config = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",
+        "default_null_order": "nulls_first_on_asc_last_on_desc",
+        "default_collation": "nocase",
+    }
+    deadline = time.monotonic() + wait_seconds
+    pause = 0.02
+    while True:
+        try:
+            with _opening:
+                connection = duckdb.connect(str(path), config=config)
+                _restrict(connection, lake_root)
+                create_catalog(connection)
+                create_macros(connection)
+                return connection
+        except duckdb.IOException as error:
+            if not _LOCKED.search(str(error)):
+                raise SqlError(
+                    5120, f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]}"
+                ) from error
+            if time.monotonic() >= deadline:
+                raise _held(path, str(error), wait_seconds) from error
+        time.sleep(pause)
+        pause = min(pause * 1.5, 0.5)
+
+
+def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
+    """Let the database read files of the lake only; its later connections find that done."""
+    row = connection.execute("SELECT current_setting('enable_external_access')").fetchone()
+    if row and row[0]:
+        folder = str(lake_root.resolve()).replace("'", "''")
+        connection.execute(f"SET allowed_directories = ['{folder}']")
+        connection.execute("SET enable_external_access = false")
+
+
+def _held(path: Path, message: str, wait_seconds: float) -> SqlError:
+    import psutil
+
+    found = _HOLDER.search(message)
+    holder = "another process"
+    if found:
+        holder = f"process {found[1]}"
+        with contextlib.suppress(psutil.Error):
+            holder += f" ({psutil.Process(int(found[1])).name()})"
+    return SqlError(
+        1222,
+        f"Lock request time out period exceeded: {holder} holds the pool's file {path} since more "
+        f"than {wait_seconds:g} seconds. Nothing was changed; wait for it or stop it, then run "
+        "again.",
+    )

@@ -1,0 +1,156 @@
+"""One statement at work: its compiler context, its transaction, and DuckDB underneath."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from resources.sql_pool.engine.catalog import Catalog
+from resources.sql_pool.engine.context import Context, Variable
+from resources.sql_pool.engine.errors import SqlError, from_duckdb
+from resources.sql_pool.engine.predict import Scorers
+from resources.sql_pool.engine.scope import BoundQuery
+from resources.sql_pool.engine.types import SqlType
+
+if TYPE_CHECKING:
+    import duckdb
+
+_REFERENCE = re.compile(r"\$(bound_\d+_)")
+ServerValues = dict[str, tuple[object, SqlType]]
+
+
+class Work:
+    """What a statement needs to run. Its parameters are collected while it is compiled."""
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        catalog: Catalog,
+        variables: dict[str, Variable],
+        server: ServerValues,
+        max_model_bytes: int,
+    ) -> None:
+        self.connection = connection
+        self.catalog = catalog
+        self.scorers = Scorers(connection, max_model_bytes)
+        self.context = Context(catalog, variables, server, self.scorers, self._scalar)
+
+    def run(self, sql: str) -> list[tuple[object, ...]]:
+        """Run DuckDB SQL with the parameters that its compilation bound; return the rows.
+
+        Raises SqlError with SQL Server's number.
+        """
+        return self._run(sql, self.context.parameters)
+
+    def _run(self, sql: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
+        import duckdb
+
+        # A conversion may have dropped a reference (a NULL needs no value); DuckDB takes no more
+        # values than it finds references.
+        names = set(_REFERENCE.findall(sql)) if parameters else set()
+        used = {name: value for name, value in parameters.items() if name in names}
+        try:
+            return self.connection.execute(sql, used or None).fetchall()
+        except duckdb.Error as error:
+            raise from_duckdb(error) from error
+
+    def _scalar(self, query: BoundQuery, parameters: dict[str, object]) -> object:
+        rows = self._run(query.sql, parameters)
+        if len(rows) > 1:
+            raise SqlError(512, "Subquery returned more than 1 value. This is not permitted here.")
+        return rows[0][0] if rows else None
+
+
+class Transaction:
+    """The transaction of a session: T-SQL's state on top of DuckDB's.
+
+    Outside of BEGIN TRANSACTION every statement is a transaction of its own.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self.is_open = False
+        self.is_doomed = False
+        """An error happened inside: nothing but ROLLBACK is allowed (XACT_STATE() is -2)."""
+
+    @property
+    def state(self) -> int:
+        """XACT_STATE() of a dedicated pool."""
+        return 0 if not self.is_open else -2 if self.is_doomed else 1
+
+    def begin(self) -> None:
+        """BEGIN TRANSACTION."""
+        self.require_healthy()
+        if self.is_open:
+            raise SqlError(103010, "A nested transaction is not supported in a dedicated SQL pool.")
+        self._connection.execute("BEGIN")
+        self.is_open = True
+
+    def commit(self) -> None:
+        """COMMIT TRANSACTION."""
+        self.require_healthy()
+        if not self.is_open:
+            raise SqlError(
+                3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."
+            )
+        self._finish("COMMIT")
+
+    def rollback(self) -> None:
+        """ROLLBACK TRANSACTION."""
+        if not self.is_open:
+            raise SqlError(
+                3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
+            )
+        if self.is_doomed:
+            self.is_open = self.is_doomed = False
+            return
+        self._finish("ROLLBACK")
+
+    def _finish(self, action: str) -> None:
+        import duckdb
+
+        self.is_open = False
+        try:
+            self._connection.execute(action)
+        except duckdb.Error as error:
+            raise from_duckdb(error) from error
+
+    def require_healthy(self) -> None:
+        """Raise 111233 in a doomed transaction."""
+        if self.is_doomed:
+            raise SqlError(
+                111233,
+                "The current transaction has aborted, and any pending changes have been rolled "
+                "back. Cause: A transaction in a rollback-only state was not explicitly rolled "
+                "back before a DDL, DML, or SELECT statement.",
+            )
+
+    def forbid(self) -> None:
+        """Raise in an open transaction: definitions and loads are not allowed there."""
+        if self.is_open:
+            raise SqlError(111212, "Operation cannot be performed within a transaction.")
+
+    @contextlib.contextmanager
+    def statement(self, work: Work) -> Iterator[None]:
+        """Run one statement: it takes effect as a whole or not at all."""
+        import duckdb
+
+        self.require_healthy()
+        own = not self.is_open
+        try:
+            if own:
+                self._connection.execute("BEGIN")
+            yield
+            work.scorers.release()
+            if own:
+                self._connection.execute("COMMIT")
+        except BaseException as error:
+            with contextlib.suppress(duckdb.Error):
+                self._connection.execute("ROLLBACK")
+            self.is_doomed = self.is_open
+            work.scorers.release()
+            if isinstance(error, duckdb.Error):
+                raise from_duckdb(error) from error
+            raise

@@ -1,0 +1,59 @@
+-- The predictions of the last run, one row a scored row.
+IF OBJECT_ID($predictions_text, N'U') IS NULL
+BEGIN
+    CREATE TABLE $predictions
+    (
+        $prediction_columns
+    )
+    WITH (DISTRIBUTION = ROUND_ROBIN, HEAP);
+END
+GO
+-- A dedicated pool has no CREATE OR ALTER; ALTER replaces a procedure as a whole.
+IF OBJECT_ID($predict_text, N'P') IS NULL
+BEGIN
+    EXEC (N'CREATE PROCEDURE $predict_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');
+END
+GO
+ALTER PROCEDURE $predict
+AS
+BEGIN
+    DECLARE @version int = (SELECT MAX([version]) FROM $models WHERE [is_live] = 1);
+    IF @version IS NULL
+    BEGIN
+        THROW 51000, $no_model, 1;
+    END
+    DECLARE @model varbinary(max) = (SELECT [model] FROM $models WHERE [version] = @version);
+    SELECT
+        $scored_columns
+    FROM PREDICT(MODEL = @model, DATA = $scoring AS d, RUNTIME = ONNX)
+    WITH ($output real) AS p;
+END
+GO
+IF OBJECT_ID($save_text, N'P') IS NULL
+BEGIN
+    EXEC (N'CREATE PROCEDURE $save_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');
+END
+GO
+ALTER PROCEDURE $save @run_id varchar(64)
+AS
+BEGIN
+    DECLARE @version int = (SELECT MAX([version]) FROM $models WHERE [is_live] = 1);
+    IF @version IS NULL
+    BEGIN
+        THROW 51000, $no_model, 1;
+    END
+    DECLARE @digest char(64) = (SELECT [digest] FROM $models WHERE [version] = @version);
+    DECLARE @model varbinary(max) = (SELECT [model] FROM $models WHERE [version] = @version);
+    BEGIN TRANSACTION;
+    DELETE FROM $predictions;
+    INSERT INTO $predictions ($prediction_names)
+    SELECT
+        $scored_columns,
+        @version,
+        @digest,
+        @run_id,
+        SYSUTCDATETIME()
+    FROM PREDICT(MODEL = @model, DATA = $scoring AS d, RUNTIME = ONNX)
+    WITH ($output real) AS p;
+    COMMIT TRANSACTION;
+END
