@@ -31,15 +31,13 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         lake: dg.ResourceParam[Lake],
         spark: dg.ResourceParam[Spark],
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.lake.csv_file import read_csv
+        from resources.lake.csv_file import read_training_csv
         from resources.lake.tables import read_rows
 
         seconds = stopwatch()
         with shown_to_people():
             with lake.local_copy(spec.source_file) as path:
-                read_csv(
-                    path, spec.training_columns, ignored=spec.ignored, source_name=spec.source_file
-                )
+                read_training_csv(path, spec, source_name=spec.source_file)
             prepared = spark.prepare(Preparation(spec, spec.source_file, spec.training_table_path))
         if isinstance(prepared, JobStatus):
             context.log.info(f"Job {prepared.job_id} is {prepared.state}; the sensor carries on.")

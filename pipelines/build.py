@@ -35,7 +35,7 @@ def build_definitions(
         asset_checks=model_checks(spec),
         jobs=jobs.all(),
         schedules=model_schedules(spec, jobs),
-        sensors=[training_sensor(spec, jobs.finish_training, seconds=poll_seconds)],
+        sensors=[training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds)],
         resources=vars(resources),
         executor=dg.in_process_executor,
     )

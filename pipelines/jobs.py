@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
 from resources.spec import ModelSpec
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.unresolved_asset_job_definition import (
+        UnresolvedAssetJobDefinition as AssetJob,
+    )
 
 #: Trying a failed step again is left to op retries; a run is retried only if its worker dies.
 _NO_RUN_RETRY = {"dagster/max_retries": "0"}
@@ -16,12 +22,12 @@ _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 class ModelJobs:
     """The jobs of one model."""
 
-    everything: dg.UnresolvedAssetJobDefinition
-    train: dg.UnresolvedAssetJobDefinition
-    finish_training: dg.UnresolvedAssetJobDefinition
-    score: dg.UnresolvedAssetJobDefinition
+    everything: AssetJob
+    train: AssetJob
+    finish_training: AssetJob
+    score: AssetJob
 
-    def all(self) -> list[dg.UnresolvedAssetJobDefinition]:
+    def all(self) -> list[AssetJob]:
         """The jobs as a list."""
         return [self.everything, self.train, self.finish_training, self.score]
 

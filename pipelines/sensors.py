@@ -37,14 +37,15 @@ class PollCursor:
         return json.dumps({"after": self.after, "pending": self.pending})
 
 
-def training_sensor(
-    spec: ModelSpec, job: dg.UnresolvedAssetJobDefinition, *, seconds: int
-) -> dg.SensorDefinition:
-    """Poll the submitted jobs of a spec every `seconds`; on by default."""
+def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.SensorDefinition:
+    """Poll the submitted jobs of a spec every `seconds`; on by default.
+
+    `job_name` is the job that finishes a training.
+    """
 
     @dg.sensor(
         name=f"{spec.run_asset}_sensor",
-        job=job,
+        job_name=job_name,
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Waits for submitted training jobs. An ended one, failed or not, gets one "

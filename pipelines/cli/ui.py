@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
-import os
 import shlex
+import signal
 import socket
+import subprocess
 import sys
+import time
+from collections.abc import Sequence
+from types import FrameType
 
 from pipelines.cli.console import stderr_console
-from pipelines.home import open_home
+from pipelines.home import Home, open_home
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
 
 HOST = "127.0.0.1"
+STOP_SECONDS = 15.0
 
 
 def ui_command(port: int | None) -> None:
-    """Replace this process by Dagster's web server and daemon, bound to 127.0.0.1.
+    """Run Dagster's web server and daemon until Ctrl-C, bound to 127.0.0.1.
 
-    Raises BikecastError where the port is taken.
+    Raises BikecastError where the port is taken or one of the two ends by itself.
     """
     settings = load_settings()
     port = port or settings.ui_port
@@ -27,11 +32,12 @@ def ui_command(port: int | None) -> None:
     stderr_console().print(
         f"Dagster UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)", highlight=False
     )
-    os.chdir(PROJECT)
-    command = [sys.executable, "-m", "dagster", "dev", "-w", str(PROJECT / "workspace.yaml")]
-    command += ["-h", HOST, "-p", str(port), "--log-level", "warning"]
-    sys.stdout.flush()
-    os.execv(sys.executable, command)  # noqa: S606
+    workspace = ["-w", str(PROJECT / "workspace.yaml"), "--log-level", "error"]
+    workspace += ["--code-server-log-level", "error"]
+    web = ["dagster_webserver", "-h", HOST, "-p", str(port), *workspace]
+    web += ["--dagster-log-level", "error"]
+    daemon = ["dagster._daemon", "run", *workspace]
+    _supervise(home, [web, daemon])
 
 
 def env_command() -> None:
@@ -39,6 +45,47 @@ def env_command() -> None:
     home = open_home(load_settings())
     for name, value in (("BIKECAST_HOME", home.root), ("DAGSTER_HOME", home.dagster)):
         sys.stdout.write(f"export {name}={shlex.quote(str(value))}\n")
+
+
+def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
+    """Run Python modules side by side; when one ends or a signal comes, stop all."""
+
+    def stop(number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    signal.signal(signal.SIGTERM, stop)
+    children = [
+        subprocess.Popen(
+            [sys.executable, "-m", *module], cwd=home.dagster, stdin=subprocess.DEVNULL
+        )
+        for module in modules
+    ]
+    try:
+        while all(child.poll() is None for child in children):
+            time.sleep(0.5)
+        ended = next(child for child in children if child.returncode is not None)
+        raise BikecastError(
+            f"{ended.args[2]} ended with code {ended.returncode}; what it said stands above. "
+            "The other processes were stopped; nothing else was changed."
+        )
+    except KeyboardInterrupt:
+        stderr_console().print("Stopping.")
+    finally:
+        _stop(children)
+
+
+def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Ask the children to end, and kill those that do not."""
+    for child in children:
+        if child.poll() is None:
+            child.send_signal(signal.SIGINT)
+    deadline = time.monotonic() + STOP_SECONDS
+    for child in children:
+        try:
+            child.wait(max(0.1, deadline - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            child.kill()
+            child.wait()
 
 
 def _check_port(port: int) -> None:

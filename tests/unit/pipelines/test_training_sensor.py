@@ -4,7 +4,6 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.jobs import model_jobs
 from pipelines.sensors import POLLS_A_TICK, PollCursor, poll, training_sensor
 from resources.jobs import JobState, JobStatus
 
@@ -43,7 +42,7 @@ def register(instance, job_id: str) -> None:
 
 
 def tick(instance, table: StateTable, cursor: str | None = None) -> dg.SensorResult:
-    sensor = training_sensor(SPEC, model_jobs(SPEC, "everything").finish_training, seconds=5)
+    sensor = training_sensor(SPEC, "finish_training", seconds=5)
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"automl": table})
     result = sensor(context)
     assert isinstance(result, dg.SensorResult)
