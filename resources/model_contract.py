@@ -78,6 +78,8 @@ def inspect_model(
     for tensor in graph.initializer:
         if tensor.data_location == onnx.TensorProto.EXTERNAL:
             raise ModelRejected(f"tensor {tensor.name!r} is stored outside the model file")
+    if graph.sparse_initializer:
+        raise ModelRejected("the model has sparse tensors, which are not allowed")
     for node in graph.node:
         if node.domain not in ALLOWED_DOMAINS or node.op_type not in operators:
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type

@@ -24,6 +24,8 @@ MAX_ROUNDS = 20
 TIE = 0.001
 #: A blend's RMSE may exceed the best single model's by this factor.
 RMSE_GUARD = 1.02
+#: A trial that ranks well but whose RMSE exceeds the best one's by this factor is no candidate.
+SCALE_GUARD = 1.5
 
 Predictions = dict[int, list[np.ndarray]]
 
@@ -68,7 +70,8 @@ def choose(
         for configuration, predictions in candidates
     ]
     scored.sort(key=lambda entry: (-entry[2][0], entry[2][1], entry[0].name))
-    pool = _diverse(scored)
+    limit = SCALE_GUARD * min(error for _, _, (_, error) in scored)
+    pool = _diverse([entry for entry in scored if entry[2][1] <= limit])
     best_score, best_rmse = pool[0][2]
     limit = RMSE_GUARD * min(entry[2][1] for entry in pool)
     counts: Counter[int] = Counter()

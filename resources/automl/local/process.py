@@ -15,7 +15,7 @@ from resources.automl.local.locks import FileLock, is_held
 DRIVER = "resources.automl.local.driver"
 #: Trials run side by side in processes, so each of them uses one thread.
 _THREADS = "OMP_NUM_THREADS OPENBLAS_NUM_THREADS MKL_NUM_THREADS VECLIB_MAXIMUM_THREADS"
-_ONE_THREAD = dict.fromkeys(_THREADS.split(), "1")
+ONE_THREAD = dict.fromkeys(_THREADS.split(), "1")
 
 
 def start_driver(record: JobRecord, lock: FileLock) -> None:
@@ -37,7 +37,7 @@ def start_driver(record: JobRecord, lock: FileLock) -> None:
             stdout=log,
             stderr=log,
             cwd=record.folder,
-            env={**os.environ, **_ONE_THREAD, "PYTHONPATH": path},
+            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
             pass_fds=(lock.descriptor,),
             start_new_session=True,
         )

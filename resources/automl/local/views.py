@@ -134,7 +134,8 @@ def _columns(block: Block, values: Values, rows: np.ndarray) -> np.ndarray:
     if isinstance(block, Number):
         return _filled(values, block, rows)
     if isinstance(block, Product):
-        return _filled(values, block.left, rows) * _filled(values, block.right, rows)
+        left, right = _filled(values, block.left, rows), _filled(values, block.right, rows)
+        return np.asarray(left * right)
     hot = _indicators(block, values, rows)
     return np.asarray(hot @ block.table) if isinstance(block, Cycle) else hot
 
@@ -146,7 +147,7 @@ def _indicators(block: Indicators | Cycle, values: Values, rows: np.ndarray) -> 
     else:
         codes = np.array(block.codes, dtype=np.float32)
         array = np.where(np.isnan(array), np.float32(block.fill), array)
-    return np.asarray(array[:, None] == codes[None, :]).astype(np.float32)
+    return np.asarray(array[:, None] == codes[None, :], dtype=np.float32)
 
 
 def _filled(values: Values, number: Number, rows: np.ndarray) -> np.ndarray:

@@ -8,6 +8,7 @@ worker costs about .02 s.
 from __future__ import annotations
 
 import multiprocessing
+import os
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -21,6 +22,7 @@ from resources.automl.local.data import Dataset
 from resources.automl.local.models import FittedModel, fit_model
 from resources.automl.local.parent_death import die_with_parent, watch_driver
 from resources.automl.local.portfolio import Configuration
+from resources.automl.local.process import ONE_THREAD
 
 #: select() takes no infinite wait; the loop comes round again.
 _LONGEST_WAIT = 60.0
@@ -61,8 +63,10 @@ class _Worker:
 def start_server() -> Any:
     """Start the fork server (it imports in the background); returns the start context.
 
-    Where the system has no fork server, workers are spawned.
+    Workers use one thread each. Where the system has no fork server, they are spawned.
     """
+    for name, value in ONE_THREAD.items():
+        os.environ.setdefault(name, value)
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     from multiprocessing import forkserver

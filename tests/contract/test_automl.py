@@ -1,0 +1,277 @@
+"""What every AutoML adapter does."""
+
+import csv
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+import pytest
+
+from resources.automl.embedded import LocalAutoML
+from resources.automl.port import TrainingRequest
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState
+from resources.model_contract import inspect_model, model_digest
+from resources.sql_types import arrow_schema
+from tests.second_spec import COFFEE_SALES, write_coffee_files
+from tests.unit.automl.tables import TIMED_COFFEE, coffee_table, write_delta
+
+
+def five_columns(tmp_path) -> pa.Table:
+    """The second spec's table: a text, a double, an int, a real and the target."""
+    path = write_coffee_files(tmp_path / "files").training
+    with path.open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    columns = {}
+    for field in arrow_schema(COFFEE_SALES.training_columns):
+        values = [row[field.name] for row in rows]
+        columns[field.name] = values if field.type == pa.string() else [float(v) for v in values]
+    return pa.table(columns).cast(arrow_schema(COFFEE_SALES.training_columns))
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory):
+    """The adapter, with the tables of both specs in its lake."""
+    folder = tmp_path_factory.mktemp("automl")
+    write_delta(folder / "lake", COFFEE_SALES, five_columns(folder))
+    write_delta(folder / "lake", replace(TIMED_COFFEE, training_table="timed"), coffee_table())
+    return LocalAutoML(jobs_dir=str(folder / "jobs"), lake_root=str(folder / "lake"))
+
+
+def request(job_id: str, spec=COFFEE_SALES, budget: float = 20.0) -> TrainingRequest:
+    return TrainingRequest(
+        job_id, spec, spec.training_table_path, "v1", budget, {"root_run_id": "r"}
+    )
+
+
+TIMED = replace(TIMED_COFFEE, training_table="timed")
+
+
+def wait(automl, job_id: str):
+    while not (status := automl.status(job_id)).state.is_terminal:
+        time.sleep(0.05)
+    return status
+
+
+def drivers_of(job_id: str) -> list[psutil.Process]:
+    """Processes that this one started for the job."""
+    return [
+        process
+        for process in psutil.Process().children()
+        if any(argument.endswith(f"/{job_id}") for argument in process.cmdline())
+    ]
+
+
+@pytest.fixture(scope="module")
+def finished(world):
+    """A job of each spec, run to its end; the second one is logged to MLflow."""
+    world.submit(request("coffee-1"))
+    wait(world, "coffee-1")
+    tracked = LocalAutoML(
+        jobs_dir=world.jobs_dir, lake_root=world.lake_root, tracking_uri=tracking_uri(world)
+    )
+    tracked.submit(request("timed-1", TIMED))
+    wait(world, "timed-1")
+    return world
+
+
+def tracking_uri(world) -> str:
+    return f"sqlite:///{Path(world.jobs_dir).parent}/mlflow.db"
+
+
+def test_a_job_is_an_mlflow_run_with_a_child_a_trial(finished):
+    from resources.registry.mlflow_store import mlflow_client
+
+    client = mlflow_client(tracking_uri(finished))
+    experiment = client.get_experiment_by_name(TIMED.training.experiment)
+    runs = client.search_runs([experiment.experiment_id], max_results=100)
+    parents = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    result = finished.result("timed-1")
+    assert [run.info.run_name for run in parents] == ["timed-1"]
+    assert len(runs) == 1 + len(result.leaderboard)
+    assert parents[0].data.metrics["holdout_spearman"] == result.scores["holdout"]["spearman"]
+    assert result.warnings == ()
+
+
+def test_a_job_with_a_text_feature_completes(finished):
+    status = finished.status("coffee-1")
+    assert status.state is JobState.COMPLETED, status.error
+    assert status.progress["trials_done"] == status.progress["trials_total"] == 14
+    result = finished.result("coffee-1")
+    assert result.scores["holdout"]["spearman"] > 0.9
+    assert result.scores["holdout"]["rows"] == 48
+    assert result.scores["cv"]["rows"] == 192
+    assert result.scores["time_ordered"] is None
+    assert result.warnings == ()
+
+
+def test_the_model_is_one_graph_with_one_input_a_column(finished):
+    result = finished.result("coffee-1")
+    data = result.model_path.read_bytes()
+    signature = inspect_model(data)
+    assert [(t.name, t.type) for t in signature.inputs] == [
+        ("drink", "STRING"),
+        ("price", "DOUBLE"),
+        ("seats", "INT32"),
+        ("outdoor_temp", "FLOAT"),
+    ]
+    assert [(t.name, t.shape) for t in signature.outputs] == [("variable_out1", (None, 1))]
+    assert result.digest == signature.digest == model_digest(data)
+
+
+def test_the_model_scores_a_text_that_it_never_saw(finished):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(finished.result("coffee-1").model_path)
+    feed = {
+        "drink": np.array([["espresso"], ["never seen"]], dtype=object),
+        "price": np.array([[3.0], [3.0]]),
+        "seats": np.array([[20], [20]], dtype=np.int32),
+        "outdoor_temp": np.array([[10.0], [10.0]], dtype=np.float32),
+    }
+    (scores,) = session.run(["variable_out1"], feed)
+    assert scores.shape == (2, 1)
+    assert np.isfinite(scores).all()
+
+
+def test_the_leaderboard_is_best_first_with_weights_that_sum_to_one(finished):
+    rows = finished.result("coffee-1").leaderboard
+    trials = [row for row in rows if row["trial"] != "ensemble"]
+    scores = [row["score"] for row in trials]
+    assert scores == sorted(scores, reverse=True)
+    assert sum(row["ensemble_weight"] for row in trials) == pytest.approx(1, abs=1e-3)
+    members = [row for row in trials if row["ensemble_weight"]]
+    assert all(row["parity"] <= 1e-3 and row["onnx_kb"] > 0 for row in members)
+    assert {row["status"] for row in trials} <= {"ok", "raced"}
+
+
+def test_a_time_key_gives_a_time_ordered_score_and_dated_residuals(finished):
+    result = finished.result("timed-1")
+    assert result.scores["time_ordered"]["rows"] == 24
+    assert result.diagnostics["holdout"][0]["day"].startswith("2024-")
+    assert result.diagnostics["residuals"]["by"] == "month"
+    assert list(result.plots) == ["Predicted against actual", "Residuals by month"]
+
+
+def test_the_plots_are_small_pictures(finished):
+    for job_id in ("coffee-1", "timed-1"):
+        for path in finished.result(job_id).plots.values():
+            assert path.read_bytes().startswith(b"\x89PNG")
+            assert path.stat().st_size < 60_000
+
+
+def test_submitting_a_finished_job_changes_nothing(finished):
+    before = finished.result("coffee-1").model_path.stat().st_mtime_ns
+    assert finished.submit(request("coffee-1")).state is JobState.COMPLETED
+    assert finished.result("coffee-1").model_path.stat().st_mtime_ns == before
+
+
+def test_the_same_seed_and_trials_give_the_same_model(finished):
+    finished.submit(request("coffee-again"))
+    assert wait(finished, "coffee-again").state is JobState.COMPLETED
+    assert finished.result("coffee-again").digest == finished.result("coffee-1").digest
+
+
+def test_a_changed_model_file_is_refused(finished):
+    wait(finished, "timed-1")
+    path = finished.result("timed-1").model_path
+    good = path.read_bytes()
+    path.write_bytes(good + b"\x00")
+    with pytest.raises(BikecastError, match="does not match its digest"):
+        finished.result("timed-1")
+    path.write_bytes(good)
+
+
+def test_an_unknown_job_is_not_found(world):
+    assert world.status("nobody-1").state is JobState.NOT_FOUND
+    assert world.cancel("nobody-1").state is JobState.NOT_FOUND
+    with pytest.raises(BikecastError, match="NotFound"):
+        world.result("nobody-1")
+
+
+def test_bad_data_fails_the_job_with_its_reason(world):
+    spec = replace(TIMED_COFFEE, training_table="constant")
+    table = coffee_table()
+    position = table.column_names.index("cups")
+    write_delta(
+        Path(world.lake_root),
+        spec,
+        table.set_column(position, "cups", pa.array([7] * table.num_rows)),
+    )
+    world.submit(request("constant-1", spec))
+    status = wait(world, "constant-1")
+    assert status.state is JobState.FAILED
+    assert "'cups' is 7 in every row" in status.error
+    with pytest.raises(InvalidInput, match="7 in every row"):
+        world.result("constant-1")
+
+
+def test_a_budget_of_nothing_is_refused(world):
+    with pytest.raises(InvalidInput, match="must be above 0"):
+        world.submit(request("zero-1", budget=0))
+    assert world.status("zero-1").state is JobState.NOT_FOUND
+
+
+def test_two_submissions_at_once_start_one_process(world):
+    start = threading.Barrier(4)
+    states = []
+
+    def submit():
+        start.wait()
+        states.append(world.submit(request("twice-1")).state)
+
+    threads = [threading.Thread(target=submit) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(drivers_of("twice-1")) == 1
+    assert set(states) <= {JobState.QUEUED, JobState.RUNNING}
+    assert world.cancel("twice-1").state is JobState.CANCELED
+
+
+def test_a_canceled_job_leaves_no_process_and_may_be_tried_again(world):
+    world.submit(request("stop-1"))
+    while "trials_done" not in (status := world.status("stop-1")).progress:
+        assert not status.state.is_terminal
+        time.sleep(0.05)
+    family = [
+        p for driver in drivers_of("stop-1") for p in (driver, *driver.children(recursive=True))
+    ]
+    assert len(family) > 1
+    status = world.cancel("stop-1")
+    assert (status.state, status.error) == (JobState.CANCELED, "canceled on request")
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    assert world.submit(request("stop-2", budget=3)).state in (JobState.QUEUED, JobState.RUNNING)
+    assert wait(world, "stop-2").state is JobState.COMPLETED
+
+
+def test_a_job_over_its_limit_is_stopped_and_says_so(world, monkeypatch):
+    monkeypatch.setattr("resources.automl.embedded.job_limit", lambda budget: 0.5)
+    world.submit(request("slow-1"))
+    status = wait(world, "slow-1")
+    assert status.state is JobState.CANCELED
+    assert "limit of 0 s" in status.error or "limit of 1 s" in status.error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("delay", [0.0, 0.05, 0.2, 0.5, 1.0, 1.5, 2.0, 3.0])
+def test_a_driver_killed_at_any_point_leaves_no_process_and_converges(world, delay):
+    job_id = f"killed-{delay}"
+    world.submit(request(job_id))
+    time.sleep(delay)
+    (driver,) = drivers_of(job_id)
+    family = [driver, *driver.children(recursive=True)]
+    driver.kill()
+    _, alive = psutil.wait_procs(family, timeout=10)
+    assert alive == []
+    status = world.status(job_id)
+    assert status.state in (JobState.NOT_FOUND, JobState.FAILED)
+    again = job_id if status.state is JobState.NOT_FOUND else f"{job_id}-2"
+    world.submit(request(again, budget=4))
+    assert wait(world, again).state is JobState.COMPLETED

@@ -1,0 +1,133 @@
+"""Exported graphs predict what the native models predict."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from resources.automl.local.export.ensemble import EXPORTERS, export_model
+from resources.automl.local.export.parity import check_export, predict_onnx, probe_values
+from resources.automl.local.export.trees import round_down
+from resources.automl.local.models import FAMILIES, fit_model
+from resources.automl.local.portfolio import PORTFOLIO, Configuration
+from resources.errors import ModelRejected
+from resources.model_contract import inspect_model
+from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
+
+pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")
+
+BY_FAMILY = {configuration.family: configuration for configuration in reversed(PORTFOLIO)}
+TREES = ("lightgbm", "gradient_boosting", "extra_trees", "random_forest")
+
+
+def fitted(configuration: Configuration, data, seed: int = 0):
+    return fit_model(configuration, data, np.arange(data.rows), seed)
+
+
+def test_every_family_of_the_portfolio_has_an_exporter():
+    assert set(FAMILIES) == set(EXPORTERS) == set(BY_FAMILY)
+
+
+@pytest.mark.parametrize("family", sorted(EXPORTERS))
+@given(seed=st.integers(0, 10_000), view=st.sampled_from(["raw", "products", "one_hot", "cyclic"]))
+@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_graph_agrees_with_its_model_on_random_data(family, seed, view):
+    data = coffee_data(80, seed=seed, missing=True)
+    model = fitted(replace(BY_FAMILY[family], view=view), data, seed)
+    parity = check_export(
+        export_model([(model, 1.0)], data.columns, "out"), [(model, 1.0)], data, "out"
+    )
+    assert parity.difference <= 1e-3
+    assert parity.rank_correlation >= 0.99999
+
+
+@pytest.mark.parametrize("family", TREES)
+def test_rows_on_a_split_fall_to_the_same_side(family):
+    """Integers one float32 step apart: a threshold rounded to nearest would move some of them."""
+    data = coffee_data(200)
+    base = np.float32(16_777_215)
+    price = (base - np.arange(200, dtype=np.float32) % 16).astype(np.float32)
+    values = {**data.values, "price": price}
+    data = replace(data, values=values, target=data.target + (price % 2) * 40)
+    model = fitted(replace(BY_FAMILY[family], view="raw"), data)
+    graph = export_model([(model, 1.0)], data.columns, "out")
+    native = model.predict(values, np.arange(200))
+    assert predict_onnx(graph, data.columns, values) == pytest.approx(native, rel=1e-5)
+
+
+@given(st.floats(-1e30, 1e30))
+def test_rounding_down_keeps_every_float32_on_its_side(threshold):
+    down = np.float32(round_down(threshold))
+    above = np.nextafter(down, np.float32(np.inf))
+    assert float(down) <= threshold < float(above)
+
+
+def test_an_unseen_text_and_a_missing_number_are_scored():
+    data = coffee_data(missing=True)
+    model = fitted(BY_FAMILY["ridge"], data)
+    values = {name: array[:3].copy() for name, array in data.values.items()}
+    values["drink"][:2] = ["never seen", None]
+    values["price"][2] = np.nan
+    graph = export_model([(model, 1.0)], data.columns, "out")
+    predicted = predict_onnx(graph, data.columns, values)
+    assert predicted == pytest.approx(model.predict(values, np.arange(3)), rel=1e-4)
+    assert predicted[0] == pytest.approx(
+        model.predict({**values, "drink": np.array([None] * 3, dtype=object)}, np.arange(3))[0],
+        rel=1e-4,
+    )
+
+
+def test_an_ensemble_is_one_graph_that_keeps_the_contract():
+    data = coffee_data()
+    members = [(fitted(c, data), 1 / len(PORTFOLIO)) for c in PORTFOLIO]
+    graph = export_model(members, data.columns, "variable_out1", 0.0)
+    signature = inspect_model(graph)
+    assert [(t.name, t.type, t.shape) for t in signature.inputs] == [
+        ("drink", "STRING", (None, 1)),
+        ("price", "DOUBLE", (None, 1)),
+        ("seats", "INT32", (None, 1)),
+        ("outdoor_temp", "FLOAT", (None, 1)),
+        ("weekday", "INT64", (None, 1)),
+        ("rainy", "INT32", (None, 1)),
+    ]
+    assert [(t.name, t.type, t.shape) for t in signature.outputs] == [
+        ("variable_out1", "FLOAT", (None, 1))
+    ]
+    assert (signature.opset, signature.ir_version) == (9, 4)
+    data = replace(data, target_minimum=0.0)
+    assert check_export(graph, members, data, "variable_out1").difference <= 1e-3
+
+
+def test_equal_training_gives_equal_bytes():
+    data = coffee_data()
+    first, second = (
+        export_model([(fitted(c, data), 0.5) for c in PORTFOLIO], data.columns, "out")
+        for _ in range(2)
+    )
+    assert first == second
+
+
+def test_a_graph_of_another_model_is_refused():
+    data = coffee_data()
+    model, other = fitted(BY_FAMILY["ridge"], data), fitted(BY_FAMILY["extra_trees"], data)
+    with pytest.raises(ModelRejected, match="differs from the model"):
+        check_export(export_model([(model, 1.0)], data.columns, "out"), [(other, 1.0)], data, "out")
+
+
+def test_another_output_name_is_refused():
+    data = coffee_data()
+    model = fitted(BY_FAMILY["ridge"], data)
+    graph = export_model([(model, 1.0)], data.columns, "score")
+    with pytest.raises(ModelRejected, match="output"):
+        check_export(graph, [(model, 1.0)], data, "variable_out1")
+
+
+def test_probes_hold_what_training_never_saw():
+    values = probe_values(coffee_data())
+    assert "\x00never seen" in values["drink"]
+    assert np.isnan(values["price"]).any()
+    assert 1_000_003 in values["weekday"]
+    assert {len(array) for array in values.values()} == {120 + 200}
+    assert tuple(values) == TIMED_COFFEE.feature_names

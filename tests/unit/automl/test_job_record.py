@@ -1,0 +1,100 @@
+"""The durable record of a job, without a driver."""
+
+import multiprocessing
+
+import pytest
+
+from resources.automl.local.job import JobRecord
+from resources.automl.local.locks import FileLock, exclusive, is_held
+from resources.errors import InvalidInput
+from resources.jobs import JobState
+
+
+@pytest.fixture
+def record(tmp_path):
+    made = JobRecord.of(tmp_path / "jobs", "model-abc-1")
+    (tmp_path / "jobs").mkdir()
+    made.create({"budget_seconds": 10, "limit_seconds": 75})
+    return made
+
+
+@pytest.mark.parametrize("bad", ["", "../x", "a/b", ".hidden", "a" * 201])
+def test_an_id_that_is_no_folder_name_is_refused(tmp_path, bad):
+    with pytest.raises(InvalidInput, match="not allowed"):
+        JobRecord.of(tmp_path, bad)
+
+
+def test_an_unknown_job_is_not_found(tmp_path):
+    assert JobRecord.of(tmp_path, "nothing").status().state is JobState.NOT_FOUND
+
+
+def test_a_job_that_nobody_holds_and_that_never_began_may_be_submitted_again(record):
+    status = record.status()
+    assert (status.state, status.error) == (JobState.NOT_FOUND, "its process died before it began")
+
+
+def test_a_held_job_is_queued_and_then_running(record):
+    lock = record.holder()
+    assert record.status().state is JobState.QUEUED
+    record.write_process(1, 0.0, 0.0)
+    assert record.status().state is JobState.RUNNING
+    lock.close()
+
+
+def test_a_job_whose_process_died_has_failed_and_says_where(record):
+    record.write_process(1, 0.0, 0.0)
+    record.write_progress({"phase": "searching"})
+    status = record.status()
+    assert status.state is JobState.FAILED
+    assert "'searching'" in status.error
+    assert "driver.log" in status.error
+
+
+def test_a_result_counts_more_than_a_dead_process(record):
+    record.write_process(1, 0.0, 0.0)
+    record.result_folder.mkdir()
+    assert record.status().state is JobState.COMPLETED
+
+
+def test_the_jobs_own_error_is_reported(record):
+    record.write_end(JobState.FAILED, "the target is constant", kind="InvalidInput")
+    assert record.status().error == "the target is constant"
+
+
+def test_a_second_creation_changes_nothing(record):
+    record.create({"budget_seconds": 99})
+    assert record.request()["budget_seconds"] == 10
+
+
+def test_a_job_is_overdue_after_its_limit(record):
+    assert record.overdue() is None
+    record.write_process(1, 0.0, 0.0)
+    assert record.overdue() == 75
+
+
+def test_a_lock_is_taken_once(tmp_path):
+    path = tmp_path / "lock"
+    assert not is_held(path)
+    lock = FileLock.take(path)
+    assert is_held(path)
+    assert FileLock.take(path) is None
+    lock.close()
+    assert not is_held(path)
+
+
+def _hold(path, pipe):
+    with exclusive(path):
+        pipe.send("held")
+        pipe.recv()
+
+
+def test_a_lock_ends_with_its_holders_death(tmp_path):
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe()
+    holder = context.Process(target=_hold, args=(tmp_path / "lock", theirs))
+    holder.start()
+    assert ours.recv() == "held"
+    assert is_held(tmp_path / "lock")
+    holder.kill()
+    holder.join()
+    assert not is_held(tmp_path / "lock")

@@ -1,0 +1,95 @@
+"""Workers that fail, hang or die cost one trial."""
+
+import time
+
+import numpy as np
+import psutil
+import pytest
+
+from resources.automl.local.portfolio import Configuration
+from resources.automl.local.search import NoModelError, search
+from resources.automl.local.workers import Task, WorkerPool
+from tests.unit.automl.tables import coffee_data
+
+RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})
+#: Takes minutes: only a kill ends it.
+ENDLESS = Configuration(
+    "endless", "extra_trees", "raw", "none", {"n_estimators": 200_000, "max_features": 1.0}
+)
+FOREVER = float("inf")
+
+
+@pytest.fixture(scope="module")
+def pool():
+    with WorkerPool(coffee_data(), 2) as made:
+        yield made
+
+
+def task(configuration: Configuration) -> Task:
+    rows = np.arange(120)
+    return Task((configuration.name,), configuration, [(rows[:100], rows[100:])])
+
+
+def test_a_task_predicts_the_rows_that_it_did_not_see(pool):
+    (outcome,) = pool.run([task(RIDGE)], deadline=FOREVER)
+    assert outcome.error == ""
+    assert outcome.predictions[0].shape == (20,)
+    assert outcome.model is None
+
+
+def test_an_estimators_exception_is_the_trials_error(pool):
+    wrong = Configuration("wrong", "ridge", "raw", "none", {"no_such_parameter": 1})
+    outcomes = {o.task.key[0]: o for o in pool.run([task(wrong), task(RIDGE)], deadline=FOREVER)}
+    assert "no_such_parameter" in outcomes["wrong"].error
+    assert outcomes["ridge"].error == ""
+
+
+def test_a_task_over_its_limit_is_killed_and_the_rest_goes_on(pool):
+    tasks = [task(ENDLESS), task(RIDGE), task(RIDGE)]
+    outcomes = [(o.task.key[0], o.error) for o in pool.run(tasks, deadline=FOREVER, task_seconds=1)]
+    assert sorted(outcomes) == [("endless", "stopped: out of time"), ("ridge", ""), ("ridge", "")]
+
+
+def test_the_deadline_ends_running_tasks_and_leaves_out_the_others(pool):
+    tasks = [task(ENDLESS), task(ENDLESS), task(RIDGE)]
+    outcomes = [o.error for o in pool.run(tasks, deadline=time.monotonic() + 0.5)]
+    assert outcomes == ["stopped: out of time"] * 2
+
+
+def test_a_killed_worker_is_a_failed_trial_and_is_replaced(pool):
+    outcomes = []
+    for outcome in pool.run([task(RIDGE), task(ENDLESS)], deadline=FOREVER):
+        outcomes.append((outcome.task.key[0], outcome.error))
+        if outcome.task.key[0] == "ridge":
+            busy = next(w for w in pool._workers if w.task is not None)
+            psutil.Process(busy.process.pid).kill()
+    assert outcomes[1] == ("endless", "the worker died (exit code -9)")
+    (again,) = pool.run([task(RIDGE)], deadline=FOREVER)
+    assert again.error == ""
+
+
+def test_a_search_that_is_late_from_the_start_still_finds_a_model(pool):
+    found = search(
+        coffee_data(),
+        np.arange(120),
+        pool,
+        metric="spearman_correlation",
+        seed=0,
+        deadline=lambda trials: time.monotonic(),
+    )
+    assert [member.name for member, _ in found.recipe.members] == ["ridge"]
+    assert "1 of 14 configurations were tried" in found.warnings[0]
+
+
+def test_a_search_without_any_success_says_why(pool, monkeypatch):
+    wrong = Configuration("wrong", "ridge", "raw", "none", {"no_such_parameter": 1})
+    monkeypatch.setattr("resources.automl.local.search.portfolio_for", lambda *_: (wrong,))
+    with pytest.raises(NoModelError, match="no_such_parameter"):
+        search(
+            coffee_data(),
+            np.arange(120),
+            pool,
+            metric="spearman_correlation",
+            seed=0,
+            deadline=lambda trials: time.monotonic() + 60,
+        )

@@ -1,0 +1,100 @@
+"""What is refused before a model is loaded."""
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from resources.errors import ModelRejected
+from resources.model_contract import inspect_model, model_digest
+
+
+def model(*nodes, initializers=(), functions=(), domains=()) -> onnx.ModelProto:
+    graph = helper.make_graph(
+        list(nodes),
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 1])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 1])],
+        list(initializers),
+    )
+    opsets = [helper.make_opsetid("", 9), *(helper.make_opsetid(d, 1) for d in domains)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=4, functions=list(functions))
+
+
+def data_of(*nodes, **rest) -> bytes:
+    return model(*nodes, **rest).SerializeToString()
+
+
+GOOD = helper.make_node("Identity", ["x"], ["y"])
+
+
+def test_a_good_model_gives_its_signature():
+    data = data_of(GOOD)
+    signature = inspect_model(data)
+    assert [(t.name, t.type, t.shape) for t in signature.inputs] == [("x", "FLOAT", (None, 1))]
+    assert [(t.name, t.type, t.shape) for t in signature.outputs] == [("y", "FLOAT", (None, 1))]
+    assert (signature.opset, signature.ir_version) == (9, 4)
+    assert signature.digest == model_digest(data)
+
+
+@pytest.mark.parametrize("data", [b"", b"\x00\x01garbage", b"not a model at all"])
+def test_bytes_that_are_no_model_are_refused(data):
+    with pytest.raises(ModelRejected, match="corrupt or invalid"):
+        inspect_model(data)
+
+
+def test_a_model_over_the_limit_is_refused():
+    with pytest.raises(ModelRejected, match="the limit is 10"):
+        inspect_model(data_of(GOOD), max_bytes=10)
+
+
+def test_an_operator_outside_the_list_is_refused():
+    with pytest.raises(ModelRejected, match="operator Sin"):
+        inspect_model(data_of(helper.make_node("Sin", ["x"], ["y"])))
+
+
+def test_a_domain_of_ones_own_is_refused():
+    node = helper.make_node("Identity", ["x"], ["y"], domain="com.example")
+    with pytest.raises(ModelRejected, match=r"com\.example\.Identity"):
+        inspect_model(data_of(node, domains=["com.example"]))
+
+
+def test_a_subgraph_is_refused_even_under_an_allowed_name():
+    branch = helper.make_graph([GOOD], "b", [], [])
+    node = helper.make_node("Identity", ["x"], ["y"], body=branch)
+    with pytest.raises(ModelRejected, match="subgraph"):
+        inspect_model(data_of(node))
+
+
+def test_functions_of_ones_own_are_refused():
+    function = helper.make_function("", "F", ["x"], ["y"], [GOOD], [helper.make_opsetid("", 9)])
+    with pytest.raises(ModelRejected, match="functions of its own"):
+        inspect_model(data_of(GOOD, functions=[function]))
+
+
+def external() -> TensorProto:
+    tensor = numpy_helper.from_array(np.zeros(1, dtype=np.float32), "c")
+    tensor.ClearField("raw_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    entry = tensor.external_data.add()
+    entry.key, entry.value = "location", "../../etc/passwd"
+    return tensor
+
+
+def test_weights_outside_the_file_are_refused():
+    with pytest.raises(ModelRejected, match="outside the model file"):
+        inspect_model(data_of(GOOD, initializers=[external()]))
+
+
+def test_a_constant_outside_the_file_is_refused():
+    node = helper.make_node("Constant", [], ["y"], value=external())
+    with pytest.raises(ModelRejected, match="outside the model file"):
+        inspect_model(data_of(node))
+
+
+def test_a_sparse_initializer_outside_the_file_is_refused():
+    made = model(GOOD)
+    sparse = made.graph.sparse_initializer.add()
+    sparse.values.CopyFrom(external())
+    with pytest.raises(ModelRejected, match="sparse"):
+        inspect_model(made.SerializeToString())
