@@ -39,7 +39,7 @@ BIKE_RENTALS = ModelSpec(
     predictions_table="predicted_rentals",
     time_key="dteday",
     segments=("weathersit", "workingday"),
-    shown=("weekday", "workingday", "weathersit", "temp", "windspeed"),
+    shown=("weekday", "workingday", "weathersit", "temp"),
     owners=("team:data-engineering",),
     labels={
         "season": {1: "winter", 2: "spring", 3: "summer", 4: "autumn"},

@@ -11,6 +11,7 @@ from pipelines.main_job import Outcome
 from resources.spec import ModelSpec
 
 BEST = 5
+_LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")
 _SCORE_WORDS = {
     "time_ordered": "time-ordered (earliest 80% -> the rest)",
     "holdout": "outer holdout (random 20%)",
@@ -28,10 +29,8 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     title = f"Forecast by {model.name} version {model.version}"
     out.print(rows_table(names, rows, title=title))
     leaders = outcome.result.leaderboard[:BEST]
-    if leaders:
-        columns = [name for name in leaders[0] if any(row.get(name) is not None for row in leaders)]
-        cells = [[row.get(name) for name in columns[:9]] for row in leaders]
-        out.print(rows_table(columns[:9], cells, title=f"Leaderboard, best {len(leaders)}"))
+    cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]
+    out.print(rows_table(_LEADERBOARD, cells, title=f"Leaderboard, best {len(leaders)}"))
     out.print(_scores(outcome.result.scores))
     times = [[stage, seconds] for stage, seconds in outcome.seconds.items()]
     out.print(rows_table(["stage", "seconds"], times, title="Seconds by stage"))
@@ -39,10 +38,10 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
         out.print("Nothing was trained: data, code and settings are unchanged.", highlight=False)
     out.print(
         f"Everything is in {home.root}\n"
-        "Next: bikecast ui                                   the lineage in Dagster\n"
-        f'      bikecast sql "EXEC {spec.schema}.{spec.procedure}"    score again in T-SQL\n'
-        "      bikecast models                               versions and scores\n"
-        "      bikecast run --csv FILE --forecast FILE       your own data",
+        "Next: bikecast ui                                the lineage in Dagster\n"
+        f'      bikecast sql "EXEC {spec.schema}.{spec.procedure}"   score again in T-SQL\n'
+        "      bikecast models                            versions and scores\n"
+        "      bikecast run --csv FILE --forecast FILE    your own data",
         highlight=False,
         markup=False,
     )
@@ -55,6 +54,10 @@ def _scores(scores: Mapping[str, Mapping[str, float] | None]):  # type: ignore[n
         if score:
             rows.append([words, *(score[name] for name in ("spearman", "rmse", "r2", "rows"))])
     return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title="Scores")
+
+
+def _shown(value: object) -> object:
+    return "" if value is None else value
 
 
 def _word(spec: ModelSpec, name: str, value: object) -> object:

@@ -16,8 +16,10 @@ def rows_table(names: Sequence[str], rows: Iterable[Sequence[object]], title: st
     rows = [list(row) for row in rows]
     table = Table(title=title or None, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
     for index, name in enumerate(names):
-        numeric = all(isinstance(row[index], (int, float)) or row[index] is None for row in rows)
-        table.add_column(name, justify="right" if numeric and rows else "left", no_wrap=True)
+        numeric = all(
+            isinstance(row[index], (int, float, type(None))) or row[index] == "" for row in rows
+        )
+        table.add_column(name, justify="right" if numeric and rows else "left", overflow="fold")
     for row in rows:
         table.add_row(*[_cell(value) for value in row])
     return table
@@ -27,7 +29,7 @@ def _cell(value: object) -> Text:
     if value is None:
         return Text("NULL", style="dim")
     if isinstance(value, float):
-        return Text(f"{value:.6g}")
+        return Text(f"{value:.5g}")
     if isinstance(value, (bytes, bytearray)):
         return Text(f"0x{bytes(value[:8]).hex()}... ({len(value):,} bytes)")
     text = str(value)
