@@ -66,22 +66,31 @@ quietly() {
     fi
 }
 
-# Bytecode is compiled here, so that no later start pays for it.
 install() {
     if command -v uv >/dev/null 2>&1; then
-        uv pip install --python $bin/python --compile-bytecode --no-build-isolation "$@"
+        uv pip install --python $bin/python --no-build-isolation "$@"
     else
-        $bin/python -m pip --disable-pip-version-check install --compile --no-build-isolation "$@"
+        # uv-build, the project's build tool, is looked up on PATH.
+        PATH="$(pwd)/$bin:$PATH" $bin/python -m pip --disable-pip-version-check install \
+            --no-compile --no-build-isolation "$@"
     fi
 }
 
 install_all() {
     # PySpark comes as source, and the project itself is built: with no build isolation both use
-    # the hashed build tools of the lock. setuptools therefore has to come first.
+    # the hashed build tools of the lock. setuptools therefore has to come first. The lock is
+    # complete, so nothing is resolved.
     awk '/^[^ #]/ { on = /^setuptools==/ } on' "$lock" >.cache/build-tools.txt
-    install --require-hashes -r .cache/build-tools.txt &&
-        install --require-hashes -r "$lock" &&
+    install --require-hashes --no-deps -r .cache/build-tools.txt &&
+        install --require-hashes --no-deps -r "$lock" &&
         install --no-deps --editable .
+}
+
+# Compiled now, in all processors, so that no later start pays for it. A file in a package that is
+# a template and not Python is no error.
+compile_bytecode() {
+    env -u PYTHONPYCACHEPREFIX $bin/python -m compileall -qq -j 0 .venv/lib \
+        assets pipelines resources || true
 }
 
 # An installation that was broken off cannot be trusted, so it starts anew.
@@ -110,8 +119,10 @@ if ! [ -x $bin/python ] || [ -e $incomplete ] || ! [ -e .venv/.ready ]; then
 fi
 : >$incomplete
 rm -f .venv/.installed-*
-printf '%s' "Installing $(grep -c '^[^ #].*==' "$lock") packages from $lock " >&2
+printf '%s' "Installing $lock " >&2
 quietly install_all
+printf '%s' "Compiling bytecode " >&2
+quietly compile_bytecode
 # The test lock has all that the run lock has.
 for done in run "$kind"; do
     state_of "$done" >".venv/.installed-$done"
