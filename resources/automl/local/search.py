@@ -152,9 +152,8 @@ def _record(
 ) -> None:
     trial.seconds += outcome.seconds
     if outcome.error:
-        trial.error = outcome.error
         if repeat == 0 or "out of time" not in outcome.error:
-            trial.status = "failed"
+            trial.status, trial.error = "failed", outcome.error
         return
     trial.predictions[repeat] = outcome.predictions
     values = folds.scores(metric, target, trial.predictions)
@@ -166,7 +165,7 @@ def _record(
 
 def _same_repeats(finalists: list[Trial]) -> list[Trial]:
     """Finalists that can be compared: all on two repeats, or else all on the first."""
-    alive = [trial for trial in finalists if trial.status == "ok"]
+    alive = [trial for trial in finalists if trial.status == "ok"] or finalists
     if all(len(trial.predictions) > 1 for trial in alive):
         return alive
     for trial in alive:
