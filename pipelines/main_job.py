@@ -6,7 +6,7 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -109,7 +109,11 @@ def run_main_job(
     clean_up_dead_runs(instance)
     start = time.perf_counter()
     record = _Record()
-    _execute(defs, instance, main_job, run_config, {}, record, watcher)
+    # The files are checked before any table changes, so that one bad file stops everything.
+    files = {dg.AssetKey(spec.source_asset), dg.AssetKey(f"{spec.scoring_table}_file")}
+    rest = set(defs.resolve_all_asset_keys()) - files
+    _execute(defs, instance, main_job, {}, {}, record, watcher, only=files)
+    _execute(defs, instance, main_job, run_config, {}, record, watcher, only=rest)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
@@ -141,6 +145,7 @@ def _execute(
     tags: Mapping[str, str],
     record: _Record,
     watcher: Watcher,
+    only: Collection[dg.AssetKey] | None = None,
 ) -> None:
     run_id = str(uuid.uuid4())
     record.run_ids.append(run_id)
@@ -148,6 +153,7 @@ def _execute(
     result = defs.resolve_job_def(job).execute_in_process(
         run_config={**_QUIET, **run_config},
         instance=instance,
+        asset_selection=sorted(only) if only else None,
         run_id=run_id,
         tags={PROCESS_TAG: _this_process(), **tags},
         raise_on_error=False,
@@ -160,7 +166,7 @@ def _hear(entry: dg.EventLogEntry, record: _Record, watcher: Watcher) -> None:
     """Pass one event of the running job on to the record and the watcher."""
     event = entry.dagster_event
     if event is None:
-        if int(entry.level) >= logging.WARNING:
+        if int(entry.level) == logging.WARNING:
             _warn(entry.user_message, record, watcher)
     elif event.event_type is dg.DagsterEventType.STEP_START and event.step_key:
         watcher.stage_started(event.step_key)

@@ -31,7 +31,7 @@ def finished_home(sample_run, tmp_path_factory) -> Cli:
     [
         (HEADER + "\n" + GOOD.replace(",1,0,6,", ",13,0,6,") + "\n", ["line 2", "mnth", "13"]),
         (HEADER.replace(",hum", ",moist") + "\n" + GOOD + "\n", ["hum"]),
-        (HEADER + "\n", ["no rows"]),
+        (HEADER + "\n", ["no row below the column names"]),
         ("", ["empty"]),
         (HEADER + "\n" + GOOD + "\n" + GOOD + "\n", ["dteday", "line 3"]),
     ],
