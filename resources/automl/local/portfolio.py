@@ -26,7 +26,7 @@ class Configuration:
     """Kernel methods need memory and time by the square of the rows or more."""
 
 
-_KERNEL_ROWS = 6000
+_KERNEL_ROWS = 2500
 _BOOST = {"learning_rate": 0.04, "min_data_in_leaf": 10, "feature_fraction": 0.7, "lambda_l2": 1.0}
 _GRADIENT = {
     "n_estimators": 200,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -16,6 +17,8 @@ from resources.automl.local.workers import Outcome, Task, WorkerPool
 
 #: A configuration that trails the best by this after the first repeat gets no second one.
 RACE_MARGIN = 0.012
+#: A trial may take this share of the time that its repeat has; longer ones are killed.
+TRIAL_SHARE = 0.4
 
 
 @dataclass
@@ -85,7 +88,8 @@ def search(
             Task((t.configuration.name,), t.configuration, folds.repeats[repeat], seed)
             for t in racing
         ]
-        for outcome in pool.run(tasks, deadline=limit):
+        share = TRIAL_SHARE * max(0.0, limit - time.monotonic())
+        for outcome in pool.run(tasks, deadline=limit, task_seconds=share):
             trial = by_name[outcome.task.key[0]]
             _record(trial, repeat, outcome, folds, metric, data.target)
             report(trials)
