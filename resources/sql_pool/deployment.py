@@ -98,7 +98,7 @@ def _make_live(
         )
     else:
         session.run(
-            f"INSERT INTO {table} ({names}) "  # noqa: S608 # quoted names
+            f"INSERT INTO {table} ({names}) "  # quoted names
             "SELECT ?, ?, ?, ?, 1, SYSUTCDATETIME(), ?, ?",
             [version, digest, job_id, model, *who],
         )

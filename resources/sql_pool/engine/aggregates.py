@@ -1,4 +1,5 @@
 """Aggregate and window functions."""
+# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 They are kept in tables of the DuckDB file (schema `bikecast`), so that a change of the catalog
 commits or rolls back with the change of the data. Temporary tables live with their session.
 """
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -192,6 +193,6 @@ class Catalog:
             return
         for table in ("columns", "objects"):
             self._connection.execute(
-                f"DELETE FROM bikecast.{table} WHERE object_id = ?",  # noqa: S608 # two constants
+                f"DELETE FROM bikecast.{table} WHERE object_id = ?",
                 [found.object_id],
             )

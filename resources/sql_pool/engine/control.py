@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
 from resources.sql_pool.engine import copy_into, definitions, execute
 from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_constants
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
-from resources.sql_pool.engine.errors import SqlError, undeclared, unsupported
+from resources.sql_pool.engine.errors import SqlError, undeclared
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 
 MAX_NESTING = 8
 _TEXT = nvarchar(MAX)
-_DEFINITIONS = {
+_DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateTable: definitions.create_table,
     st.CreateView: definitions.create_view,
     st.CreateProcedure: definitions.create_procedure,
@@ -35,11 +37,14 @@ _DEFINITIONS = {
     st.Truncate: definitions.truncate,
     st.Rename: definitions.rename,
 }
-_CHANGES = {st.Insert: execute.insert, st.Update: execute.update, st.Delete: execute.delete}
-_ARGUMENTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
+_CHANGES: dict[type[st.Statement], Callable[[Work, exp.Expression], None]] = {
+    st.Insert: execute.insert,
+    st.Update: execute.update,
+    st.Delete: execute.delete,
+}
 
 
-class _Jump(Exception):  # noqa: N818 # control flow, not an error
+class _Jump(Exception):  # control flow, not an error
     def __init__(self, kind: str) -> None:
         super().__init__(kind)
         self.kind = kind
@@ -128,7 +133,7 @@ class Interpreter:
             self.transaction.forbid()
             work = self._work(frame)
             with self.transaction.statement(work):
-                define(work, statement)  # type: ignore[arg-type]
+                define(work, statement)
         elif change is not None:
             work = self._work(frame)
             with self.transaction.statement(work):
@@ -200,6 +205,9 @@ class Interpreter:
         with self.transaction.statement(work):
             return execute.evaluate(work, tree, kind)
 
+    def _evaluator(self, frame: Frame) -> Callable[[exp.Expression, SqlType], object]:
+        return lambda tree, kind: self._evaluate(tree, kind, frame)
+
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
         work = self._work(frame)
         if self.transaction.is_doomed and tree.find(exp.Select) is None:
@@ -252,7 +260,7 @@ class Interpreter:
             raise self._error
         if len(statement.arguments) != 3:
             raise SqlError(103010, "THROW takes a number, a message and a state.")
-        self._require_constants(statement.arguments, "THROW")
+        require_constants(statement.arguments, "THROW")
         number_node, message_node, state_node = statement.arguments
         number = self._evaluate(number_node, INT, frame)
         if not isinstance(number, int) or number < 50000 or 100_000 <= number <= 150_000:
@@ -268,7 +276,7 @@ class Interpreter:
     def _raise_error(self, statement: st.RaiseError, frame: Frame) -> None:
         if len(statement.arguments) < 3:
             raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
-        self._require_constants(statement.arguments, "RAISERROR")
+        require_constants(statement.arguments, "RAISERROR")
         message = str(self._evaluate(statement.arguments[0], _TEXT, frame) or "")
         severity, state = (self._evaluate(a, INT, frame) for a in statement.arguments[1:3])
         values = iter(
@@ -280,12 +288,6 @@ class Interpreter:
             return
         raise SqlError(50000, message, state=int(str(state or 1)))
 
-    def _require_constants(self, nodes: tuple[exp.Expression, ...], where: str) -> None:
-        for node in nodes:
-            inner = node.this if isinstance(node, exp.Neg) else node
-            if not isinstance(inner, _ARGUMENTS):
-                raise SqlError(103010, f"{where} takes constants and variables only.")
-
     def _execute_procedure(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
         if statement.name.name.lower() == "sp_executesql":
             self._execute_sql(statement, frame)
@@ -296,14 +298,16 @@ class Interpreter:
         (definition,) = parse_batch(found.definition)
         assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
         label = statement.name.name
-        variables = self._bind(definition.parameters, statement.arguments, label, frame)
+        variables = bind_arguments(
+            definition.parameters, statement.arguments, label, self._evaluator(frame)
+        )
         inner = self._nested(frame, variables, label)
         try:
             self._body(definition.body, inner)
         except _Jump as jump:
             if jump.kind != "RETURN":
                 raise
-        self._copy_outputs(definition.parameters, statement.arguments, variables, frame)
+        copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
 
     def _nested(self, frame: Frame, variables: dict[str, Variable], procedure: str | None) -> Frame:
         if frame.level >= MAX_NESTING:
@@ -312,62 +316,6 @@ class Interpreter:
                 f"Maximum stored procedure or view nesting level exceeded (limit {MAX_NESTING}).",
             )
         return Frame(variables, level=frame.level + 1, procedure=procedure)
-
-    def _bind(
-        self,
-        parameters: tuple[st.ParameterDefinition, ...],
-        arguments: tuple[st.Argument, ...],
-        label: str,
-        frame: Frame,
-    ) -> dict[str, Variable]:
-        by_name = {parameter.name.lower(): parameter for parameter in parameters}
-        bound: dict[str, Variable] = {}
-        named = False
-        for position, argument in enumerate(arguments):
-            named = named or argument.name is not None
-            if named and argument.name is None:
-                raise SqlError(
-                    119, f"Must pass parameter number {position + 1} as '@name = value'."
-                )
-            if argument.name is None and position >= len(parameters):
-                raise SqlError(
-                    8144, f"Procedure or function {label} has too many arguments specified."
-                )
-            parameter = (
-                parameters[position]
-                if argument.name is None
-                else by_name.get(argument.name.lower())
-            )
-            if parameter is None:
-                raise SqlError(8145, f"@{argument.name} is not a parameter for procedure {label}.")
-            if argument.value is None:
-                raise unsupported("DEFAULT as an argument")
-            self._require_constants((argument.value,), "EXEC")
-            value = self._evaluate(argument.value, parameter.type, frame)
-            bound[parameter.name.lower()] = Variable(parameter.type, value)
-        for parameter in parameters:
-            if parameter.name.lower() not in bound:
-                raise SqlError(
-                    201,
-                    f"Procedure or function '{label}' expects parameter '@{parameter.name}', "
-                    "which was not supplied.",
-                )
-        return bound
-
-    def _copy_outputs(
-        self,
-        parameters: tuple[st.ParameterDefinition, ...],
-        arguments: tuple[st.Argument, ...],
-        variables: dict[str, Variable],
-        frame: Frame,
-    ) -> None:
-        for position, argument in enumerate(arguments):
-            if not argument.output or not isinstance(argument.value, exp.Parameter):
-                continue
-            name = argument.name or parameters[position].name
-            target = frame.variables.get(argument.value.name.lower())
-            if target is not None:
-                target.value = variables[name.lower()].value
 
     def _execute_sql(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
         """sp_executesql @stmt, @params, @p = value, ..."""
@@ -382,9 +330,9 @@ class Interpreter:
             parameters = procedure_parameters(reader)
             if not reader.at_end:
                 raise reader.error()
-            variables = self._bind(parameters, rest, "sp_executesql", frame)
+            variables = bind_arguments(parameters, rest, "sp_executesql", self._evaluator(frame))
             self._execute_text(text, variables, frame)
-            self._copy_outputs(parameters, rest, variables, frame)
+            copy_outputs(parameters, rest, variables, frame.variables)
             return
         self._execute_text(text, variables, frame)
 

@@ -3,6 +3,7 @@
 Source: https://learn.microsoft.com/sql/t-sql/functions/cast-and-convert-transact-sql
 An expression's text is never repeated, so nested conversions do not grow.
 """
+# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 

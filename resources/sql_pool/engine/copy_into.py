@@ -2,6 +2,7 @@
 
 Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql (azure-sqldw)
 """
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -72,7 +73,7 @@ def _fields(
     if not listed:
         return [(column, i, None) for i, column in enumerate(table.columns, 1)]
     by_name = {column.name.lower(): column for column in table.columns}
-    found = []
+    found: list[tuple[TableColumn, int, st.CopyColumn | None]] = []
     for position, entry in enumerate(listed, 1):
         column = by_name.get(entry.name.lower())
         if column is None:
@@ -137,8 +138,7 @@ def _load(
     )
     listed = ", ".join(quoted(column.name) for column, _, _ in fields)
     return (
-        f"INSERT INTO {table.duckdb_name} ({listed}) "  # noqa: S608 # names and values are quoted
-        f"SELECT {', '.join(values)} FROM {reader} AS q"
+        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} FROM {reader} AS q"
     )
 
 

@@ -4,16 +4,17 @@ sqlglot's parser reads many dialects and is lenient. Here functions stay as they
 compiler knows each by name), T-SQL's own quoting holds, and what only other dialects have is
 taken out of the grammar.
 """
+# ruff: noqa: RUF012 # sqlglot reads a dialect from class attributes
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlglot import exp
 from sqlglot.dialects.tsql import TSQL
 from sqlglot.errors import ErrorLevel
 from sqlglot.parsers.tsql import TSQLParser
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 
 class Predict(exp.Expression):
@@ -48,14 +49,14 @@ class OutputColumn(exp.Expression):
 
 
 class _SynapseParser(TSQLParser):
-    FUNCTIONS: dict[str, Any] = {}
-    FUNCTION_PARSERS: dict[str, Any] = {
+    FUNCTIONS: ClassVar[dict[str, Any]] = {}
+    FUNCTION_PARSERS: ClassVar[dict[str, Any]] = {
         "CAST": lambda self: self._parse_conversion(type_first=False, safe=False),
         "TRY_CAST": lambda self: self._parse_conversion(type_first=False, safe=True),
         "CONVERT": lambda self: self._parse_conversion(type_first=True, safe=False),
         "TRY_CONVERT": lambda self: self._parse_conversion(type_first=True, safe=True),
     }
-    NO_PAREN_FUNCTIONS: dict[Any, Any] = {}
+    NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
     NO_PAREN_FUNCTION_PARSERS = {"CASE": TSQLParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
     QUERY_MODIFIER_PARSERS = {
         token: parse
@@ -65,11 +66,10 @@ class _SynapseParser(TSQLParser):
     }
     COLUMN_OPERATORS = {TokenType.DOT: TSQLParser.COLUMN_OPERATORS[TokenType.DOT]}
 
-    def _parse_table(self, *args: Any, **kwargs: Any) -> exp.Expression | None:
+    def _parse_table(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         if self._curr and self._curr.text.upper() == "PREDICT" and self._next_is_paren():
             return self._parse_predict()
-        table = super()._parse_table(*args, **kwargs)
-        return table  # type: ignore[no-any-return]
+        return super()._parse_table(*args, **kwargs)
 
     def _parse_type_name(self) -> TypeName:
         name = self._parse_id_var(any_token=True)
@@ -160,8 +160,8 @@ class Synapse(TSQL):
             if text not in ("==", "||", "::", "PRINT", "GO", "UPDATE STATISTICS", "RENAME")
             and not text.startswith(("{%", "{{"))
         }
-        COMMANDS: set[TokenType] = set()
-        COMMAND_PREFIX_TOKENS: set[TokenType] = set()
+        COMMANDS: ClassVar[set[TokenType]] = set()
+        COMMAND_PREFIX_TOKENS: ClassVar[set[TokenType]] = set()
 
     Parser = _SynapseParser
 

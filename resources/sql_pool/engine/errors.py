@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from resources.sql_pool.port import SqlError
+from resources.sql_pool.port import SqlError as SqlError
 
 PARSE_ERROR = 103010
 

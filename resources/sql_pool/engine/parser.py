@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from sqlglot import exp
-from sqlglot.tokens import TokenType
+from sqlglot.tokenizer_core import TokenType
 
 from resources.sql_pool.engine import ddl, profile
 from resources.sql_pool.engine import statements as st
@@ -142,7 +142,7 @@ class BatchParser:
         value = reader.expression()
         if operator:
             current = exp.Parameter(this=exp.Var(this=name))
-            value = operator(this=current, expression=exp.Paren(this=value))
+            value = exp.Paren(this=operator(this=current, expression=exp.Paren(this=value)))
         return st.SetVariable(line, name, value)
 
     def _set_option(self, line: int) -> st.Statement:
@@ -270,9 +270,9 @@ class BatchParser:
 
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
-        if kind == "RETURN" and self.reader.span() > self.reader.position:
-            if not self._at_statement_start():
-                raise unsupported("RETURN with a value")
+        has_value = self.reader.span() > self.reader.position and not self._at_statement_start()
+        if kind == "RETURN" and has_value:
+            raise unsupported("RETURN with a value")
         return st.Jump(line, kind)
 
     def _create(self, line: int) -> st.Statement:

@@ -83,7 +83,7 @@ def load_model(model: bytes, max_bytes: int) -> tuple[ModelSignature, ort.Infere
         options.log_severity_level = 3
         try:
             session = ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        except Exception as error:  # noqa: BLE001 # ONNX Runtime has no base class of its errors
+        except Exception as error:  # ONNX Runtime has no base class of its errors
             raise SqlError(
                 MODEL_ERROR,
                 "Error occurred during execution of the PREDICT function. HRESULT 0x80070057. "
@@ -102,8 +102,8 @@ def _check_shape(what: str, position: int, tensor: Tensor) -> None:
             return
         raise SqlError(
             MODEL_ERROR,
-            f"{what} column {position} (1-based) has a fixed number of rows ({shape[0]}); the first "
-            "axis of the model must be open.",
+            f"{what} column {position} (1-based) has a fixed number of rows ({shape[0]}); the "
+            "first axis of the model must be open.",
         )
     text = ",".join("1" if axis is None else str(axis) for axis in shape)
     raise SqlError(
@@ -184,13 +184,14 @@ class Scorers:
         results = [_DUCKDB_TYPES[tensor.type] for tensor in signature.outputs]
         names = [tensor.name for tensor in signature.outputs]
         struct = ", ".join(f'"o{i}" {kind}' for i, kind in enumerate(results))
-        self._connection.create_function(
+        create: Any = self._connection.create_function  # its stub knows no struct as text
+        create(
             name,
             _scoring_function(signature, session),
-            [_DUCKDB_TYPES[tensor.type] for tensor in signature.inputs],  # type: ignore[misc]
-            results[0] if len(results) == 1 else f"STRUCT({struct})",  # type: ignore[arg-type]
-            type="arrow",  # type: ignore[arg-type]
-            null_handling="special",  # type: ignore[arg-type]
+            [_DUCKDB_TYPES[tensor.type] for tensor in signature.inputs],
+            results[0] if len(results) == 1 else f"STRUCT({struct})",
+            type="arrow",
+            null_handling="special",
         )
         self._names.append(name)
         return Scorer(name, tuple(tensor.name for tensor in signature.inputs), tuple(names))

@@ -3,6 +3,7 @@
 A compiled query names its columns c1, c2, ...; T-SQL's names stay beside it, so they may repeat
 or be missing.
 """
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
 from resources.sql_pool.engine.sources import SourceCompiler, next_alias
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
-_SET_OPERATORS = {exp.Union: "UNION", exp.Except: "EXCEPT", exp.Intersect: "INTERSECT"}
+_SET_OPERATORS: dict[type[exp.Expression], str] = {
+    exp.Union: "UNION",
+    exp.Except: "EXCEPT",
+    exp.Intersect: "INTERSECT",
+}
 _SELECT_PARTS = (
     "expressions distinct limit from_ joins where group having order options with_ kind hint "
     "operation_modifiers"

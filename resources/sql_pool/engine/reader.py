@@ -6,9 +6,11 @@ parentheses and CASE they end the statement before them.
 
 from __future__ import annotations
 
+import itertools
+
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
-from sqlglot.tokens import Token, TokenType
+from sqlglot.tokenizer_core import Token, TokenType
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.errors import SqlError, near, parse_error, unsupported
@@ -21,6 +23,7 @@ STARTERS = frozenset(
     "END EXEC EXECUTE PRINT RETURN BREAK CONTINUE COMMIT ROLLBACK SAVE RAISERROR USE GRANT REVOKE "
     "DENY WAITFOR GOTO OPEN CLOSE DEALLOCATE KILL CHECKPOINT DBCC BACKUP RESTORE".split()
 )
+_SET_OPERATORS = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
 _NOT_WORDS = frozenset(
     (TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.HEX_STRING)
 )
@@ -144,6 +147,10 @@ class Reader:
             raise self.error()
         return make_type(name, arguments)
 
+    def text_since(self, start: int) -> str:
+        """The batch's text from the token at `start` to the last one taken."""
+        return self.text[self.tokens[start].start : self.tokens[self.position - 1].end + 1]
+
     def names_in_parentheses(self) -> tuple[str, ...]:
         """(a, b, c)"""
         self.expect("(")
@@ -175,9 +182,9 @@ class Reader:
                 before = self.tokens[index - 1]
                 if word in stop:
                     break
-                if word == "SELECT" and before.text.upper() in ("UNION", "ALL", "EXCEPT"):
-                    pass
-                elif word == "SELECT" and before.text.upper() == "INTERSECT":
+                if (word == "SELECT" and before.text.upper() in ("UNION", "ALL", "EXCEPT")) or (
+                    word == "SELECT" and before.text.upper() == "INTERSECT"
+                ):
                     pass
                 elif word == "SELECT" and selects:
                     selects -= 1
@@ -216,15 +223,15 @@ def _number_placeholders(tokens: list[Token]) -> list[Token]:
             result.append(token)
             continue
         count += 1
-        place = {"line": token.line, "col": token.col, "start": token.start, "end": token.end}
-        result.append(Token(TokenType.PARAMETER, "@", **place))
-        result.append(Token(TokenType.VAR, f"{PARAMETER_PREFIX}{count}", **place))
+        place = (token.line, token.col, token.start, token.end)
+        result.append(Token(TokenType.PARAMETER, "@", *place))
+        result.append(Token(TokenType.VAR, f"{PARAMETER_PREFIX}{count}", *place))
     return result
 
 
 def _check_tokens(tokens: list[Token]) -> None:
     """Refuse what sqlglot would read and T-SQL would not."""
-    for token, following in zip(tokens, tokens[1:], strict=False):
+    for token, following in itertools.pairwise(tokens):
         word, after = token.text.upper(), following.text.upper()
         if token.token_type is TokenType.COMMA and (
             following.token_type in (TokenType.R_PAREN, TokenType.COMMA)

@@ -1,4 +1,5 @@
 """FROM clauses: tables, views, common table expressions, subqueries, joins and PREDICT."""
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -64,7 +65,7 @@ class SourceCompiler:
         self.scope = scope
         self._query = query
 
-    def clause(self, first: exp.Expression, joins: list[exp.Expression]) -> str:
+    def clause(self, first: exp.Expression, joins: list[exp.Join]) -> str:
         """The text behind FROM."""
         parts = [self.item(first)]
         parts += [self._join(join) for join in joins]

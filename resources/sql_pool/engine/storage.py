@@ -45,7 +45,7 @@ def open_database(
 def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    config = {
+    config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         "python_enable_replacements": "false",

@@ -166,7 +166,7 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     kind = _SYNONYMS.get(name.lower(), name.lower())
     if kind in _REFUSED:
         raise unsupported(f"The data type {kind}")
-    if kind not in _DUCKDB and kind != "decimal" or kind == "null":
+    if (kind not in _DUCKDB and kind != "decimal") or kind == "null":
         if kind == "datetimeoffset":
             raise SqlError(103010, "The type datetimeoffset is not supported by the embedded pool.")
         raise SqlError(2715, f"Cannot find data type {name}.")

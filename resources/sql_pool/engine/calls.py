@@ -1,0 +1,78 @@
+"""Arguments of EXEC: by position or by name, and back again for OUTPUT."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.errors import SqlError, unsupported
+from resources.sql_pool.engine.types import SqlType
+
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
+
+
+def require_constants(nodes: tuple[exp.Expression, ...], where: str) -> None:
+    """EXEC, THROW and RAISERROR take no expressions."""
+    for node in nodes:
+        inner = node.this if isinstance(node, exp.Neg) else node
+        if not isinstance(inner, _CONSTANTS):
+            raise SqlError(103010, f"{where} takes constants and variables only.")
+
+
+def bind_arguments(
+    parameters: tuple[st.ParameterDefinition, ...],
+    arguments: tuple[st.Argument, ...],
+    label: str,
+    evaluate: Callable[[exp.Expression, SqlType], object],
+) -> dict[str, Variable]:
+    """The variables that a call of `label` starts with, by lower-case name.
+
+    Raises SqlError 201, 8144 or 8145 for arguments that do not fit the parameters.
+    """
+    by_name = {parameter.name.lower(): parameter for parameter in parameters}
+    bound: dict[str, Variable] = {}
+    named = False
+    for position, argument in enumerate(arguments):
+        named = named or argument.name is not None
+        if argument.name is not None:
+            parameter = by_name.get(argument.name.lower())
+        elif named:
+            raise SqlError(119, f"Must pass parameter number {position + 1} as '@name = value'.")
+        elif position >= len(parameters):
+            raise SqlError(8144, f"Procedure or function {label} has too many arguments specified.")
+        else:
+            parameter = parameters[position]
+        if parameter is None:
+            raise SqlError(8145, f"@{argument.name} is not a parameter for procedure {label}.")
+        if argument.value is None:
+            raise unsupported("DEFAULT as an argument")
+        require_constants((argument.value,), "EXEC")
+        value = evaluate(argument.value, parameter.type)
+        bound[parameter.name.lower()] = Variable(parameter.type, value)
+    for parameter in parameters:
+        if parameter.name.lower() not in bound:
+            raise SqlError(
+                201,
+                f"Procedure or function '{label}' expects parameter '@{parameter.name}', which "
+                "was not supplied.",
+            )
+    return bound
+
+
+def copy_outputs(
+    parameters: tuple[st.ParameterDefinition, ...],
+    arguments: tuple[st.Argument, ...],
+    inner: dict[str, Variable],
+    outer: dict[str, Variable],
+) -> None:
+    """Write OUTPUT parameters back into the caller's variables."""
+    for position, argument in enumerate(arguments):
+        if not argument.output or not isinstance(argument.value, exp.Parameter):
+            continue
+        name = argument.name or parameters[position].name
+        target = outer.get(argument.value.name.lower())
+        if target is not None:
+            target.value = inner[name.lower()].value

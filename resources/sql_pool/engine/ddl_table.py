@@ -1,0 +1,181 @@
+"""CREATE TABLE: columns, constraints and the WITH clause."""
+
+from __future__ import annotations
+
+from resources.sql_pool.engine import statements as st
+from resources.sql_pool.engine.errors import SqlError, not_emulated, parse_error, unsupported
+from resources.sql_pool.engine.reader import Reader
+
+_ITEM_END = frozenset({",", ")"})
+
+
+def create_table(reader: Reader, line: int) -> st.Statement:
+    """The rest of CREATE TABLE, or of CREATE TABLE AS SELECT, behind CREATE."""
+    reader.take()
+    name = reader.object_name()
+    columns: list[st.ColumnDefinition] = []
+    names: tuple[str, ...] = ()
+    if reader.word() == "(":
+        if reader.word(2) in (",", ")"):
+            names = reader.names_in_parentheses()
+        else:
+            columns = _columns(reader)
+    options = _options(reader) if reader.match("WITH") else st.TableOptions()
+    if not reader.match("AS"):
+        if not columns:
+            raise reader.error()
+        _check_options(options, [column.name for column in columns])
+        return st.CreateTable(line, name, tuple(columns), options)
+    if columns:
+        raise parse_error("CREATE TABLE AS SELECT takes column names only.", line)
+    if not options.distribution:
+        raise unsupported("CREATE TABLE AS SELECT without a DISTRIBUTION option")
+    end = reader.span(selects=1)
+    return st.CreateTable(line, name, (), options, reader.tree_until(end), names)
+
+
+def _columns(reader: Reader) -> list[st.ColumnDefinition]:
+    reader.expect("(")
+    columns: list[st.ColumnDefinition] = []
+    while True:
+        if reader.word() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX"):
+            _table_constraint(reader)
+        else:
+            columns.append(_column(reader))
+        if not reader.match(","):
+            break
+    reader.expect(")")
+    seen: set[str] = set()
+    for column in columns:
+        if column.name.lower() in seen:
+            raise SqlError(2705, f"Column names in each table must be unique: '{column.name}'.")
+        seen.add(column.name.lower())
+    return columns
+
+
+def _column(reader: Reader) -> st.ColumnDefinition:
+    name = reader.identifier()
+    if reader.word() == "AS":
+        raise unsupported("A computed column")
+    kind = reader.type_name()
+    nullable = True
+    default, text = None, ""
+    while reader.word() not in _ITEM_END:
+        if reader.match("NOT", "NULL"):
+            nullable = False
+        elif reader.match("NULL"):
+            nullable = True
+        elif reader.match("COLLATE") or reader.match("CONSTRAINT"):
+            reader.identifier()
+        elif reader.match("DEFAULT"):
+            start = reader.position
+            stop = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE"})
+            default = reader.expression(stop)
+            text = reader.text_since(start)
+        elif reader.word() == "IDENTITY":
+            raise not_emulated("IDENTITY")
+        elif reader.word() in ("PRIMARY", "UNIQUE"):
+            _key(reader)
+        elif reader.word() in ("REFERENCES", "FOREIGN"):
+            raise unsupported("A foreign key")
+        elif reader.word() == "CHECK":
+            raise unsupported("A CHECK constraint")
+        else:
+            raise reader.error()
+    return st.ColumnDefinition(name, kind, nullable, default, text)
+
+
+def _table_constraint(reader: Reader) -> None:
+    if reader.match("CONSTRAINT"):
+        reader.identifier()
+    if reader.word() == "FOREIGN":
+        raise unsupported("A foreign key")
+    if reader.word() not in ("PRIMARY", "UNIQUE"):
+        raise unsupported(f"A {reader.word()} constraint")
+    _key(reader)
+
+
+def _key(reader: Reader) -> None:
+    """Only PRIMARY KEY NONCLUSTERED NOT ENFORCED and UNIQUE NOT ENFORCED exist."""
+    kind = reader.take().text.upper()
+    if kind == "PRIMARY":
+        reader.expect("KEY")
+        if not reader.match("NONCLUSTERED"):
+            raise unsupported("PRIMARY KEY without NONCLUSTERED NOT ENFORCED")
+    else:
+        reader.match("NONCLUSTERED")
+    if reader.word() == "(":
+        reader.names_in_parentheses()
+    if not reader.match("NOT", "ENFORCED"):
+        raise unsupported(f"An enforced {kind} constraint")
+
+
+def _options(reader: Reader) -> st.TableOptions:
+    reader.expect("(")
+    found: dict[str, object] = {}
+    while True:
+        for key, value in _option(reader).items():
+            if key in found:
+                raise parse_error(f"The table option {key} is given twice.", reader.line)
+            found[key] = value
+        if not reader.match(","):
+            break
+    reader.expect(")")
+    return st.TableOptions(**found)  # type: ignore[arg-type]
+
+
+def _option(reader: Reader) -> dict[str, object]:
+    if reader.match("DISTRIBUTION"):
+        reader.expect("=")
+        kind = reader.take().text.upper()
+        if kind == "HASH":
+            return {"distribution": "HASH", "hash_columns": reader.names_in_parentheses()}
+        if kind not in ("ROUND_ROBIN", "REPLICATE"):
+            reader.position -= 1
+            raise reader.error()
+        return {"distribution": kind}
+    if reader.match("HEAP"):
+        return {"index": "HEAP"}
+    if reader.match("CLUSTERED", "COLUMNSTORE", "INDEX"):
+        ordered = reader.names_in_parentheses() if reader.match("ORDER") else ()
+        return {"index": "CLUSTERED COLUMNSTORE INDEX", "index_columns": ordered}
+    if reader.match("CLUSTERED INDEX") or reader.match("CLUSTERED", "INDEX"):
+        return {"index": "CLUSTERED INDEX", "index_columns": _index_columns(reader)}
+    if reader.match("PARTITION"):
+        return _partition(reader)
+    raise reader.error()
+
+
+def _index_columns(reader: Reader) -> tuple[str, ...]:
+    reader.expect("(")
+    names: list[str] = []
+    while True:
+        names.append(reader.identifier())
+        if not reader.match("ASC"):
+            reader.match("DESC")
+        if not reader.match(","):
+            break
+    reader.expect(")")
+    return tuple(names)
+
+
+def _partition(reader: Reader) -> dict[str, object]:
+    reader.expect("(")
+    column = reader.identifier()
+    reader.expect("RANGE")
+    if not reader.match("LEFT"):
+        reader.match("RIGHT")
+    reader.expect("FOR", "VALUES", "(")
+    while reader.word() != ")":
+        reader.expression(_ITEM_END)
+        reader.match(",")
+    reader.expect(")", ")")
+    return {"partition_column": column}
+
+
+def _check_options(options: st.TableOptions, columns: list[str]) -> None:
+    known = {name.lower() for name in columns}
+    used = (*options.hash_columns, *options.index_columns, options.partition_column)
+    for name in used:
+        if name and name.lower() not in known:
+            raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")
