@@ -51,7 +51,7 @@ def _model_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 job_id=known.job_id,
                 model=registry.download(spec.model_name, version),
                 actor="dagster",
-                reason=f"run {context.run_id}",
+                reason=f"run {context.run.run_id}",
             )
             registry.set_alias(spec.model_name, "champion", version)
         return dg.MaterializeResult(
@@ -154,7 +154,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
 
         seconds = stopwatch()
         with shown_to_people():
-            rows = save_predictions(sql_pool, spec, run_id=context.run_id)
+            rows = save_predictions(sql_pool, spec, run_id=context.run.run_id)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(predictions_digest(spec, rows)),
             metadata={

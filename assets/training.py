@@ -106,7 +106,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 job_id=job_id,
                 digest=result.digest,
                 scores=_flat_scores(result),
-                tags={"root_run_id": context.run_id},
+                tags={"root_run_id": context.run.run_id},
             )
         for warning in result.warnings:
             context.log.warning(warning)
@@ -153,7 +153,7 @@ def submit_training(
         data_version=data_version,
         budget_seconds=budget,
         tags={
-            "root_run_id": context.run.root_run_id or context.run_id,
+            "root_run_id": context.run.root_run_id or context.run.run_id,
             "code_version": code_version(*TRAINING_CODE),
             "data_version": data_version,
         },

@@ -59,7 +59,7 @@ class Progress:
         """Leave one line of the stage."""
         self._remove()
         line = f"[green]done[/] {escape(stage):<32} {seconds:6.1f} s  [dim]{escape(note)}[/]"
-        self._bars.console.print(line, highlight=False)
+        self._say(line)
 
     def training(self, status: JobStatus) -> None:
         """Show trials, best score and time left; on plain output only a better score."""
@@ -79,11 +79,15 @@ class Progress:
             )
         elif best is not None and best != self._best:
             self._best = best
-            self._console.print(f"  {escape(note)}", highlight=False)
+            self._say(f"  {escape(note)}")
 
     def warning(self, text: str) -> None:
         """Show a finding."""
-        self._bars.console.print(f"[yellow]warning[/] {escape(text)}", highlight=False)
+        self._say(f"[yellow]warning[/] {escape(text)}")
+
+    def _say(self, line: str) -> None:
+        """Print a line above the bars; on plain output it stays one line."""
+        self._bars.console.print(line, highlight=False, soft_wrap=not self._live)
 
     def _remove(self) -> None:
         if self._task is not None:
