@@ -54,7 +54,7 @@ def convert(value: Typed, to: SqlType, style: int | None = None) -> Typed:
     if source == to and style is None:
         return value
     if to.is_text:
-        return Typed(_sized_text(_to_text(value, to, style), to), to, _cut(value, to))
+        return Typed(_sized_text(_to_text(value, to, style), source, to), to, _cut(value, to))
     if to.is_binary:
         return Typed(_to_binary(value, to, style), to)
     if to.is_number:
@@ -96,9 +96,13 @@ def _cut(value: Typed, to: SqlType) -> str | None:
     return value.constant if to.length == MAX else value.constant[: to.length]
 
 
-def _sized_text(sql: str, to: SqlType) -> str:
+def _sized_text(sql: str, source: SqlType, to: SqlType) -> str:
     if to.length is None or to.length == MAX:
         return sql
+    if source.is_number:
+        integer = source.is_integer and not to.name.startswith("n")
+        macro = "tsql_integer_text" if integer else "tsql_number_text"
+        return _padded(f"{macro}({sql}, {to.length})", to)
     return _padded(f"left({sql}, {to.length})", to)
 
 
@@ -222,6 +226,8 @@ def _to_moment(value: Typed, to: SqlType, style: int | None) -> str:
         return cast(sql, to)
     if to.name == "date":
         return cast(sql, to)
-    step = {"smalldatetime": 60_000_000, "datetime": 1}.get(to.name, 10 ** max(6 - to.scale, 0))
     moment = f"CAST({sql} AS TIMESTAMP)"
+    if to.name == "datetime":
+        return f"tsql_round_datetime({moment})"
+    step = 60_000_000 if to.name == "smalldatetime" else 10 ** max(6 - to.scale, 0)
     return moment if step == 1 else f"tsql_round_time({moment}, {step})"

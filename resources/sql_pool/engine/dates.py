@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.errors import SqlError, describe, not_emulated
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.types import DATE, DATETIME, DATETIME2, INT, nvarchar
 
@@ -39,7 +39,7 @@ def _part(node: exp.Expression) -> str:
     name = node.name if isinstance(node, exp.Column) and not node.table else ""
     part = _BY_NAME.get(name.lower())
     if part is None:
-        raise SqlError(155, f"'{node.sql(dialect='tsql')}' is not a recognized datepart option.")
+        raise SqlError(155, f"'{describe(node)}' is not a recognized datepart option.")
     return part
 
 

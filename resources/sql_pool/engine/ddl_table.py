@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from sqlglot import exp
+
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import SqlError, not_emulated, parse_error, unsupported
 from resources.sql_pool.engine.reader import Reader
 
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _ITEM_END = frozenset({",", ")"})
 
 
@@ -32,6 +35,13 @@ def create_table(reader: Reader, line: int) -> st.Statement:
         raise unsupported("CREATE TABLE AS SELECT without a DISTRIBUTION option")
     end = reader.span(selects=1)
     return st.CreateTable(line, name, (), options, reader.tree_until(end), names)
+
+
+def is_constant(node: exp.Expression) -> bool:
+    """Whether a default is a literal, with a sign or in parentheses."""
+    while isinstance(node, exp.Paren | exp.Neg):
+        node = node.this
+    return isinstance(node, _CONSTANTS)
 
 
 def _columns(reader: Reader) -> list[st.ColumnDefinition]:
@@ -71,6 +81,8 @@ def _column(reader: Reader) -> st.ColumnDefinition:
             start = reader.position
             stop = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE"})
             default = reader.expression(stop)
+            if not is_constant(default):
+                raise unsupported("A default that is not a constant")
             text = reader.text_since(start)
         elif reader.word() == "IDENTITY":
             raise not_emulated("IDENTITY")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 
 from resources.sql_pool.port import SqlError as SqlError
+
+if TYPE_CHECKING:
+    from sqlglot import exp
 
 PARSE_ERROR = 103010
 
@@ -39,6 +43,14 @@ def invalid_object(name: str) -> SqlError:
 def invalid_column(name: str) -> SqlError:
     """No such column."""
     return SqlError(207, f"Invalid column name '{name}'.")
+
+
+def describe(node: exp.Expression) -> str:
+    """The beginning of a tree's text, for messages."""
+    try:
+        return node.sql(dialect="tsql")[:60]
+    except ValueError:  # a node of this dialect alone has no generator
+        return node.key.upper()
 
 
 def undeclared(name: str) -> SqlError:
@@ -124,7 +136,8 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Arithmetic overflow error converting expression to data type numeric.",
     ),
     (
-        r"(date|timestamp) field value out of range|invalid (date|timestamp) field format",
+        r"Could not parse string|(date|timestamp) field value out of range|"
+        r"invalid (date|timestamp) field format",
         241,
         "Conversion failed when converting date and/or time from character string.",
     ),
@@ -139,6 +152,12 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         8120,
         "Column '{column}' is invalid in the select list because it is not contained in either "
         "an aggregate function or the GROUP BY clause.",
+    ),
+    (
+        r"aggregate function calls cannot be nested",
+        130,
+        "Cannot perform an aggregate function on an expression containing an aggregate or a "
+        "subquery.",
     ),
     (
         r"WHERE clause cannot contain aggregates",

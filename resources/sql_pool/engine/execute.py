@@ -11,6 +11,7 @@ from resources.sql_pool.engine.conversion import assign
 from resources.sql_pool.engine.definitions import existing_table
 from resources.sql_pool.engine.errors import (
     SqlError,
+    describe,
     invalid_column,
     near,
     not_emulated,
@@ -227,9 +228,12 @@ def update(work: Work, tree: exp.Expression) -> None:
 
 def delete(work: Work, tree: exp.Expression) -> None:
     """DELETE FROM table WHERE ..."""
-    only(tree, "this", "where", "options")
+    only(tree, "this", "tables", "where", "options")
     check_query_options(tree.args.get("options"))
-    table, scope, physical = _target(work, tree.this)
+    targets = [tree.this] if tree.this else tree.args.get("tables") or []
+    if len(targets) != 1 or (tree.this and tree.args.get("tables")):
+        raise not_emulated("DELETE with another table than its own")
+    table, scope, physical = _target(work, targets[0])
     where = tree.args.get("where")
     filters = ""
     if where is not None:
@@ -239,7 +243,7 @@ def delete(work: Work, tree: exp.Expression) -> None:
 
 def _target(work: Work, node: exp.Expression) -> tuple[SqlObject, Scope, str]:
     if not isinstance(node, exp.Table):
-        raise near(node.sql(dialect="tsql")[:60])
+        raise near(describe(node))
     only(node, "this", "db", "catalog")
     name = table_name(node)
     table = existing_table(work, name)

@@ -15,7 +15,7 @@ from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import convert
-from resources.sql_pool.engine.errors import SqlError, near, not_emulated, unsupported
+from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.functions import FUNCTIONS
 from resources.sql_pool.engine.operators import (
     LITERAL_TYPES,
@@ -103,8 +103,8 @@ class ExpressionCompiler:
         compile_node = self._values.get(type(node))
         if compile_node is None:
             if type(node) in self._conditions or type(node) in _COMPARISONS:
-                raise near(node.sql(dialect="tsql")[:60])
-            raise unsupported(f"The expression {node.sql(dialect='tsql')[:60]}")
+                raise near(describe(node))
+            raise unsupported(f"The expression {describe(node)}")
         return compile_node(node)
 
     def condition(self, node: exp.Expression) -> str:
@@ -118,7 +118,7 @@ class ExpressionCompiler:
             raise SqlError(
                 4145,
                 "An expression of non-boolean type specified in a context where a condition is "
-                f"expected, near '{node.sql(dialect='tsql')[:60]}'.",
+                f"expected, near '{describe(node)}'.",
             )
         return compile_node(node)
 
@@ -295,8 +295,9 @@ class ExpressionCompiler:
         return f"({low} AND {comparison('<=', subject, self.value(node.args['high']))})"
 
     def _like(self, node: exp.Like, escape: str | None) -> str:
-        only(node, "this", "expression")
-        return like(self.value(node.this), self.value(node.expression), escape)
+        only(node, "this", "expression", "negate")
+        found = like(self.value(node.this), self.value(node.expression), escape)
+        return f"(NOT {found})" if node.args.get("negate") else found
 
     def _escape(self, node: exp.Escape) -> str:
         character = self.value(node.expression).constant

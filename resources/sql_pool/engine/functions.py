@@ -31,14 +31,19 @@ if TYPE_CHECKING:
     Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 
-def _float_function(name: str) -> Function:
-    """A function from float to float."""
+def _float_function(name: str, domain: str = "") -> Function:
+    """A function from float to float; `domain` is the macro that checks its argument."""
 
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         value = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), FLOAT)
-        return Typed(f"{name}({value.sql})", FLOAT)
+        return Typed(f"{name}({domain}({value.sql}))", FLOAT)
 
     return compile_call
+
+
+def _square(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), FLOAT)
+    return Typed(f"pow({value.sql}, 2)", FLOAT)
 
 
 def _number(compiler: ExpressionCompiler, node: exp.Expression, name: str) -> Typed:
@@ -169,10 +174,11 @@ FUNCTIONS: dict[str, Function] = {
     "CEILING": _floor_ceiling("ceiling"),
     "ROUND": _round,
     "POWER": _power,
-    "SQRT": _float_function("sqrt"),
+    "SQRT": _float_function("sqrt", "tsql_not_negative"),
+    "SQUARE": _square,
     "EXP": _float_function("exp"),
-    "LOG": _float_function("ln"),
-    "LOG10": _float_function("log10"),
+    "LOG": _float_function("ln", "tsql_positive"),
+    "LOG10": _float_function("log10", "tsql_positive"),
     "PI": _constant("pi()", FLOAT),
     "ISNULL": _is_null,
     "COALESCE": _coalesce,

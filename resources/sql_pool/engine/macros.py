@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 _TOO_LONG = raised(
     8152, "'String or binary data would be truncated in column ''' || column_name || '''.'"
 )
+_DOMAIN = raised(3623, "'An invalid floating point operation occurred.'")
 _MACROS = (
     "tsql_fit(value, size, column_name) AS "
     f"CASE WHEN length(rtrim(value)) > size THEN {_TOO_LONG} ELSE left(value, size) END",
@@ -29,6 +30,15 @@ _MACROS = (
     "tsql_nonzero(value) AS CASE WHEN value = 0 THEN "
     + raised(8134, "'Divide by zero error encountered.'")
     + " ELSE value END",
+    f"tsql_not_negative(value) AS CASE WHEN value < 0 THEN {_DOMAIN} ELSE value END",
+    f"tsql_positive(value) AS CASE WHEN value <= 0 THEN {_DOMAIN} ELSE value END",
+    "tsql_integer_text(value, size) AS CASE WHEN length(value) > size THEN '*' ELSE value END",
+    "tsql_number_text(value, size) AS CASE WHEN length(value) > size THEN "
+    + raised(8115, "'Arithmetic overflow error converting numeric to a character type.'")
+    + " ELSE value END",
+    # datetime counts 300ths of a second and shows milliseconds.
+    "tsql_round_datetime(moment) AS make_timestamp(1000 * "
+    "CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT))",
     "tsql_right(value, size) AS CASE WHEN size = 0 THEN '' ELSE right(value, size) END",
 )
 

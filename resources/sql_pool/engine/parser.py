@@ -10,7 +10,7 @@ from sqlglot.tokenizer_core import TokenType
 from resources.sql_pool.engine import ddl, profile
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import unsupported
-from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.reader import STARTERS, Reader
 
 #: Words that start a body behind a condition, although they are not reserved.
 _BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
@@ -201,7 +201,7 @@ class BatchParser:
         return st.Transaction(line, "BEGIN")
 
     def _no_transaction_name(self) -> None:
-        if self.reader.span() > self.reader.position:
+        if not self._at_statement_end():
             raise unsupported("A named or marked transaction")
 
     def _end_transaction(self, line: int) -> st.Statement:
@@ -220,18 +220,22 @@ class BatchParser:
             raise unsupported("EXEC of a variable, or a procedure's return value,")
         name = reader.object_name()
         arguments: list[st.Argument] = []
-        while not reader.at_end and reader.span() >= reader.position:
-            if reader.kind() is TokenType.SEMICOLON or reader.span() == reader.position:
-                break
-            if not arguments and self._at_statement_start():
-                break
+        more = not self._at_statement_end()
+        while more:
             arguments.append(self._argument())
-            if not reader.match(","):
-                break
+            more = reader.match(",")
         return st.ExecuteProcedure(line, name, tuple(arguments))
 
-    def _at_statement_start(self) -> bool:
-        return self.reader.word() in self._parsers and self.reader.word() != "("
+    def _at_statement_end(self) -> bool:
+        """Whether nothing of the statement is left here."""
+        reader = self.reader
+        word = reader.word()
+        return (
+            reader.at_end
+            or reader.kind() is TokenType.SEMICOLON
+            or word in STARTERS
+            or word in _BODY_WORDS
+        )
 
     def _argument(self) -> st.Argument:
         reader = self.reader
@@ -262,7 +266,7 @@ class BatchParser:
     def _csv(self) -> list[exp.Expression]:
         reader = self.reader
         found: list[exp.Expression] = []
-        while reader.span() > reader.position and not self._at_statement_start():
+        while not self._at_statement_end() and reader.word() != ")":
             found.append(reader.expression(_COMMA))
             if not reader.match(","):
                 break
@@ -270,8 +274,7 @@ class BatchParser:
 
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
-        has_value = self.reader.span() > self.reader.position and not self._at_statement_start()
-        if kind == "RETURN" and has_value:
+        if kind == "RETURN" and not self._at_statement_end():
             raise unsupported("RETURN with a value")
         return st.Jump(line, kind)
 

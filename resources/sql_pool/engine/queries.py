@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, near, not_emulated, unsupported
+from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
@@ -67,7 +67,7 @@ class QueryCompiler:
         elif isinstance(tree, exp.Select):
             found = self._select(tree, scope)
         else:
-            raise unsupported(f"The query {tree.sql(dialect='tsql')[:60]}")
+            raise unsupported(f"The query {describe(tree)}")
         return BoundQuery(prefix + found.sql, found.columns) if prefix else found
 
     def _ctes(self, node: exp.Expression | None, scope: Scope) -> str:

@@ -13,6 +13,7 @@ from resources.sql_pool.engine.catalog import PROCEDURE, VIEW, SqlObject
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.errors import (
     SqlError,
+    describe,
     invalid_object,
     near,
     not_emulated,
@@ -38,9 +39,9 @@ def table_name(node: exp.Expression) -> ObjectName:
     Raises SqlError for a cross-database name.
     """
     if node.args.get("catalog"):
-        raise unsupported(f"The cross-database name {node.sql(dialect='tsql')}")
+        raise unsupported(f"The cross-database name {describe(node)}")
     if not isinstance(node.this, exp.Identifier):
-        raise unsupported(f"The table source {node.this.sql(dialect='tsql')[:60]}")
+        raise unsupported(f"The table source {describe(node.this)}")
     hash_sign = "#" if node.this.args.get("temporary") else ""
     return ObjectName(
         hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
@@ -100,7 +101,7 @@ class SourceCompiler:
             raise not_emulated("APPLY")
         if isinstance(node, exp.Values):
             raise unsupported("VALUES as a table source")
-        raise unsupported(f"The table source {node.sql(dialect='tsql')[:60]}")
+        raise unsupported(f"The table source {describe(node)}")
 
     def _table(self, node: exp.Table) -> str:
         only(node, "this", "db", "catalog", "alias", "hints")
