@@ -137,8 +137,10 @@ def browser_page(width: int = 1600, height: int = 900) -> Iterator[Page]:
 
 
 def open_graph(page: Page, ui: DagsterUi) -> None:
-    """Open the asset graph and wait until it is drawn."""
-    page.goto(f"{ui.url}/asset-groups")
+    """Open the asset graph with all groups expanded and wait until it is drawn."""
+    groups = {node["groupName"] for node in ui.query("{ assetNodes { groupName } }")["assetNodes"]}
+    expanded = ",".join(f"global@global:{group}" for group in sorted(groups))
+    page.goto(f"{ui.url}/asset-groups?expanded={expanded}")
     page.get_by_text("predicted_rentals").first.wait_for(timeout=60_000)
 
 

@@ -16,7 +16,7 @@ def main() -> None:
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         cli = Cli(Path(folder) / "home")
-        with dagster_ui(cli) as ui, browser_page(1700, 760) as page:
+        with dagster_ui(cli) as ui, browser_page(2300, 860) as page:
             open_graph(page, ui)
             materialize_all(page)
             ui.wait_for_assets()
