@@ -71,7 +71,7 @@ def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
     except KeyboardInterrupt:
         stderr_console().print("Stopping.")
     finally:
-        _stop(children)
+        _stop(list(children.values()))
 
 
 def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
