@@ -54,18 +54,18 @@ def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
         raise KeyboardInterrupt(number)
 
     signal.signal(signal.SIGTERM, stop)
-    children = [
-        subprocess.Popen(
+    children = {
+        module[0]: subprocess.Popen(
             [sys.executable, "-m", *module], cwd=home.dagster, stdin=subprocess.DEVNULL
         )
         for module in modules
-    ]
+    }
     try:
-        while all(child.poll() is None for child in children):
+        while all(child.poll() is None for child in children.values()):
             time.sleep(0.5)
-        ended = next(child for child in children if child.returncode is not None)
+        name, ended = next((n, c) for n, c in children.items() if c.returncode is not None)
         raise BikecastError(
-            f"{ended.args[2]} ended with code {ended.returncode}; what it said stands above. "
+            f"{name} ended with code {ended.returncode}; what it said stands above. "
             "The other processes were stopped; nothing else was changed."
         )
     except KeyboardInterrupt:
