@@ -36,7 +36,7 @@ _ONLY = {
     "AUTO_CREATE_TABLE": ("OFF",),
 }
 #: Both line ends are read; a terminator of another kind is refused.
-_LINE_ENDS = frozenset({"\\n", "\\r\\n", "0X0A", "0X0D0A", "\n", "\r\n"})
+_LINE_ENDS = frozenset({"\\n", "\\r\\n", "0x0a", "0x0d0a"})
 
 
 def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> None:
@@ -50,7 +50,21 @@ def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> None:
     fields = _fields(table, statement.columns)
     for location in statement.locations:
         path = _lake_file(location, lake_root)
-        work.run(_load(work.context, table, fields, path, options))
+        try:
+            work.run(_load(work.context, table, fields, path, options))
+        except SqlError as error:
+            raise _bad_file(location, error) from error
+
+
+def _bad_file(location: str, error: SqlError) -> SqlError:
+    """The error of a load; it shows the value that could not be converted."""
+    value = re.search(r"Could not convert string (['\"].*?['\"]) to", str(error.__cause__))
+    shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
+    return SqlError(
+        CONVERSION_ERROR,
+        f"Bulk load data conversion error in the file '{location}': {error.message}{shown} "
+        "No row was loaded.",
+    )
 
 
 def _checked_options(options: dict[str, str]) -> dict[str, str]:
@@ -59,7 +73,7 @@ def _checked_options(options: dict[str, str]) -> dict[str, str]:
             raise not_emulated(f"The COPY option {name}")
         if name in _ONLY and value.upper() not in _ONLY[name]:
             raise not_emulated(f"COPY with {name} = '{value}'")
-    if options.get("ROWTERMINATOR", "\\n").upper() not in _LINE_ENDS:
+    if options.get("ROWTERMINATOR", "\\n").lower() not in _LINE_ENDS:
         raise not_emulated(f"COPY with ROWTERMINATOR = '{options['ROWTERMINATOR']}'")
     if not options.get("FIRSTROW", "1").isdigit() or int(options.get("FIRSTROW", "1")) < 1:
         raise parse_error("FIRSTROW must be a positive number.")

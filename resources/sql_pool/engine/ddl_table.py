@@ -33,7 +33,7 @@ def create_table(reader: Reader, line: int) -> st.Statement:
         raise parse_error("CREATE TABLE AS SELECT takes column names only.", line)
     if not options.distribution:
         raise unsupported("CREATE TABLE AS SELECT without a DISTRIBUTION option")
-    end = reader.span(selects=1)
+    end = reader.span(selects=1 if reader.word() == "WITH" else 0)
     return st.CreateTable(line, name, (), options, reader.tree_until(end), names)
 
 
@@ -151,7 +151,7 @@ def _option(reader: Reader) -> dict[str, object]:
     if reader.match("CLUSTERED", "COLUMNSTORE", "INDEX"):
         ordered = reader.names_in_parentheses() if reader.match("ORDER") else ()
         return {"index": "CLUSTERED COLUMNSTORE INDEX", "index_columns": ordered}
-    if reader.match("CLUSTERED INDEX") or reader.match("CLUSTERED", "INDEX"):
+    if reader.match("CLUSTERED", "INDEX"):
         return {"index": "CLUSTERED INDEX", "index_columns": _index_columns(reader)}
     if reader.match("PARTITION"):
         return _partition(reader)

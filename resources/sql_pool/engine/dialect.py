@@ -16,6 +16,9 @@ from sqlglot.errors import ErrorLevel
 from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+#: Tokens of several words, and of several signs, that T-SQL has; all others are left out.
+_COMBINED = frozenset({"GROUP BY", "ORDER BY", "PARTITION BY", ">=", "<=", "<>", "!="})
+
 
 class Predict(exp.Expression):
     """PREDICT(MODEL = .., DATA = .. AS d, RUNTIME = ONNX) WITH (..) AS p in a FROM clause."""
@@ -157,8 +160,7 @@ class Synapse(TSQL):
         KEYWORDS = {
             text: token
             for text, token in TSQL.Tokenizer.KEYWORDS.items()
-            if text not in ("==", "||", "::", "PRINT", "GO", "UPDATE STATISTICS", "RENAME")
-            and not text.startswith(("{%", "{{"))
+            if text in _COMBINED or (text.isidentifier() and text not in ("PRINT", "GO", "RENAME"))
         }
         COMMANDS: ClassVar[set[TokenType]] = set()
         COMMAND_PREFIX_TOKENS: ClassVar[set[TokenType]] = set()

@@ -93,6 +93,13 @@ _TYPES = {
     "UUID": "uniqueidentifier",
 }
 _PATTERNS: tuple[tuple[str, int, str], ...] = (
+    (
+        r"(?s)CSV Error on Line: (?P<line>\d+)\s.*?"
+        r"(?P<detail>Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unterminated quote"
+        r"|Maximum line size)",
+        4864,
+        "Line {line} cannot be read: {detail}.",
+    ),
     (r"Division by zero", 8134, "Divide by zero error encountered."),
     (
         r"NOT NULL constraint failed: (?P<table>\S+)\.(?P<column>\S+)",

@@ -124,6 +124,8 @@ def insert(work: Work, tree: exp.Expression) -> None:
     elif tree.expression is None:
         raise unsupported("INSERT ... DEFAULT VALUES")
     else:
+        if tree.expression.args.get("with_") is not None:
+            raise near("WITH")
         check_query_options(tree.expression.args.get("options"))
         compiled = QueryCompiler(work.context).statement(tree.expression)
         values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]

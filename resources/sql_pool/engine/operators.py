@@ -80,7 +80,7 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
 
 
 def _concatenate(left: Typed, right: Typed) -> Typed:
-    national = left.type.name.startswith("n") or right.type.name.startswith("n")
+    national = any(operand.type.name in ("nchar", "nvarchar") for operand in (left, right))
     lengths = [t.length or 1 for t in (left.type, right.type) if t.is_text]
     constant = None
     if left.constant is not None and right.constant is not None:

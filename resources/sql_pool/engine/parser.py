@@ -101,7 +101,10 @@ class BatchParser:
 
     def _insert(self, line: int) -> st.Statement:
         reader = self.reader
-        end = reader.span(selects=1)
+        end = reader.span()
+        words = {token.text.upper() for token in reader.tokens[reader.position : end]}
+        if "VALUES" not in words:
+            end = reader.span(selects=1)
         if end < len(reader.tokens) and reader.tokens[end].text.upper() in ("EXEC", "EXECUTE"):
             raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
         return st.Insert(line, reader.tree_until(end))

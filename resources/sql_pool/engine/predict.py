@@ -148,7 +148,7 @@ def check_contract(
         declared[name] not in _SQL_TYPES.get(tensor.type, ()) for name, tensor in returned.items()
     ):
         schema = ", ".join(
-            f"'{name}' {_SQL_TYPES.get(tensor.type, (tensor.type,))[0]}"
+            f"{name} {_SQL_TYPES.get(tensor.type, (tensor.type,))[0]}"
             for name, tensor in returned.items()
         )
         raise SqlError(

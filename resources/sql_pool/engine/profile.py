@@ -88,6 +88,7 @@ def only(node: exp.Expression, *known: str) -> None:
 
 #: Names for the arguments of sqlglot's trees.
 _ARGUMENTS = {
+    "default": "INSERT ... DEFAULT VALUES",
     "offset": "OFFSET ... FETCH",
     "for_": "FOR XML or FOR JSON",
     "match": "MATCH",

@@ -1,0 +1,135 @@
+"""What every SQL pool keeps to; one parameter an adapter."""
+
+import datetime
+
+import pytest
+
+from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.port import SqlError, SqlPool
+
+HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
+
+
+def embedded(folder):
+    (folder / "lake").mkdir(parents=True)
+    return EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
+
+
+@pytest.fixture(params=[embedded])
+def pool(request, tmp_path) -> SqlPool:
+    return request.param(tmp_path)
+
+
+@pytest.fixture
+def table(pool):
+    with pool.session() as session:
+        session.run(f"CREATE TABLE dbo.contract (a int NOT NULL, b varchar(20)) {HEAP}")
+    return "dbo.contract"
+
+
+def count(pool, table):
+    with pool.session() as session:
+        return session.run(f"SELECT COUNT(*) AS n FROM {table}")[0].rows[0][0]
+
+
+def test_a_result_set_has_names_types_and_rows(pool):
+    with pool.session() as session:
+        (result,) = session.run("SELECT 1 AS a, N'x' AS b, CAST(NULL AS real) AS c")
+    assert [(column.name, column.sql_type) for column in result.columns] == [
+        ("a", "int"),
+        ("b", "nvarchar"),
+        ("c", "real"),
+    ]
+    assert result.as_dicts() == [{"a": 1, "b": "x", "c": None}]
+
+
+def test_a_batch_may_return_several_result_sets_or_none(pool, table):
+    with pool.session() as session:
+        assert len(session.run("SELECT 1 AS a; SELECT 2 AS b")) == 2
+        assert session.run(f"INSERT INTO {table} (a) VALUES (1)") == []
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        0,
+        2**40,
+        -1.5,
+        "it's [quoted] -- ' and é 中",
+        "",
+        b"\x00\xff" * 100_000,
+        datetime.datetime(2024, 2, 29, 12, 30, 15, 123456),
+        datetime.date(2024, 2, 29),
+        True,
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_a_parameter_comes_back_as_it_went_in(pool, value):
+    with pool.session() as session:
+        assert session.run("SELECT ? AS x", [value])[0].rows == [(value,)]
+
+
+def test_a_parameter_never_becomes_sql(pool, table):
+    hostile = "x'); DROP TABLE dbo.contract; --"
+    with pool.session() as session:
+        session.run(f"INSERT INTO {table} (a, b) VALUES (?, ?)", [1, hostile[:20]])
+        found = session.run(f"SELECT a FROM {table} WHERE b = ?", [hostile[:20]])
+    assert found[0].rows == [(1,)]
+
+
+def test_statements_outside_of_a_transaction_commit_by_themselves(pool, table):
+    with pool.session() as session, pytest.raises(SqlError):
+        session.run(f"INSERT INTO {table} (a) VALUES (1); SELECT 1 / 0")
+    assert count(pool, table) == 1
+
+
+def test_leaving_a_session_rolls_back_what_is_open(pool, table):
+    with pool.session() as session:
+        session.run("BEGIN TRANSACTION")
+        session.run(f"INSERT INTO {table} (a) VALUES (1)")
+    assert count(pool, table) == 0
+
+
+def test_a_transaction_spans_batches(pool, table):
+    with pool.session() as session:
+        session.run("BEGIN TRANSACTION")
+        session.run(f"INSERT INTO {table} (a) VALUES (1)")
+        session.run("COMMIT TRANSACTION")
+    assert count(pool, table) == 1
+
+
+def test_an_error_rolls_back_an_open_transaction(pool, table):
+    with pool.session() as session:
+        session.run("BEGIN TRANSACTION")
+        session.run(f"INSERT INTO {table} (a) VALUES (1)")
+        with pytest.raises(SqlError) as caught:
+            session.run(f"INSERT INTO {table} (a) VALUES (NULL)")
+        assert session.run("SELECT @@TRANCOUNT AS n")[0].rows == [(0,)]
+    assert caught.value.number == 515
+    assert count(pool, table) == 0
+
+
+@pytest.mark.parametrize(
+    ("batch", "number"),
+    [
+        ("SELECT * FROM dbo.nope", 208),
+        ("SELECT nope FROM dbo.contract", 207),
+        ("EXEC dbo.nope", 2812),
+        ("SELECT 1 / 0", 8134),
+        ("SELEC 1", 103010),
+        ("THROW 51000, N'as asked', 1", 51000),
+    ],
+)
+def test_an_error_carries_sql_servers_number(pool, table, batch, number):
+    with pool.session() as session, pytest.raises(SqlError) as caught:
+        session.run(batch)
+    assert caught.value.number == number
+
+
+def test_a_temporary_table_lives_as_long_as_its_session(pool):
+    with pool.session() as session:
+        session.run(f"CREATE TABLE #t (a int) {HEAP}")
+        session.run("INSERT INTO #t (a) VALUES (1)")
+        assert session.run("SELECT a FROM #t")[0].rows == [(1,)]
+    with pool.session() as session, pytest.raises(SqlError):
+        session.run("SELECT a FROM #t")

@@ -1,0 +1,53 @@
+import pytest
+
+from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.port import SqlError
+
+
+@pytest.fixture
+def lake(tmp_path):
+    folder = tmp_path / "lake"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def pool(tmp_path, lake):
+    return EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(lake))
+
+
+@pytest.fixture
+def session(pool):
+    with pool.session() as session:
+        yield session
+
+
+@pytest.fixture(scope="module")
+def shared_session(tmp_path_factory):
+    """One session for the tests of a module that leave nothing behind."""
+    folder = tmp_path_factory.mktemp("pool")
+    pool = EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder))
+    with pool.session() as session:
+        yield session
+
+
+@pytest.fixture
+def rows(session):
+    """The rows of the last result set of a batch."""
+
+    def run(batch, *parameters):
+        return session.run(batch, parameters)[-1].rows
+
+    return run
+
+
+@pytest.fixture
+def error_number(session):
+    """The number of the error that a batch ends in."""
+
+    def run(batch, *parameters):
+        with pytest.raises(SqlError) as caught:
+            session.run(batch, parameters)
+        return caught.value.number
+
+    return run

@@ -1,0 +1,122 @@
+"""The pool's file: waiting for a holder, sharing in one process, kills, transactions."""
+
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.port import SqlError
+
+HOLDER = """
+import sys
+from resources.sql_pool.embedded import EmbeddedSqlPool
+
+pool = EmbeddedSqlPool(path=sys.argv[1], lake_root=sys.argv[2])
+with pool.session() as session:
+    session.run("IF OBJECT_ID('dbo.t') IS NULL CREATE TABLE dbo.t (a int)")
+    session.run("INSERT INTO dbo.t VALUES (1)")
+    session.run("BEGIN TRANSACTION")
+    session.run("INSERT INTO dbo.t VALUES (2)")
+    print("holding", flush=True)
+    sys.stdin.readline()
+"""
+
+
+@pytest.fixture
+def holder(pool):
+    """Another process with a session open and a transaction not committed."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLDER, pool.path, pool.lake_root],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout.readline() == "holding\n"
+    yield process
+    process.kill()
+    process.wait()
+
+
+def test_waiting_for_another_process_ends_in_an_error_that_names_it(pool, holder):
+    impatient = EmbeddedSqlPool(path=pool.path, lake_root=pool.lake_root, wait_seconds=0.1)
+    with pytest.raises(SqlError, match=rf"process {holder.pid} .*Nothing was changed") as caught:
+        impatient.session().__enter__()
+    assert caught.value.number == 1222
+
+
+def test_a_session_waits_until_the_other_process_is_done(pool, holder):
+    threading.Timer(0.3, holder.stdin.close).start()
+    with pool.session() as session:
+        assert session.run("SELECT a FROM dbo.t")[0].rows == [(1,)]
+
+
+@pytest.mark.slow
+def test_a_killed_holder_leaves_the_committed_state_and_no_lock(pool, holder):
+    holder.kill()
+    holder.wait()
+    with pool.session() as session:
+        assert session.run("SELECT a FROM dbo.t")[0].rows == [(1,)]
+
+
+def test_two_sessions_of_one_process_share_the_pool(pool):
+    with pool.session() as one, pool.session() as other:
+        one.run("CREATE TABLE dbo.t (a int)")
+        other.run("INSERT INTO dbo.t VALUES (1)")
+        assert one.run("SELECT a FROM dbo.t")[0].rows == [(1,)]
+
+
+def test_threads_use_the_pool_at_once(pool):
+    with pool.session() as session:
+        session.run("CREATE TABLE dbo.t (a int)")
+    failures = []
+
+    def add(number):
+        try:
+            for _ in range(3):
+                with pool.session() as session:
+                    session.run("INSERT INTO dbo.t VALUES (?)", [number])
+        except Exception as error:  # noqa: BLE001 # any of them fails the test
+            failures.append(error)
+
+    threads = [threading.Thread(target=add, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    with pool.session() as session:
+        assert session.run("SELECT COUNT(*) FROM dbo.t")[0].rows == [(12,)]
+
+
+def test_a_file_that_is_no_pool_is_a_clear_error(tmp_path):
+    path = tmp_path / "pool.duckdb"
+    path.write_text("not a database")
+    pool = EmbeddedSqlPool(path=str(path), lake_root=str(tmp_path))
+    with pytest.raises(SqlError, match=r"pool\.duckdb cannot be opened"):
+        pool.session().__enter__()
+
+
+def test_an_error_in_a_transaction_dooms_it_until_rollback(session):
+    session.run("CREATE TABLE dbo.t (a int)")
+    batch = """
+        BEGIN TRAN
+        BEGIN TRY
+            INSERT INTO dbo.t VALUES (1)
+            SELECT 1/0
+        END TRY
+        BEGIN CATCH
+            DECLARE @state smallint = XACT_STATE()
+            ROLLBACK
+            SELECT @state AS state, ERROR_NUMBER() AS number, @@TRANCOUNT AS open_ones
+        END CATCH
+    """
+    results = session.run(batch)
+    assert results[-1].rows == [(-2, 8134, 0)]
+    assert session.run("SELECT COUNT(*) FROM dbo.t")[0].rows == [(0,)]
+
+
+def test_a_query_in_a_doomed_transaction_is_an_error(error_number):
+    batch = "BEGIN TRAN BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT 1 AS x END CATCH"
+    assert error_number(batch) == 111233
