@@ -96,6 +96,11 @@ class Catalog:
         self._connection = connection
         self._temporary: dict[str, SqlObject] = {}
 
+    @property
+    def has_temporary(self) -> bool:
+        """Whether a temporary table exists."""
+        return bool(self._temporary)
+
     def find(self, name: ObjectName) -> SqlObject | None:
         """The object of a name, or None."""
         if name.is_temporary:

@@ -16,7 +16,7 @@ from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, requir
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
-from resources.sql_pool.engine.errors import SqlError, undeclared
+from resources.sql_pool.engine.errors import Cancelled, SqlError, undeclared
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
@@ -68,6 +68,7 @@ class Interpreter:
     lake_root: Path
     max_model_bytes: int
     messages: list[str] = field(default_factory=list)
+    cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
         self.catalog = Catalog(self.connection)
@@ -84,9 +85,13 @@ class Interpreter:
             self._body(parse_batch(text), frame)
         except _Jump:
             pass
-        except BaseException:
+        except BaseException as error:
             if self.transaction.is_open:
                 self.transaction.rollback()
+            if isinstance(error, RecursionError):
+                raise SqlError(
+                    191, "Some part of your SQL statement is nested too deeply."
+                ) from error
             raise
         return self._results
 
@@ -127,6 +132,8 @@ class Interpreter:
                 raise
 
     def _statement(self, statement: st.Statement, frame: Frame) -> None:
+        if self.cancelled:
+            raise Cancelled
         define = _DEFINITIONS.get(type(statement))
         change = _CHANGES.get(type(statement))
         if define is not None:

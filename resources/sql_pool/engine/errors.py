@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 PARSE_ERROR = 103010
 
 
+class Cancelled(BaseException):
+    """The client gave the batch up; no CATCH of the batch sees it."""
+
+
 def parse_error(message: str, line: int = 1, column: int = 1) -> SqlError:
     """A parse error as a dedicated pool words it."""
     text = f"Parse error at line: {line}, column: {column}: {message}"

@@ -68,6 +68,35 @@ class EmbeddedSession:
                 8178, f"The batch has {marks} parameter markers, but {given} values were supplied."
             )
 
+    def run_named(self, batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
+        """Run one batch with typed variables, by lower-case name without the @.
+
+        The values that the batch assigns are left in `variables`. Raises SqlError.
+        """
+        return self._interpreter.batch(batch, variables)
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._interpreter.transaction.is_open
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether closing the session would lose something: a transaction or a temp table."""
+        return self.in_transaction or self._interpreter.catalog.has_temporary
+
+    def cancel(self) -> None:
+        """End the running batch from another thread; `run` raises SqlError or Cancelled.
+
+        A batch that starts while this runs may be ended too, so call `resume` when it has ended.
+        """
+        self._interpreter.cancelled = True
+        self._interpreter.connection.interrupt()
+
+    def resume(self) -> None:
+        """Let batches run again after `cancel`."""
+        self._interpreter.cancelled = False
+
     def close(self) -> None:
         """Roll back what was not committed."""
         if self._interpreter.transaction.is_open:
