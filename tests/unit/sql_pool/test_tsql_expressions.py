@@ -1,6 +1,6 @@
 """What expressions are worth, and of which type, in SQL Server's words."""
 
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import pytest
@@ -124,7 +124,12 @@ def test_integer_division_cuts_towards_zero(shared_session, left, right):
 
 
 def test_sysutcdatetime_is_the_time_of_the_statement(shared_session):
-    before = datetime.now()  # only to see that the clock moves
+    before = datetime.now(UTC).replace(tzinfo=None)
     first, second = (shared_session.run("SELECT SYSUTCDATETIME()")[0].rows[0][0] for _ in "ab")
-    assert before is not None
-    assert first < second
+    assert before <= first < second
+
+
+def test_an_expression_that_is_nested_too_deeply_is_an_error(shared_session):
+    for expression in ("(" * 3000 + "1" + ")" * 3000, "1" + " + 1" * 5000):
+        with pytest.raises(SqlError, match="nested too deeply"):
+            shared_session.run(f"SELECT {expression}")
