@@ -38,6 +38,4 @@ def build_definitions(
         sensors=[training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds)],
         resources=vars(resources),
         executor=dg.in_process_executor,
-        # The event log has everything; the console is for what somebody should look at.
-        loggers={"console": dg.colored_console_logger.configured({"log_level": "WARNING"})},
     )

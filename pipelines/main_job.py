@@ -24,6 +24,7 @@ from resources.spec import ModelSpec
 
 PROCESS_TAG = "bikecast/process"
 POLL_SECONDS = 0.2
+#: The watcher shows what people should see; the event log has everything.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 

@@ -14,6 +14,39 @@ from typing import Literal
 SqlType = Literal["bigint", "int", "real", "float", "varchar", "date"]
 Treatment = Literal["flag", "impute", "drop"]
 
+#: Azure ML's metrics of a regression.
+PRIMARY_METRICS = (
+    "spearman_correlation",
+    "normalized_root_mean_squared_error",
+    "r2_score",
+    "normalized_mean_absolute_error",
+)
+#: Algorithms of the embedded AutoML; those that Azure ML has too go by its names.
+EMBEDDED_ALGORITHMS = (
+    "Ridge",
+    "LightGBM",
+    "SVR",
+    "GaussianProcess",
+    "GradientBoosting",
+    "ExtremeRandomTrees",
+    "MLP",
+    "RandomForest",
+)
+#: Azure ML's regression algorithms (azure.ai.ml.automl.RegressionModels).
+AZURE_ALGORITHMS = (
+    "ElasticNet",
+    "GradientBoosting",
+    "DecisionTree",
+    "KNN",
+    "LassoLars",
+    "SGD",
+    "RandomForest",
+    "ExtremeRandomTrees",
+    "LightGBM",
+    "XGBoostRegressor",
+)
+ALGORITHMS = tuple(dict.fromkeys((*EMBEDDED_ALGORITHMS, *AZURE_ALGORITHMS)))
+
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 
 
@@ -49,14 +82,50 @@ class Column:
 
 @dataclass(frozen=True)
 class TrainingSettings:
-    """The lab's AutoML settings, by the lab's names; they configure both environments."""
+    """The lab's AutoML settings, by the lab's names; they configure both environments.
+
+    Raises ValueError for a value outside its range and for an unknown metric or algorithm.
+    """
 
     experiment: str
     primary_metric: str = "spearman_correlation"
+    """One of PRIMARY_METRICS; normalized errors are over the target's range."""
     max_training_hours: float = 0.25
     max_concurrent_trials: int = 2
     onnx_compatible: bool = True
+    """Only models that export to ONNX; the embedded AutoML has no others."""
     seed: int = 0
+    allowed_algorithms: tuple[str, ...] = ()
+    """Names of ALGORITHMS; empty for all. Each environment uses those that it has."""
+    blocked_algorithms: tuple[str, ...] = ()
+    prefer_simple: bool = True
+    """Choose the simplest model within one standard error of the best (embedded only)."""
+    min_rows_per_second: float = 0.0
+    """Refuse slower models, measured in ONNX Runtime on one thread; 0 for no limit."""
+
+    def __post_init__(self) -> None:
+        problems = []
+        if self.primary_metric not in PRIMARY_METRICS:
+            known = ", ".join(PRIMARY_METRICS)
+            problems.append(f"primary_metric {self.primary_metric!r} is not one of {known}")
+        if not 0 < self.max_training_hours <= 24 * 7:
+            problems.append(f"max_training_hours is {self.max_training_hours}, not 0 to 168")
+        if self.max_concurrent_trials < 1:
+            problems.append(f"max_concurrent_trials is {self.max_concurrent_trials}, not 1 or more")
+        if not 0 <= self.seed < 2**31:
+            problems.append(f"seed is {self.seed}, not 0 to 2147483647")
+        if self.min_rows_per_second < 0:
+            problems.append(f"min_rows_per_second is {self.min_rows_per_second}, below 0")
+        named = {*self.allowed_algorithms, *self.blocked_algorithms}
+        if unknown := sorted(named - set(ALGORITHMS)):
+            known = ", ".join(ALGORITHMS)
+            problems.append(f"unknown algorithms {', '.join(unknown)}; known are {known}")
+        if self.allowed_algorithms and not set(self.allowed_algorithms) - set(
+            self.blocked_algorithms
+        ):
+            problems.append("every allowed algorithm is blocked")
+        if problems:
+            raise ValueError("training settings: " + "; ".join(problems))
 
 
 @dataclass(frozen=True)
@@ -106,7 +175,9 @@ class ModelSpec:
             raise ValueError(
                 f"{self.model_name}: time_key {self.time_key!r} is not one of the keys"
             )
-        unknown = sorted({*self.segments, *self.shown} - {feature.name for feature in self.features})
+        unknown = sorted(
+            {*self.segments, *self.shown} - {feature.name for feature in self.features}
+        )
         if unknown:
             raise ValueError(f"{self.model_name}: not features: {', '.join(unknown)}")
 

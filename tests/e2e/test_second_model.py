@@ -38,7 +38,12 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
     )
     resources = local_resources(COFFEE_SALES, settings, samples={})
     defs = build_definitions(
-        COFFEE_SALES, resources, main_job="coffee", budget_seconds=10, poll_seconds=5
+        COFFEE_SALES,
+        resources,
+        main_job="coffee",
+        budget_seconds=10,
+        poll_seconds=5,
+        console_level="CRITICAL",
     )
     watcher = Silent()
     with dg.instance_for_test() as instance:
