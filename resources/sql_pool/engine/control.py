@@ -89,9 +89,7 @@ class Interpreter:
             if self.transaction.is_open:
                 self.transaction.rollback()
             if isinstance(error, RecursionError):
-                raise SqlError(
-                    191, "Some part of your SQL statement is nested too deeply."
-                ) from error
+                raise SqlError(191, "A part of the statement is nested too deeply.") from error
             raise
         return self._results
 
