@@ -5,7 +5,7 @@ import dagster as dg
 from assets.code_version import code_version
 from assets.events import latest_metadata
 from assets.failures import shown_to_people
-from assets.metadata import column_schema, picture, stopwatch, table_preview
+from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.spec import Column, ModelSpec
@@ -35,7 +35,7 @@ def _model_table(spec: ModelSpec) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.MaterializeResult:
-        from resources.sql_pool.deployment import publish_model
+        from resources.sql_pool.deployment import publish_model, published_versions
 
         seconds = stopwatch()
         with shown_to_people():
@@ -54,10 +54,16 @@ def _model_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 reason=f"run {context.run.run_id}",
             )
             registry.set_alias(spec.model_name, "champion", version)
+            published = published_versions(sql_pool, spec)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(known.digest),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.model_table}",
+                "dagster/row_count": len(published.rows),
+                "dagster/column_schema": typed_schema(
+                    {c.name: c.sql_type for c in published.columns}
+                ),
+                "preview": dg.MetadataValue.md(table_preview(published.as_dicts())),
                 "version": version,
                 "digest": known.digest,
                 "changed": changed,
@@ -150,7 +156,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, sql_pool: dg.ResourceParam[SqlPool]
     ) -> dg.MaterializeResult:
         from assets.plots import forecast_plot
-        from resources.sql_pool.deployment import save_predictions
+        from resources.sql_pool.deployment import prediction_types, save_predictions
 
         seconds = stopwatch()
         with shown_to_people():
@@ -160,6 +166,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
                 "dagster/row_count": len(rows),
+                "dagster/column_schema": typed_schema(prediction_types(spec)),
                 "predictions": dg.MetadataValue.md(table_preview(rows, limit=31)),
                 "forecast": picture(forecast_plot(spec, rows), "Forecast"),
                 "seconds": seconds(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from resources.errors import BikecastError
 from resources.model_contract import model_digest
 from resources.spec import Column, ModelSpec
-from resources.sql_pool.port import Session, SqlError, SqlPool
+from resources.sql_pool.port import ResultSet, Session, SqlError, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 
 INVALID_OBJECT = 208
@@ -115,6 +115,15 @@ def live_model(pool: SqlPool, spec: ModelSpec) -> LiveModel | None:
                 return None
             raise
     return LiveModel(*found[0].rows[0]) if found[0].rows else None  # type: ignore[arg-type]
+
+
+def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
+    """The rows of the model table without the models' bytes, newest version first."""
+    table = _table(spec, spec.model_table)
+    names = "[version], [is_live], [digest], [job_id], [published_at], [actor], [reason]"
+    query = f"SELECT {names} FROM {table} ORDER BY [version] DESC"  # noqa: S608 # quoted names
+    with pool.session() as session:
+        return session.run(query)[0]
 
 
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
@@ -234,16 +243,27 @@ def _scoring_columns(spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _prediction_columns(spec: ModelSpec) -> dict[str, str]:
-    added = {
-        spec.output: "real NULL",
-        "model_version": "int NOT NULL",
-        "model_digest": "char(64) NOT NULL",
-        "run_id": "varchar(64) NOT NULL",
-        "predicted_at": "datetime2(6) NOT NULL",
+def prediction_types(spec: ModelSpec) -> dict[str, str]:
+    """SQL types of the predictions table's columns, by name, in order."""
+    stored = (FORECAST_ROW, *spec.keys, *spec.features)
+    return {column.name: column.sql_declaration for column in stored} | {
+        spec.output: "real",
+        "model_version": "int",
+        "model_digest": "char(64)",
+        "run_id": "varchar(64)",
+        "predicted_at": "datetime2(6)",
     }
-    quoted = {quote_identifier(name): kind for name, kind in added.items()}
-    return {**_scoring_columns(spec), **{name: f"{name} {kind}" for name, kind in quoted.items()}}
+
+
+def _prediction_columns(spec: ModelSpec) -> dict[str, str]:
+    """Declarations of the predictions table by quoted name; keys and the score may be NULL."""
+    nullable = {*spec.key_names, spec.output}
+    return {
+        quote_identifier(name): (
+            f"{quote_identifier(name)} {kind} {'NULL' if name in nullable else 'NOT NULL'}"
+        )
+        for name, kind in prediction_types(spec).items()
+    }
 
 
 def _declared(columns: Iterable[Column], null: str) -> dict[str, str]:

@@ -43,7 +43,6 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
         main_job="coffee",
         budget_seconds=10,
         poll_seconds=5,
-        console_level="CRITICAL",
     )
     watcher = Silent()
     with dg.instance_for_test() as instance:
