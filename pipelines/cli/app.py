@@ -164,7 +164,10 @@ def main() -> None:
         app()
     except BikecastError as error:
         from pipelines.cli.console import stderr_console
+        from pipelines.logs import LOGGER
 
+        if LOGGER.handlers:
+            LOGGER.error(str(error))
         stderr_console().print(f"[bold red]Error:[/] {_escaped(str(error))}", highlight=False)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

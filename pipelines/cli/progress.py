@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 
 from pipelines.cli.console import stderr_console
+from pipelines.logs import LOGGER
 from resources.jobs import JobStatus
 from resources.spec import ModelSpec
 
@@ -58,6 +59,7 @@ class Progress:
     def stage_ended(self, stage: str, seconds: float, note: str) -> None:
         """Leave one line of the stage."""
         self._remove()
+        LOGGER.info("%s: %.1f s %s", stage, seconds, note)
         line = f"[green]done[/] {escape(stage):<32} {seconds:6.1f} s  [dim]{escape(note)}[/]"
         self._say(line)
 
@@ -83,6 +85,7 @@ class Progress:
 
     def warning(self, text: str) -> None:
         """Show a finding."""
+        LOGGER.warning(text)
         self._say(f"[yellow]warning[/] {escape(text)}")
 
     def _say(self, line: str) -> None:

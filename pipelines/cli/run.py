@@ -10,6 +10,7 @@ from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
 from pipelines.cli.values import plain
 from pipelines.home import open_home
+from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
 from resources.lake.sources import SAMPLE
@@ -24,6 +25,8 @@ def run_command(
         update={"csv": settings.csv or SAMPLE, "forecast": settings.forecast or SAMPLE}
     )
     home = open_home(settings)
+    log = open_log(home)
+    log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
     with Progress(BIKE_RENTALS) as progress, sole_run(home, progress):
         import dagster as dg
 
