@@ -96,7 +96,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         seconds = stopwatch()
         with shown_to_people():
             content, staged = stage_scoring_rows(lake, spec)
-            rows = load_scoring_table(sql_pool, spec, url=lake.url(staged.path))
+            rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),
             metadata={

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import BinaryIO
 
 from dagster import ConfigurableResource
@@ -13,6 +13,7 @@ from pydantic import Field
 
 from resources.errors import InvalidInput
 from resources.lake.files import file_digest, replaced_file
+from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
 
 #: Characters of a folder's name that Spark, Delta or DuckDB readers do not take literally.
@@ -68,6 +69,10 @@ class LocalLake(ConfigurableResource):
         """The path as `file:///...`, readable (not percent-encoded) as Spark and Delta take it."""
         return f"file://{self.local_path(path)}"
 
+    def copy_url(self, path: str) -> str:
+        """The same address: the embedded pool reads the folder."""
+        return self.url(path)
+
     def table_options(self) -> dict[str, str]:
         """A local folder needs no storage options."""
         return {}
@@ -83,17 +88,14 @@ def lake_path(root: str, path: str) -> Path:
     Raises InvalidInput for an absolute path, one with `..`, or one that a symbolic link leads
     out of the lake.
     """
-    parts = PurePosixPath(path)
+    parts = checked_parts(path)
     folder = Path(root).expanduser().resolve()
     if unsafe := sorted(_UNSAFE_IN_ROOT & set(str(folder))):
         raise InvalidInput(
             f"the lake's folder {folder} has {' '.join(unsafe)} in its name, which engines take "
             "for a pattern or an escape; nothing was written. Set BIKECAST_HOME to another folder"
         )
-    bad = not parts.parts or parts.is_absolute() or ".." in parts.parts
-    if bad or "\\" in path or "\x00" in path:
-        raise InvalidInput(f"{path!r} is not a path inside the lake")
-    target = folder.joinpath(*parts.parts)
+    target = folder.joinpath(*parts)
     if not target.resolve().is_relative_to(folder):
         raise InvalidInput(f"{path!r} leads out of the lake {folder}")
     return target

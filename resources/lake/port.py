@@ -41,7 +41,11 @@ class Lake(Protocol):
         ...
 
     def url(self, path: str) -> str:
-        """The address under which Spark, Delta readers and COPY INTO find the path."""
+        """The address under which Spark and Delta readers find the path."""
+        ...
+
+    def copy_url(self, path: str) -> str:
+        """The address under which COPY INTO finds the path."""
         ...
 
     def table_options(self) -> dict[str, str]:

@@ -1,0 +1,33 @@
+"""The one credential of every Azure client."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from azure.identity import DefaultAzureCredential
+
+#: Seconds to connect, and to wait for an answer, of every call to Azure.
+CONNECT_SECONDS = 20
+ANSWER_SECONDS = 60
+#: Keyword arguments that azure-core's clients and calls take.
+TIMEOUTS: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS}
+STORAGE_SCOPE = "https://storage.azure.com/.default"
+SYNAPSE_SCOPE = "https://dev.azuresynapse.net/.default"
+
+
+def credential_options() -> dict[str, Any]:
+    """Keyword arguments of DefaultAzureCredential, for clients that make their own.
+
+    Which identities are tried, and in which order, AZURE_TOKEN_CREDENTIALS says.
+    """
+    return {"exclude_interactive_browser_credential": True, "process_timeout": CONNECT_SECONDS}
+
+
+@cache
+def azure_credential() -> DefaultAzureCredential:
+    """The process's credential: it keeps its tokens and renews them. Nothing is contacted here."""
+    from azure.identity import DefaultAzureCredential
+
+    return DefaultAzureCredential(**credential_options(), **TIMEOUTS)

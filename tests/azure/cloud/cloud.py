@@ -1,0 +1,113 @@
+"""The whole fake cloud: services behind one handler, with a log of all requests."""
+
+from __future__ import annotations
+
+import threading
+import traceback
+from dataclasses import dataclass, replace
+
+from tests.azure.cloud.clock import Clock
+from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
+from tests.azure.cloud.login import Login, audience
+from tests.azure.cloud.storage import Storage
+
+
+@dataclass(frozen=True)
+class LoggedCall:
+    """One call that a client made."""
+
+    method: str
+    host: str
+    path: str
+    api_version: str
+    body: bytes
+    status: int
+    route: str
+
+
+class Cloud:
+    """Answers requests by its services' routes.
+
+    A call that no route knows, with an api-version that the route does not list, or without a
+    token for the right audience, is answered 501 and kept in `refused`; the fixture fails the
+    test then.
+    """
+
+    def __init__(self) -> None:
+        self.clock = Clock()
+        self.login = Login(self.clock.now)
+        self.storage = Storage(self.clock)
+        self.log: list[LoggedCall] = []
+        self.refused: list[str] = []
+        self._lock = threading.RLock()
+        self._routes = []
+        for service in (self.login, self.storage):
+            self.add(service)
+
+    def add(self, service: object) -> None:
+        """Serve one more service."""
+        self._routes += routes_of(service)
+
+    def calls(self, method: str, path_part: str) -> list[LoggedCall]:
+        """The logged calls of a method whose path contains a text."""
+        return [c for c in self.log if c.method == method and path_part in c.path]
+
+    def handle(self, request: Request) -> Response:
+        """Answer one request; services see one request at a time."""
+        with self._lock:
+            name, response = "", None
+            try:
+                name, response = self._dispatch(request)
+            except Refused as error:
+                self.refused.append(f"{request.method} {request.host}{request.path}: {error}")
+            except Exception:  # noqa: BLE001  # shown by the fixture
+                self.refused.append(traceback.format_exc())
+            if response is None:
+                message = f"The fake cloud refuses this call: {self.refused[-1]}"
+                response = answer({"error": {"code": "NotImplemented", "message": message}}, 501)
+            self.log.append(
+                LoggedCall(
+                    request.method,
+                    request.host,
+                    request.path,
+                    request.api_version,
+                    request.body,
+                    response.status,
+                    name,
+                )
+            )
+            return response
+
+    def _dispatch(self, request: Request) -> tuple[str, Response]:
+        for route in self._routes:
+            if route.method != request.method or not route.host.fullmatch(request.host):
+                continue
+            found = route.path.fullmatch(request.path)
+            if found is None:
+                continue
+            if request.api_version not in (route.versions or {""}):
+                raise Refused(f"api-version {request.api_version!r} of {sorted(route.versions)}")
+            if not request.host.startswith("login.") and not _authorized(request):
+                raise Refused(f"no token for this service: {audience(request)}")
+            matched = {name: value or "" for name, value in found.groupdict().items()}
+            return route.name, route.handler(replace(request, match=matched))
+        raise Refused(f"no such call; query {request.query}")
+
+
+#: Whom a token must be for, by the end of the host.
+AUDIENCES = {
+    "management.azure.com": "https://management.azure.com",
+    ".api.azureml.ms": "https://ml.azure.com",
+    ".dev.azuresynapse.net": "https://dev.azuresynapse.net",
+    ".core.windows.net": "https://storage.azure.com",
+}
+
+
+def _authorized(request: Request) -> bool:
+    if "sig" in request.query or "sharedkey" in request.headers.get("authorization", "").lower():
+        return True
+    for ending, wanted in AUDIENCES.items():
+        if request.host.endswith(ending):
+            found = (audience(request) or "").rstrip("/")
+            return found == wanted or found == "https://management.azure.com"
+    return False

@@ -1,0 +1,53 @@
+"""The fake cloud as fixtures: real SDK clients reach it through a proxy, unmodified."""
+
+import os
+
+import pytest
+import trustme
+
+from tests.azure.cloud.cloud import Cloud
+from tests.azure.cloud.proxy import Proxy
+
+
+@pytest.fixture(scope="session")
+def proxy(tmp_path_factory):
+    """The proxy, its CA's certificate in a file."""
+    ca = trustme.CA()
+    server = Proxy(ca)
+    server.ca_file = tmp_path_factory.mktemp("ca") / "ca.pem"
+    ca.cert_pem.write_to_path(server.ca_file)
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def cloud(proxy, monkeypatch):
+    """An empty cloud, and an environment in which every client goes there.
+
+    A call that the cloud does not know fails the test.
+    """
+    from resources.credentials import azure_credential
+
+    fake = Cloud()
+    proxy.handle = fake.handle
+    for name in list(os.environ):
+        if name.startswith("AZURE") or name.lower() in ("http_proxy", "no_proxy", "all_proxy"):
+            monkeypatch.delenv(name)
+    environment = {
+        "HTTPS_PROXY": proxy.url,
+        "https_proxy": proxy.url,
+        "REQUESTS_CA_BUNDLE": str(proxy.ca_file),
+        "SSL_CERT_FILE": str(proxy.ca_file),
+        "AZURE_TENANT_ID": fake.login.tenant,
+        "AZURE_CLIENT_ID": fake.login.client,
+        "AZURE_CLIENT_SECRET": fake.login.secret,
+        "AZURE_TOKEN_CREDENTIALS": "EnvironmentCredential",
+        "AZUREML_CURRENT_CLOUD": "AzureCloud",
+    }
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    azure_credential.cache_clear()
+    yield fake
+    azure_credential.cache_clear()
+    assert not fake.refused, "\n".join(fake.refused)
