@@ -62,6 +62,12 @@ class SqlObject:
         """The quoted DuckDB name of a table."""
         return duckdb_name(self.name)
 
+    @property
+    def sequence(self) -> str:
+        """The DuckDB sequence that counts an IDENTITY column."""
+        place = "temp" if self.name.is_temporary else "bikecast"
+        return f"{place}.identity_{abs(self.object_id)}"
+
 
 def duckdb_name(name: ObjectName) -> str:
     """The quoted DuckDB name of a table of that T-SQL name."""
@@ -95,6 +101,7 @@ class Catalog:
     def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
         self._connection = connection
         self._temporary: dict[str, SqlObject] = {}
+        self._temporary_id = 0
 
     @property
     def has_temporary(self) -> bool:
@@ -151,7 +158,8 @@ class Catalog:
             raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
         kept = tuple(TableColumn(c.name, c.type, c.nullable, c.default_text) for c in columns)
         if name.is_temporary:
-            temporary = SqlObject(-1 - len(self._temporary), name, kind, definition, kept)
+            self._temporary_id -= 1
+            temporary = SqlObject(self._temporary_id, name, kind, definition, kept, details or {})
             self._temporary[name.name.lower()] = temporary
             return temporary
         if not self.has_schema(name.schema):

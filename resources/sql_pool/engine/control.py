@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from resources.sql_pool.engine import copy_into, definitions, execute
+from resources.sql_pool.engine import changes, copy_into, definitions, execute
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_constants
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
@@ -37,10 +37,11 @@ _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.Truncate: definitions.truncate,
     st.Rename: definitions.rename,
 }
-_CHANGES: dict[type[st.Statement], Callable[[Work, exp.Expression], None]] = {
+_CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
     st.Insert: execute.insert,
-    st.Update: execute.update,
-    st.Delete: execute.delete,
+    st.Update: changes.update,
+    st.Delete: changes.delete,
+    st.Merge: changes.merge,
 }
 
 
@@ -75,6 +76,7 @@ class Interpreter:
         self.transaction = Transaction(self.connection)
         self._error: SqlError | None = None
         self._results: list[ResultSet] = []
+        self._row_count = 0
 
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
@@ -99,9 +101,9 @@ class Interpreter:
             "TRANCOUNT": (int(self.transaction.is_open), INT),
             "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
             "SERVERNAME": ("bikecast", nvarchar(128)),
+            "ROWCOUNT": (self._row_count, INT),
+            "SPID": (1, SqlType("smallint")),
             "ERROR": (error.number if error else 0, INT),
-            "DB_NAME": ("pool", nvarchar(128)),
-            "SUSER_SNAME": ("bikecast", nvarchar(128)),
             "XACT_STATE": (self.transaction.state, SqlType("smallint")),
             "ERROR_NUMBER": (error.number if error else None, INT),
             "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),
@@ -142,7 +144,7 @@ class Interpreter:
         elif change is not None:
             work = self._work(frame)
             with self.transaction.statement(work):
-                change(work, statement.tree)  # type: ignore[attr-defined]
+                self._row_count = change(work, statement)
         elif isinstance(statement, st.Query):
             self._query(statement, frame)
         elif isinstance(statement, st.CopyInto):
@@ -154,10 +156,13 @@ class Interpreter:
             self._control(statement, frame)
 
     def _query(self, statement: st.Query, frame: Frame) -> None:
+        if statement.tree.args.get("into") is not None:
+            self.transaction.forbid()
         work = self._work(frame)
         with self.transaction.statement(work):
             result = execute.query(work, statement.tree)
-        if result is not None:
+            self._row_count = result if isinstance(result, int) else len(result.rows)
+        if not isinstance(result, int):
             self._results.append(result)
 
     def _control(self, statement: st.Statement, frame: Frame) -> None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlglot import exp
 
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.errors import SqlError, not_emulated, parse_error, unsupported
+from resources.sql_pool.engine.errors import SqlError, parse_error, unsupported
 from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.types import SqlType
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _ITEM_END = frozenset({",", ")"})
@@ -60,6 +61,8 @@ def _columns(reader: Reader) -> list[st.ColumnDefinition]:
         if column.name.lower() in seen:
             raise SqlError(2705, f"Column names in each table must be unique: '{column.name}'.")
         seen.add(column.name.lower())
+    if sum(column.identity is not None for column in columns) > 1:
+        raise SqlError(2744, "Only one identity column is allowed in a table.")
     return columns
 
 
@@ -70,6 +73,7 @@ def _column(reader: Reader) -> st.ColumnDefinition:
     kind = reader.type_name()
     nullable = True
     default, text = None, ""
+    identity = None
     while reader.word() not in _ITEM_END:
         if reader.match("NOT", "NULL"):
             nullable = False
@@ -85,7 +89,8 @@ def _column(reader: Reader) -> st.ColumnDefinition:
                 raise unsupported("A default that is not a constant")
             text = reader.text_since(start)
         elif reader.word() == "IDENTITY":
-            raise not_emulated("IDENTITY")
+            identity = _identity(reader, kind)
+            nullable = False
         elif reader.word() in ("PRIMARY", "UNIQUE"):
             _key(reader)
         elif reader.word() in ("REFERENCES", "FOREIGN"):
@@ -94,7 +99,33 @@ def _column(reader: Reader) -> st.ColumnDefinition:
             raise unsupported("A CHECK constraint")
         else:
             raise reader.error()
-    return st.ColumnDefinition(name, kind, nullable, default, text)
+    return st.ColumnDefinition(name, kind, nullable, default, text, identity)
+
+
+def _identity(reader: Reader, kind: SqlType) -> tuple[int, int]:
+    """IDENTITY [(seed, increment)] of an integer column."""
+    reader.expect("IDENTITY")
+    if not kind.is_integer:
+        raise SqlError(2749, "An identity column must be of an integer data type.")
+    if reader.word() != "(":
+        return 1, 1
+    reader.expect("(")
+    seed = _integer(reader)
+    reader.expect(",")
+    increment = _integer(reader)
+    reader.expect(")")
+    if increment == 0:
+        raise SqlError(2749, "The increment of an identity column must not be 0.")
+    return seed, increment
+
+
+def _integer(reader: Reader) -> int:
+    sign = -1 if reader.match("-") else 1
+    token = reader.take()
+    if not token.text.isdigit():
+        reader.position -= 1
+        raise reader.error()
+    return sign * int(token.text)
 
 
 def _table_constraint(reader: Reader) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.catalog import PROCEDURE, TABLE, VIEW, SqlObject, duckdb_name
+from resources.sql_pool.engine.catalog import PROCEDURE, TABLE, VIEW, SqlObject
 from resources.sql_pool.engine.errors import SqlError, invalid_object
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
@@ -39,12 +39,21 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
         )
         sql = f"({declared})"
     _check_columnstore(str(details["index"]), columns)
-    if name.is_temporary:
-        work.run(f"CREATE TEMP TABLE {quoted(name.name)} {sql}")
-        work.catalog.add(name, TABLE, columns=columns, details=details)
-        return
-    work.catalog.add(name, TABLE, columns=columns, details=details)
-    work.run(f"CREATE TABLE {duckdb_name(name)} {sql}")
+    counted = next((c for c in columns if c.identity is not None), None)
+    if counted is not None:
+        if counted.name.lower() in {c.lower() for c in statement.options.hash_columns}:
+            raise SqlError(103010, "An IDENTITY column cannot be the distribution column.")
+        details["identity"] = counted.name
+    table = work.catalog.add(name, TABLE, columns=columns, details=details)
+    if counted is not None and counted.identity is not None:
+        temporary = "TEMP " if name.is_temporary else ""
+        seed, increment = counted.identity
+        work.run(
+            f"CREATE {temporary}SEQUENCE {table.sequence} START {seed} INCREMENT {increment} "
+            f"MINVALUE {-(2**63) + 1}"
+        )
+    kind = "TEMP TABLE" if name.is_temporary else "TABLE"
+    work.run(f"CREATE {kind} {table.duckdb_name} {sql}")
 
 
 def _from_query(
@@ -129,6 +138,8 @@ def drop(work: Work, statement: st.Drop) -> None:
             )
         if found.type == TABLE:
             work.run(f"DROP TABLE {found.duckdb_name}")
+            if found.details.get("identity"):
+                work.run(f"DROP SEQUENCE {found.sequence}")
         work.catalog.remove(found)
 
 
@@ -163,7 +174,7 @@ def existing_table(work: Work, name: st.ObjectName) -> SqlObject:
     Raises SqlError 208, or 4406 for a view, which cannot be written.
     """
     found = work.catalog.find(name)
-    if found is None or found.type == PROCEDURE:
+    if found is None or found.type not in (TABLE, VIEW):
         raise invalid_object(str(name))
     if found.type == VIEW:
         raise SqlError(4406, f"The view '{name}' cannot be changed in the embedded SQL pool.")

@@ -5,16 +5,15 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from resources.sql_pool.engine import definitions
+from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import SqlObject, TableColumn
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.conversion import assign
-from resources.sql_pool.engine.definitions import existing_table
 from resources.sql_pool.engine.errors import (
     SqlError,
-    describe,
     invalid_column,
     near,
-    not_emulated,
     undeclared,
     unsupported,
 )
@@ -22,8 +21,8 @@ from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
-from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, Typed, quoted
-from resources.sql_pool.engine.sources import next_alias, table_name
+from resources.sql_pool.engine.scope import Scope, Typed, quoted
+from resources.sql_pool.engine.sources import table_name
 from resources.sql_pool.engine.types import SqlType
 from resources.sql_pool.engine.work import Work
 from resources.sql_pool.port import ResultColumn, ResultSet
@@ -36,12 +35,13 @@ def result_type(kind: SqlType) -> str:
     return kind.declaration if kind.name in ("decimal", "null") else kind.name
 
 
-def query(work: Work, tree: exp.Expression) -> ResultSet | None:
-    """Run a query; a SELECT that assigns variables returns nothing."""
+def query(work: Work, tree: exp.Expression) -> ResultSet | int:
+    """Run a query; one that assigns variables or fills a table returns its number of rows."""
     targets = _assignments(tree)
     if targets:
-        _assign_variables(work, tree, targets)
-        return None
+        return _assign_variables(work, tree, targets)
+    if tree.args.get("into") is not None:
+        return _select_into(work, tree)
     compiled = QueryCompiler(work.context).statement(tree)
     columns = tuple(ResultColumn(name, result_type(kind)) for name, kind in compiled.columns)
     return ResultSet(columns, work.run(compiled.sql))
@@ -64,7 +64,19 @@ def _assignments(tree: exp.Expression) -> list[str]:
     return found
 
 
-def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> None:
+def _select_into(work: Work, tree: exp.Expression) -> int:
+    """SELECT ... INTO makes a round-robin table with a columnstore index."""
+    node = tree.args["into"]
+    only(node, "this", "temporary")
+    name = table_name(node.this)
+    plain = tree.copy()
+    plain.set("into", None)
+    definitions.create_table(work, st.CreateTable(0, name, query=plain))
+    table = definitions.existing_table(work, name)
+    return work.count(f"SELECT count(*) FROM {table.duckdb_name}")
+
+
+def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> int:
     """SELECT @a = x, @b = y: the last row counts; without a row nothing changes."""
     plain = tree.copy()
     plain.set("expressions", [node.expression for node in plain.expressions])
@@ -80,6 +92,7 @@ def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> N
     if rows:
         for variable, value in zip(variables, rows[-1], strict=True):
             variable.value = value
+    return len(rows)
 
 
 def _variable(work: Work, name: str) -> Variable:
@@ -106,8 +119,9 @@ def _expressions(work: Work, scope: Scope) -> ExpressionCompiler:
     return ExpressionCompiler(work.context, scope, QueryCompiler(work.context).query)
 
 
-def insert(work: Work, tree: exp.Expression) -> None:
-    """INSERT INTO with one row of constants, or with a query."""
+def insert(work: Work, statement: st.Insert) -> int:
+    """INSERT INTO with one row of constants, or with a query; the number of rows."""
+    tree = statement.tree
     only(tree, "this", "expression", "with_")
     if tree.args.get("with_") is not None:
         raise unsupported("A common table expression before INSERT")
@@ -116,8 +130,8 @@ def insert(work: Work, tree: exp.Expression) -> None:
         names = [item.name for item in target.expressions]
         target = target.this
     only(target, "this", "db", "catalog")
-    table = existing_table(work, table_name(target))
-    columns = _target_columns(table, names)
+    table = definitions.existing_table(work, table_name(target))
+    columns = target_columns(table, names)
     if isinstance(tree.expression, exp.Values):
         values = _row(work, tree.expression, columns)
         source = ""
@@ -136,18 +150,37 @@ def insert(work: Work, tree: exp.Expression) -> None:
         assign(value, column.type, column=column.name).sql
         for value, column in zip(values, columns, strict=True)
     ]
-    given = {column.name for column in columns}
+    given: set[object] = {column.name for column in columns}
     for column in table.columns:
         if column.name not in given and column.default_text:
             columns.append(column)
-            assigned.append(assign(_default(work, column), column.type, column=column.name).sql)
+            assigned.append(
+                assign(default_value(work, column), column.type, column=column.name).sql
+            )
+    identity = table.details.get("identity")
+    if identity in given:
+        raise SqlError(
+            544,
+            f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
+            "IDENTITY_INSERT is set to OFF.",
+        )
     listed = ", ".join(quoted(column.name) for column in columns)
-    work.run(f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}")
+    if identity:
+        listed += f", {quoted(str(identity))}"
+        assigned.append(f"nextval('{table.sequence}')")
+    return work.count(
+        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}"
+    )
 
 
-def _target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
+def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
+    """The columns that INSERT fills: those named, or all but the identity column.
+
+    Raises SqlError 207 or 264 for unknown or repeated names.
+    """
     if names is None:
-        return list(table.columns)
+        identity = table.details.get("identity")
+        return [column for column in table.columns if column.name != identity]
     by_name = {column.name.lower(): column for column in table.columns}
     found: list[TableColumn] = []
     for name in names:
@@ -186,7 +219,7 @@ def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed
             column = columns[position] if position < len(columns) else None
             if column is None:
                 raise _count_error(named=False, more_values=True)
-            values.append(_default(work, column))
+            values.append(default_value(work, column))
             continue
         if not isinstance(inner, _CONSTANTS):
             raise SqlError(
@@ -198,62 +231,7 @@ def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed
     return values
 
 
-def _default(work: Work, column: TableColumn) -> Typed:
+def default_value(work: Work, column: TableColumn) -> Typed:
+    """The default of a column, or NULL."""
     tree = Reader(column.default_text or "NULL").expression()
     return _expressions(work, Scope()).value(tree)
-
-
-def update(work: Work, tree: exp.Expression) -> None:
-    """UPDATE table SET column = value ... WHERE ..."""
-    only(tree, "this", "expressions", "where", "from_", "options")
-    check_query_options(tree.args.get("options"))
-    if tree.args.get("from_") is not None:
-        raise not_emulated("UPDATE ... FROM")
-    table, scope, physical = _target(work, tree.this)
-    compiler = _expressions(work, scope)
-    by_name = {column.name.lower(): column for column in table.columns}
-    changes = []
-    for change in tree.expressions:
-        if not isinstance(change, exp.EQ):
-            raise near("SET")
-        if isinstance(change.this, exp.Parameter):
-            raise unsupported("UPDATE that assigns a variable")
-        column = by_name.get(change.this.name.lower())
-        if column is None:
-            raise invalid_column(change.this.name)
-        value = assign(compiler.value(change.expression), column.type, column=column.name)
-        changes.append(f"{quoted(column.name)} = {value.sql}")
-    where = tree.args.get("where")
-    filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
-    work.run(f"UPDATE {table.duckdb_name} AS {physical} SET {', '.join(changes)}{filters}")
-
-
-def delete(work: Work, tree: exp.Expression) -> None:
-    """DELETE FROM table WHERE ..."""
-    only(tree, "this", "tables", "where", "options")
-    check_query_options(tree.args.get("options"))
-    targets = [tree.this] if tree.this else tree.args.get("tables") or []
-    if len(targets) != 1 or (tree.this and tree.args.get("tables")):
-        raise not_emulated("DELETE with another table than its own")
-    table, scope, physical = _target(work, targets[0])
-    where = tree.args.get("where")
-    filters = ""
-    if where is not None:
-        filters = f" WHERE {_expressions(work, scope).condition(where.this)}"
-    work.run(f"DELETE FROM {table.duckdb_name} AS {physical}{filters}")
-
-
-def _target(work: Work, node: exp.Expression) -> tuple[SqlObject, Scope, str]:
-    if not isinstance(node, exp.Table):
-        raise near(describe(node))
-    only(node, "this", "db", "catalog")
-    name = table_name(node)
-    table = existing_table(work, name)
-    physical = next_alias()
-    columns = tuple(
-        NamedColumn(column.name, column.type, f"{physical}.{quoted(column.name)}")
-        for column in table.columns
-    )
-    scope = Scope()
-    scope.add(Source(name.name, columns, name.schema))
-    return table, scope, physical

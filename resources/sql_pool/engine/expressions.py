@@ -49,6 +49,14 @@ _ARITHMETIC: dict[type[exp.Expression], str] = {
     exp.Div: "/",
     exp.Mod: "%",
 }
+#: Functions that are written without parentheses, by the function they are.
+_WITHOUT_PARENTHESES = {
+    "CURRENT_TIMESTAMP": "GETDATE",
+    "CURRENT_USER": "CURRENT_USER",
+    "SESSION_USER": "SESSION_USER",
+    "SYSTEM_USER": "SYSTEM_USER",
+    "USER": "USER",
+}
 
 
 class ExpressionCompiler:
@@ -139,8 +147,9 @@ class ExpressionCompiler:
         if isinstance(node.this, exp.Star):
             raise near("*")
         name = node.name
-        if name.upper() == "CURRENT_TIMESTAMP" and not node.table and not node.this.quoted:
-            return FUNCTIONS["GETDATE"](self, exp.Anonymous(this="GETDATE"))
+        function = _WITHOUT_PARENTHESES.get(name.upper())
+        if function and not node.table and not node.this.quoted:
+            return FUNCTIONS[function](self, exp.Anonymous(this=function))
         found = self.scope.column(name, node.table or None, node.db or None)
         return Typed(found.sql, found.type)
 

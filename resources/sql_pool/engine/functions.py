@@ -13,9 +13,9 @@ from sqlglot import exp
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.dates import DATE_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.metadata_functions import METADATA_FUNCTIONS
 from resources.sql_pool.engine.operators import comparison
 from resources.sql_pool.engine.scope import Typed
-from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.text_functions import TEXT_FUNCTIONS
 from resources.sql_pool.engine.types import (
     FLOAT,
@@ -125,30 +125,6 @@ def _hash_bytes(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"unhex({name}({value.sql}))", varbinary(size))
 
 
-def _object_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    arguments = [compiler.value(item) for item in compiler.arguments(node, 1, 2)]
-    if any(argument.constant is None for argument in arguments):
-        raise not_emulated("OBJECT_ID of a value that is not a constant or a variable")
-    name = _object_name(arguments[0].constant or "")
-    found = compiler.context.catalog.find(name) if name else None
-    if (
-        found
-        and len(arguments) == 2
-        and found.type.strip() != (arguments[1].constant or "").strip()
-    ):
-        found = None
-    return Typed(str(found.object_id), INT) if found else Typed("CAST(NULL AS INTEGER)", INT)
-
-
-def _object_name(text: str) -> ObjectName | None:
-    parts = [part.strip().strip('[]"') for part in text.split(".")]
-    if len(parts) == 3 and parts[0].lower() == "tempdb":
-        parts = parts[2:]
-    if not 1 <= len(parts) <= 2:
-        return None
-    return ObjectName(parts[-1], parts[0] if len(parts) == 2 and parts[0] else "dbo")
-
-
 def _server(name: str) -> Function:
     """A function without arguments whose value the session knows."""
 
@@ -186,9 +162,6 @@ FUNCTIONS: dict[str, Function] = {
     "IIF": _iif,
     "HASHBYTES": _hash_bytes,
     "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
-    "OBJECT_ID": _object_id,
-    "DB_NAME": _server("DB_NAME"),
-    "SUSER_SNAME": _server("SUSER_SNAME"),
     "XACT_STATE": _server("XACT_STATE"),
     "ERROR_NUMBER": _server("ERROR_NUMBER"),
     "ERROR_MESSAGE": _server("ERROR_MESSAGE"),
@@ -197,4 +170,5 @@ FUNCTIONS: dict[str, Function] = {
     "ERROR_PROCEDURE": _server("ERROR_PROCEDURE"),
     **TEXT_FUNCTIONS,
     **DATE_FUNCTIONS,
+    **METADATA_FUNCTIONS,
 }

@@ -7,21 +7,12 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from resources.sql_pool.engine import ddl, profile
+from resources.sql_pool.engine import ddl, parse_changes, profile
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import unsupported
-from resources.sql_pool.engine.reader import STARTERS, Reader
+from resources.sql_pool.engine.reader import BODY_WORDS, Reader
 
-#: Words that start a body behind a condition, although they are not reserved.
-_BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
 _COMMA = frozenset({","})
-_COMPOUND = {
-    TokenType.PLUS: exp.Add,
-    TokenType.DASH: exp.Sub,
-    TokenType.STAR: exp.Mul,
-    TokenType.SLASH: exp.Div,
-    TokenType.MOD: exp.Mod,
-}
 
 
 def parse_batch(text: str) -> list[st.Statement]:
@@ -50,8 +41,9 @@ class BatchParser:
             "WITH": self._query,
             "(": self._query,
             "INSERT": self._insert,
-            "UPDATE": self._update,
-            "DELETE": self._delete,
+            "UPDATE": lambda line: parse_changes.update(self.reader, line),
+            "DELETE": lambda line: parse_changes.delete(self.reader, line),
+            "MERGE": lambda line: parse_changes.merge(self.reader, line),
             "DECLARE": self._declare,
             "SET": self._set,
             "IF": self._if,
@@ -109,14 +101,6 @@ class BatchParser:
             raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
         return st.Insert(line, reader.tree_until(end))
 
-    def _update(self, line: int) -> st.Statement:
-        if self.reader.word(1) == "STATISTICS":
-            raise unsupported("UPDATE STATISTICS of the embedded pool")
-        return st.Update(line, self.reader.tree_until(self.reader.span(sets=1)))
-
-    def _delete(self, line: int) -> st.Statement:
-        return st.Delete(line, self.reader.tree_until(self.reader.span()))
-
     def _declare(self, line: int) -> st.Statement:
         reader = self.reader
         reader.take()
@@ -138,9 +122,7 @@ class BatchParser:
         if reader.kind() is not TokenType.PARAMETER:
             return self._set_option(line)
         name = reader.variable()
-        operator = _COMPOUND.get(reader.kind()) if reader.kind() else None  # type: ignore[arg-type]
-        if operator:
-            reader.take()
+        operator = reader.compound_operator()
         reader.expect("=")
         value = reader.expression()
         if operator:
@@ -159,7 +141,7 @@ class BatchParser:
     def _if(self, line: int) -> st.Statement:
         reader = self.reader
         reader.take()
-        condition = reader.expression(_BODY_WORDS)
+        condition = reader.expression(BODY_WORDS)
         then = self.statement()
         mark = reader.position
         self.skip_semicolons()
@@ -170,7 +152,7 @@ class BatchParser:
 
     def _while(self, line: int) -> st.Statement:
         self.reader.take()
-        condition = self.reader.expression(_BODY_WORDS)
+        condition = self.reader.expression(BODY_WORDS)
         return st.While(line, condition, self.statement())
 
     def _begin(self, line: int) -> st.Statement:
@@ -204,7 +186,7 @@ class BatchParser:
         return st.Transaction(line, "BEGIN")
 
     def _no_transaction_name(self) -> None:
-        if not self._at_statement_end():
+        if not self.reader.at_statement_end():
             raise unsupported("A named or marked transaction")
 
     def _end_transaction(self, line: int) -> st.Statement:
@@ -223,22 +205,11 @@ class BatchParser:
             raise unsupported("EXEC of a variable, or a procedure's return value,")
         name = reader.object_name()
         arguments: list[st.Argument] = []
-        more = not self._at_statement_end()
+        more = not self.reader.at_statement_end()
         while more:
             arguments.append(self._argument())
             more = reader.match(",")
         return st.ExecuteProcedure(line, name, tuple(arguments))
-
-    def _at_statement_end(self) -> bool:
-        """Whether nothing of the statement is left here."""
-        reader = self.reader
-        word = reader.word()
-        return (
-            reader.at_end
-            or reader.kind() is TokenType.SEMICOLON
-            or word in STARTERS
-            or word in _BODY_WORDS
-        )
 
     def _argument(self) -> st.Argument:
         reader = self.reader
@@ -269,7 +240,7 @@ class BatchParser:
     def _csv(self) -> list[exp.Expression]:
         reader = self.reader
         found: list[exp.Expression] = []
-        while not self._at_statement_end() and reader.word() != ")":
+        while not self.reader.at_statement_end() and reader.word() != ")":
             found.append(reader.expression(_COMMA))
             if not reader.match(","):
                 break
@@ -277,7 +248,7 @@ class BatchParser:
 
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
-        if kind == "RETURN" and not self._at_statement_end():
+        if kind == "RETURN" and not self.reader.at_statement_end():
             raise unsupported("RETURN with a value")
         return st.Jump(line, kind)
 

@@ -7,6 +7,7 @@ parentheses and CASE they end the statement before them.
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -27,6 +28,15 @@ _SET_OPERATORS = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
 _NOT_WORDS = frozenset(
     (TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.HEX_STRING)
 )
+#: Words that start a statement behind a condition, although they are not reserved.
+BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
+_COMPOUND: dict[TokenType, type[exp.Binary]] = {
+    TokenType.PLUS: exp.Add,
+    TokenType.DASH: exp.Sub,
+    TokenType.STAR: exp.Mul,
+    TokenType.SLASH: exp.Div,
+    TokenType.MOD: exp.Mod,
+}
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
 PARAMETER_PREFIX = "?"
 """The name of a batch's n-th ? mark is this and n, which no T-SQL name can be."""
@@ -195,9 +205,37 @@ class Reader:
             index += 1
         return index
 
-    def tree_until(self, end: int, *, expression: bool = False) -> exp.Expression:
-        """Parse the tokens up to `end` by sqlglot and move there."""
-        tokens = self.tokens[self.position : end]
+    def closing_parenthesis(self) -> int:
+        """The position behind the parenthesis that closes the one here."""
+        depth = 0
+        for index in range(self.position, len(self.tokens)):
+            depth += _OPENING.get(self.tokens[index].token_type, 0)
+            if depth == 0:
+                return index + 1
+        raise self.error()
+
+    def at_statement_end(self) -> bool:
+        """Whether nothing of the statement is left here."""
+        return (
+            self.at_end
+            or self.kind() is TokenType.SEMICOLON
+            or self.word() in STARTERS
+            or self.word() in BODY_WORDS
+        )
+
+    def compound_operator(self) -> type[exp.Binary] | None:
+        """Step over the operator of +=, -=, *=, /= or %=."""
+        kind = self.kind()
+        operator = _COMPOUND.get(kind) if kind is not None and self.word(1) == "=" else None
+        if operator:
+            self.take()
+        return operator
+
+    def tree_until(
+        self, end: int, *, expression: bool = False, before: Sequence[Token] = ()
+    ) -> exp.Expression:
+        """Parse the tokens up to `end`, behind those of `before`, by sqlglot and move there."""
+        tokens = [*before, *self.tokens[self.position : end]]
         if not tokens:
             raise self.error()
         _check_tokens(tokens)

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from sqlglot import exp
 
 from resources.sql_pool.engine import dialect
-from resources.sql_pool.engine.catalog import PROCEDURE, VIEW, SqlObject
+from resources.sql_pool.engine.catalog import TABLE, VIEW, SqlObject
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.errors import (
     SqlError,
@@ -26,6 +26,7 @@ from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, quoted
 from resources.sql_pool.engine.statements import ObjectName
+from resources.sql_pool.engine.system_views import system_view
 from resources.sql_pool.engine.types import SqlType
 
 MAX_VIEW_DEPTH = 32
@@ -127,8 +128,13 @@ class SourceCompiler:
         if cte is not None:
             cte_name, query, columns = cte
             return f"{cte_name} AS {physical}", query.source(alias or name.name, physical, columns)
+        system = system_view(name.schema, name.name) if qualified else None
+        if system is not None:
+            source = system.source(alias or name.name, physical)
+            schema = None if alias else name.schema
+            return f"({system.sql}) AS {physical}", Source(source.alias, source.columns, schema)
         found = self.context.catalog.find(name)
-        if found is None or found.type == PROCEDURE:
+        if found is None or found.type not in (TABLE, VIEW):
             raise invalid_object(str(name) if qualified else name.name)
         schema = None if alias else name.schema
         if found.type == VIEW:

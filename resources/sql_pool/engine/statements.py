@@ -50,17 +50,53 @@ class Insert(Statement):
 
 
 @dataclass(frozen=True)
-class Update(Statement):
-    """UPDATE of one table."""
+class Assignment:
+    """column = value of SET; the value DEFAULT is a Var."""
 
-    tree: exp.Expression
+    column: str
+    value: exp.Expression
+
+
+@dataclass(frozen=True)
+class Update(Statement):
+    """UPDATE; `rows` is SELECT * with its FROM, WHERE and OPTION, `target` a table or an alias."""
+
+    target: ObjectName
+    changes: tuple[Assignment, ...]
+    rows: exp.Select | None = None
+    top: exp.Expression | None = None
 
 
 @dataclass(frozen=True)
 class Delete(Statement):
-    """DELETE from one table."""
+    """DELETE; `rows` and `target` as in Update."""
 
-    tree: exp.Expression
+    target: ObjectName
+    rows: exp.Select | None = None
+    top: exp.Expression | None = None
+
+
+@dataclass(frozen=True)
+class MergeBranch:
+    """WHEN `kind` [AND condition] THEN `action`."""
+
+    kind: str
+    action: str
+    condition: exp.Expression | None = None
+    changes: tuple[Assignment, ...] = ()
+    names: tuple[str, ...] | None = None
+    values: tuple[exp.Expression, ...] = ()
+
+
+@dataclass(frozen=True)
+class Merge(Statement):
+    """MERGE; `source` is SELECT * FROM the source."""
+
+    target: ObjectName
+    alias: str
+    source: exp.Select
+    condition: exp.Expression
+    branches: tuple[MergeBranch, ...]
 
 
 @dataclass(frozen=True)
@@ -72,6 +108,8 @@ class ColumnDefinition:
     nullable: bool = True
     default: exp.Expression | None = None
     default_text: str = ""
+    identity: tuple[int, int] | None = None
+    """Seed and increment of IDENTITY."""
 
 
 @dataclass(frozen=True)

@@ -44,6 +44,11 @@ class Work:
         """
         return self._run(sql, self.context.parameters)
 
+    def count(self, sql: str) -> int:
+        """Run a change and return the number of rows it changed."""
+        rows = self.run(sql)
+        return int(str(rows[0][0])) if rows else 0
+
     def _run(self, sql: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
         import duckdb
 
