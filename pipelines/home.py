@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipelines.settings import PROJECT, Settings
 from resources.errors import BikecastError
+
+#: What a step needs at least; less counts as a full disk.
+ROOM_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -77,6 +82,29 @@ def open_home(settings: Settings) -> Home:
     os.environ["BIKECAST_HOME"] = str(home.root)
     os.environ["DAGSTER_HOME"] = str(home.dagster)
     return home
+
+
+@contextmanager
+def full_disk_explained(home: Home) -> Iterator[None]:
+    """Say that the home has no room, where that is why the work inside failed.
+
+    Databases report a full disk in many ways, so the room is looked at once something failed.
+    """
+    try:
+        yield
+    except Exception as error:
+        try:
+            (home.root / ".room").write_bytes(bytes(ROOM_BYTES))
+        except OSError as reason:
+            raise BikecastError(
+                f"The home folder {home.root} cannot be written: {reason.strerror or reason}.\n"
+                "What was complete before is kept; nothing is half written. Make room there, or "
+                "set BIKECAST_HOME to another folder, and run again."
+            ) from error
+        finally:
+            with suppress(OSError):
+                (home.root / ".room").unlink(missing_ok=True)
+        raise
 
 
 def _place(source: Path, target: Path) -> None:

@@ -9,7 +9,7 @@ from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
 from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
 from pipelines.cli.values import plain
-from pipelines.home import open_home
+from pipelines.home import full_disk_explained, open_home
 from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
@@ -27,7 +27,11 @@ def run_command(
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
-    with Progress(BIKE_RENTALS) as progress, sole_run(home, progress):
+    with (
+        full_disk_explained(home),
+        Progress(BIKE_RENTALS) as progress,
+        sole_run(home, progress),
+    ):
         import dagster as dg
 
         from pipelines.build import build_definitions

@@ -5,6 +5,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -134,3 +135,26 @@ def test_a_read_only_home_is_a_clear_error(cli):
     done = cli("run")
     assert done.returncode == 1
     assert "cannot be written" in done.stderr
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB that can be made larger; only root may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False
+    ).returncode:
+        pytest.skip("no right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)
+
+
+def test_a_full_disk_is_a_clear_error_and_the_next_run_converges(small_disk):
+    cli = Cli(small_disk / "home")
+    done = cli("run")
+    assert done.returncode == 1
+    assert "cannot be written: No space left on device" in done.stderr
+    assert "Traceback" not in done.stderr
+    subprocess.run(["mount", "-o", "remount,size=300m", small_disk], check=True)
+    assert_converges(cli)
