@@ -165,6 +165,8 @@ class ModelSpec:
     owners: tuple[str, ...] = ()
     labels: dict[str, dict[int | str, str]] = field(default_factory=dict)
     """Words for codes, by column name, for people."""
+    data_licence: str = ""
+    """Where the data comes from and under which licence; the model card says it."""
 
     def __post_init__(self) -> None:
         names = [column.name for column in self.training_columns]

@@ -28,7 +28,7 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
     values["features"] = tuple(_column(column) for column in data["features"])
     values["target"] = _column(data["target"])
     values["keys"] = tuple(_column(column) for column in data["keys"])
-    values["training"] = TrainingSettings(**data["training"])
+    values["training"] = TrainingSettings(**_tuples(TrainingSettings, data["training"]))
     values["labels"] = {name: dict(words) for name, words in data["labels"].items()}
     return ModelSpec(**_tuples(ModelSpec, values))
 

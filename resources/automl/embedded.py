@@ -14,6 +14,7 @@ from resources.automl.local.process import kill_driver, start_driver
 from resources.automl.port import TrainingRequest, TrainingResult
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState, JobStatus
+from resources.spec import EMBEDDED_ALGORITHMS
 from resources.spec_json import spec_to_json
 
 
@@ -116,6 +117,13 @@ def _check(request: TrainingRequest) -> None:
         raise InvalidInput(
             f"the training budget is {request.budget_seconds} s; it must be above 0. "
             "Nothing was started."
+        )
+    settings = request.spec.training
+    known = set(settings.allowed_algorithms or EMBEDDED_ALGORITHMS) & set(EMBEDDED_ALGORITHMS)
+    if not known - set(settings.blocked_algorithms):
+        raise InvalidInput(
+            f"{request.spec.model_name}: no allowed algorithm is one of the embedded AutoML's: "
+            f"{', '.join(EMBEDDED_ALGORITHMS)}. Nothing was started."
         )
     dates = [column.name for column in request.spec.features if column.sql_type == "date"]
     if dates:

@@ -31,8 +31,14 @@ class TrainingResult:
 
     `leaderboard` has one dict a trial, best first. `scores` has the keys `cv`, `holdout` and
     `time_ordered` (the last is None where the spec has no time key), each a dict of
-    `spearman`, `rmse`, `r2` and `rows`. `plots` maps a title to a PNG file.
-    `diagnostics` holds the tables behind the plots and other JSON facts about the job.
+    `spearman`, `rmse`, `r2` and `rows`. `plots` maps a title to a PNG file. A model card,
+    `model-card.md`, lies beside the model where the adapter writes one.
+
+    `diagnostics` holds the tables behind the plots and other JSON facts. Lists of dicts, one a
+    row: `honest_scores` (time-ordered first, each kind with its naive baselines and row counts),
+    `permutation_importance`, `segments`, `leakage` (`finding`, `column`, `text`), `holdout`. Also
+    `intervals` (kind -> score -> [low, high], 95% bootstrap), `column_findings` (texts),
+    `residuals`, `members`, `parity`, `seconds`. A key may be missing: an adapter says what it can.
     """
 
     job_id: str

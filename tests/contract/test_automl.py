@@ -156,7 +156,64 @@ def test_a_time_key_gives_a_time_ordered_score_and_dated_residuals(finished):
     assert result.scores["time_ordered"]["rows"] == 24
     assert result.diagnostics["holdout"][0]["day"].startswith("2024-")
     assert result.diagnostics["residuals"]["by"] == "month"
-    assert list(result.plots) == ["Predicted against actual", "Residuals by month"]
+    assert list(result.plots) == [
+        "Predicted against actual",
+        "Residuals by month",
+        "Permutation importance",
+    ]
+
+
+def test_honest_scores_stand_beside_naive_baselines_with_their_rows(finished):
+    timed = finished.result("timed-1").diagnostics["honest_scores"]
+    assert [(row["scored on"], row["model"]) for row in timed] == [
+        (kind, model)
+        for kind in ("time_ordered", "holdout", "cv")
+        for model in ("chosen model", "mean by month and weekday", "ridge")
+    ]
+    assert [(row["rows trained on"], row["rows scored"]) for row in timed[::3]] == [
+        (96, 24),
+        (96, 24),
+        (76, 96),
+    ]
+    coffee = finished.result("coffee-1").diagnostics
+    assert {row["model"] for row in coffee["honest_scores"]} == {
+        "chosen model",
+        "mean by drink",
+        "ridge",
+    }
+    low, high = coffee["intervals"]["holdout"]["spearman"]
+    assert low < finished.result("coffee-1").scores["holdout"]["spearman"] < high
+
+
+def test_importance_segments_and_findings_are_told(finished):
+    told = finished.result("coffee-1").diagnostics
+    assert [row["feature"] for row in told["permutation_importance"]][:1] != ["outdoor_temp"]
+    assert {row["feature"] for row in told["permutation_importance"]} == set(
+        COFFEE_SALES.feature_names
+    )
+    assert sum(row["rows"] for row in told["segments"] if row["segment"] == "drink") == 48
+    assert told["leakage"] == []
+
+
+def test_the_model_card_says_what_the_model_is(finished):
+    card = (finished.result("coffee-1").model_path.parent / "model-card.md").read_text()
+    for text in (
+        "# Model card: coffee-sales-model",
+        "Licence",
+        "## Limits",
+        "coffee-1",
+        "| drink |",
+    ):
+        assert text in card
+
+
+def test_the_leaderboard_has_the_speed_of_the_chosen_model(finished):
+    rows = finished.result("coffee-1").leaderboard
+    assert [row for row in rows if row["rows_per_second"]]
+
+
+def test_a_finished_job_leaves_no_recorded_trials(finished):
+    assert not list(Path(finished.jobs_dir).glob(".trials/coffee/*"))
 
 
 def test_the_plots_are_small_pictures(finished):

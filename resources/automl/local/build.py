@@ -13,14 +13,20 @@ from resources.automl.local.ensemble import Recipe
 from resources.automl.local.export.ensemble import export_model
 from resources.automl.local.export.parity import Parity, check_export
 from resources.automl.local.folds import Split, holdout_split, time_split
-from resources.automl.local.leaderboard import ENSEMBLE
+from resources.automl.local.honest import RIDGE
+from resources.automl.local.importance import Shuffle
+from resources.automl.local.leaderboard import ENSEMBLE, Exported
+from resources.automl.local.memory import TrialMemory
 from resources.automl.local.scores import scores
 from resources.automl.local.search import NoModelError, SearchResult, Trial, nothing, refit, search
-from resources.automl.local.workers import Outcome, WorkerPool
+from resources.automl.local.workers import Outcome, Task, WorkerPool
 from resources.errors import BikecastError, ModelRejected
+from resources.spec import ModelSpec
 
-#: Seconds kept for choosing, exporting, the parity gate and the plots.
-EXPORT_SECONDS = 1.6
+#: Seconds kept for choosing, exporting, the parity gate, the honest scores and the plots.
+EXPORT_SECONDS = 2.2
+#: The ridge baseline may take this share of the time that is left after the search.
+BASELINE_SHARE = 0.1
 #: Members of an ensemble that the time of the last refits is reckoned for.
 EXPECTED_MEMBERS = 6
 #: A job keeps at most this share of its remaining time for what follows the search.
@@ -58,73 +64,102 @@ class Built:
     """A job's product.
 
     `scores` has cv, holdout and time_ordered (None without a time key). `exported` maps a trial
-    to ONNX KB and parity. `holdout` are the held out rows and `predicted` what they were given.
+    to what was measured of its graph. `splits` has the rows of holdout and, with a time key,
+    time_ordered; `predicted` and `ridge` what their second rows were given by the recipe and by
+    the ridge baseline (empty where the time was short). `ridge_folds` are the baseline's
+    predictions of the first repeat's folds. `shuffled` are the recipe's predictions of the rows
+    of `shuffle`.
     """
 
     model: bytes
     found: SearchResult
     parity: Parity
-    exported: dict[str, tuple[float, float]]
+    exported: dict[str, Exported]
     scores: dict[str, dict[str, float] | None]
-    holdout: np.ndarray
-    predicted: np.ndarray
+    splits: dict[str, Split]
+    predicted: dict[str, np.ndarray]
+    ridge: dict[str, np.ndarray]
+    ridge_folds: list[np.ndarray]
+    shuffle: Shuffle
+    shuffled: np.ndarray
     warnings: list[str]
+
+    @property
+    def holdout(self) -> np.ndarray:
+        """The held out rows."""
+        return self.splits["holdout"][1]
 
 
 def build(
     data: Dataset,
     pool: WorkerPool,
     clock: Clock,
+    spec: ModelSpec,
     *,
-    output: str,
-    metric: str,
-    seed: int,
-    workers: int,
     phase: Callable[[str], None] = nothing,
     report: Callable[[list[Trial]], None] = nothing,
+    memory: TrialMemory | None = None,
 ) -> Built:
     """Search on 80% of the rows, refit on all, export, and score the recipe.
 
     Raises BikecastError where no trial succeeds, ModelRejected where no model can be exported.
     """
-    searched, held = holdout_split(data.rows, seed)
+    settings = spec.training
+    searched, held = holdout_split(data.rows, settings.seed)
     phase("searching")
     try:
         found = search(
             data,
             searched,
             pool,
-            metric=metric,
-            seed=seed,
-            deadline=lambda trials: clock.search_deadline(trials, workers),
+            settings,
+            deadline=lambda trials: clock.search_deadline(trials, settings.max_concurrent_trials),
             report=report,
+            memory=memory,
         )
     except NoModelError as error:
         raise BikecastError(f"no configuration could be trained: {error}") from error
     phase("refitting")
-    everything = np.arange(data.rows)
-    splits: dict[str, Split] = {"all": (everything, everything[:1]), "holdout": (searched, held)}
-    ordered = time_split(data.time) if data.time is not None else None
-    if ordered is not None:
-        splits["time_ordered"] = ordered
-    fitted = _refit(found.recipe, splits, pool, seed, clock)
-    phase("exporting")
-    recipe = _usable(found, fitted, splits, pool, seed)
     warnings = list(found.warnings)
+    scored: dict[str, Split] = {"holdout": (searched, held)}
+    if data.time is not None and (ordered := time_split(data.time)) is not None:
+        scored["time_ordered"] = ordered
+    ridge, ridge_folds = _ridge_baseline(found, scored, pool, clock, settings.seed)
+    if not ridge:
+        warnings.append("the time was short: the ridge baseline was left out")
+    everything = np.arange(data.rows)
+    splits = {"all": (everything, everything[:1]), **scored}
+    shuffle = Shuffle.plan(held, len(data.columns), settings.seed)
+    fitted = _refit(found.recipe, splits, pool, settings.seed, clock, shuffle)
+    phase("exporting")
+    recipe = _usable(found, fitted, splits, pool, settings.seed, shuffle)
     if recipe != found.recipe:
         warnings.append("the time was short: not all members of the ensemble could be refitted")
-    model, final, parity, exported = _export(recipe, fitted["all"], found, data, output, warnings)
+    model, final, parity, exported = _export(recipe, fitted["all"], found, data, spec, warnings)
     found = replace(found, recipe=final) if final != found.recipe else found
-    predicted = _predict(final, fitted["holdout"], data)
-    by_kind: dict[str, dict[str, float] | None] = {
-        "cv": found.cv,
-        "holdout": scores(data.target[held], predicted),
-        "time_ordered": None,
+    predicted = {kind: _predict(final, fitted[kind], data) for kind in scored}
+    by_kind: dict[str, dict[str, float] | None] = {"cv": found.cv, "time_ordered": None}
+    for kind, (_, rows) in scored.items():
+        by_kind[kind] = scores(data.target[rows], predicted[kind])
+    shuffled = {
+        member.name: done
+        for member, _ in final.members
+        if (done := fitted["holdout"][member.name].shuffled) is not None
     }
-    if ordered is not None:
-        late = _predict(final, fitted["time_ordered"], data)
-        by_kind["time_ordered"] = scores(data.target[ordered[1]], late)
-    return Built(model, found, parity, exported, by_kind, held, predicted, warnings)
+    return Built(
+        model=model,
+        found=found,
+        parity=parity,
+        exported=exported,
+        scores=by_kind,
+        splits=scored,
+        predicted=predicted,
+        ridge=ridge,
+        ridge_folds=ridge_folds,
+        shuffle=shuffle,
+        shuffled=_clipped(final.blend(shuffled), data),
+        warnings=warnings,
+    )
 
 
 Fitted = dict[str, dict[str, Outcome]]
@@ -136,9 +171,26 @@ def _refit(
     pool: WorkerPool,
     seed: int,
     clock: Clock,
+    shuffle: Shuffle,
 ) -> Fitted:
     limit = clock.deadline - min(clock.after_seconds + EXPORT_SECONDS, 0.5 * clock.left())
-    return refit(recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all")
+    shuffles = {"holdout": shuffle}
+    return refit(
+        recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
+    )
+
+
+def _ridge_baseline(
+    found: SearchResult, splits: Mapping[str, Split], pool: WorkerPool, clock: Clock, seed: int
+) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """The ridge baseline's predictions of each split and of each fold of the first repeat."""
+    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *found.folds.repeats[0]], seed)
+    limit = time.monotonic() + BASELINE_SHARE * clock.left()
+    done = [outcome for outcome in pool.run([task], deadline=limit) if not outcome.error]
+    if not done:
+        return {}, []
+    predictions = done[0].predictions
+    return dict(zip(splits, predictions, strict=False)), predictions[len(splits) :]
 
 
 def _usable(
@@ -147,6 +199,7 @@ def _usable(
     splits: Mapping[str, Split],
     pool: WorkerPool,
     seed: int,
+    shuffle: Shuffle,
 ) -> Recipe:
     """The recipe of the members that every split has; the fastest alone if there is none."""
     names = [
@@ -159,8 +212,9 @@ def _usable(
     good = [trial for trial in found.trials if trial.predictions]
     fastest = min(good, key=lambda t: (t.seconds / len(t.predictions), t.configuration.name))
     single = Recipe(((fastest.configuration, 1.0),))
-    for split, done in refit(single, dict(splits), pool, seed=seed, keep="all").items():
-        fitted[split].update(done)
+    done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles={"holdout": shuffle})
+    for split, outcomes in done.items():
+        fitted[split].update(outcomes)
     if not all(fastest.configuration.name in done for done in fitted.values()):
         raise BikecastError(f"{fastest.configuration.name} could not be refitted on all rows")
     return single
@@ -171,11 +225,16 @@ def _export(
     fitted: Mapping[str, Outcome],
     found: SearchResult,
     data: Dataset,
-    output: str,
+    spec: ModelSpec,
     warnings: list[str],
-) -> tuple[bytes, Recipe, Parity, dict[str, tuple[float, float]]]:
-    """The first of these that passes the gate: the recipe, and its members alone, best first."""
-    exported: dict[str, tuple[float, float]] = {}
+) -> tuple[bytes, Recipe, Parity, dict[str, Exported]]:
+    """The first of these that passes the gate: the recipe, and its members alone, best first.
+
+    The fastest one where all are slower than the settings allow.
+    """
+    output, wanted_speed = spec.output, spec.training.min_rows_per_second
+    exported: dict[str, Exported] = {}
+    slow: list[tuple[bytes, Recipe, Parity]] = []
     mean = {trial.configuration.name: trial.mean for trial in found.trials}
     best_first = sorted(recipe.members, key=lambda entry: -mean[entry[0].name])
     options = [recipe, *(Recipe(((member, 1.0),)) for member, _ in best_first)]
@@ -190,8 +249,18 @@ def _export(
         except (ModelRejected, ValueError) as error:
             warnings.append(f"{name} was not used: {error}")
             continue
-        exported[name] = (round(len(model) / 1024, 1), float(f"{parity.difference:.2e}"))
+        exported[name] = Exported(
+            round(len(model) / 1024, 1), float(f"{parity.difference:.2e}"), parity.rows_per_second
+        )
+        if parity.rows_per_second < wanted_speed:
+            slow.append((model, option, parity))
+            speed = f"{parity.rows_per_second:,} rows a second, under {wanted_speed:,.0f}"
+            warnings.append(f"{name} was not preferred: it scores {speed}")
+            continue
         winner = winner or (model, option, parity)
+    if winner is None and slow:
+        winner = max(slow, key=lambda entry: entry[2].rows_per_second)
+        warnings.append("no model is as fast as asked; the fastest one was taken")
     if winner is None:
         raise ModelRejected(
             "no model passed the export gate: " + "; ".join(warnings[-len(options) :])
@@ -202,6 +271,10 @@ def _export(
 def _predict(recipe: Recipe, done: Mapping[str, Outcome], data: Dataset) -> np.ndarray:
     names = {member.name for member, _ in recipe.members}
     blended = recipe.blend({name: done[name].predictions[0] for name in names})
+    return _clipped(blended, data)
+
+
+def _clipped(predicted: np.ndarray, data: Dataset) -> np.ndarray:
     minimum = data.target_minimum
-    result: np.ndarray = blended if minimum is None else np.maximum(blended, minimum)
+    result: np.ndarray = predicted if minimum is None else np.maximum(predicted, minimum)
     return result

@@ -12,6 +12,7 @@ import os
 import sys
 import threading
 import time
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,7 @@ class Reporter:
             "trials_total": 0,
             "best_score": None,
             "best_trial": None,
+            "leaderboard": [],
         }
         self._seconds: dict[str, float] = {}
         self._phase_started = started
@@ -77,6 +79,7 @@ class Reporter:
             if best is not None:
                 self._facts["best_score"] = round(best.mean, 4)
                 self._facts["best_trial"] = best.configuration.name
+            self._facts["leaderboard"] = [_live_row(t) for t in sorted(done, key=_live_order)]
 
     def write(self) -> None:
         """Replace the progress file now."""
@@ -94,6 +97,22 @@ class Reporter:
             except OSError:
                 if not self._record.folder.is_dir():
                     os._exit(1)  # the job was deleted; nobody wants its result
+
+
+def _live_row(trial: Trial) -> dict[str, object]:
+    """A trial while the search runs; what is not known yet is None."""
+    known = trial.mean == trial.mean
+    return {
+        "trial": trial.configuration.name,
+        "score": round(trial.mean, 4) if known else None,
+        "rmse": round(trial.rmse, 4) if known else None,
+        "seconds": round(trial.seconds, 1),
+        "status": trial.status,
+    }
+
+
+def _live_order(trial: Trial) -> tuple[float, str]:
+    return (-trial.mean if trial.mean == trial.mean else float("inf"), trial.configuration.name)
 
 
 def main() -> int:
@@ -132,49 +151,65 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
     threading.Thread(target=_import_exporters, daemon=True).start()
     from resources.automl.local.build import Clock, build
     from resources.automl.local.data import read_dataset
+    from resources.automl.local.memory import TrialMemory
     from resources.automl.local.results import Draft
 
     reporter.phase("reading data")
     data, facts = read_dataset(spec, request["table"])
     left = started + float(request["budget_seconds"]) - time.time()
     clock = Clock(time.monotonic() + left, TRACKING_SECONDS if tracking_uri else 0.0)
-    workers = max(1, spec.training.max_concurrent_trials)
-    with WorkerPool(data, workers, context) as pool:
+    memory = TrialMemory.open(record.trials_folder, data)
+    with WorkerPool(data, spec.training.max_concurrent_trials, context) as pool:
         built = build(
-            data,
-            pool,
-            clock,
-            output=spec.output,
-            metric=spec.training.primary_metric,
-            seed=spec.training.seed,
-            workers=workers,
-            phase=reporter.phase,
-            report=reporter.trials,
+            data, pool, clock, spec, phase=reporter.phase, report=reporter.trials, memory=memory
         )
+    reporter.phase("evaluating")
     draft = Draft.begin(record.result_folder)
-    rows = write_result(draft, spec, data, built, {**facts, "seconds": reporter.seconds()})
+    facts = {**facts, "seconds": reporter.seconds()}
+    rows = write_result(draft, spec, data, built, facts, _lineage(request))
     if tracking_uri:
         reporter.phase("logging")
         _log_training(draft, tracking_uri, request, spec, built, rows)
     reporter.phase("finishing")
     draft.show()
+    memory.forget()
     log.info("done in %.1f s", time.time() - started)
 
 
 def write_result(
-    draft: Draft, spec: ModelSpec, data: Dataset, built: Built, facts: dict[str, object]
+    draft: Draft,
+    spec: ModelSpec,
+    data: Dataset,
+    built: Built,
+    facts: dict[str, object],
+    lineage: dict[str, object],
 ) -> list[dict[str, object]]:
-    """Write plots and files of a build into the draft; returns the leaderboard."""
+    """Write plots, model card and files of a build into the draft; returns the leaderboard."""
+    from resources.automl.local.card import model_card
     from resources.automl.local.diagnostics import holdout_rows, residual_groups, residual_table
+    from resources.automl.local.evaluate import evaluate
     from resources.automl.local.leaderboard import leaderboard
-    from resources.automl.local.plots import plot_predicted, plot_residuals
+    from resources.automl.local.plots import plot_importance, plot_predicted, plot_residuals
 
-    actual = data.target[built.holdout]
-    by, groups = residual_groups(spec, data, built.holdout, built.predicted)
-    plot_predicted(draft.folder / "predicted.png", actual, built.predicted, spec.target.name)
+    actual, predicted = data.target[built.holdout], built.predicted["holdout"]
+    by, groups = residual_groups(spec, data, built.holdout, predicted)
+    evaluation = evaluate(spec, data, built)
+    plot_predicted(draft.folder / "predicted.png", actual, predicted, spec.target.name)
     plot_residuals(draft.folder / "residuals.png", groups, spec.target.name, by)
-    plots = {"Predicted against actual": "predicted.png", f"Residuals by {by}": "residuals.png"}
+    plot_importance(
+        draft.folder / "importance.png",
+        evaluation.permutation_importance,
+        spec.training.primary_metric,
+    )
+    plots = {
+        "Predicted against actual": "predicted.png",
+        f"Residuals by {by}": "residuals.png",
+        "Permutation importance": "importance.png",
+    }
     rows = leaderboard(built.found, built.exported)
+    found = [*(str(entry["text"]) for entry in evaluation.leakage), *evaluation.column_findings]
+    card = model_card(spec, data, built, evaluation, {**lineage, **facts}, built.warnings)
+    (draft.folder / "model-card.md").write_text(card, encoding="utf-8")
     diagnostics = {
         **facts,
         "members": {member.name: weight for member, weight in built.found.recipe.members},
@@ -182,11 +217,19 @@ def write_result(
             "difference": built.parity.difference,
             "rank_correlation": built.parity.rank_correlation,
         },
-        "holdout": holdout_rows(spec, data, built.holdout, built.predicted),
+        "holdout": holdout_rows(spec, data, built.holdout, predicted),
         "residuals": {"by": by, "groups": residual_table(groups)},
+        **asdict(evaluation),
     }
-    draft.write(built.model, rows, built.scores, diagnostics, plots, built.warnings)
+    warnings = [*built.warnings, *found]
+    draft.write(built.model, rows, built.scores, diagnostics, plots, warnings)
     return rows
+
+
+def _lineage(request: dict[str, Any]) -> dict[str, object]:
+    """What the model card says of the job."""
+    names = ("job_id", "data_version", "budget_seconds")
+    return {**{name: request[name] for name in names}, **request.get("tags", {})}
 
 
 def _log_training(

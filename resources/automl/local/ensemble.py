@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from resources.automl.local.folds import Folds
-from resources.automl.local.portfolio import Configuration
+from resources.automl.local.portfolio import ALGORITHMS, Configuration
 from resources.automl.local.scores import rmse
 
 MAX_CANDIDATES = 25
@@ -60,10 +60,13 @@ def choose(
     folds: Folds,
     metric: str,
     target: np.ndarray,
+    *,
+    prefer_simple: bool = True,
 ) -> Recipe:
     """Choose members by their out-of-fold predictions; deterministic.
 
-    `candidates` holds at least one trial, all scored on the same repeats.
+    `candidates` holds at least one trial, all scored on the same repeats. `prefer_simple` takes
+    the simplest option within one standard error of the best (`_simplest`).
     """
     scored = [
         (configuration, predictions, _judge(predictions, folds, metric, target))
@@ -78,6 +81,7 @@ def choose(
     chosen: Counter[int] = Counter({0: 1})
     best = (best_score, best_rmse)
     blend: Predictions = {}
+    options_seen = [_Option(Counter({i: 1}), entry[1], entry[2]) for i, entry in enumerate(pool)]
     for size in range(MAX_ROUNDS):
         options = []
         for index, (_, predictions, _) in enumerate(pool):
@@ -93,12 +97,54 @@ def choose(
         tied = [option for option in allowed if option[0] >= top - TIE]
         score, error, index, blend = min(tied, key=lambda option: (option[1], option[2]))
         counts[index] += 1
+        options_seen.append(_Option(counts.copy(), blend, (score, error)))
         if _better((score, error), best):
             best, chosen = (score, error), counts.copy()
     if len(chosen) > 1 and best[0] - best_score < TIE and best[1] > 0.99 * best_rmse:
         chosen = Counter({0: 1})
+    if prefer_simple:
+        families = [entry[0].family for entry in pool]
+        chosen = _simplest(options_seen, chosen, families, folds, metric, target)
     total = sum(chosen.values())
     return Recipe(tuple((pool[index][0], n / total) for index, n in sorted(chosen.items())))
+
+
+@dataclass(frozen=True)
+class _Option:
+    """Members by their number, the blend's predictions, and its (score, RMSE)."""
+
+    counts: Counter[int]
+    predictions: Predictions
+    judged: tuple[float, float]
+
+
+def _simplest(
+    options: Sequence[_Option],
+    chosen: Counter[int],
+    families: Sequence[str],
+    folds: Folds,
+    metric: str,
+    target: np.ndarray,
+) -> Counter[int]:
+    """The simplest option within one standard error of the chosen one.
+
+    The error is that of the paired difference over folds: how hard a fold is cancels out. Fewer
+    members are simpler, then the families that score faster; the RMSE guard holds here too.
+    """
+    speed = list(ALGORITHMS)
+    best = next(option for option in options if option.counts == chosen)
+    wanted = folds.scores(metric, target, best.predictions)
+
+    def complexity(option: _Option) -> tuple[int, int, float]:
+        members = sum(speed.index(families[index]) + 1 for index in option.counts)
+        return len(option.counts), members, -option.judged[0]
+
+    for option in sorted(options, key=complexity):
+        lost = wanted - folds.scores(metric, target, option.predictions)
+        error = lost.std(ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else 0.0
+        if option.judged[1] <= RMSE_GUARD * best.judged[1] and lost.mean() <= error:
+            return option.counts
+    return chosen
 
 
 def _better(new: tuple[float, float], old: tuple[float, float]) -> bool:

@@ -6,27 +6,32 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from resources.automl.local.scores import objective
+from resources.automl.local.scores import objective, scores
 
 REPEATS = 2
 FOLDS = 5
 #: Scores of folds smaller than this are too noisy to average, so the folds are pooled.
 SMALL_FOLD = 10
+#: On more rows than this one split is enough: its validation rows leave little noise.
+LARGE_ROWS = 20_000
 HOLDOUT_SHARE = 0.2
 Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Folds:
-    """Repeated K-fold splits of `rows` (indices into the dataset)."""
+    """Repeated K-fold splits; `rows` (indices into the dataset) are those that are predicted."""
 
     rows: np.ndarray
     repeats: tuple[tuple[Split, ...], ...]
 
     @classmethod
     def make(cls, rows: np.ndarray, seed: int) -> Folds:
-        """2 repeats of 5 folds, shuffled by the seed."""
+        """2 repeats of 5 folds, shuffled by the seed; one split of a large table."""
         rng = np.random.default_rng([seed, 1])
+        if len(rows) > LARGE_ROWS:
+            part = np.sort(rng.permutation(rows)[: len(rows) // FOLDS])
+            return cls(part, (((np.setdiff1d(rows, part), part),),))
         repeats = []
         for _ in range(REPEATS):
             parts = [np.sort(part) for part in np.array_split(rng.permutation(rows), FOLDS)]
@@ -48,6 +53,14 @@ class Folds:
                 for part, prediction in zip(parts, predictions, strict=True)
             ]
         return np.array(result)
+
+    def summary(
+        self, target: np.ndarray, predicted: dict[int, list[np.ndarray]]
+    ) -> dict[str, float]:
+        """Spearman's mean over folds; RMSE and R2 of the out-of-fold predictions; rows."""
+        result = scores(target[self.rows], self.out_of_fold(predicted))
+        ranks = self.scores("spearman_correlation", target, predicted)
+        return {**result, "spearman": float(ranks.mean())}
 
     def out_of_fold(self, predicted: dict[int, list[np.ndarray]]) -> np.ndarray:
         """Predictions of `rows` by models that did not see them, the mean over repeats."""

@@ -67,6 +67,11 @@ class JobRecord:
         return self.folder / "driver.log"
 
     @property
+    def trials_folder(self) -> Path:
+        """Recorded trials, shared by the attempts `<base>-1`, `<base>-2` and so on of a job."""
+        return self.folder.parent / ".trials" / re.sub(r"-\d+$", "", self.job_id)
+
+    @property
     def result_folder(self) -> Path:
         """The finished result; it exists only when it is complete."""
         return self.folder / "result"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from resources.automl.local.search import SearchResult, Trial
@@ -23,15 +24,23 @@ FIELDS = (
     "ensemble_weight",
     "onnx_kb",
     "parity",
+    "rows_per_second",
     "error",
 )
 ENSEMBLE = "ensemble"
 
 
-def leaderboard(
-    found: SearchResult, exported: Mapping[str, tuple[float, float]]
-) -> list[dict[str, object]]:
-    """The rows. `exported` maps a trial (or "ensemble") to its ONNX KB and parity.
+@dataclass(frozen=True)
+class Exported:
+    """An exported graph: its size, its distance from the native model, its speed."""
+
+    kilobytes: float
+    parity: float
+    rows_per_second: int
+
+
+def leaderboard(found: SearchResult, exported: Mapping[str, Exported]) -> list[dict[str, object]]:
+    """The rows. `exported` maps a trial (or "ensemble") to what was measured of its graph.
 
     `score` is the primary metric's mean over folds (higher is better; an error is negated). An
     ensemble of several members is the first row, because it is what was chosen.
@@ -51,11 +60,8 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def _row(
-    trial: Trial, found: SearchResult, exported: Mapping[str, tuple[float, float]]
-) -> dict[str, object]:
+def _row(trial: Trial, found: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
     name = trial.configuration.name
-    kilobytes, parity = exported.get(name, (None, None))
     return {
         "trial": name,
         "family": trial.configuration.family,
@@ -68,16 +74,12 @@ def _row(
         "seconds": round(trial.seconds, 2),
         "status": trial.status,
         "ensemble_weight": round(found.recipe.weight(name), 4),
-        "onnx_kb": kilobytes,
-        "parity": parity,
+        **_measured(exported.get(name)),
         "error": trial.error,
     }
 
 
-def _ensemble_row(
-    found: SearchResult, exported: Mapping[str, tuple[float, float]]
-) -> dict[str, object]:
-    kilobytes, parity = exported.get(ENSEMBLE, (None, None))
+def _ensemble_row(found: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
     members = {member.name for member, _ in found.recipe.members}
     seconds = sum(t.seconds for t in found.trials if t.configuration.name in members)
     return {
@@ -92,9 +94,18 @@ def _ensemble_row(
         "seconds": round(seconds, 2),
         "status": "ok",
         "ensemble_weight": None,
-        "onnx_kb": kilobytes,
-        "parity": parity,
+        **_measured(exported.get(ENSEMBLE)),
         "error": "",
+    }
+
+
+def _measured(graph: Exported | None) -> dict[str, object]:
+    if graph is None:
+        return {"onnx_kb": None, "parity": None, "rows_per_second": None}
+    return {
+        "onnx_kb": graph.kilobytes,
+        "parity": graph.parity,
+        "rows_per_second": graph.rows_per_second,
     }
 
 

@@ -12,6 +12,9 @@ from resources.automl.local.data import Dataset, Values
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.views import View, fit_view
 
+#: A forest's leaves are raised so that a tree has about this many at most.
+MAX_FOREST_LEAVES = 2000
+
 
 @dataclass(frozen=True)
 class TargetTransform:
@@ -158,16 +161,24 @@ def _gradient_boosting(parameters: dict[str, Any], shape: tuple[int, int], seed:
     return GradientBoostingRegressor(**parameters, random_state=seed)
 
 
-def _extra_trees(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:  # noqa: ARG001
+def _extra_trees(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:
     from sklearn.ensemble import ExtraTreesRegressor
 
-    return ExtraTreesRegressor(**parameters, random_state=seed, n_jobs=1)
+    return ExtraTreesRegressor(**_leaves(parameters, shape), random_state=seed, n_jobs=1)
 
 
-def _random_forest(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:  # noqa: ARG001
+def _leaves(parameters: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
+    """Larger leaves on larger tables: a forest's size in the graph stays bounded."""
+    return {
+        **parameters,
+        "min_samples_leaf": max(parameters.get("min_samples_leaf", 1), shape[0] // MAX_FOREST_LEAVES),
+    }
+
+
+def _random_forest(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:
     from sklearn.ensemble import RandomForestRegressor
 
-    return RandomForestRegressor(**parameters, random_state=seed, n_jobs=1)
+    return RandomForestRegressor(**_leaves(parameters, shape), random_state=seed, n_jobs=1)
 
 
 def _svr(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:  # noqa: ARG001

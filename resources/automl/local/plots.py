@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _COLOR = "#4f6bed"
 #: More points than this are thinned out evenly.
 _MAX_POINTS = 3000
+_MAX_BARS = 20
 
 
 def plot_predicted(path: Path, actual: np.ndarray, predicted: np.ndarray, target: str) -> None:
@@ -50,6 +51,22 @@ def plot_residuals(
     axes.axhline(0, color="#999999", linewidth=1)
     axes.set_ylabel(f"actual - predicted {target}")
     axes.set_title(f"Residuals by {by}")
+    _save(figure, path)
+
+
+def plot_importance(path: Path, rows: Sequence[Mapping[str, object]], metric: str) -> None:
+    """Permutation importance of the features, the most important on top, with deviations."""
+    figure, axes = _figure()
+    shown = list(rows[:_MAX_BARS])[::-1]
+    axes.barh(
+        [str(row["feature"]) for row in shown],
+        [float(str(row["importance"])) for row in shown],
+        xerr=[float(str(row["sd"])) for row in shown],
+        color=_COLOR,
+        ecolor="#999999",
+    )
+    axes.set_xlabel(f"loss of {metric} when shuffled")
+    axes.set_title("Permutation importance, holdout rows")
     _save(figure, path)
 
 

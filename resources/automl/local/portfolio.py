@@ -8,9 +8,25 @@ in docs/automl.md.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
+
+from resources.automl.local.folds import LARGE_ROWS
+from resources.errors import InvalidInput
+from resources.spec import TrainingSettings
+
+#: Family -> its name in the settings. In this order a model is simpler and scores faster.
+ALGORITHMS = {
+    "ridge": "Ridge",
+    "mlp": "MLP",
+    "lightgbm": "LightGBM",
+    "gradient_boosting": "GradientBoosting",
+    "random_forest": "RandomForest",
+    "extra_trees": "ExtremeRandomTrees",
+    "svr": "SVR",
+    "gaussian_process": "GaussianProcess",
+}
 
 
 @dataclass(frozen=True)
@@ -24,10 +40,22 @@ class Configuration:
     parameters: Mapping[str, float | int | str | bool] = field(default_factory=dict)
     max_rows: int | None = None
     """Kernel methods need memory and time by the square of the rows or more."""
+    min_rows: int = 0
+    """Larger models pay only on larger tables."""
 
 
 _KERNEL_ROWS = 2500
+#: Exact split finding takes minutes on more rows.
+_EXACT_ROWS = 20_000
 _BOOST = {"learning_rate": 0.04, "min_data_in_leaf": 10, "feature_fraction": 0.7, "lambda_l2": 1.0}
+_LARGE_BOOST = {
+    "learning_rate": 0.06,
+    "num_leaves": 63,
+    "rounds": 400,
+    "min_data_in_leaf": 40,
+    "feature_fraction": 0.8,
+    "lambda_l2": 1.0,
+}
 _GRADIENT = {
     "n_estimators": 200,
     "learning_rate": 0.05,
@@ -42,12 +70,18 @@ PORTFOLIO: tuple[Configuration, ...] = (
     Configuration(
         "lightgbm", "lightgbm", "raw", "log1p", {**_BOOST, "num_leaves": 15, "rounds": 250}
     ),
+    Configuration("lightgbm-large", "lightgbm", "raw", "none", _LARGE_BOOST, min_rows=LARGE_ROWS),
     Configuration("svr", "svr", "cyclic", "log1p", {"C": 2.0, "epsilon": 0.1}, _KERNEL_ROWS),
     Configuration(
         "gaussian-process", "gaussian_process", "cyclic", "sqrt", {"noise": 0.15}, _KERNEL_ROWS
     ),
     Configuration(
-        "gradient-boosting", "gradient_boosting", "raw", "sqrt", {**_GRADIENT, "max_features": 0.5}
+        "gradient-boosting",
+        "gradient_boosting",
+        "raw",
+        "sqrt",
+        {**_GRADIENT, "max_features": 0.5},
+        _EXACT_ROWS,
     ),
     Configuration("extra-trees", "extra_trees", "products", "log1p", _FOREST),
     Configuration(
@@ -67,6 +101,7 @@ PORTFOLIO: tuple[Configuration, ...] = (
         "products",
         "log1p",
         {**_GRADIENT, "max_features": 0.4},
+        _EXACT_ROWS,
     ),
     Configuration(
         "random-forest",
@@ -74,6 +109,7 @@ PORTFOLIO: tuple[Configuration, ...] = (
         "raw",
         "log1p",
         {"n_estimators": 60, "min_samples_leaf": 3, "max_features": 0.5},
+        _EXACT_ROWS,
     ),
     Configuration(
         "gaussian-process-one-hot",
@@ -94,16 +130,22 @@ PORTFOLIO: tuple[Configuration, ...] = (
 )
 
 
-def portfolio_for(target: np.ndarray, rows: int) -> tuple[Configuration, ...]:
+def portfolio_for(
+    target: np.ndarray, rows: int, settings: TrainingSettings | None = None
+) -> tuple[Configuration, ...]:
     """The configurations that suit this target (log1p and sqrt need it to be at least 0).
 
     Where a transform does not apply it becomes "none", and a configuration that is then like an
-    earlier one is left out.
+    earlier one is left out. The settings' allowed and blocked algorithms are kept to.
+    Raises InvalidInput where they leave none for so many rows.
     """
     chosen: list[Configuration] = []
     seen = set()
     for configuration in PORTFOLIO:
-        if configuration.max_rows is not None and rows > configuration.max_rows:
+        limit = configuration.max_rows
+        if rows < configuration.min_rows or (limit is not None and rows > limit):
+            continue
+        if settings is not None and not _allowed(configuration, settings):
             continue
         transform = configuration.transform if target.min() >= 0 else "none"
         parameters = tuple(sorted(configuration.parameters.items()))
@@ -111,14 +153,16 @@ def portfolio_for(target: np.ndarray, rows: int) -> tuple[Configuration, ...]:
         if key in seen:
             continue
         seen.add(key)
-        chosen.append(
-            Configuration(
-                configuration.name,
-                configuration.family,
-                configuration.view,
-                transform,
-                configuration.parameters,
-                configuration.max_rows,
-            )
+        chosen.append(replace(configuration, transform=transform))
+    if not chosen:
+        raise InvalidInput(
+            f"no allowed algorithm suits {rows} rows; kernel methods take at most {_KERNEL_ROWS}. "
+            "Nothing was trained. Allow LightGBM or Ridge."
         )
     return tuple(chosen)
+
+
+def _allowed(configuration: Configuration, settings: TrainingSettings) -> bool:
+    name = ALGORITHMS[configuration.family]
+    allowed = settings.allowed_algorithms
+    return (not allowed or name in allowed) and name not in settings.blocked_algorithms

@@ -1,6 +1,7 @@
 """The result folder: written aside, shown by one rename, read back as a TrainingResult.
 
-model.onnx  leaderboard.json  leaderboard.csv  scores.json  diagnostics.json  result.json
+model.onnx  model-card.md  leaderboard.json  leaderboard.csv  scores.json  diagnostics.json
+result.json
 *.png       the plots; result.json maps their titles to files
 """
 

@@ -5,14 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from resources.errors import InvalidInput
-
-#: The lab's and Azure ML's metric names; a normalized error is over the target's range.
-METRICS = (
-    "spearman_correlation",
-    "r2_score",
-    "normalized_root_mean_squared_error",
-    "normalized_mean_absolute_error",
-)
+from resources.spec import PRIMARY_METRICS
 
 
 def spearman(target: np.ndarray, predicted: np.ndarray) -> float:
@@ -57,7 +50,7 @@ def objective(metric: str, target: np.ndarray, predicted: np.ndarray, spread: fl
     if metric == "normalized_mean_absolute_error":
         return -float(np.mean(np.abs(target - predicted))) / spread
     raise InvalidInput(
-        f"unknown primary metric {metric!r}; choose one of {', '.join(METRICS)}. "
+        f"unknown primary metric {metric!r}; choose one of {', '.join(PRIMARY_METRICS)}. "
         "Nothing was trained."
     )
 

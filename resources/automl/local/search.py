@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,9 +11,12 @@ import numpy as np
 from resources.automl.local.data import Dataset
 from resources.automl.local.ensemble import Recipe, choose
 from resources.automl.local.folds import Folds
+from resources.automl.local.importance import Shuffle
+from resources.automl.local.memory import TrialMemory
 from resources.automl.local.portfolio import Configuration, portfolio_for
-from resources.automl.local.scores import r2, rmse, scores
+from resources.automl.local.scores import r2, rmse
 from resources.automl.local.workers import Outcome, Task, WorkerPool
+from resources.spec import TrainingSettings
 
 #: A configuration that trails the best by this after the first repeat gets no second one.
 RACE_MARGIN = 0.012
@@ -49,6 +52,7 @@ class SearchResult:
     score: float
     deviation: float
     warnings: list[str]
+    folds: Folds
 
 
 Report = Callable[[list[Trial]], None]
@@ -66,21 +70,23 @@ def search(
     data: Dataset,
     rows: np.ndarray,
     pool: WorkerPool,
+    settings: TrainingSettings,
     *,
-    metric: str,
-    seed: int,
     deadline: Callable[[list[Trial]], float],
     report: Report = nothing,
+    memory: TrialMemory | None = None,
 ) -> SearchResult:
     """Race the portfolio on `rows` and choose a recipe.
 
     `deadline` tells, from the trials so far, the time.monotonic() value at which to stop; at
     least one trial is tried to its end even then. All first repeats are scored before second
-    ones begin, so that which configurations go on does not depend on timing.
-    Raises NoModelError where no trial succeeds.
+    ones begin, so that which configurations go on does not depend on timing. What `memory` has
+    is not trained again.
+    Raises NoModelError where no trial succeeds, InvalidInput where no algorithm is allowed.
     """
+    seed, metric = settings.seed, settings.primary_metric
     folds = Folds.make(rows, seed)
-    trials = [Trial(c) for c in portfolio_for(data.target[rows], len(rows))]
+    trials = [Trial(c) for c in portfolio_for(data.target[rows], len(rows), settings)]
     by_name = {trial.configuration.name: trial for trial in trials}
 
     def race(repeat: int, racing: list[Trial], limit: float) -> None:
@@ -88,11 +94,22 @@ def search(
             Task((t.configuration.name,), t.configuration, folds.repeats[repeat], seed)
             for t in racing
         ]
-        share = TRIAL_SHARE * max(0.0, limit - time.monotonic())
-        for outcome in pool.run(tasks, deadline=limit, task_seconds=share):
+
+        def take(outcome: Outcome) -> None:
             trial = by_name[outcome.task.key[0]]
             _record(trial, repeat, outcome, folds, metric, data.target)
             report(trials)
+
+        recalled = {t.key: memory.recall(t) for t in tasks} if memory is not None else {}
+        for known in recalled.values():
+            if known is not None:
+                take(known)
+        share = TRIAL_SHARE * max(0.0, limit - time.monotonic())
+        rest = [task for task in tasks if recalled.get(task.key) is None]
+        for outcome in pool.run(rest, deadline=limit, task_seconds=share):
+            if memory is not None:
+                memory.record(outcome)
+            take(outcome)
 
     race(0, trials, deadline(trials))
     if not any(trial.status == "ok" for trial in trials):
@@ -109,19 +126,19 @@ def search(
         raise NoModelError("; ".join(f"{t.configuration.name}: {t.error}" for t in trials[:5]))
     best = max(trial.mean for trial in good)
     finalists = [trial for trial in good if trial.mean >= best - RACE_MARGIN]
-    race(1, finalists, deadline(trials))
+    if len(folds.repeats) > 1:
+        race(1, finalists, deadline(trials))
     candidates = _same_repeats(finalists)
     for trial in good:
         if trial not in candidates and trial.status == "ok":
             trial.status = "raced"
     chosen = [(trial.configuration, trial.predictions) for trial in candidates]
-    recipe = choose(chosen, folds, metric, data.target)
+    recipe = choose(chosen, folds, metric, data.target, prefer_simple=settings.prefer_simple)
     blended = _blend(recipe, candidates)
-    cv = scores(data.target[rows], folds.out_of_fold(blended))
-    cv["spearman"] = float(folds.scores("spearman_correlation", data.target, blended).mean())
+    cv = folds.summary(data.target, blended)
     values = folds.scores(metric, data.target, blended)
     score, deviation = float(values.mean()), float(values.std())
-    return SearchResult(trials, recipe, cv, score, deviation, _warnings(trials))
+    return SearchResult(trials, recipe, cv, score, deviation, _warnings(trials), folds)
 
 
 def refit(
@@ -132,14 +149,17 @@ def refit(
     seed: int,
     deadline: float = float("inf"),
     keep: str = "",
+    shuffles: Mapping[str, Shuffle] | None = None,
 ) -> dict[str, dict[str, Outcome]]:
     """Fit each member on each split: split -> member -> outcome, failed or late ones left out.
 
-    Outcomes of the split called `keep` carry their fitted model. Members come by weight, each
+    Outcomes of the split called `keep` carry their fitted model, those of a split in `shuffles`
+    the predictions of the shuffled rows. Members come by weight, each
     with all its splits, so that a deadline leaves the most important ones complete.
     """
+    wanted = shuffles or {}
     tasks = [
-        Task((name, member.name), member, [split], seed, keep_model=name == keep)
+        Task((name, member.name), member, [split], seed, name == keep, wanted.get(name))
         for member, _ in sorted(recipe.members, key=lambda entry: -entry[1])
         for name, split in splits.items()
     ]

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from resources.automl.local.data import Dataset
+from resources.automl.local.importance import Shuffle
 from resources.automl.local.models import FittedModel, fit_model
 from resources.automl.local.parent_death import die_with_parent, watch_driver
 from resources.automl.local.portfolio import Configuration
@@ -39,6 +40,8 @@ class Task:
     seed: int = 0
     keep_model: bool = False
     """Send back the model fitted on the last split."""
+    shuffle: Shuffle | None = None
+    """Also predict these rows with each feature shuffled, by the model of the last split."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Outcome:
     predictions: list[np.ndarray] = field(default_factory=list)
     model: FittedModel | None = None
     error: str = ""
+    shuffled: np.ndarray | None = None
 
 
 @dataclass
@@ -186,9 +190,13 @@ def perform(task: Task, data: Dataset) -> Outcome:
             for fit_rows, predict_rows in task.splits:
                 model = fit_model(task.configuration, data, fit_rows, task.seed)
                 predictions.append(model.predict(data.values, predict_rows))
-        if not all(np.isfinite(p).all() for p in predictions):
-            raise ValueError("the model predicts values that are not finite")
+            if not all(np.isfinite(p).all() for p in predictions):
+                raise ValueError("the model predicts values that are not finite")
+            shuffled = None
+            if task.shuffle is not None and model is not None:
+                shuffled = task.shuffle.predictions(model, data)
     except Exception as error:  # noqa: BLE001  # any failure of a trial is a failed row
         text = f"{type(error).__name__}: {error}"
         return Outcome(task, time.monotonic() - start, error=text)
-    return Outcome(task, time.monotonic() - start, predictions, model if task.keep_model else None)
+    kept = model if task.keep_model else None
+    return Outcome(task, time.monotonic() - start, predictions, kept, shuffled=shuffled)

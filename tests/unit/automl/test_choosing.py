@@ -10,7 +10,7 @@ from scipy.stats import spearmanr
 
 from resources.automl.local.ensemble import Recipe, choose
 from resources.automl.local.folds import Folds, holdout_split, time_split
-from resources.automl.local.models import TargetTransform
+from resources.automl.local.models import FAMILIES, TargetTransform
 from resources.automl.local.portfolio import PORTFOLIO, Configuration, portfolio_for
 from resources.automl.local.scores import objective, r2, rmse, scores, spearman
 from resources.automl.local.views import VIEWS, Cycle, Indicators, Product, fit_view
@@ -141,7 +141,7 @@ def candidates(noises: list[float], *, scale: float = 1.0):
     made = []
     for number, noise in enumerate(noises):
         predicted = target * scale + rng.normal(0, noise, 300)
-        configuration = replace(PORTFOLIO[0], name=f"t{number}", family=f"f{number}")
+        configuration = replace(PORTFOLIO[0], name=f"t{number}", family=list(FAMILIES)[number])
         by_repeat = {r: [predicted[p] for _, p in parts] for r, parts in enumerate(folds.repeats)}
         made.append((configuration, by_repeat))
     return made, folds, target
@@ -163,7 +163,7 @@ def test_one_model_is_enough_where_the_others_add_nothing():
 def test_a_member_that_ruins_the_scale_is_kept_out():
     made, folds, target = candidates([20, 20])
     stretched, _, _ = candidates([20, 20, 20], scale=30.0)
-    made.append((replace(PORTFOLIO[0], name="stretched", family="x"), stretched[2][1]))
+    made.append((replace(PORTFOLIO[0], name="stretched", family="mlp"), stretched[2][1]))
     recipe = choose(made, folds, "spearman_correlation", target)
     assert recipe.weight("stretched") == 0
 

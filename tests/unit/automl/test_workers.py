@@ -9,6 +9,7 @@ import pytest
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.search import NoModelError, search
 from resources.automl.local.workers import Task, WorkerPool
+from resources.spec import TrainingSettings
 from tests.unit.automl.tables import coffee_data
 
 RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})
@@ -16,6 +17,7 @@ RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})
 ENDLESS = Configuration(
     "endless", "extra_trees", "raw", "none", {"n_estimators": 200_000, "max_features": 1.0}
 )
+SETTINGS = TrainingSettings(experiment="test")
 FOREVER = float("inf")
 
 
@@ -73,8 +75,7 @@ def test_a_search_that_is_late_from_the_start_still_finds_a_model(pool):
         coffee_data(),
         np.arange(120),
         pool,
-        metric="spearman_correlation",
-        seed=0,
+        SETTINGS,
         deadline=lambda trials: time.monotonic(),
     )
     assert [member.name for member, _ in found.recipe.members] == ["ridge"]
@@ -89,7 +90,6 @@ def test_a_search_without_any_success_says_why(pool, monkeypatch):
             coffee_data(),
             np.arange(120),
             pool,
-            metric="spearman_correlation",
-            seed=0,
+            SETTINGS,
             deadline=lambda trials: time.monotonic() + 60,
         )

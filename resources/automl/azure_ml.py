@@ -1,0 +1,206 @@
+"""AutoML as regression jobs of Azure ML."""
+
+from __future__ import annotations
+
+import logging
+import math
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from resources.automl.port import TrainingRequest, TrainingResult
+from resources.azure_ml import first_line, workspace_client
+from resources.errors import BikecastError, InvalidInput, ModelRejected
+from resources.jobs import JobState, JobStatus
+from resources.lake.port import Lake
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+#: Azure ML's job states by ours. A job that stopped answering may come back.
+STATES = {
+    **dict.fromkeys(("NotStarted", "Starting", "Provisioning", "Preparing"), JobState.QUEUED),
+    "Queued": JobState.QUEUED,
+    **dict.fromkeys(("Running", "Finalizing", "CancelRequested"), JobState.RUNNING),
+    **dict.fromkeys(("NotResponding", "Paused"), JobState.RUNNING),
+    "Completed": JobState.COMPLETED,
+    "Failed": JobState.FAILED,
+    "Canceled": JobState.CANCELED,
+}
+#: Azure AutoML ends no experiment earlier than this.
+SHORTEST_MINUTES = 15
+FOLDS = 5
+#: Metrics of which less is better.
+_LESS_IS_BETTER = ("error", "deviation")
+
+_log = logging.getLogger(__name__)
+
+
+class AzureAutoML(dg.ConfigurableResource):
+    """Trains in an Azure ML workspace; implements the port AutoML.
+
+    The job's name is our job id, so a job that was submitted is found again by any process. The
+    training data are a Parquet file of features and target, with an MLTable file beside it, in
+    the lake under the data version: a job reads what it was submitted with, whatever happens to
+    the table. The workspace's identity reads the lake.
+    """
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+    compute: str = Field("", description="A compute cluster's name; empty for serverless compute.")
+    lake: dg.ResourceDependency[Lake]
+    downloads: str = Field(description="The folder of downloaded results, one folder a job.")
+
+    def submit(self, request: TrainingRequest) -> JobStatus:
+        """Start the job, or attach to the one of that id; never starts an id twice.
+
+        Azure ML runs no experiment shorter than 15 minutes, so a smaller budget becomes that.
+        Raises InvalidInput for a bad budget, BikecastError where Azure ML refuses the job.
+        """
+        from azure.core.exceptions import AzureError
+
+        if not request.budget_seconds > 0:
+            raise InvalidInput(
+                f"the training budget is {request.budget_seconds} s; it must be above 0. "
+                "Nothing was started."
+            )
+        status = self.status(request.job_id)
+        if status.state is not JobState.NOT_FOUND:
+            return status
+        from resources.automl.azure_data import stage_training_data
+        from resources.automl.azure_job import regression_job
+
+        data = stage_training_data(self.lake, request)
+        job = regression_job(request, data, self.compute, folds=FOLDS)
+        try:
+            return self._status(self._client.jobs.create_or_update(job))
+        except AzureError as error:
+            raise BikecastError(
+                f"Azure ML did not take the job {request.job_id}: {first_line(error)}"
+            ) from error
+
+    def status(self, job_id: str) -> JobStatus:
+        """Poll one job; an unknown id is NotFound."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return self._status(self._client.jobs.get(job_id))
+        except ResourceNotFoundError:
+            return JobStatus(job_id, JobState.NOT_FOUND)
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Ask Azure ML to cancel the job; does not wait until it has."""
+        status = self.status(job_id)
+        if not status.state.is_terminal:
+            self._client.jobs.begin_cancel(job_id, polling=False)
+            status = self.status(job_id)
+        return status
+
+    def result(self, job_id: str) -> TrainingResult:
+        """Download the best model of a completed job, check it, and read the leaderboard.
+
+        Raises BikecastError where the job is not complete or left no ONNX model, and
+        ModelRejected where the model breaks the contract of PREDICT.
+        """
+        from resources.automl.azure_job import best_child, leaderboard
+
+        status = self.status(job_id)
+        if status.state is not JobState.COMPLETED:
+            raise BikecastError(
+                f"training job {job_id} is {status.state}: {status.error or 'it has no result yet'}"
+            )
+        job = self._client.jobs.get(job_id)
+        children = [c for c in self._client.jobs.list(parent_job_name=job_id) if c is not None]
+        metric = str(job.primary_metric)
+        less_is_better = any(word in metric.lower() for word in _LESS_IS_BETTER)
+        rows = leaderboard(children, less_is_better=less_is_better)
+        best, found_by = best_child(job, rows)
+        if best is None:
+            raise BikecastError(
+                f"training job {job_id} is complete, but none of its {len(children)} trials has a "
+                f"score or is named the best. See {status.link}"
+            )
+        model_path, digest = self._model(job_id, best, status.link)
+        score = next((row["score"] for row in rows if row["job_id"] == best), None)
+        cv = None if score is None else {_short(metric): float(str(score))}
+        return TrainingResult(
+            job_id=job_id,
+            model_path=model_path,
+            digest=digest,
+            leaderboard=rows,
+            scores={"cv": cv, "holdout": None, "time_ordered": None},
+            plots={},
+            diagnostics={"best_trial": best, "best_trial_found_by": found_by, "metric": metric},
+        )
+
+    @property
+    def _client(self) -> MLClient:
+        return workspace_client(self.subscription_id, self.resource_group, self.workspace)
+
+    def _status(self, job: Any) -> JobStatus:
+        state = STATES.get(str(job.status))
+        if state is None:
+            _log.warning("job %s has the unknown state %s; it counts as running", job.name, job.status)
+            state = JobState.RUNNING
+        error = ""
+        if state in (JobState.FAILED, JobState.CANCELED):
+            error = _reason(job, state)
+        return JobStatus(
+            job.name, state, link=job.studio_url or "", error=error, progress={"state": job.status}
+        )
+
+    def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:
+        """The checked ONNX file of a trial on this machine, and its digest."""
+        from resources.lake.files import replaced_file
+        from resources.model_contract import inspect_model
+
+        target = Path(self.downloads).absolute() / job_id / "model.onnx"
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            self._client.jobs.download(child, download_path=folder)
+            found = _onnx_file(Path(folder))
+            if found is None:
+                names = sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*.*"))
+                raise BikecastError(
+                    f"trial {child} of {job_id} has no ONNX file; it has {', '.join(names[:20])}. "
+                    f"Nothing was registered. See {link}"
+                )
+            data = found.read_bytes()
+        try:
+            digest = inspect_model(data).digest
+        except ModelRejected as error:
+            raise ModelRejected(f"the model of trial {child}: {error}. See {link}") from error
+        with replaced_file(target) as temporary:
+            temporary.write_bytes(data)
+        return target, digest
+
+
+def _onnx_file(folder: Path) -> Path | None:
+    """outputs/model.onnx where there is one, else the only ONNX file."""
+    found = sorted(folder.rglob("*.onnx"))
+    usual = [path for path in found if path.parts[-2:] == ("outputs", "model.onnx")]
+    if usual:
+        return usual[0]
+    return found[0] if len(found) == 1 else None
+
+
+def _reason(job: Any, state: JobState) -> str:
+    """What the job says of its end; Azure ML puts it in one of several places."""
+    properties = job.properties or {}
+    for name in ("errors", "error", "failure_reason", "message"):
+        if properties.get(name):
+            return str(properties[name])
+    return f"Azure ML says {state}; the reason is on {job.studio_url}"
+
+
+def _short(metric: str) -> str:
+    """`spearman` for `spearman_correlation` in any spelling; other metrics keep their name."""
+    return "spearman" if metric.lower().startswith("spearman") else metric
+
+
+def minutes(seconds: float) -> int:
+    """Whole minutes of a budget, at least what Azure AutoML takes."""
+    return max(SHORTEST_MINUTES, math.ceil(seconds / 60))
