@@ -75,12 +75,13 @@ class Interpreter:
         self.catalog = Catalog(self.connection)
         self.transaction = Transaction(self.connection)
         self._error: SqlError | None = None
-        self._results: list[ResultSet] = []
+        self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
+        self.options: dict[str, str] = {}
         self._row_count = 0
 
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
-        self._results = []
+        self.outcomes = []
         self._error = None
         try:
             frame = Frame(variables)
@@ -93,7 +94,7 @@ class Interpreter:
             if isinstance(error, RecursionError):
                 raise SqlError(191, "A part of the statement is nested too deeply.") from error
             raise
-        return self._results
+        return [outcome for outcome in self.outcomes if isinstance(outcome, ResultSet)]
 
     def _server(self, frame: Frame) -> ServerValues:
         error = self._error
@@ -145,6 +146,7 @@ class Interpreter:
             work = self._work(frame)
             with self.transaction.statement(work):
                 self._row_count = change(work, statement)
+            self.outcomes.append(self._row_count)
         elif isinstance(statement, st.Query):
             self._query(statement, frame)
         elif isinstance(statement, st.CopyInto):
@@ -163,7 +165,7 @@ class Interpreter:
             result = execute.query(work, statement.tree)
             self._row_count = result if isinstance(result, int) else len(result.rows)
         if not isinstance(result, int):
-            self._results.append(result)
+            self.outcomes.append(result)
 
     def _control(self, statement: st.Statement, frame: Frame) -> None:
         if isinstance(statement, st.Block):
@@ -204,7 +206,9 @@ class Interpreter:
         elif isinstance(statement, st.ExecuteText):
             text = self._evaluate(statement.text, _TEXT, frame)
             self._execute_text(str(text or ""), {}, frame)
-        elif not isinstance(statement, st.SetOption):
+        elif isinstance(statement, st.SetOption):
+            self.options[statement.name.upper()] = statement.value.upper()
+        else:
             raise AssertionError(f"no step for {type(statement).__name__}")
 
     def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:

@@ -9,10 +9,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from resources.sql_pool.engine.catalog import TableColumn
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.control import Interpreter
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.reader import PARAMETER_PREFIX, Reader
+from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.types import (
     BIGINT,
     BIT,
@@ -74,6 +76,24 @@ class EmbeddedSession:
         The values that the batch assigns are left in `variables`. Raises SqlError.
         """
         return self._interpreter.batch(batch, variables)
+
+    @property
+    def outcomes(self) -> list[ResultSet | int]:
+        """What the last batch did up to its end or error: result sets and numbers of changed rows.
+
+        The numbers are left out after SET NOCOUNT ON.
+        """
+        quiet = self._interpreter.options.get("NOCOUNT") == "ON"
+        return [
+            outcome
+            for outcome in self._interpreter.outcomes
+            if isinstance(outcome, ResultSet) or not quiet
+        ]
+
+    def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
+        """The columns of a table; none where there is no such table."""
+        found = self._interpreter.catalog.find(name)
+        return found.columns if found is not None else ()
 
     @property
     def in_transaction(self) -> bool:
