@@ -6,6 +6,7 @@ rows. Random splits are ShuffleSplit(n, test_size=.2, random_state=seed).
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -51,13 +52,25 @@ class BenchmarkSet:
             yield np.sort(fit), held
 
 
+_lab_csv = LAB_CSV
+
+
+def use_sample() -> None:
+    """Take the simulated sample in place of the lab's file."""
+    global _lab_csv
+    from pipelines.simulator import write_training_csv
+
+    _lab_csv = Path(tempfile.mkdtemp()) / "bike-rentals-sample.csv"
+    write_training_csv(_lab_csv)
+
+
 def lab() -> pd.DataFrame:
     """The lab's 731 days, ten features and the rentals, in the file's order."""
-    return pd.read_csv(LAB_CSV)[[*LAB_FEATURES, "rentals"]]
+    return pd.read_csv(_lab_csv)[[*LAB_FEATURES, "rentals"]]
 
 
 def _lab_days() -> pd.Series:
-    return pd.to_datetime(pd.read_csv(LAB_CSV)["dteday"], format="%m/%d/%Y")
+    return pd.to_datetime(pd.read_csv(_lab_csv)["dteday"], format="%m/%d/%Y")
 
 
 def diabetes() -> pd.DataFrame:

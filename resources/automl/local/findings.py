@@ -9,7 +9,7 @@ import numpy as np
 from resources.automl.local.data import Dataset
 from resources.automl.local.folds import Split
 from resources.automl.local.scores import spearman
-from resources.automl.local.views import MAX_CATEGORIES
+from resources.automl.local.views import MAX_MEAN_CODES
 
 #: A feature that ranks rows like the target does is probably made from it.
 NEAR_TARGET = 0.985
@@ -41,10 +41,10 @@ def column_findings(data: Dataset) -> list[str]:
         array = data.values[column.name]
         if array.dtype == object:
             known = {value for value in array.tolist() if value is not None}
-            if len(known) > MAX_CATEGORIES:
+            if len(known) > MAX_MEAN_CODES:
                 found.append(
-                    f"column {column.name!r} has {len(known):,} categories: the "
-                    f"{MAX_CATEGORIES} most frequent ones are told apart, the rest are one group"
+                    f"column {column.name!r} has {len(known):,} categories: the {MAX_MEAN_CODES:,} "
+                    "most frequent ones are told apart, the rest are one group"
                 )
             count = len(known)
         else:

@@ -171,7 +171,9 @@ def _leaves(parameters: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any
     """Larger leaves on larger tables: a forest's size in the graph stays bounded."""
     return {
         **parameters,
-        "min_samples_leaf": max(parameters.get("min_samples_leaf", 1), shape[0] // MAX_FOREST_LEAVES),
+        "min_samples_leaf": max(
+            parameters.get("min_samples_leaf", 1), shape[0] // MAX_FOREST_LEAVES
+        ),
     }
 
 

@@ -47,6 +47,8 @@ class Configuration:
 _KERNEL_ROWS = 2500
 #: Exact split finding takes minutes on more rows.
 _EXACT_ROWS = 20_000
+#: Targets that are less skewed to the right are learned as they are.
+MIN_SKEWNESS = 0.5
 _BOOST = {"learning_rate": 0.04, "min_data_in_leaf": 10, "feature_fraction": 0.7, "lambda_l2": 1.0}
 _LARGE_BOOST = {
     "learning_rate": 0.06,
@@ -133,12 +135,14 @@ PORTFOLIO: tuple[Configuration, ...] = (
 def portfolio_for(
     target: np.ndarray, rows: int, settings: TrainingSettings | None = None
 ) -> tuple[Configuration, ...]:
-    """The configurations that suit this target (log1p and sqrt need it to be at least 0).
+    """The configurations that suit this target.
 
-    Where a transform does not apply it becomes "none", and a configuration that is then like an
-    earlier one is left out. The settings' allowed and blocked algorithms are kept to.
+    log1p and sqrt are for targets that are never negative and skewed to the right. Where a
+    transform does not apply it becomes "none", and a configuration that is then like an earlier
+    one is left out. The settings' allowed and blocked algorithms are kept to.
     Raises InvalidInput where they leave none for so many rows.
     """
+    skewed = target.min() >= 0 and _skewness(target) >= MIN_SKEWNESS
     chosen: list[Configuration] = []
     seen = set()
     for configuration in PORTFOLIO:
@@ -147,7 +151,7 @@ def portfolio_for(
             continue
         if settings is not None and not _allowed(configuration, settings):
             continue
-        transform = configuration.transform if target.min() >= 0 else "none"
+        transform = configuration.transform if skewed else "none"
         parameters = tuple(sorted(configuration.parameters.items()))
         key = (configuration.family, configuration.view, transform, parameters)
         if key in seen:
@@ -160,6 +164,11 @@ def portfolio_for(
             "Nothing was trained. Allow LightGBM or Ridge."
         )
     return tuple(chosen)
+
+
+def _skewness(target: np.ndarray) -> float:
+    centred = target - target.mean()
+    return float(np.mean(centred**3) / max(np.mean(centred**2) ** 1.5, 1e-300))
 
 
 def _allowed(configuration: Configuration, settings: TrainingSettings) -> bool:

@@ -6,6 +6,7 @@ All arithmetic is float32, as in the ONNX graph, so that a tree's split falls th
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,11 @@ VIEWS = ("raw", "products", "one_hot", "one_hot_products", "cyclic")
 CALENDAR_CYCLES = frozenset({7, 12, 24, 52, 53, 60})
 #: The most frequent texts of a column get an indicator each; the rest are "unseen".
 MAX_CATEGORIES = 32
+#: In the tree views, columns of more texts than this also get the mean target of a text.
+FEW_CATEGORIES = 6
+MAX_MEAN_CODES = 1000
+PRIOR_ROWS = 20
+TREE_VIEWS = ("raw", "products")
 #: Products are formed of at most this many measured columns.
 MAX_MEASURED = 5
 
@@ -62,7 +68,32 @@ class Product:
     right: Number
 
 
-Block = Number | Indicators | Cycle | Product
+@dataclass(frozen=True)
+class Missing:
+    """1 where a real number is missing."""
+
+    column: str
+
+
+@dataclass(frozen=True)
+class MeanCode:
+    """The mean target of a text, shrunk to 0 for rare ones; an unseen text is 0.
+
+    The target is standardized first. The shrinkage is that of a prior of PRIOR_ROWS rows at the
+    overall mean (Micci-Barreca 2001).
+    """
+
+    column: str
+    codes: tuple[str, ...]
+    means: tuple[float, ...]
+
+    @property
+    def table(self) -> np.ndarray:
+        """float32 [codes + 1]: the mean of each code, then that of an unseen one."""
+        return np.array([*self.means, 0.0], dtype=np.float32)
+
+
+Block = Number | Indicators | Cycle | Product | Missing | MeanCode
 
 
 @dataclass(frozen=True)
@@ -82,17 +113,25 @@ def fit_view(
 ) -> View:
     """Fit the view called `name` on `rows`; `target` holds the target of these rows.
 
-    Medians fill missing numbers; texts are ranked by frequency, then by the text itself.
+    Medians fill missing numbers; texts are ranked by frequency, then by the text itself. A missing
+    text is an empty one.
     """
     numbers: dict[str, Number] = {}
     blocks: list[Block] = []
     for column in columns:
         if column.sql_type == "varchar":
-            blocks.append(Indicators(column.name, _categories(values[column.name][rows])))
+            texts = _texts(values[column.name][rows])
+            categories = _categories(texts)
+            blocks.append(Indicators(column.name, categories[:MAX_CATEGORIES]))
+            if name in TREE_VIEWS and len(categories) > FEW_CATEGORIES:
+                blocks.append(_mean_code(column.name, texts, categories, target))
             continue
         number = Number(column.name, _median(values[column.name][rows]))
         numbers[column.name] = number
         blocks.extend(_number_blocks(name, column, number))
+        real = column.sql_type in ("real", "float")
+        if real and np.isnan(values[column.name][rows]).any():
+            blocks.append(Missing(column.name))
     if name in ("products", "one_hot_products"):
         blocks.extend(_products(name, columns, numbers, values, rows, target))
     return View(name, tuple(blocks))
@@ -136,6 +175,12 @@ def _columns(block: Block, values: Values, rows: np.ndarray) -> np.ndarray:
     if isinstance(block, Product):
         left, right = _filled(values, block.left, rows), _filled(values, block.right, rows)
         return np.asarray(left * right)
+    if isinstance(block, Missing):
+        return np.isnan(values[block.column][rows]).astype(np.float32)
+    if isinstance(block, MeanCode):
+        index = {text: number for number, text in enumerate(block.codes)}
+        texts = _texts(values[block.column][rows])
+        return np.asarray(block.table[[index.get(text, len(index)) for text in texts]])
     hot = _indicators(block, values, rows)
     return np.asarray(hot @ block.table) if isinstance(block, Cycle) else hot
 
@@ -143,10 +188,11 @@ def _columns(block: Block, values: Values, rows: np.ndarray) -> np.ndarray:
 def _indicators(block: Indicators | Cycle, values: Values, rows: np.ndarray) -> np.ndarray:
     array = values[block.column][rows]
     if array.dtype == object:
-        codes = np.array(block.codes, dtype=object)
-    else:
-        codes = np.array(block.codes, dtype=np.float32)
-        array = np.where(np.isnan(array), np.float32(block.fill), array)
+        index = {text: number for number, text in enumerate(block.codes)}
+        numbers = np.array([index.get(text, -1) for text in _texts(array)], dtype=np.int64)
+        return np.asarray(numbers[:, None] == np.arange(len(index)), dtype=np.float32)
+    codes = np.array(block.codes, dtype=np.float32)
+    array = np.where(np.isnan(array), np.float32(block.fill), array)
     return np.asarray(array[:, None] == codes[None, :], dtype=np.float32)
 
 
@@ -160,12 +206,26 @@ def _median(array: np.ndarray) -> float:
     return float(np.sort(known)[len(known) // 2]) if len(known) else 0.0
 
 
-def _categories(texts: np.ndarray) -> tuple[str, ...]:
-    counts: dict[str, int] = {}
-    for text in texts:
-        if text is not None:
-            counts[text] = counts.get(text, 0) + 1
-    return tuple(sorted(counts, key=lambda text: (-counts[text], text))[:MAX_CATEGORIES])
+def _texts(array: np.ndarray) -> list[str]:
+    return ["" if text is None else text for text in array.tolist()]
+
+
+def _categories(texts: list[str]) -> tuple[str, ...]:
+    """The most frequent texts."""
+    counts = Counter(texts)
+    return tuple(sorted(counts, key=lambda text: (-counts[text], text))[:MAX_MEAN_CODES])
+
+
+def _mean_code(
+    name: str, texts: list[str], categories: tuple[str, ...], target: np.ndarray
+) -> MeanCode:
+    scaled = (target - target.mean()) / (target.std() or 1.0)
+    index = {text: number for number, text in enumerate(categories)}
+    codes = np.array([index.get(text, len(index)) for text in texts])
+    sums = np.bincount(codes, weights=scaled, minlength=len(index) + 1)
+    counts = np.bincount(codes, minlength=len(index) + 1)
+    means = sums / (counts + PRIOR_ROWS)
+    return MeanCode(name, categories, tuple(float(mean) for mean in means[: len(index)]))
 
 
 def _correlation(left: np.ndarray, right: np.ndarray) -> float:

@@ -6,7 +6,16 @@ import numpy as np
 from onnx import TensorProto
 
 from resources.automl.local.export.graph import GraphBuilder
-from resources.automl.local.views import Block, Cycle, Indicators, Number, Product, View
+from resources.automl.local.views import (
+    Block,
+    Cycle,
+    Indicators,
+    MeanCode,
+    Missing,
+    Number,
+    Product,
+    View,
+)
 from resources.spec import Column
 from resources.sql_types import type_names
 
@@ -46,6 +55,21 @@ class Inputs:
         equal = graph.node("Equal", index, graph.constant(codes[None, :]))
         return graph.node("Cast", equal, to=TensorProto.FLOAT)
 
+    def missing(self, block: Missing) -> str:
+        """Float [N, 1], 1 where a real number is missing."""
+        value = block.column
+        if self._types[value] != "real":
+            value = self._graph.node("Cast", value, to=TensorProto.FLOAT)
+        return self._graph.node("Cast", self._graph.node("IsNaN", value), to=TensorProto.FLOAT)
+
+    def mean_code(self, block: MeanCode) -> str:
+        """Float [N, 1], the number of a text."""
+        graph, unseen = self._graph, len(block.codes)
+        index = graph.ml_node(
+            "LabelEncoder", block.column, classes_strings=list(block.codes), default_int64=unseen
+        )
+        return graph.node("Gather", graph.constant(block.table), index, axis=0)
+
 
 def add_view(graph: GraphBuilder, inputs: Inputs, view: View) -> str:
     """The view's matrix, float [N, width]."""
@@ -57,6 +81,10 @@ def _add_block(graph: GraphBuilder, inputs: Inputs, block: Block) -> str:
         return inputs.number(block)
     if isinstance(block, Product):
         return graph.node("Mul", inputs.number(block.left), inputs.number(block.right))
+    if isinstance(block, Missing):
+        return inputs.missing(block)
+    if isinstance(block, MeanCode):
+        return inputs.mean_code(block)
     hot = inputs.indicators(block)
     if isinstance(block, Cycle):
         return graph.node("MatMul", hot, graph.constant(block.table))
