@@ -26,3 +26,14 @@ def latest_metadata(instance: dg.DagsterInstance, asset: str, key: str) -> objec
     event = latest_materialization(instance, asset)
     value = event.metadata.get(key) if event else None
     return value.value if value is not None else None
+
+
+def submission_metadata(
+    instance: dg.DagsterInstance, run_asset: str, job_id: str, limit: int = 200
+) -> dict[str, object]:
+    """Metadata of the latest submission of a job; empty where it is not in the event log."""
+    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=limit).records:
+        event = record.asset_materialization
+        if event and (event.tags or {}).get(DATA_VERSION_TAG) == job_id:
+            return {name: value.value for name, value in event.metadata.items()}
+    return {}

@@ -6,18 +6,23 @@ import dagster as dg
 
 from assets.checks import finding_checks
 from assets.lake import lake_assets
+from assets.promotion import promotion_assets
 from assets.serving import serving_assets
 from assets.training import training_assets
 from assets.training_table import training_table_assets
 from resources.spec import ModelSpec
 
 
-def model_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
-    """All assets of a spec, from the CSV files to the predictions."""
+def model_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[dg.AssetsDefinition]:
+    """All assets of a spec, from the CSV files to the predictions.
+
+    `always_promote` makes every new version live, without a comparison.
+    """
     return [
         *lake_assets(spec),
         *training_table_assets(spec),
         *training_assets(spec),
+        *promotion_assets(spec, always_promote=always_promote),
         *serving_assets(spec),
     ]
 

@@ -1,13 +1,11 @@
-"""Stages 5 to 7: the model and the rows to score in the SQL pool, and the predictions."""
+"""Stages 6 and 7: the rows to score in the SQL pool, the procedure and the predictions."""
 
 import dagster as dg
 
 from assets.code_version import code_version
-from assets.events import latest_metadata
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from resources.lake.port import Lake
-from resources.registry.port import Registry
 from resources.spec import Column, ModelSpec
 from resources.sql_pool.port import SqlPool
 
@@ -16,62 +14,8 @@ FORECAST_ROW = Column("forecast_row", "bigint", "Number of the row in the file, 
 
 
 def serving_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
-    """The model table, the scoring table, the procedure and the predictions of a spec."""
-    return [_model_table(spec), _scoring_table(spec), _procedure(spec), _predictions(spec)]
-
-
-def _model_table(spec: ModelSpec) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=f"{spec.model_table}_table",
-        deps=[spec.model_table],
-        group_name="serving",
-        kinds={"sql", "onnx"},
-        owners=list(spec.owners),
-        code_version=code_version(*_DEPLOYMENT),
-        description=f"`{spec.schema}.{spec.model_table}` in the pool: versions, one of them live.",
-    )
-    def model_table(
-        context: dg.AssetExecutionContext,
-        registry: dg.ResourceParam[Registry],
-        sql_pool: dg.ResourceParam[SqlPool],
-    ) -> dg.MaterializeResult:
-        from resources.sql_pool.deployment import publish_model, published_versions
-
-        seconds = stopwatch()
-        with shown_to_people():
-            version = latest_metadata(context.instance, spec.model_table, "version")
-            if not isinstance(version, int):
-                raise dg.Failure(f"No model is registered yet: materialize {spec.model_table}.")
-            known = {entry.version: entry for entry in registry.versions(spec.model_name)}[version]
-            changed = publish_model(
-                sql_pool,
-                spec,
-                version=version,
-                digest=known.digest,
-                job_id=known.job_id,
-                model=registry.download(spec.model_name, version),
-                actor="dagster",
-                reason=f"run {context.run.run_id}",
-            )
-            registry.set_alias(spec.model_name, "champion", version)
-            published = published_versions(sql_pool, spec)
-        return dg.MaterializeResult(
-            data_version=dg.DataVersion(known.digest),
-            metadata={
-                "dagster/table_name": f"{spec.schema}.{spec.model_table}",
-                "dagster/row_count": len(published.rows),
-                "dagster/column_schema": typed_schema(
-                    {c.name: c.sql_type for c in published.columns}
-                ),
-                "preview": dg.MetadataValue.md(table_preview(published.as_dicts())),
-                "version": version,
-                "digest": known.digest,
-                "changed": changed,
-                "seconds": seconds(),
-            },
-        )
-
-    return model_table
+    """The scoring table, the procedure and the predictions of a spec."""
+    return [_scoring_table(spec), _procedure(spec), _predictions(spec)]
 
 
 def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.code_version import code_version
-from assets.events import latest_data_version, latest_metadata
+from assets.events import latest_data_version, latest_metadata, submission_metadata
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path, picture, stopwatch, table_preview
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
@@ -56,6 +58,11 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         seconds = stopwatch()
         with shown_to_people():
             status, attached = submit_training(context, spec, config, automl)
+        facts: dict[str, Any] = {
+            DATA_VERSION: latest_data_version(context.instance, spec.training_table),
+            CODE_VERSION: code_version(*TRAINING_CODE),
+            TRAINED_THROUGH: latest_metadata(context.instance, spec.training_table, "last_time"),
+        }
         said = f"Job {status.job_id} is {status.state}"
         said += ": nothing to train, data, code and settings are unchanged." if attached else "."
         if not status.state.is_terminal:
@@ -68,6 +75,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 "job_id": status.job_id,
                 "state": str(status.state),
                 "attached": attached,
+                **{name: value for name, value in facts.items() if value is not None},
                 "job": link_or_path(status.link),
                 "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
                 "seconds": seconds(),
@@ -106,7 +114,10 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 job_id=job_id,
                 digest=result.digest,
                 scores=_flat_scores(result),
-                tags={"root_run_id": context.run.run_id},
+                tags={
+                    "root_run_id": context.run.run_id,
+                    **_training_facts(context.instance, spec, job_id),
+                },
             )
         for warning in result.warnings:
             context.log.warning(warning)
@@ -159,6 +170,13 @@ def submit_training(
         },
     )
     return automl.submit(request), False
+
+
+def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) -> dict[str, str]:
+    """What a job was trained from, as its submission recorded it."""
+    told = submission_metadata(instance, spec.run_asset, job_id)
+    names = (DATA_VERSION, CODE_VERSION, TRAINED_THROUGH)
+    return {name: str(told[name]) for name in names if told.get(name) is not None}
 
 
 def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:

@@ -49,6 +49,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             + ("" if prepared.changed else ": unchanged, nothing was written")
         )
         rows = read_rows(lake, prepared.path, limit=5)
+        last_time = _last_time(lake, spec)
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(prepared.data_version),
             metadata={
@@ -60,6 +61,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 "delta_version": prepared.delta_version,
                 "changed": prepared.changed,
                 "dropped_rows": prepared.dropped_rows,
+                **({"last_time": last_time} if last_time is not None else {}),
                 "preview": dg.MetadataValue.md(table_preview(rows)),
                 "findings": dg.MetadataValue.json(list(prepared.findings)),
                 "seconds": seconds(),
@@ -67,3 +69,15 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         )
 
     return [training_table]
+
+
+def _last_time(lake: Lake, spec: ModelSpec) -> str | None:
+    """The last value of the time key as ISO text, or None without a time key."""
+    import pyarrow.compute as pc
+
+    from resources.lake.tables import read_table
+
+    if spec.time_key is None:
+        return None
+    times = read_table(lake, spec.training_table_path, [spec.time_key])[spec.time_key]
+    return str(pc.max(times).as_py())

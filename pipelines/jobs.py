@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 
 
+ROLLBACK_JOB = "rollback"
+
+
 @dataclass(frozen=True)
 class ModelJobs:
     """The jobs of one model."""
@@ -26,10 +29,19 @@ class ModelJobs:
     train: AssetJob
     finish_training: AssetJob
     score: AssetJob
+    rollback: AssetJob
 
     def all(self) -> list[AssetJob]:
         """The jobs as a list."""
-        return [self.everything, self.train, self.finish_training, self.score]
+        return [self.everything, self.train, self.finish_training, self.score, self.rollback]
+
+
+def rollback_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
+    """Run config of the rollback job; None for the version that was live before."""
+    config: dict[str, object] = {"rollback": True}
+    if version is not None:
+        config["version"] = version
+    return {"ops": {f"{spec.model_table}_table": {"config": config}}}
 
 
 def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
@@ -61,5 +73,13 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
             "score",
             scoring_table.upstream() | predictions,
             description="Load the scoring CSV again and score it with the live model.",
+        ),
+        rollback=dg.define_asset_job(
+            ROLLBACK_JOB,
+            dg.AssetSelection.assets(f"{spec.model_table}_table"),
+            config=rollback_config(spec, None),
+            tags=_NO_RUN_RETRY,
+            description="Make the version live that was live before, or the one in the config "
+            "(`version`). The next scoring uses it, and it stays until a newer version wins.",
         ),
     )

@@ -14,8 +14,10 @@ from typing import Protocol
 import dagster as dg
 import psutil
 
+from assets.promotion import ACTOR_TAG
 from pipelines.environments import Resources
 from pipelines.home import Home
+from pipelines.jobs import ROLLBACK_JOB, rollback_config
 from resources.automl.port import AutoML, TrainingResult
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobStatus
@@ -46,10 +48,16 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the main job made: predictions in row order, the model, its training, the times."""
+    """What the main job made: predictions in row order, the models, the training, the times.
+
+    `model` is the live version that made the predictions; `candidate` is the version of this
+    run's training, and `decision` says why it is live or not.
+    """
 
     predictions: list[dict[str, object]]
     model: ModelVersion
+    candidate: ModelVersion
+    decision: str
     result: TrainingResult
     trained: bool
     seconds: Mapping[str, float]
@@ -124,6 +132,26 @@ def run_main_job(
         _execute(defs, instance, "finish_training", config, tags, record, watcher)
     record.seconds["total"] = round(time.perf_counter() - start, 3)
     return _outcome(spec, resources, record, job_id, trained=not submission["attached"])
+
+
+def run_rollback(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    spec: ModelSpec,
+    *,
+    version: int | None,
+    actor: str,
+    watcher: Watcher,
+) -> Mapping[str, object]:
+    """Run the rollback job here; returns the metadata of the model table's materialization.
+
+    Raises InvalidInput where there is no such version or nothing to go back to.
+    """
+    clean_up_dead_runs(instance)
+    record = _Record()
+    config = rollback_config(spec, version)
+    _execute(defs, instance, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
+    return record.metadata[f"{spec.model_table}_table"]
 
 
 def clean_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:
@@ -246,11 +274,13 @@ def _outcome(
 ) -> Outcome:
     from resources.sql_pool.deployment import saved_predictions
 
-    version = record.metadata[spec.model_table]["version"]
+    promotion = record.metadata[f"{spec.model_table}_table"]
     versions = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
     return Outcome(
         predictions=saved_predictions(resources.sql_pool, spec),
-        model=versions[int(str(version))],
+        model=versions[int(str(promotion["version"]))],
+        candidate=versions[int(str(promotion["candidate"]))],
+        decision=str(promotion["reason"]),
         result=resources.automl.result(job_id),
         trained=trained,
         seconds=record.seconds,

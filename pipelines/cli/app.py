@@ -120,6 +120,25 @@ def models() -> None:
 
 
 @app.command()
+def rollback(
+    version: Annotated[
+        int | None,
+        typer.Argument(
+            help="Version to make live. Default: the one that was live before.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Make an earlier model version live again, in one step, with an audit row.
+
+    The next scoring uses it. It stays live until a newer version wins, or until
+    `bikecast rollback VERSION` names another one. `bikecast models` lists the versions.
+    """
+    from pipelines.cli.rollback import rollback_command
+
+    rollback_command(version)
+
+
+@app.command()
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="The CSV file to write.")],
     years: Annotated[int, typer.Option(min=1, max=100, help="Years of days from 2011 on.")] = 2,
@@ -148,6 +167,46 @@ def fetch_lab_data(
     from pipelines.cli.data import fetch_command
 
     fetch_command(output, url)
+
+
+@app.command()
+def automl(
+    csv: Annotated[Path, typer.Option(help="Any CSV with a header.", show_default=False)],
+    target: Annotated[str, typer.Option(help="The number to predict.", show_default=False)],
+    features: Annotated[
+        str | None,
+        typer.Option(help="Columns, separated by commas. Default: all.", show_default=False),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="spearman_correlation, r2_score or a normalized error.")
+    ] = "spearman_correlation",
+    budget: Annotated[float, typer.Option(help="Longest training, in seconds.")] = 60.0,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder for the results. Default: automl-NAME."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and trials give the same model.")] = 0,
+    allow: Annotated[str, typer.Option(help="Only these algorithms, such as LightGBM,Ridge.")] = "",
+    block: Annotated[str, typer.Option(help="Not these algorithms.")] = "",
+    best: Annotated[
+        bool, typer.Option("--best", help="Take the best, not the simplest that is as good.")
+    ] = False,
+) -> None:
+    """Train the best model for one column of any CSV, with honest scores.
+
+    Leaves model.onnx, leaderboard.csv, model-card.md, scores.json and plots. The same command on
+    the same file trains nothing again; after Ctrl-C it goes on from the trials that are done.
+
+    Examples: `bikecast automl --csv houses.csv --target price`,
+    `bikecast automl --csv sales.csv --target units --features price,day --metric r2_score`
+    """
+    from pipelines.cli.automl import Options, automl_command
+
+    names = tuple(filter(None, (features or "").split(",")))
+    allowed, blocked = (tuple(filter(None, text.split(","))) for text in (allow, block))
+    automl_command(
+        Options(csv, target, names, metric, budget, output, seed, allowed, blocked, not best)
+    )
 
 
 @app.command("env")

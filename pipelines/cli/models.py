@@ -12,7 +12,7 @@ from pipelines.settings import load_settings
 
 def models_command() -> None:
     """Print all versions, newest first; the live one is what the pool's procedure uses."""
-    from resources.sql_pool.deployment import live_model
+    from resources.sql_pool.model_table import live_model
 
     home = open_home(load_settings())
     versions = registry_for(home).versions(BIKE_RENTALS.model_name)

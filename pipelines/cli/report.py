@@ -34,6 +34,7 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     out.print(_scores(outcome.result.scores))
     times = [[stage, seconds] for stage, seconds in outcome.seconds.items()]
     out.print(rows_table(["stage", "seconds"], times, title="Seconds by stage"))
+    out.print(f"Live: version {model.version}. {_decision(outcome)}", highlight=False, markup=False)
     if not outcome.trained:
         out.print("Nothing was trained: data, code and settings are unchanged.", highlight=False)
     out.print(
@@ -54,6 +55,12 @@ def _scores(scores: Mapping[str, Mapping[str, float] | None]):  # type: ignore[n
         if score:
             rows.append([words, *(score[name] for name in ("spearman", "rmse", "r2", "rows"))])
     return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title="Scores")
+
+
+def _decision(outcome: Outcome) -> str:
+    if outcome.candidate.version == outcome.model.version:
+        return outcome.decision[:1].upper() + outcome.decision[1:] + "."
+    return f"Version {outcome.candidate.version} was not promoted: {outcome.decision}."
 
 
 def _shown(value: object) -> object:

@@ -74,6 +74,11 @@ def as_object(outcome: Outcome) -> dict[str, object]:
             "digest": model.digest,
             "job_id": model.job_id,
         },
+        "candidate": {
+            "version": outcome.candidate.version,
+            "live": outcome.candidate.version == model.version,
+            "decision": outcome.decision,
+        },
         "trained": outcome.trained,
         "leaderboard": plain(outcome.result.leaderboard),
         "scores": plain(outcome.result.scores),

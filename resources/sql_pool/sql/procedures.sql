@@ -1,3 +1,10 @@
+-- A table without the provenance columns is derived data of an older layout: it is made again.
+IF OBJECT_ID($predictions_text, N'U') IS NOT NULL
+    AND COL_LENGTH($predictions_text, N'data_version') IS NULL
+BEGIN
+    DROP TABLE $predictions;
+END
+GO
 -- The predictions of the last run, one row a scored row.
 IF OBJECT_ID($predictions_text, N'U') IS NULL
 BEGIN
@@ -44,6 +51,12 @@ BEGIN
     END
     DECLARE @digest char(64) = (SELECT [digest] FROM $models WHERE [version] = @version);
     DECLARE @model varbinary(max) = (SELECT [model] FROM $models WHERE [version] = @version);
+    DECLARE @trained_by int = (SELECT MAX([entry]) FROM $audit
+        WHERE [to_version] = @version AND [candidate] = @version);
+    DECLARE @data_version varchar(100) = (SELECT [data_version] FROM $audit
+        WHERE [entry] = @trained_by);
+    DECLARE @code_version varchar(100) = (SELECT [code_version] FROM $audit
+        WHERE [entry] = @trained_by);
     BEGIN TRANSACTION;
     DELETE FROM $predictions;
     INSERT INTO $predictions ($prediction_names)
@@ -51,6 +64,8 @@ BEGIN
         $scored_columns,
         @version,
         @digest,
+        ISNULL(@data_version, 'unknown'),
+        ISNULL(@code_version, 'unknown'),
         @run_id,
         SYSUTCDATETIME()
     FROM PREDICT(MODEL = @model, DATA = $scoring AS d, RUNTIME = ONNX)

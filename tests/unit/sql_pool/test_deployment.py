@@ -10,14 +10,13 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from resources.errors import BikecastError
 from resources.sql_pool.deployment import (
     create_procedures,
-    live_model,
     load_scoring_table,
     procedure_script,
-    publish_model,
     save_predictions,
     saved_predictions,
 )
 from resources.sql_pool.engine.parser import parse_batch
+from resources.sql_pool.model_table import Change, live_model, publish_model
 from resources.sql_pool.port import SqlError
 from resources.sql_pool.scripts import split_batches
 from tests.second_spec import COFFEE_SALES
@@ -38,8 +37,7 @@ def publish(pool):
             "digest": hashlib.sha256(model).hexdigest(),
             "job_id": f"job-{version}",
             "model": model,
-            "actor": "tests",
-            "reason": "a test",
+            "change": Change("promote", "tests", "a test"),
         }
         return publish_model(pool, BIKE_RENTALS, **{**settings, **changes})
 
@@ -159,7 +157,13 @@ def test_another_spec_gets_its_own_tables(pool, lake):
     model = weighted_sum({"price": "float", "seats": "int"}, 1.0, output=COFFEE_SALES.output)
     digest = hashlib.sha256(model).hexdigest()
     publish_model(
-        pool, COFFEE_SALES, version=1, digest=digest, job_id="j", model=model, actor="", reason=""
+        pool,
+        COFFEE_SALES,
+        version=1,
+        digest=digest,
+        job_id="j",
+        model=model,
+        change=Change("promote", "", ""),
     )
     (row,) = save_predictions(pool, COFFEE_SALES, run_id="r")
     assert (row["drink"], row[COFFEE_SALES.output]) == ("flat white", 12.5)

@@ -1,0 +1,169 @@
+"""Challenger against champion on the same rows: is the difference more than noise?
+
+The rows are the latest of the training table. A model that was trained on some of them looks
+better there than it is, so its squared errors on those rows are scaled up until their mean is
+the squared error that its own training job measured on rows it had held back. The interval is
+that of a paired circular block bootstrap (Politis and Romano 1992): blocks, because neighbouring
+days resemble each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+
+
+@dataclass(frozen=True)
+class PromotionRules:
+    """When a challenger is good enough."""
+
+    holdout_share: float = 0.2
+    """The latest share of the training table that both models are scored on."""
+    confidence: float = 0.95
+    resamples: int = 2000
+    block_rows: int = 7
+    min_spearman: float = 0.1
+    """Floor of the challenger's own held-back rank correlation: below, it ranks like chance."""
+    max_segment_loss: float = 0.25
+    """Floor of a segment: how much larger than the champion's its RMSE may be, relatively."""
+    min_segment_rows: int = 20
+    """Smaller segments are shown and decide nothing."""
+    seed: int = 0
+
+
+@dataclass(frozen=True)
+class Contender:
+    """One model on the rows: predictions, which rows it was trained on, its held-back scores."""
+
+    version: int
+    predicted: np.ndarray
+    """float64 [rows]"""
+    seen: np.ndarray
+    """bool [rows]"""
+    held_back_rmse: float | None = None
+    held_back_spearman: float | None = None
+
+
+@dataclass(frozen=True)
+class Segment:
+    """The models on the rows of one value of a feature; RMSE in the target's unit."""
+
+    feature: str
+    value: object
+    rows: int
+    champion_rmse: float
+    challenger_rmse: float
+    below_floor: bool
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What was measured. `gain` is the champion's RMSE less the challenger's, with an interval."""
+
+    rows: int
+    seen_by_champion: int
+    champion_rmse: float
+    challenger_rmse: float
+    gain: float
+    low: float
+    high: float
+    segments: tuple[Segment, ...] = ()
+    broken_floors: tuple[str, ...] = field(default=())
+
+    @property
+    def is_better(self) -> bool:
+        """The challenger wins beyond noise."""
+        return self.low > 0
+
+    @property
+    def is_worse(self) -> bool:
+        """The challenger loses beyond noise."""
+        return self.high < 0
+
+
+def compare(
+    target: np.ndarray,
+    champion: Contender,
+    challenger: Contender,
+    segments: Mapping[str, Sequence[object]],
+    rules: PromotionRules,
+) -> Comparison:
+    """Compare both on rows in time order; `segments` has the values of each segment feature."""
+    import numpy as np
+
+    rng = np.random.default_rng(rules.seed)
+    old, new = _squared_errors(target, champion), _squared_errors(target, challenger)
+    gain, low, high = _interval(old, new, rules, rng)
+    found = []
+    for feature, values in segments.items():
+        for value in sorted(set(values), key=str):
+            rows = np.array([each == value for each in values])
+            a, b = old[rows], new[rows]
+            before, after = float(np.sqrt(a.mean())), float(np.sqrt(b.mean()))
+            below = False
+            if len(a) >= rules.min_segment_rows and after > before * (1 + rules.max_segment_loss):
+                below = _interval(a, b, rules, rng)[2] < 0
+            found.append(Segment(feature, value, len(a), before, after, below))
+    return Comparison(
+        rows=len(target),
+        seen_by_champion=int(champion.seen.sum()),
+        champion_rmse=float(np.sqrt(old.mean())),
+        challenger_rmse=float(np.sqrt(new.mean())),
+        gain=gain,
+        low=low,
+        high=high,
+        segments=tuple(found),
+        broken_floors=_broken_floors(challenger, found, rules),
+    )
+
+
+def _squared_errors(target: np.ndarray, model: Contender) -> np.ndarray:
+    """Squared errors, those of rows trained on scaled up to what the model's job measured."""
+    import numpy as np
+
+    errors: np.ndarray = np.square(target - model.predicted)
+    if model.seen.any() and model.held_back_rmse:
+        mean = float(errors[model.seen].mean())
+        if 0 < mean < model.held_back_rmse**2:
+            errors[model.seen] *= model.held_back_rmse**2 / mean
+        elif mean == 0:
+            errors[model.seen] = model.held_back_rmse**2
+    return errors
+
+
+def _interval(
+    old: np.ndarray, new: np.ndarray, rules: PromotionRules, rng: np.random.Generator
+) -> tuple[float, float, float]:
+    """The RMSE gained, and the bootstrap interval of it."""
+    import numpy as np
+
+    rows = len(old)
+    block = max(1, min(rules.block_rows, rows // 4))
+    starts = rng.integers(0, rows, (rules.resamples, -(-rows // block)))
+    index = (starts[:, :, None] + np.arange(block)).reshape(rules.resamples, -1)[:, :rows] % rows
+    gains = np.sqrt(old[index].mean(axis=1)) - np.sqrt(new[index].mean(axis=1))
+    tail = (1 - rules.confidence) / 2
+    low, high = np.quantile(gains, [tail, 1 - tail])
+    return float(np.sqrt(old.mean()) - np.sqrt(new.mean())), float(low), float(high)
+
+
+def _broken_floors(
+    challenger: Contender, segments: Sequence[Segment], rules: PromotionRules
+) -> tuple[str, ...]:
+    broken = []
+    ranked = challenger.held_back_spearman
+    if ranked is not None and ranked < rules.min_spearman:
+        broken.append(
+            f"its rank correlation on held-back rows is {ranked:.2f}, below {rules.min_spearman}"
+        )
+    broken += [
+        f"{s.feature} = {s.value}: RMSE {s.challenger_rmse:.4g} against {s.champion_rmse:.4g}, "
+        f"more than {rules.max_segment_loss:.0%} worse"
+        for s in segments
+        if s.below_floor
+    ]
+    return tuple(broken)

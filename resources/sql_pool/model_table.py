@@ -1,0 +1,215 @@
+"""The model table and its audit table: which version is live, who made it so, when and why.
+
+Both change in one transaction, so the audit tells the whole truth. A dedicated pool allows no
+DDL in a transaction, so the tables are made first.
+"""
+
+from __future__ import annotations
+
+import datetime
+from dataclasses import dataclass
+from typing import Literal
+
+from resources.errors import BikecastError
+from resources.model_contract import model_digest
+from resources.spec import ModelSpec
+from resources.sql_pool.deployment import INVALID_OBJECT, audit_table, table_name, unicode_text
+from resources.sql_pool.port import ResultSet, Session, SqlError, SqlPool
+from resources.sql_pool.scripts import render, run_script
+
+Action = Literal["promote", "force", "rollback", "keep"]
+
+
+@dataclass(frozen=True)
+class LiveModel:
+    """The model version that the procedures use; `published_at` is UTC without an offset."""
+
+    version: int
+    digest: str
+    job_id: str
+    published_at: datetime.datetime
+
+
+@dataclass(frozen=True)
+class Change:
+    """Why the live version changes, or stays: what the audit row says."""
+
+    action: Action
+    actor: str
+    reason: str
+    run_id: str = ""
+    data_version: str = ""
+    """Of the data that the candidate was trained on."""
+    code_version: str = ""
+    """Of the code that trained the candidate."""
+
+
+@dataclass(frozen=True)
+class AuditEntry:
+    """One row of the audit; `changed_at` is UTC without an offset.
+
+    `candidate` is the version that the row is about: the new live one, or for `keep` the one
+    that was not promoted. `from_version` is None for the first version.
+    """
+
+    entry: int
+    changed_at: datetime.datetime
+    actor: str
+    action: Action
+    from_version: int | None
+    to_version: int
+    candidate: int
+    data_version: str
+    code_version: str
+    run_id: str
+    reason: str
+
+
+def publish_model(
+    pool: SqlPool,
+    spec: ModelSpec,
+    *,
+    version: int,
+    digest: str,
+    job_id: str,
+    model: bytes,
+    change: Change,
+) -> bool:
+    """Store a version of the model and make it the only live one, in one transaction.
+
+    Returns False where it already was. Raises BikecastError for bytes that do not have the
+    digest, and for a version that was published with another digest; nothing changes then.
+    """
+    if model_digest(model) != digest:
+        raise BikecastError(
+            f"{spec.model_name} version {version}: the model's bytes do not have the digest "
+            f"{digest}. Nothing was published; download the model again."
+        )
+    table = table_name(spec, spec.model_table)
+    with pool.session() as session:
+        _make_tables(session, spec)
+        rows = session.run(
+            f"SELECT [version], [digest], [is_live] FROM {table} "  # noqa: S608 # quoted names
+            "WHERE [version] = ? OR [is_live] = 1",
+            [version],
+        )[0].as_dicts()
+        known = [row for row in rows if row["version"] == version]
+        if any(row["digest"] != digest for row in known):
+            raise BikecastError(
+                f"{spec.model_name} version {version} is in {table} with another digest, so it was "
+                "not replaced. Register the model as a new version."
+            )
+        if len(rows) == 1 and known and known[0]["is_live"]:
+            return False
+        live = [int(str(row["version"])) for row in rows if row["is_live"]]
+        session.run("BEGIN TRANSACTION")
+        _make_live(session, table, bool(known), (version, digest, job_id, model), change)
+        _record(session, spec, change, max(live, default=None), version, version)
+        session.run("COMMIT TRANSACTION")
+    return True
+
+
+def keep_champion(
+    pool: SqlPool, spec: ModelSpec, *, live: int, candidate: int, why: Change
+) -> None:
+    """Record that a candidate was looked at and the live version stays."""
+    with pool.session() as session:
+        _make_tables(session, spec)
+        session.run("BEGIN TRANSACTION")
+        _record(session, spec, why, live, live, candidate)
+        session.run("COMMIT TRANSACTION")
+
+
+def live_model(pool: SqlPool, spec: ModelSpec) -> LiveModel | None:
+    """The live version, or None while nothing was published."""
+    query = render("live_model.sql", table=table_name(spec, spec.model_table))
+    found = _run_or_nothing(pool, query)
+    return LiveModel(*found.rows[0]) if found and found.rows else None  # type: ignore[arg-type]
+
+
+def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
+    """The rows of the model table without the models' bytes, newest version first."""
+    table = table_name(spec, spec.model_table)
+    names = "[version], [is_live], [digest], [job_id], [published_at], [actor], [reason]"
+    query = f"SELECT {names} FROM {table} ORDER BY [version] DESC"  # noqa: S608 # quoted names
+    with pool.session() as session:
+        return session.run(query)[0]
+
+
+def audit_trail(pool: SqlPool, spec: ModelSpec) -> list[AuditEntry]:
+    """The audit, newest entry first; empty while nothing was published."""
+    found = _run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
+    return [AuditEntry(*row) for row in found.rows] if found else []  # type: ignore[arg-type]
+
+
+def ensure_tables(pool: SqlPool, spec: ModelSpec) -> None:
+    """Make the model table and its audit where they are missing."""
+    with pool.session() as session:
+        _make_tables(session, spec)
+
+
+def _make_tables(session: Session, spec: ModelSpec) -> None:
+    model, audit = table_name(spec, spec.model_table), audit_table(spec)
+    for template, table in (("model_table.sql", model), ("model_audit_table.sql", audit)):
+        run_script(session, render(template, table=table, table_text=unicode_text(table)))
+
+
+def _make_live(
+    session: Session, table: str, known: bool, row: tuple[int, str, str, bytes], change: Change
+) -> None:
+    """Change the model table's rows, in the caller's transaction."""
+    version, digest, job_id, model = row
+    names = "[version], [digest], [job_id], [model], [is_live], [published_at], [actor], [reason]"
+    who = [change.actor[:200], change.reason[:400]]
+    session.run(
+        f"UPDATE {table} SET [is_live] = 0 WHERE [is_live] = 1 AND [version] <> ?",  # noqa: S608
+        [version],
+    )
+    if known:
+        session.run(
+            f"UPDATE {table} SET [is_live] = 1, [published_at] = SYSUTCDATETIME(), "  # noqa: S608
+            "[actor] = ?, [reason] = ? WHERE [version] = ?",
+            [*who, version],
+        )
+    else:
+        session.run(
+            f"INSERT INTO {table} ({names}) "  # quoted names
+            "SELECT ?, ?, ?, ?, 1, SYSUTCDATETIME(), ?, ?",
+            [version, digest, job_id, model, *who],
+        )
+
+
+def _record(
+    session: Session,
+    spec: ModelSpec,
+    change: Change,
+    from_version: int | None,
+    to_version: int,
+    candidate: int,
+) -> None:
+    """Add the audit row, in the caller's transaction."""
+    session.run(
+        render("model_audit_entry.sql", table=audit_table(spec)),
+        [
+            change.actor[:200],
+            change.action,
+            from_version,
+            to_version,
+            candidate,
+            change.data_version[:100],
+            change.code_version[:100],
+            change.run_id[:64],
+            change.reason[:2000],
+        ],
+    )
+
+
+def _run_or_nothing(pool: SqlPool, query: str) -> ResultSet | None:
+    """The result of a query, or None where its table is not there yet."""
+    with pool.session() as session:
+        try:
+            return session.run(query)[0]
+        except SqlError as error:
+            if error.number == INVALID_OBJECT:
+                return None
+            raise
