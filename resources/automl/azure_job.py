@@ -12,7 +12,9 @@ if TYPE_CHECKING:
     from azure.ai.ml.automl import RegressionJob
 
 
-def regression_job(request: TrainingRequest, data: str, compute: str, *, folds: int) -> RegressionJob:
+def regression_job(
+    request: TrainingRequest, data: str, compute: str, *, folds: int
+) -> RegressionJob:
     """The job of a request: the lab's settings, on a cluster or on serverless compute.
 
     `data` is the URL of a folder with an MLTable file. A single trial may take the whole time.

@@ -15,7 +15,7 @@ from resources.automl.port import TrainingRequest, TrainingResult
 from resources.azure_ml import first_line, workspace_client
 from resources.errors import BikecastError, InvalidInput, ModelRejected
 from resources.jobs import JobState, JobStatus
-from resources.lake.port import Lake
+from resources.lake.adls import AdlsLake
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -52,7 +52,7 @@ class AzureAutoML(dg.ConfigurableResource):
     resource_group: str
     workspace: str
     compute: str = Field("", description="A compute cluster's name; empty for serverless compute.")
-    lake: dg.ResourceDependency[Lake]
+    lake: AdlsLake
     downloads: str = Field(description="The folder of downloaded results, one folder a job.")
 
     def submit(self, request: TrainingRequest) -> JobStatus:
@@ -115,7 +115,7 @@ class AzureAutoML(dg.ConfigurableResource):
             )
         job = self._client.jobs.get(job_id)
         children = [c for c in self._client.jobs.list(parent_job_name=job_id) if c is not None]
-        metric = str(job.primary_metric)
+        metric = str(getattr(job.primary_metric, "value", job.primary_metric))
         less_is_better = any(word in metric.lower() for word in _LESS_IS_BETTER)
         rows = leaderboard(children, less_is_better=less_is_better)
         best, found_by = best_child(job, rows)
@@ -142,15 +142,16 @@ class AzureAutoML(dg.ConfigurableResource):
         return workspace_client(self.subscription_id, self.resource_group, self.workspace)
 
     def _status(self, job: Any) -> JobStatus:
-        state = STATES.get(str(job.status))
+        told = str(getattr(job.status, "value", job.status))
+        state = STATES.get(told)
         if state is None:
-            _log.warning("job %s has the unknown state %s; it counts as running", job.name, job.status)
+            _log.warning("job %s has the unknown state %s; it counts as running", job.name, told)
             state = JobState.RUNNING
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             error = _reason(job, state)
         return JobStatus(
-            job.name, state, link=job.studio_url or "", error=error, progress={"state": job.status}
+            job.name, state, link=job.studio_url or "", error=error, progress={"state": told}
         )
 
     def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:

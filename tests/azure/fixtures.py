@@ -27,6 +27,7 @@ def cloud(proxy, monkeypatch):
 
     A call that the cloud does not know fails the test.
     """
+    from resources.azure_ml import workspace_client
     from resources.credentials import azure_credential
 
     fake = Cloud()
@@ -48,6 +49,8 @@ def cloud(proxy, monkeypatch):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     azure_credential.cache_clear()
+    workspace_client.cache_clear()
     yield fake
     azure_credential.cache_clear()
+    workspace_client.cache_clear()
     assert not fake.refused, "\n".join(fake.refused)

@@ -21,9 +21,15 @@ def mlflow_registry(folder, prepared_database):
     )
 
 
-@pytest.fixture(params=[mlflow_registry])
-def registry(request, tmp_path, prepared_database):
-    return request.param(tmp_path / "home", prepared_database)
+@pytest.fixture(params=["mlflow", "azure_ml"])
+def registry(request, tmp_path):
+    if request.param == "mlflow":
+        return mlflow_registry(tmp_path / "home", request.getfixturevalue("prepared_database"))
+    pytest.importorskip("azure.ai.ml")
+    request.getfixturevalue("cloud")
+    from tests.azure.workspace import registry as azure_registry
+
+    return azure_registry()
 
 
 @pytest.fixture

@@ -9,7 +9,9 @@ from dataclasses import dataclass, replace
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
 from tests.azure.cloud.login import Login, audience
+from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.storage import Storage
+from tests.azure.cloud.trainer import LinearTrainer
 
 
 @dataclass(frozen=True)
@@ -37,11 +39,13 @@ class Cloud:
         self.clock = Clock()
         self.login = Login(self.clock.now)
         self.storage = Storage(self.clock)
+        trainer = LinearTrainer(self.storage)
+        self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
         self._lock = threading.RLock()
         self._routes = []
-        for service in (self.login, self.storage):
+        for service in (self.login, self.storage, self.machine_learning):
             self.add(service)
 
     def add(self, service: object) -> None:
@@ -87,7 +91,7 @@ class Cloud:
                 continue
             if request.api_version not in (route.versions or {""}):
                 raise Refused(f"api-version {request.api_version!r} of {sorted(route.versions)}")
-            if not request.host.startswith("login.") and not _authorized(request):
+            if not _is_open(request) and not _authorized(request):
                 raise Refused(f"no token for this service: {audience(request)}")
             matched = {name: value or "" for name, value in found.groupdict().items()}
             return route.name, route.handler(replace(request, match=matched))
@@ -101,6 +105,11 @@ AUDIENCES = {
     ".dev.azuresynapse.net": "https://dev.azuresynapse.net",
     ".core.windows.net": "https://storage.azure.com",
 }
+
+
+def _is_open(request: Request) -> bool:
+    """Whether the call needs no token."""
+    return request.host.startswith("login.") or request.path == "/discovery"
 
 
 def _authorized(request: Request) -> bool:

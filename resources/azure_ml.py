@@ -1,0 +1,32 @@
+"""The Azure ML workspace that AutoML and the registry share."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from resources.credentials import TIMEOUTS, azure_credential
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+
+@cache
+def workspace_client(subscription_id: str, resource_group: str, workspace: str) -> MLClient:
+    """The process's client of a workspace; nothing is contacted here."""
+    from azure.ai.ml import MLClient
+
+    return MLClient(
+        azure_credential(),
+        subscription_id,
+        resource_group,
+        workspace,
+        enable_telemetry=False,
+        show_progress=False,
+        **TIMEOUTS,
+    )
+
+
+def first_line(error: Exception) -> str:
+    """An SDK's error in one line; the rest is the request's context."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -1,0 +1,207 @@
+"""The model registry of an Azure ML workspace."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import threading
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dagster import ConfigurableResource
+
+from resources.azure_ml import first_line, workspace_client
+from resources.errors import BikecastError, InvalidInput, ModelRejected
+from resources.model_contract import model_digest
+from resources.registry.port import ModelVersion
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+
+JOB_ID = "bikecast.job_id"
+DIGEST = "bikecast.digest"
+SCORES = "bikecast.scores"
+#: The tag of an alias holds the time at which it was set: where two versions have one, the later
+#: counts, so that moving an alias is one write.
+ALIAS = "bikecast.alias."
+
+_registering = threading.Lock()
+
+
+class AzureMlRegistry(ConfigurableResource):
+    """Model versions in Azure ML; implements the port Registry.
+
+    Job, digest, scores and aliases are tags of a version. The file is uploaded to the workspace's
+    own blob store. Two processes that register one job at the same moment may make two
+    versions: the lower one counts and the other is archived.
+    """
+
+    subscription_id: str
+    resource_group: str
+    workspace: str
+
+    def register(
+        self,
+        name: str,
+        model_path: Path,
+        *,
+        job_id: str,
+        digest: str,
+        scores: Mapping[str, float],
+        tags: Mapping[str, str],
+    ) -> ModelVersion:
+        """Register the model of a job, or return the version that this job already made.
+
+        Raises ModelRejected where the file does not match its digest, InvalidInput where it
+        cannot be read, and BikecastError where Azure ML refuses the model.
+        """
+        try:
+            found = model_digest(model_path.read_bytes())
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot read {model_path}: {error.strerror or error}; nothing was registered"
+            ) from error
+        if found != digest:
+            raise ModelRejected(
+                f"{model_path} has the digest {found}, but job {job_id} recorded {digest}: the "
+                "file was changed. Nothing was registered; train again."
+            )
+        own = {JOB_ID: job_id, DIGEST: digest, SCORES: json.dumps(dict(scores))}
+        with _registering:
+            known = self._of_job(name, job_id)
+            if not known:
+                self._create(name, model_path, {**tags, **own})
+                known = self._of_job(name, job_id)
+        if not known:
+            raise BikecastError(
+                f"Azure ML took the model of {job_id} but does not list it yet; run again"
+            )
+        first, *twins = sorted(known, key=lambda entry: entry.version)
+        for twin in twins:
+            self._client.models.archive(name, version=str(twin.version))
+        return first
+
+    def versions(self, name: str) -> list[ModelVersion]:
+        """All versions that are not archived, newest first; empty where the model is unknown."""
+        models = self._models(name)
+        holders = {alias: number for alias, (_, number) in _alias_holders(models).items()}
+        found = [
+            self._version(name, model, holders)
+            for model in models
+            if (model.tags or {}).get(JOB_ID) is not None
+        ]
+        return sorted(found, key=lambda entry: entry.version, reverse=True)
+
+    def download(self, name: str, version: int) -> bytes:
+        """The ONNX file of a version.
+
+        Raises InvalidInput where there is no such version, and ModelRejected where the stored
+        file is missing or no longer matches its digest.
+        """
+        digest = self._known(name, version).digest
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            self._client.models.download(name, str(version), download_path=folder)
+            files = [path for path in Path(folder).rglob("*") if path.is_file()]
+            if len(files) != 1:
+                raise ModelRejected(
+                    f"{name} version {version} has {len(files)} files in Azure ML instead of one"
+                )
+            data = files[0].read_bytes()
+        if model_digest(data) != digest:
+            raise ModelRejected(
+                f"the file of {name} version {version} no longer matches its digest: it was "
+                "changed or is damaged. Train again."
+            )
+        return data
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        """Point an alias such as `champion` at a version; the version it had loses it.
+
+        Raises InvalidInput where there is no such version.
+        """
+        if alias in self._known(name, version).aliases:
+            return
+        tag = f"{ALIAS}{alias}"
+        models = {int(model.version): model for model in self._models(name)}
+        self._tag(models[version], {tag: datetime.now(UTC).isoformat()}, without=())
+        for number, model in models.items():
+            if number != version and tag in (model.tags or {}):
+                self._tag(model, {}, without=(tag,))
+
+    @property
+    def _client(self) -> MLClient:
+        return workspace_client(self.subscription_id, self.resource_group, self.workspace)
+
+    def _models(self, name: str) -> list[Any]:
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            return list(self._client.models.list(name=name))
+        except ResourceNotFoundError:
+            return []
+
+    def _of_job(self, name: str, job_id: str) -> list[ModelVersion]:
+        return [entry for entry in self.versions(name) if entry.job_id == job_id]
+
+    def _known(self, name: str, version: int) -> ModelVersion:
+        versions = self.versions(name)
+        for entry in versions:
+            if entry.version == version:
+                return entry
+        known = ", ".join(str(entry.version) for entry in versions) or "none"
+        raise InvalidInput(f"{name} has no version {version}; known versions: {known}")
+
+    def _create(self, name: str, model_path: Path, tags: Mapping[str, str]) -> None:
+        from azure.ai.ml.entities import Model
+        from azure.core.exceptions import AzureError
+
+        model = Model(name=name, path=str(model_path), type="custom_model", tags=dict(tags))
+        try:
+            self._client.models.create_or_update(model)
+        except AzureError as error:
+            raise BikecastError(
+                f"Azure ML did not take {name}: {first_line(error)}. Nothing was registered."
+            ) from error
+
+    def _tag(self, model: Any, added: Mapping[str, str], *, without: tuple[str, ...]) -> None:
+        kept = {name: text for name, text in (model.tags or {}).items() if name not in without}
+        model.tags = {**kept, **added}
+        self._client.models.create_or_update(model)
+
+    def _version(self, name: str, model: Any, holders: Mapping[str, int]) -> ModelVersion:
+        tags = dict(model.tags or {})
+        number = int(model.version)
+        own = (JOB_ID, DIGEST, SCORES)
+        return ModelVersion(
+            name=name,
+            version=number,
+            job_id=tags[JOB_ID],
+            digest=tags.get(DIGEST, ""),
+            created_at=_utc(model.creation_context.created_at),
+            scores=json.loads(tags.get(SCORES, "{}")),
+            tags={k: v for k, v in tags.items() if k not in own and not k.startswith(ALIAS)},
+            link=(
+                f"https://ml.azure.com/model/{name}:{number}/details?wsid=/subscriptions/"
+                f"{self.subscription_id}/resourceGroups/{self.resource_group}/providers/"
+                f"Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+            ),
+            aliases=tuple(sorted(alias for alias, held in holders.items() if held == number)),
+        )
+
+
+def _alias_holders(models: list[Any]) -> dict[str, tuple[str, int]]:
+    """Time and version of each alias: the latest setting counts."""
+    holders: dict[str, tuple[str, int]] = {}
+    for model in models:
+        for tag, when in (model.tags or {}).items():
+            if tag.startswith(ALIAS):
+                alias, entry = tag.removeprefix(ALIAS), (str(when), int(model.version))
+                holders[alias] = max(holders.get(alias, entry), entry)
+    return holders
+
+
+def _utc(value: Any) -> datetime:
+    moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

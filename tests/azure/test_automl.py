@@ -1,0 +1,132 @@
+"""AutoML jobs in Azure ML, from submission to the checked model."""
+
+import json
+import logging
+
+import pytest
+
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState
+from resources.model_contract import inspect_model
+from tests.azure.cloud.machine_learning import RUN_SECONDS
+from tests.azure.workspace import automl, training_request, write_training_table
+
+
+@pytest.fixture
+def azure(cloud, tmp_path):
+    write_training_table(tmp_path)
+    return automl(tmp_path)
+
+
+def test_a_job_is_submitted_with_the_labs_settings(azure, cloud):
+    status = azure.submit(training_request("bikes-1"))
+
+    assert status.job_id == "bikes-1"
+    assert status.state is JobState.QUEUED
+    assert status.link.startswith("https://ml.azure.com/runs/bikes-1?wsid=/subscriptions/")
+    [put] = cloud.calls("PUT", "/jobs/bikes-1")
+    asked = json.loads(put.body)["properties"]
+    assert asked["experimentName"] == "mslearn-bike-rentals"
+    assert asked["tags"]["root_run_id"] == "run"
+    task = asked["taskDetails"]
+    assert task["taskType"] == "Regression"
+    assert task["primaryMetric"] == "SpearmanCorrelation"
+    assert task["targetColumnName"] == "rentals"
+    assert task["limitSettings"]["timeout"] == "PT15M"
+    assert task["limitSettings"]["maxConcurrentTrials"] == 2
+    assert task["trainingSettings"]["enableOnnxCompatibleModels"] is True
+    assert task["trainingSettings"]["enableStackEnsemble"] is False
+    assert task["trainingData"] == {
+        "jobInputType": "mltable",
+        "uri": "abfss://files@bikelake.dfs.core.windows.net/training/bike_data/v1",
+    }
+
+
+def test_the_training_data_have_no_keys(azure, cloud):
+    import io
+
+    import pyarrow.parquet as pq
+
+    azure.submit(training_request("bikes-1"))
+
+    data = cloud.storage.read("bikelake", "files", "training/bike_data/v1/data.parquet")
+    names = pq.read_schema(io.BytesIO(data)).names
+    assert "dteday" not in names
+    assert "rentals" in names
+
+
+def test_a_job_id_is_submitted_once(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(120)
+
+    assert azure.submit(training_request("bikes-1")).state is JobState.RUNNING
+    assert len(cloud.calls("PUT", "/jobs/bikes-1")) == 1
+
+
+def test_an_unknown_job_is_not_found(azure):
+    assert azure.status("nobody-1").state is JobState.NOT_FOUND
+    assert azure.cancel("nobody-1").state is JobState.NOT_FOUND
+    with pytest.raises(BikecastError, match="NotFound"):
+        azure.result("nobody-1")
+
+
+def test_a_budget_of_nothing_is_refused(azure, cloud):
+    with pytest.raises(InvalidInput, match="must be above 0"):
+        azure.submit(training_request("zero-1", budget_seconds=0))
+    assert cloud.calls("PUT", "/jobs/") == []
+
+
+def test_a_canceled_job_says_so(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+
+    assert azure.cancel("bikes-1").state is JobState.RUNNING
+    cloud.clock.advance(120)
+    assert azure.status("bikes-1").state is JobState.CANCELED
+
+
+def test_an_unknown_state_counts_as_running_with_a_warning(azure, cloud, caplog):
+    azure.submit(training_request("bikes-1"))
+    cloud.machine_learning.jobs["bikes-1"].status = "Levitating"
+
+    with caplog.at_level(logging.WARNING):
+        assert azure.status("bikes-1").state is JobState.RUNNING
+    assert "Levitating" in caplog.text
+
+
+def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(RUN_SECONDS)
+
+    result = azure.result("bikes-1")
+
+    assert [row["trial"] for row in result.leaderboard] == [
+        "StandardScalerWrapper, VotingEnsemble",
+        "StandardScalerWrapper, LightGBM",
+    ]
+    assert result.scores["cv"] == {"spearman": 0.91}
+    signature = inspect_model(result.model_path.read_bytes())
+    assert signature.digest == result.digest
+    assert [tensor.name for tensor in signature.outputs] == ["variable_out1"]
+    assert result.diagnostics["best_trial"] == "bikes-1_2"
+    assert result.diagnostics["best_trial_found_by"] == "score"
+
+
+@pytest.mark.parametrize(
+    ("where", "name"),
+    [("tags", "automl_best_child_run_id"), ("run_properties", "best_child_run_id")],
+)
+def test_the_best_trial_is_the_one_that_the_job_names(azure, cloud, where, name):
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(RUN_SECONDS)
+    getattr(cloud.machine_learning.jobs["bikes-1"], where)[name] = "bikes-1_1"
+
+    assert azure.result("bikes-1").diagnostics["best_trial"] == "bikes-1_1"
+
+
+def test_a_best_trial_without_an_onnx_file_is_a_clear_error(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(RUN_SECONDS)
+    cloud.machine_learning.jobs["bikes-1"].tags["automl_best_child_run_id"] = "bikes-1_0"
+
+    with pytest.raises(BikecastError, match="bikes-1_0 of bikes-1 has no ONNX file"):
+        azure.result("bikes-1")
