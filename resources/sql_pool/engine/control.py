@@ -153,7 +153,7 @@ class Interpreter:
             self.transaction.forbid()
             work = self._work(frame)
             with self.transaction.statement(work):
-                copy_into.copy_into(work, statement, self.lake_root)
+                self._row_count = copy_into.copy_into(work, statement, self.lake_root)
         else:
             self._control(statement, frame)
 

@@ -1,4 +1,4 @@
-"""COPY INTO from CSV files of the lake.
+"""COPY INTO from CSV and Parquet files of the lake.
 
 Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql (azure-sqldw)
 """
@@ -6,163 +6,172 @@ Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql 
 
 from __future__ import annotations
 
-import csv
-import re
 from pathlib import Path
 
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.catalog import SqlObject, TableColumn
-from resources.sql_pool.engine.context import Context
-from resources.sql_pool.engine.conversion import assign
+from resources.sql_pool.engine.catalog import SqlObject
+from resources.sql_pool.engine.conversion import assign, convert
+from resources.sql_pool.engine.copy_files import find_files
+from resources.sql_pool.engine.copy_options import PARQUET, CopyOptions, copy_options
+from resources.sql_pool.engine.copy_parquet import load_parquet
+from resources.sql_pool.engine.copy_records import is_compressed, read_records
+from resources.sql_pool.engine.copy_rejects import RejectedRows, error_folder
+from resources.sql_pool.engine.copy_rows import insert_records
+from resources.sql_pool.engine.copy_targets import (
+    Field,
+    bad_file,
+    glob_escaped,
+    target_fields,
+    unreadable,
+    with_default,
+)
 from resources.sql_pool.engine.definitions import existing_table
-from resources.sql_pool.engine.errors import SqlError, invalid_column, not_emulated, parse_error
-from resources.sql_pool.engine.expressions import ExpressionCompiler
-from resources.sql_pool.engine.queries import QueryCompiler
-from resources.sql_pool.engine.scope import Scope, Typed, quoted, text_literal
+from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.scope import Typed, quoted, text_literal
 from resources.sql_pool.engine.types import MAX, varchar
 from resources.sql_pool.engine.work import Work
 
-PATH_ERROR = 13807
-CONVERSION_ERROR = 13812
-_OPTIONS = frozenset(
-    "FILE_TYPE CREDENTIAL FIRSTROW FIELDTERMINATOR FIELDQUOTE ROWTERMINATOR ENCODING MAXERRORS "
-    "IDENTITY_INSERT AUTO_CREATE_TABLE".split()
-)
-_ONLY = {
-    "FILE_TYPE": ("CSV",),
-    "ENCODING": ("UTF8",),
-    "MAXERRORS": ("0",),
-    "IDENTITY_INSERT": ("OFF",),
-    "AUTO_CREATE_TABLE": ("OFF",),
-}
-#: Both line ends are read; a terminator of another kind is refused.
-_LINE_ENDS = frozenset({"\\n", "\\r\\n", "0x0a", "0x0d0a"})
+#: Delimiters of more characters are read by `copy_records`.
+_LONGEST_DELIMITER = 4
 
 
-def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> None:
-    """Load CSV files into a table; every row or none.
+def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> int:
+    """Load files into a table, and return the number of rows; every file or none.
 
-    Raises SqlError for an unknown option, a location outside of the lake, a row with another
-    number of fields, or a field that is not of its column's type.
+    Raises SqlError for an unknown option, a location outside of the lake, and for more rows than
+    MAXERRORS with another number of fields, or with a field that is not of its column's type.
     """
     table = existing_table(work, statement.name)
-    options = _checked_options(statement.options)
-    fields = _fields(table, statement.columns)
-    for location in statement.locations:
-        path = _lake_file(location, lake_root)
-        try:
-            work.run(_load(work.context, table, fields, path, options))
-        except SqlError as error:
-            raise _bad_file(location, error) from error
+    options = copy_options(statement.options)
+    rejected = RejectedRows(options.max_errors, error_folder(options.error_folder, lake_root))
+    if table.details.get("identity"):
+        raise not_emulated("COPY into a table with an IDENTITY column")
+    fields = target_fields(work, table, statement.columns)
+    paths = [path for location in statement.locations for path in find_files(location, lake_root)]
+    loaded = 0
+    for path in paths:
+        if options.file_type == PARQUET:
+            loaded += load_parquet(work, table, fields, path)
+        else:
+            loaded += _load_csv(work, table, fields, path, options, rejected)
+    rejected.write()
+    return loaded
 
 
-def _bad_file(location: str, error: SqlError) -> SqlError:
-    """The error of a load; it shows the value that could not be converted."""
-    value = re.search(r"Could not convert string (['\"].*?['\"]) to", str(error.__cause__))
-    shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
-    return SqlError(
-        CONVERSION_ERROR,
-        f"Bulk load data conversion error in the file '{location}': {error.message}{shown} "
-        "No row was loaded.",
-    )
-
-
-def _checked_options(options: dict[str, str]) -> dict[str, str]:
-    for name, value in options.items():
-        if name not in _OPTIONS:
-            raise not_emulated(f"The COPY option {name}")
-        if name in _ONLY and value.upper() not in _ONLY[name]:
-            raise not_emulated(f"COPY with {name} = '{value}'")
-    if options.get("ROWTERMINATOR", "\\n").lower() not in _LINE_ENDS:
-        raise not_emulated(f"COPY with ROWTERMINATOR = '{options['ROWTERMINATOR']}'")
-    if not options.get("FIRSTROW", "1").isdigit() or int(options.get("FIRSTROW", "1")) < 1:
-        raise parse_error("FIRSTROW must be a positive number.")
-    return options
-
-
-def _fields(
-    table: SqlObject, listed: tuple[st.CopyColumn, ...]
-) -> list[tuple[TableColumn, int, st.CopyColumn | None]]:
-    """Target column, number of the file's field, and the entry of the column list."""
-    if not listed:
-        return [(column, i, None) for i, column in enumerate(table.columns, 1)]
-    by_name = {column.name.lower(): column for column in table.columns}
-    found: list[tuple[TableColumn, int, st.CopyColumn | None]] = []
-    for position, entry in enumerate(listed, 1):
-        column = by_name.get(entry.name.lower())
-        if column is None:
-            raise invalid_column(entry.name)
-        found.append((column, entry.field or position, entry))
-    return found
-
-
-def _lake_file(location: str, lake_root: Path) -> Path:
-    """The file of a location: file:///path or an absolute path, inside of the lake."""
-    if re.match(r"(https?|abfss?|wasbs?)://", location):
-        raise SqlError(
-            PATH_ERROR,
-            f"The embedded SQL pool reads file:// locations of the lake only, not '{location}'.",
-        )
-    path = Path(location.removeprefix("file://"))
-    root = lake_root.resolve()
-    if not path.is_absolute() or not path.resolve().is_relative_to(root):
-        raise SqlError(PATH_ERROR, f"The location '{location}' is not inside of the lake {root}.")
-    if "*" in path.name or path.is_dir():
-        raise not_emulated("COPY of a folder or with a wildcard")
-    if not path.is_file():
-        raise SqlError(PATH_ERROR, f"Content of the path '{location}' cannot be listed.")
-    return path.resolve()
-
-
-def _character(text: str) -> str:
-    """A terminator or quote; hexadecimal notation is allowed."""
-    if text.upper().startswith("0X"):
-        return bytes.fromhex(text[2:]).decode("utf-8")
-    return text.replace("\\t", "\t")
-
-
-def _load(
-    context: Context,
+def _load_csv(
+    work: Work,
     table: SqlObject,
-    fields: list[tuple[TableColumn, int, st.CopyColumn | None]],
+    fields: list[Field],
     path: Path,
-    options: dict[str, str],
-) -> str:
-    delimiter = _character(options.get("FIELDTERMINATOR", ","))
-    quote = _character(options.get("FIELDQUOTE", '"'))
-    skipped = int(options.get("FIRSTROW", "1")) - 1
-    width = len(table.columns) if all(entry is None for _, _, entry in fields) else None
-    if width is None:
-        width = max(max(number for _, number, _ in fields), _width(path, delimiter, quote))
-    compiler = ExpressionCompiler(context, Scope(), QueryCompiler(context).query)
-    values = []
-    for column, number, entry in fields:
-        value = Typed(f"q.f{number}", varchar(MAX))
+    options: CopyOptions,
+    rejected: RejectedRows,
+) -> int:
+    try:
+        width = _width(table, fields, path, options)
+        if width == 0:
+            return 0
+        values = [_from_text(field, options) for field in fields]
+        if _is_plain(path, options):
+            return _bulk(work, table, fields, values, path, options, width)
+        return insert_records(
+            work, table, [f.column for f in fields], values, path, options, width, rejected
+        )
+    except UnicodeError as error:
+        raise unreadable(path, f"it is not in the encoding {options.encoding}") from error
+    except (OSError, EOFError) as error:
+        raise unreadable(path, "it cannot be decompressed or read") from error
+
+
+def _width(table: SqlObject, fields: list[Field], path: Path, options: CopyOptions) -> int:
+    """Fields that each record must have; 0 for a file without a record."""
+    first = next(read_records(path, options), None)
+    if first is None:
+        return 0
+    plain = [field.number for field in fields] == list(range(1, len(table.columns) + 1))
+    return max(0 if plain else len(first.fields), *(field.number for field in fields))
+
+
+def _is_plain(path: Path, options: CopyOptions) -> bool:
+    """Whether DuckDB reads the file as COPY would: its line ends are those of ROWTERMINATOR."""
+    if (
+        options.max_errors
+        or options.encoding != "utf-8"
+        or options.row_end not in ("\n", "\r\n")
+        or len(options.delimiter) > _LONGEST_DELIMITER
+        or not options.quote
+        or is_compressed(path, options)
+    ):
+        return False
+    with path.open("rb") as file:
+        line = file.readline(2**20)
+    return line.endswith(b"\r\n") == (options.row_end == "\r\n")
+
+
+def _from_text(field: Field, options: CopyOptions) -> str:
+    """The DuckDB expression of a target column's value, from the text q.f<number>."""
+    column, source = field.column, f"q.f{field.number}"
+    value = Typed(source, varchar(MAX))
+    if column.type.is_binary:
+        # Hexadecimal digits with or without 0x: how the model of a PREDICT is loaded.
+        digits = Typed(f"regexp_replace({source}, '^0[xX]', '')", varchar(MAX))
+        sql = convert(digits, column.type, 2).sql
+    elif column.type.is_moment and column.type.name != "time" and options.date_order:
+        ordered = Typed(_ordered(source, options.date_order), varchar(MAX))
+        sql = assign(ordered, column.type, column=column.name).sql
+    else:
         sql = assign(value, column.type, column=column.name).sql
-        if entry is not None and entry.default is not None:
-            default = assign(compiler.value(entry.default), column.type, column=column.name)
-            sql = f"coalesce({sql}, {default.sql})"
-        values.append(sql)
-    names = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(1, width + 1))
-    reader = (
-        f"read_csv({text_literal(_glob_escaped(path))}, auto_detect = false, header = false, "
-        f"columns = {{{names}}}, delim = {text_literal(delimiter)}, quote = {text_literal(quote)}, "
-        f"escape = {text_literal(quote)}, nullstr = '', allow_quoted_nulls = false, "
-        f"skip = {skipped}, strict_mode = true)"
+    return with_default(sql, field)
+
+
+def _ordered(source: str, order: str) -> str:
+    """Text that starts with three numbers in a DATEFORMAT's order, as year-month-day.
+
+    Two digits of a year mean 1950 to 2049, SQL Server's default. A year in front of another
+    format than ymd or ydm is read as year-month-day.
+    """
+    number = r"(\d{1,4})[-/.](\d{1,4})[-/.](\d{1,4})(.*)"
+    parts = {letter: f"regexp_extract({source}, '^\\s*{number}$', {i})" for i, letter in
+             enumerate(order, 1)}  # fmt: skip
+    rest = f"regexp_extract({source}, '^\\s*{number}$', 4)"
+    year = (
+        f"CASE length({parts['y']}) WHEN 4 THEN {parts['y']} ELSE CAST(CASE WHEN "
+        f"CAST({parts['y']} AS INTEGER) < 50 THEN 2000 ELSE 1900 END + "
+        f"CAST({parts['y']} AS INTEGER) AS VARCHAR) END"
     )
-    listed = ", ".join(quoted(column.name) for column, _, _ in fields)
+    written = (
+        f"({year}) || '-' || lpad({parts['m']}, 2, '0') || '-' || lpad({parts['d']}, 2, '0') "
+        f"|| {rest}"
+    )
+    leading = "" if order[0] == "y" else f" AND NOT regexp_matches({source}, '^\\s*\\d{{4}}[-/.]')"
     return (
-        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} FROM {reader} AS q"
+        f"(CASE WHEN regexp_matches({source}, '^\\s*{number}$'){leading} "
+        f"THEN {written} ELSE {source} END)"
     )
 
 
-def _glob_escaped(path: Path) -> str:
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
-
-
-def _width(path: Path, delimiter: str, quote: str) -> int:
-    """Number of fields of the file's first record."""
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        if len(delimiter) != 1:
-            return file.readline().count(delimiter) + 1
-        return len(next(csv.reader(file, delimiter=delimiter, quotechar=quote or None), []))
+def _bulk(
+    work: Work,
+    table: SqlObject,
+    fields: list[Field],
+    values: list[str],
+    path: Path,
+    options: CopyOptions,
+    width: int,
+) -> int:
+    """Load a file by DuckDB's own reader, all at once."""
+    names = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(1, width + 1))
+    quote = text_literal(options.quote)
+    reader = (
+        f"read_csv({text_literal(glob_escaped(path))}, auto_detect = false, header = false, "
+        f"columns = {{{names}}}, delim = {text_literal(options.delimiter)}, quote = {quote}, "
+        f"escape = {quote}, nullstr = '', allow_quoted_nulls = false, compression = 'none', "
+        f"skip = {options.first_row - 1}, strict_mode = true)"
+    )
+    listed = ", ".join(quoted(field.column.name) for field in fields)
+    try:
+        return work.count(
+            f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} "
+            f"FROM {reader} AS q"
+        )
+    except SqlError as error:
+        raise bad_file(path, error) from error

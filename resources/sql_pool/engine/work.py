@@ -52,12 +52,8 @@ class Work:
     def _run(self, sql: str, parameters: dict[str, object]) -> list[tuple[object, ...]]:
         import duckdb
 
-        # A conversion may have dropped a reference (a NULL needs no value); DuckDB takes no more
-        # values than it finds references.
-        names = set(_REFERENCE.findall(sql)) if parameters else set()
-        used = {name: value for name, value in parameters.items() if name in names}
         try:
-            return self.connection.execute(sql, used or None).fetchall()
+            return self.connection.execute(sql, used_parameters(sql, parameters)).fetchall()
         except duckdb.Error as error:
             raise from_duckdb(error) from error
 
@@ -66,6 +62,15 @@ class Work:
         if len(rows) > 1:
             raise SqlError(512, "Subquery returned more than 1 value. This is not permitted here.")
         return rows[0][0] if rows else None
+
+
+def used_parameters(sql: str, parameters: dict[str, object]) -> dict[str, object] | None:
+    """Those of the bound values that a text refers to; DuckDB takes no others.
+
+    A conversion may have dropped a reference: a NULL needs no value.
+    """
+    names = set(_REFERENCE.findall(sql)) if parameters else set()
+    return {name: value for name, value in parameters.items() if name in names} or None
 
 
 class Transaction:
