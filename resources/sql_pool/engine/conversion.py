@@ -14,28 +14,12 @@ from resources.sql_pool.engine.errors import (
     not_emulated,
     raised,
 )
+from resources.sql_pool.engine.moments import moment_text, to_moment
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import MAX, SqlType
 
 #: Letters that DuckDB's casts understand and T-SQL's do not are hidden behind these.
 _HIDDEN = {letter: chr(0xE000 + i) for i, letter in enumerate(HIDDEN_LETTERS)}
-_DATE_STYLES = {
-    0: "%b %d %Y %I:%M%p",
-    100: "%b %d %Y %I:%M%p",
-    23: "%Y-%m-%d",
-    101: "%m/%d/%Y",
-    102: "%Y.%m.%d",
-    103: "%d/%m/%Y",
-    104: "%d.%m.%Y",
-    105: "%d-%m-%Y",
-    108: "%H:%M:%S",
-    110: "%m-%d-%Y",
-    111: "%Y/%m/%d",
-    112: "%Y%m%d",
-    120: "%Y-%m-%d %H:%M:%S",
-    121: "%Y-%m-%d %H:%M:%S.%g",
-    126: "%Y-%m-%dT%H:%M:%S",
-}
 
 
 def cast(sql: str, to: SqlType) -> str:
@@ -60,9 +44,11 @@ def convert(value: Typed, to: SqlType, style: int | None = None) -> Typed:
     if to.is_number:
         return Typed(_to_number(value, to), to)
     if to.is_moment:
-        return Typed(_to_moment(value, to, style), to)
+        return Typed(to_moment(value, to, style), to)
     if to.name == "uniqueidentifier" and source.is_text:
-        return Typed(cast(value.sql, to), to)
+        return Typed(f"tsql_uuid({value.sql})", to)
+    if to.name == "uniqueidentifier" and source.is_binary:
+        return Typed(cast(f"tsql_bytes_uuid({value.sql})", to), to)
     raise no_conversion(source.name, to.name)
 
 
@@ -115,44 +101,24 @@ def _to_text(value: Typed, to: SqlType, style: int | None) -> str:
     if source.is_text:
         return value.sql
     if source.is_moment:
-        return _moment_text(value, style)
+        return moment_text(value, style)
     if source.is_binary:
         if style in (1, 2):
             return f"'0x' || hex({value.sql})" if style == 1 else f"hex({value.sql})"
-        if to.name.startswith("n"):
-            raise not_emulated("CAST of binary to nvarchar")
-        return f"decode({value.sql})"
-    if style:
-        raise not_emulated(f"CONVERT of {source.name} with style {style}")
+        national = "true" if to.name.startswith("n") else "false"
+        return f"tsql_bytes_text({value.sql}, {national})"
     if source.name == "bit":
         return f"CAST(CAST({value.sql} AS TINYINT) AS VARCHAR)"
     if source.name in ("real", "float"):
-        text = f"printf('%.6g', CAST({value.sql} AS DOUBLE))"
-        return f"regexp_replace({text}, 'e([+-])(\\d\\d)$', 'e\\10\\2')"
+        return f"tsql_float_text(CAST({value.sql} AS DOUBLE), {style or 0})"
     if source.name in ("money", "smallmoney"):
-        return f"CAST(CAST({value.sql} AS DECIMAL(19,2)) AS VARCHAR)"
+        if style == 1:
+            return f"format('{{:,.2f}}', CAST(CAST({value.sql} AS DECIMAL(19,2)) AS DOUBLE))"
+        digits = 4 if style in (2, 126) else 2
+        return f"CAST(CAST({value.sql} AS DECIMAL(19,{digits})) AS VARCHAR)"
     if source.name == "uniqueidentifier":
         return f"upper(CAST({value.sql} AS VARCHAR))"
     return f"CAST({value.sql} AS VARCHAR)"
-
-
-def _moment_text(value: Typed, style: int | None) -> str:
-    name = value.type.name
-    if style is None and name == "date":
-        style = 23
-    if style is None and name in ("datetime", "smalldatetime"):
-        style = 0
-    if style is None and name == "time":
-        return f"CAST({value.sql} AS VARCHAR)"
-    if style is None:
-        text = f"strftime({value.sql}, '%Y-%m-%d %H:%M:%S.%f') || '0'"
-        return f"left({text}, {20 + value.type.scale if value.type.scale else 19})"
-    if style not in _DATE_STYLES:
-        raise not_emulated(f"CONVERT with the date style {style}")
-    text = f"strftime({value.sql}, {text_literal(_DATE_STYLES[style])})"
-    if style in (0, 100):  # day and hour are padded by a space, not by a zero
-        return f"regexp_replace({text}, ' 0(\\d)', '  \\1', 'g')"
-    return text
 
 
 def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
@@ -160,16 +126,26 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
     if source.is_binary:
         sql = value.sql
     elif source.is_text and style in (1, 2):
-        sql = f"unhex(regexp_replace({value.sql}, '^0[xX]', ''))"
-    elif source.is_text and not source.name.startswith("n"):
-        sql = f"encode({value.sql})"
-    elif source.is_text or source.is_integer:
+        sql = f"tsql_from_hex({value.sql}, {style})"
+    elif source.is_text:
+        national = "true" if source.name.startswith("n") else "false"
+        sql = f"tsql_text_bytes({value.sql}, {national})"
+    elif source.is_integer or source.name == "bit":
+        width = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}[source.name]
+        number = f"CAST({value.sql} AS BIGINT)"
+        size = 8000 if to.length == MAX else to.length
+        return f"tsql_integer_bytes({number}, {width}, {size}, {str(to.name == 'binary').lower()})"
+    elif source.name == "uniqueidentifier":
+        sql = f"tsql_uuid_bytes(CAST({value.sql} AS VARCHAR))"
+    elif source.is_number or source.is_moment:
         raise not_emulated(f"Conversion from {source.name} to {to.name}")
     else:
         raise no_conversion(source.name, to.name)
+    if to.length == MAX:
+        return sql
     if to.name == "binary":
-        raise not_emulated("CAST to binary(n)")
-    return sql if to.length == MAX else f"array_slice({sql}, 1, {to.length})"
+        return f"tsql_padded_bytes({sql}, {to.length})"
+    return f"array_slice({sql}, 1, {to.length})"
 
 
 def _hidden(sql: str, letters: str) -> str:
@@ -181,9 +157,13 @@ def _to_number(value: Typed, to: SqlType) -> str:
     source = value.type
     if source.is_text:
         return _text_to_number(value.sql, to)
+    if source.is_binary and (to.is_integer or to.name == "bit"):
+        size = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}[to.name]
+        return cast(f"tsql_bytes_integer({value.sql}, {size})", to)
+    if source.name in ("datetime", "smalldatetime"):
+        days = f"((epoch_us({value.sql}) + 2208988800000000) / 86400000000.0)"
+        return cast(f"round({days})" if to.is_integer else days, to)
     if source.is_binary or source.is_moment or not source.is_number:
-        if source.is_binary and (to.is_integer or to.name == "bit"):
-            raise not_emulated(f"Conversion from {source.name} to {to.name}")
         raise no_conversion(source.name, to.name)
     if to.name == "bit":
         return f"({value.sql} <> 0)"
@@ -206,28 +186,3 @@ def _text_to_number(sql: str, to: SqlType) -> str:
     if to.name in ("real", "float"):
         return cast(_hidden(sql, "xX_nNiI"), to)
     return cast(_hidden(sql, "eExX_nN"), to)
-
-
-def _to_moment(value: Typed, to: SqlType, style: int | None) -> str:
-    source = value.type
-    if source.is_number or source.is_binary or not (source.is_text or source.is_moment):
-        if source.is_number and to.name in ("datetime", "smalldatetime"):
-            raise not_emulated(f"Conversion from {source.name} to {to.name}")
-        raise no_conversion(source.name, to.name)
-    sql = value.sql
-    if source.is_text and style is not None and style not in (20, 21, 120, 121, 126):
-        if style not in _DATE_STYLES or style in (0, 100):
-            raise not_emulated(f"CONVERT with the date style {style}")
-        sql = f"strptime({sql}, {text_literal(_DATE_STYLES[style])})"
-    elif source.is_text and to.name != "time":
-        compact = f"regexp_replace(trim({_hidden(sql, 'eEiI')}), '^(\\d{{4}})(\\d\\d)(\\d\\d)"
-        sql = f"CAST({compact}', '\\1-\\2-\\3') AS TIMESTAMP)"
-    if to.name == "time":
-        return cast(sql, to)
-    if to.name == "date":
-        return cast(sql, to)
-    moment = f"CAST({sql} AS TIMESTAMP)"
-    if to.name == "datetime":
-        return f"tsql_round_datetime({moment})"
-    step = 60_000_000 if to.name == "smalldatetime" else 10 ** max(6 - to.scale, 0)
-    return moment if step == 1 else f"tsql_round_time({moment}, {step})"

@@ -1,4 +1,7 @@
-"""Date and time functions."""
+"""Date and time functions.
+
+Source: https://learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types-and-functions-transact-sql
+"""
 
 from __future__ import annotations
 
@@ -8,9 +11,19 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, not_emulated
+from resources.sql_pool.engine.errors import SqlError, describe
+from resources.sql_pool.engine.moments import as_timestamp, local_time, rounded, with_offset
 from resources.sql_pool.engine.scope import Typed
-from resources.sql_pool.engine.types import DATE, DATETIME, DATETIME2, INT, nvarchar
+from resources.sql_pool.engine.types import (
+    BIGINT,
+    DATE,
+    DATETIME,
+    DATETIME2,
+    DATETIMEOFFSET,
+    INT,
+    SqlType,
+    nvarchar,
+)
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
@@ -18,35 +31,70 @@ if TYPE_CHECKING:
     Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 _PARTS = {
-    "year": ("year", "yy", "yyyy"),
-    "quarter": ("quarter", "qq", "q"),
-    "month": ("month", "mm", "m"),
-    "dayofyear": ("dayofyear", "dy", "y"),
-    "day": ("day", "dd", "d"),
-    "week": ("week", "wk", "ww"),
-    "weekday": ("weekday", "dw", "w"),
-    "hour": ("hour", "hh"),
-    "minute": ("minute", "mi", "n"),
-    "second": ("second", "ss", "s"),
-    "millisecond": ("millisecond", "ms"),
+    "year": ("yy", "yyyy"),
+    "quarter": ("qq", "q"),
+    "month": ("mm", "m"),
+    "dayofyear": ("dy", "y"),
+    "day": ("dd", "d"),
+    "week": ("wk", "ww"),
+    "weekday": ("dw", "w"),
+    "hour": ("hh",),
+    "minute": ("mi", "n"),
+    "second": ("ss", "s"),
+    "millisecond": ("ms",),
+    "microsecond": ("mcs",),
+    "nanosecond": ("ns",),
+    "tzoffset": ("tz",),
+    "iso_week": ("isowk", "isoww"),
 }
-_BY_NAME = {name: part for part, names in _PARTS.items() for name in names}
-_TIME_PARTS = ("hour", "minute", "second", "millisecond")
-_BOUNDARY_PARTS = ("year", "quarter", "month", "day", *_TIME_PARTS)
+_BY_NAME = {name: part for part, names in _PARTS.items() for name in (part, *names)}
+_TIME_PARTS = frozenset("hour minute second millisecond microsecond nanosecond tzoffset".split())
+_DATE_PARTS = frozenset(_PARTS) - _TIME_PARTS
+#: Parts that DATEADD and DATEDIFF do not count.
+_ONLY_PARTS = frozenset({"tzoffset", "iso_week"})
+_SUNDAY = "DATE '1899-12-31'"
+_PART_SQL = {
+    "week": "tsql_week({0})",
+    "weekday": "(dayofweek({0}) + 1)",
+    "dayofyear": "dayofyear({0})",
+    "iso_week": "weekofyear({0})",
+    "millisecond": "(epoch_us({0}) // 1000 % 1000)",
+    "microsecond": "(epoch_us({0}) % 1000000)",
+    "nanosecond": "(epoch_us({0}) % 1000000 * 1000)",
+}
 
 
-def _part(node: exp.Expression) -> str:
+def _part(node: exp.Expression, function: str) -> str:
     name = node.name if isinstance(node, exp.Column) and not node.table else ""
     part = _BY_NAME.get(name.lower())
     if part is None:
-        raise SqlError(155, f"'{describe(node)}' is not a recognized datepart option.")
+        raise SqlError(155, f"'{describe(node)}' is not a recognized {function} option.")
+    if part in _ONLY_PARTS and function in ("dateadd", "datediff"):
+        raise _unsupported_part(part, function, "datetime2")
     return part
 
 
-def _moment(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _unsupported_part(part: str, function: str, kind: str) -> SqlError:
+    return SqlError(
+        9810,
+        f"The datepart {part} is not supported by date function {function} for data type {kind}.",
+    )
+
+
+def _moment(compiler: ExpressionCompiler, node: exp.Expression, text: SqlType = DATETIME2) -> Typed:
+    """An argument as a moment; a text as the type `text`, a number as datetime."""
     value = compiler.value(node)
-    if value.type.is_text:
-        return convert(value, DATETIME2)
+    if value.type.is_text or value.type.name == "null":
+        if (
+            value.type.is_text
+            and text is DATETIME2
+            and value.constant
+            and value.constant[-6:-5] in "+-"
+        ):
+            return convert(value, DATETIMEOFFSET)
+        return convert(value, text)
+    if value.type.is_number:
+        return convert(value, DATETIME)
     if not value.type.is_moment:
         raise SqlError(
             8116, f"Argument data type {value.type.name} is invalid for a date function."
@@ -54,12 +102,21 @@ def _moment(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return value
 
 
-def _clock(kind_name: str) -> Function:
+def _check_part(part: str, moment: Typed, function: str) -> None:
+    kind = moment.type.name
+    if (kind == "date" and part in _TIME_PARTS) or (
+        kind == "time" and function != "datediff" and part in _DATE_PARTS
+    ):
+        raise _unsupported_part(part, function, kind)
+    if part == "tzoffset" and kind not in ("datetimeoffset", "datetime2"):
+        raise _unsupported_part(part, function, kind)
+
+
+def _clock(kind: SqlType) -> Function:
     """The clock of a dedicated pool, which is UTC.
 
     DuckDB's now() is the transaction's start, so the time is bound when a statement is compiled.
     """
-    kind = DATETIME if kind_name == "datetime" else DATETIME2
 
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         import datetime
@@ -68,6 +125,8 @@ def _clock(kind_name: str) -> Function:
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         if kind is DATETIME:
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        if kind is DATETIMEOFFSET:
+            return Typed(with_offset(compiler.context.bind(now, DATETIME2), "0"), kind)
         return Typed(compiler.context.bind(now, kind), kind)
 
     return compile_call
@@ -75,57 +134,84 @@ def _clock(kind_name: str) -> Function:
 
 def _date_add(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     part_node, number_node, moment_node = compiler.arguments(node, 3, 3)
-    part, number = _part(part_node), convert(compiler.value(number_node), INT)
-    moment = _moment(compiler, moment_node)
-    if compiler.value(moment_node).type.is_text:
-        moment = convert(moment, DATETIME)
-    if part in _TIME_PARTS and moment.type.name == "date":
-        raise SqlError(
-            9810,
-            f"The datepart {part} is not supported by date function dateadd for data type date.",
-        )
-    function = {"dayofyear": "days", "weekday": "days"}.get(part, part + "s")
-    sql = f"({moment.sql} + to_{function}(CAST({number.sql} AS INTEGER)))"
-    return Typed(cast(sql, moment.type), moment.type)
+    part, value = _part(part_node, "dateadd"), compiler.value(number_node)
+    if value.type.name in ("decimal", "float", "real", "money", "smallmoney"):
+        value = Typed(f"trunc({value.sql})", value.type)
+    number = cast(convert(value, BIGINT).sql, INT)
+    moment = _moment(compiler, moment_node, DATETIME)
+    _check_part(part, moment, "dateadd")
+    if part == "nanosecond":
+        interval = f"to_microseconds({number} // 1000)"
+    else:
+        unit = {"dayofyear": "day", "weekday": "day"}.get(part, part)
+        interval = f"to_{unit}s({number})"
+    if moment.type.name == "time":
+        return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
+    if moment.type.name == "datetimeoffset":
+        moved = f"tsql_in_range({local_time(moment.sql)} + {interval})"
+        return Typed(with_offset(moved, f"({moment.sql}).minutes"), moment.type)
+    moved = f"tsql_in_range({as_timestamp(moment)} + {interval})"
+    return Typed(rounded(moved, moment.type), moment.type)
 
 
-def _date_diff(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    part_node, start, end = compiler.arguments(node, 3, 3)
-    part = {"dayofyear": "day", "weekday": "day"}.get(_part(part_node), _part(part_node))
-    first, last = _moment(compiler, start), _moment(compiler, end)
-    if part not in _BOUNDARY_PARTS:
-        raise not_emulated(f"DATEDIFF of {part}")
-    sql = f"date_diff('{part}', CAST({first.sql} AS TIMESTAMP), CAST({last.sql} AS TIMESTAMP))"
-    return Typed(cast(sql, INT), INT)
+def _date_diff(kind: SqlType) -> Function:
+    """DATEDIFF counts the boundaries of a part between two moments."""
+    label = "datediff" if kind is INT else "datediff_big"
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        part_node, *nodes = compiler.arguments(node, 3, 3)
+        part = _part(part_node, "datediff")
+        part = "day" if part in ("dayofyear", "weekday") else part
+        ends = []
+        for item in nodes:
+            moment = _moment(compiler, item)
+            offset = moment.type.name == "datetimeoffset"
+            ends.append(f"({moment.sql}).utc" if offset else as_timestamp(moment))
+        first, last = ends
+        if part == "week":
+            weeks = [f"(date_diff('day', {_SUNDAY}, CAST({end} AS DATE)) // 7)" for end in ends]
+            sql = f"({weeks[1]} - {weeks[0]})"
+        elif part == "nanosecond":
+            sql = f"(date_diff('microsecond', {first}, {last}) * 1000)"
+        else:
+            sql = f"date_diff('{part}', {first}, {last})"
+        macro = "tsql_difference_int" if label == "datediff" else ""
+        return Typed(cast(f"{macro}({sql})", kind), kind)
+
+    return compile_call
 
 
 def _part_sql(part: str, moment: Typed) -> str:
-    if part == "week":
-        raise not_emulated("DATEPART of week")
-    if part == "weekday":  # DATEFIRST is 7, so Sunday is 1
-        return f"(dayofweek({moment.sql}) + 1)"
-    if part == "millisecond":
-        return f"(date_part('millisecond', {moment.sql}) % 1000)"
-    return f"date_part('{'doy' if part == 'dayofyear' else part}', {moment.sql})"
+    if part == "tzoffset":
+        return f"({moment.sql}).minutes" if moment.type.name == "datetimeoffset" else "0"
+    template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
+    return template.format(as_timestamp(moment))
 
 
 def _date_part(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    part, moment = compiler.arguments(node, 2, 2)
-    return Typed(cast(_part_sql(_part(part), _moment(compiler, moment)), INT), INT)
+    part_node, moment_node = compiler.arguments(node, 2, 2)
+    part, moment = _part(part_node, "datepart"), _moment(compiler, moment_node)
+    _check_part(part, moment, "datepart")
+    return Typed(cast(_part_sql(part, moment), INT), INT)
 
 
 def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
-    part, moment = _part(part_node), _moment(compiler, moment_node)
+    part, moment = _part(part_node, "datename"), _moment(compiler, moment_node)
+    _check_part(part, moment, "datename")
     kind = nvarchar(30)
     if part in ("month", "weekday"):
-        return Typed(f"{'monthname' if part == 'month' else 'dayname'}({moment.sql})", kind)
+        name = "monthname" if part == "month" else "dayname"
+        return Typed(f"{name}({as_timestamp(moment)})", kind)
+    if part == "tzoffset":
+        return Typed(f"tsql_offset_text({_part_sql(part, moment)})", kind)
     return Typed(f"CAST({cast(_part_sql(part, moment), INT)} AS VARCHAR)", kind)
 
 
 def _single_part(part: str) -> Function:
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         moment = _moment(compiler, compiler.arguments(node, 1, 1)[0])
+        _check_part(part, moment, "datepart")
         return Typed(cast(_part_sql(part, moment), INT), INT)
 
     return compile_call
@@ -133,30 +219,115 @@ def _single_part(part: str) -> Function:
 
 def _end_of_month(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 1, 2)
-    moment = convert(_moment(compiler, arguments[0]), DATE).sql
+    moment = as_timestamp(_moment(compiler, arguments[0]))
     if len(arguments) == 2:
         months = convert(compiler.value(arguments[1]), INT).sql
-        moment = f"CAST({moment} + to_months({months}) AS DATE)"
+        moment = f"tsql_in_range({moment} + to_months({months}))"
     return Typed(f"last_day({moment})", DATE)
 
 
-def _date_from_parts(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    parts = [convert(compiler.value(item), INT).sql for item in compiler.arguments(node, 3, 3)]
-    return Typed(f"make_date({', '.join(parts)})", DATE)
+def _from_parts(kind: SqlType, count: int) -> Function:
+    """DATEFROMPARTS and its kin; a fraction's precision is a constant."""
+    dated, timed = kind.name != "time", kind.name != "date"
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        nodes = compiler.arguments(node, count, count)
+        values = [compiler.value(item) for item in nodes]
+        target = kind
+        if kind.name in ("time", "datetime2", "datetimeoffset"):
+            if not isinstance(nodes[-1], exp.Literal) or not nodes[-1].name.isdigit():
+                raise SqlError(
+                    10760, "Scale argument is not valid. It must be an integer constant."
+                )
+            scale = int(nodes[-1].name)
+            if scale > 7:
+                raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
+            target = SqlType(kind.name, scale=scale)
+            values = values[:-1]
+        parts = [convert(value, INT).sql for value in values]
+        minutes = ""
+        if kind.name == "datetimeoffset":
+            hour, minute = parts[-2:]
+            minutes, parts = f"({hour} * 60 + {minute})", parts[:-2]
+        date = parts[:3] if dated else ["1900", "1", "1"]
+        clock = parts[3 if dated else 0 :] if timed else []
+        hour, minute, second, fraction = (*clock, *["0"] * (4 - len(clock)))
+        digits = 3 if kind.name == "datetime" else target.scale
+        moment = (
+            f"tsql_from_parts({', '.join(date)}, {hour}, {minute}, {second}, {fraction}, "
+            f"{digits}, '{kind.name}')"
+        )
+        if minutes:
+            return Typed(with_offset(moment, minutes), target)
+        return Typed(rounded(moment, target), target)
+
+    return compile_call
+
+
+def _is_date(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    if not value.type.is_text:
+        return Typed("1" if value.type.name in ("datetime", "smalldatetime") else "0", INT)
+    parsed = convert(value, DATETIME)
+    return Typed(f"(CASE WHEN TRY({parsed.sql}) IS NULL THEN 0 ELSE 1 END)", INT)
+
+
+def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
+    value = compiler.value(node)
+    return f"tsql_offset_minutes({value.sql})" if value.type.is_text else convert(value, INT).sql
+
+
+def _switch_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    moment_node, offset = compiler.arguments(node, 2, 2)
+    value = convert(_moment(compiler, moment_node), DATETIMEOFFSET)
+    utc = f"({value.sql}).utc"
+    return Typed(f"tsql_utc_offset({utc}, {_offset_minutes(compiler, offset)})", value.type)
+
+
+def _to_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    moment_node, offset = compiler.arguments(node, 2, 2)
+    local = as_timestamp(_moment(compiler, moment_node))
+    return Typed(with_offset(local, _offset_minutes(compiler, offset)), DATETIMEOFFSET)
+
+
+def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
+    """moment AT TIME ZONE 'UTC'; the names of other zones are Windows' and are not known here."""
+    zone = compiler.value(node.args["zone"]).constant
+    if zone is None or zone.upper() != "UTC":
+        raise SqlError(
+            9820, f"The time zone parameter '{zone}' is not supported here: only UTC is."
+        )
+    value = _moment(compiler, node.this)
+    kind = SqlType(
+        "datetimeoffset", scale=value.type.scale or (3 if value.type.name == "datetime" else 0)
+    )
+    if value.type.name == "datetimeoffset":
+        return Typed(f"tsql_utc_offset(({value.sql}).utc, 0)", value.type)
+    return Typed(with_offset(as_timestamp(value), "0"), kind)
 
 
 DATE_FUNCTIONS: dict[str, Function] = {
-    "GETDATE": _clock("datetime"),
-    "GETUTCDATE": _clock("datetime"),
-    "SYSDATETIME": _clock("datetime2"),
-    "SYSUTCDATETIME": _clock("datetime2"),
+    "GETDATE": _clock(DATETIME),
+    "GETUTCDATE": _clock(DATETIME),
+    "SYSDATETIME": _clock(DATETIME2),
+    "SYSUTCDATETIME": _clock(DATETIME2),
+    "SYSDATETIMEOFFSET": _clock(DATETIMEOFFSET),
     "DATEADD": _date_add,
-    "DATEDIFF": _date_diff,
+    "DATEDIFF": _date_diff(INT),
+    "DATEDIFF_BIG": _date_diff(BIGINT),
     "DATEPART": _date_part,
     "DATENAME": _date_name,
     "YEAR": _single_part("year"),
     "MONTH": _single_part("month"),
     "DAY": _single_part("day"),
     "EOMONTH": _end_of_month,
-    "DATEFROMPARTS": _date_from_parts,
+    "DATEFROMPARTS": _from_parts(DATE, 3),
+    "TIMEFROMPARTS": _from_parts(SqlType("time"), 5),
+    "SMALLDATETIMEFROMPARTS": _from_parts(SqlType("smalldatetime"), 5),
+    "DATETIMEFROMPARTS": _from_parts(DATETIME, 7),
+    "DATETIME2FROMPARTS": _from_parts(DATETIME2, 8),
+    "DATETIMEOFFSETFROMPARTS": _from_parts(DATETIMEOFFSET, 10),
+    "ISDATE": _is_date,
+    "SWITCHOFFSET": _switch_offset,
+    "TODATETIMEOFFSET": _to_offset,
 }

@@ -58,6 +58,7 @@ class _SynapseParser(TSQLParser):
         "TRY_CAST": lambda self: self._parse_conversion(type_first=False, safe=True),
         "CONVERT": lambda self: self._parse_conversion(type_first=True, safe=False),
         "TRY_CONVERT": lambda self: self._parse_conversion(type_first=True, safe=True),
+        "TRIM": lambda self: self._parse_trim_call(),
     }
     NO_PAREN_FUNCTIONS: ClassVar[dict[Any, Any]] = {}
     NO_PAREN_FUNCTION_PARSERS = {"CASE": TSQLParser.NO_PAREN_FUNCTION_PARSERS["CASE"]}
@@ -100,6 +101,12 @@ class _SynapseParser(TSQLParser):
                 self.raise_error("Incorrect syntax near 'CAST', expected 'AS'.")
             to = self._parse_type_name()
         return Conversion(this=value, to=to, style=style, safe=safe)
+
+    def _parse_trim_call(self) -> exp.Anonymous:
+        arguments = [self._parse_assignment()] if self._curr.text != ")" else []
+        if self._match(TokenType.FROM):
+            arguments.insert(0, self._parse_assignment())
+        return exp.Anonymous(this="TRIM", expressions=arguments)
 
     def _parse_output_column(self) -> OutputColumn:
         name = self._parse_id_var()

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 from sqlglot import exp
 
 from resources.sql_pool.engine import definitions
@@ -44,7 +46,20 @@ def query(work: Work, tree: exp.Expression) -> ResultSet | int:
         return _select_into(work, tree)
     compiled = QueryCompiler(work.context).statement(tree)
     columns = tuple(ResultColumn(name, result_type(kind)) for name, kind in compiled.columns)
-    return ResultSet(columns, work.run(compiled.sql))
+    rows = work.run(compiled.sql)
+    offsets = [i for i, (_, kind) in enumerate(compiled.columns) if kind.name == "datetimeoffset"]
+    return ResultSet(columns, [_with_offsets(row, offsets) for row in rows] if offsets else rows)
+
+
+def _with_offsets(row: tuple[object, ...], places: list[int]) -> tuple[object, ...]:
+    """A row with its datetimeoffset values as Python's aware datetimes."""
+    values = list(row)
+    for place in places:
+        value = values[place]
+        if isinstance(value, dict):
+            zone = datetime.timezone(datetime.timedelta(minutes=value["minutes"]))
+            values[place] = value["utc"].replace(tzinfo=datetime.UTC).astimezone(zone)
+    return tuple(values)
 
 
 def _is_assignment(node: exp.Expression) -> bool:

@@ -15,6 +15,7 @@ from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import convert
+from resources.sql_pool.engine.dates import at_time_zone
 from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.functions import FUNCTIONS
 from resources.sql_pool.engine.operators import (
@@ -87,6 +88,7 @@ class ExpressionCompiler:
             exp.Select: self._scalar_subquery,
             exp.Window: self._window,
             exp.WithinGroup: self._within_group,
+            exp.AtTimeZone: lambda node: at_time_zone(self, node),
             exp.Collate: lambda _: self._no_collate(),
         }
         self._conditions: dict[type, Callable[..., str]] = {
@@ -104,6 +106,8 @@ class ExpressionCompiler:
 
     def value(self, node: exp.Expression) -> Typed:
         """Compile an expression that yields a value."""
+        if node is None:  # the parser found none where one must be
+            raise near("expression")
         operator = _ARITHMETIC.get(type(node))
         if operator:
             only(node, "this", "expression", "typed", "safe")

@@ -10,18 +10,16 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.conversion import convert
 from resources.sql_pool.engine.dates import DATE_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.math_functions import MATH_FUNCTIONS
 from resources.sql_pool.engine.metadata_functions import METADATA_FUNCTIONS
 from resources.sql_pool.engine.operators import comparison
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.text_functions import TEXT_FUNCTIONS
 from resources.sql_pool.engine.types import (
-    FLOAT,
-    INT,
     SqlType,
-    decimal,
     varbinary,
 )
 
@@ -29,58 +27,6 @@ if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
 
     Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
-
-
-def _float_function(name: str, domain: str = "") -> Function:
-    """A function from float to float; `domain` is the macro that checks its argument."""
-
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-        value = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), FLOAT)
-        return Typed(f"{name}({domain}({value.sql}))", FLOAT)
-
-    return compile_call
-
-
-def _square(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    value = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), FLOAT)
-    return Typed(f"pow({value.sql}, 2)", FLOAT)
-
-
-def _number(compiler: ExpressionCompiler, node: exp.Expression, name: str) -> Typed:
-    value = compiler.value(compiler.arguments(node, 1, 1)[0])
-    if value.type.is_text:
-        value = convert(value, FLOAT)
-    if not value.type.is_number or value.type.name == "bit":
-        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for {name}.")
-    return value
-
-
-def _absolute(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    value = _number(compiler, node, "abs")
-    return Typed(cast(f"abs({value.sql})", value.type), value.type)
-
-
-def _floor_ceiling(name: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-        value = _number(compiler, node, name)
-        kind = decimal(value.type.precision, 0) if value.type.name == "decimal" else value.type
-        return Typed(cast(f"{name}({value.sql})", kind), kind)
-
-    return compile_call
-
-
-def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    value, digits = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
-    if value.type.is_text:
-        value = convert(value, FLOAT)
-    return Typed(cast(f"round({value.sql}, {convert(digits, INT).sql})", value.type), value.type)
-
-
-def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    base, exponent = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
-    kind = decimal(38, base.type.scale) if base.type.name == "decimal" else base.type
-    sql = f"pow(CAST({base.sql} AS DOUBLE), CAST({exponent.sql} AS DOUBLE))"
-    return Typed(cast(sql, kind), kind)
 
 
 def _is_null(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
@@ -145,17 +91,6 @@ def _constant(sql: str, kind: SqlType) -> Function:
 
 
 FUNCTIONS: dict[str, Function] = {
-    "ABS": _absolute,
-    "FLOOR": _floor_ceiling("floor"),
-    "CEILING": _floor_ceiling("ceiling"),
-    "ROUND": _round,
-    "POWER": _power,
-    "SQRT": _float_function("sqrt", "tsql_not_negative"),
-    "SQUARE": _square,
-    "EXP": _float_function("exp"),
-    "LOG": _float_function("ln", "tsql_positive"),
-    "LOG10": _float_function("log10", "tsql_positive"),
-    "PI": _constant("pi()", FLOAT),
     "ISNULL": _is_null,
     "COALESCE": _coalesce,
     "NULLIF": _null_if,
@@ -168,6 +103,7 @@ FUNCTIONS: dict[str, Function] = {
     "ERROR_SEVERITY": _server("ERROR_SEVERITY"),
     "ERROR_STATE": _server("ERROR_STATE"),
     "ERROR_PROCEDURE": _server("ERROR_PROCEDURE"),
+    **MATH_FUNCTIONS,
     **TEXT_FUNCTIONS,
     **DATE_FUNCTIONS,
     **METADATA_FUNCTIONS,

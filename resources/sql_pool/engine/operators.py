@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, not_emulated, operand_clash
+from resources.sql_pool.engine.errors import SqlError, operand_clash
+from resources.sql_pool.engine.patterns import like_regex
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import (
+    DATETIME,
     FLOAT,
     INT,
     MAX,
@@ -20,6 +22,7 @@ from resources.sql_pool.engine.types import (
 )
 
 LITERAL_TYPES = ("int", "decimal", "float")
+_INTEGER = re.compile(r"\(*-?\d+\)*")
 
 
 def literal_text(text: str, *, national: bool = False) -> Typed:
@@ -50,9 +53,9 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         size = MAX if MAX in (left.type.length, right.type.length) else 0
         total = (left.type.length or 0) + (right.type.length or 0)
         return Typed(f"({left.sql} || {right.sql})", varbinary(MAX if size == MAX else total))
+    if left.type.is_moment or right.type.is_moment:
+        return _moment_arithmetic(operator, left, right)
     for operand in (left, right):
-        if operand.type.is_moment:
-            raise not_emulated(f"The operator {operator} on {operand.type.name}")
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
             raise SqlError(
                 8117, f"Operand data type {operand.type.name} is invalid for {operator} operator."
@@ -79,6 +82,30 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     return Typed(cast(f"({a} {operator} {b})", kind), kind)
 
 
+def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
+    """datetime and smalldatetime add and subtract days; the other types do not."""
+    older = ("datetime", "smalldatetime")
+    clock = next((t for t in (left.type, right.type) if t.is_moment and t.name not in older), None)
+    if clock is not None or operator not in "+-":
+        other = right.type if left.type == clock or left.type.is_moment else left.type
+        if clock is None or (left.type.is_moment and right.type.is_moment):
+            raise SqlError(
+                402,
+                f"The data types {left.type.name} and {right.type.name} are incompatible in the "
+                f"{_NAMES.get(operator, operator)} operator.",
+            )
+        raise operand_clash(clock.name, other.name)
+    kind = left.type if left.type.is_moment else right.type
+    a, b = convert(left, DATETIME).sql, convert(right, DATETIME).sql
+    moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'))"
+    if operator == "-":
+        moved = f"tsql_in_range(TIMESTAMP '1900-01-01' + ({a} - {b}))"
+    return convert(Typed(f"tsql_round_datetime({moved})", DATETIME), kind)
+
+
+_NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
+
+
 def _concatenate(left: Typed, right: Typed) -> Typed:
     national = any(operand.type.name in ("nchar", "nvarchar") for operand in (left, right))
     lengths = [t.length or 1 for t in (left.type, right.type) if t.is_text]
@@ -100,6 +127,9 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
             operands.append(convert(operand, other.type))
         elif operand.type.name == "decimal":
             operands.append(operand)
+        elif _INTEGER.fullmatch(operand.sql):  # a constant has the precision of its digits
+            digits = len(operand.sql.strip("(-)").lstrip("0")) or 1
+            operands.append(convert(operand, decimal(digits, 0)))
         else:
             operands.append(convert(operand, decimal(*operand.type.as_decimal())))
     (a, b), (p1, s1), (p2, s2) = (
@@ -119,8 +149,11 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", kind), kind)
     digits = max(6, s1 + p2 + 1)
     kind = decimal(p1 - s1 + s2 + digits, digits)
-    # DuckDB has no exact division of decimals; 15 digits of a double are right.
-    return Typed(cast(f"(CAST({a.sql} AS DOUBLE) / tsql_nonzero({b.sql}))", kind), kind)
+    quotient = (
+        f"tsql_divide(CAST({a.sql} AS VARCHAR), CAST(tsql_nonzero({b.sql}) AS VARCHAR), "
+        f"{kind.scale})"
+    )
+    return Typed(cast(quotient, kind), kind)
 
 
 def comparison(operator: str, left: Typed, right: Typed) -> str:
@@ -148,6 +181,8 @@ def comparable_type(left: SqlType, right: SqlType) -> SqlType:
 
 def convert_compared(value: Typed, kind: SqlType) -> str:
     """A value converted for a comparison; the collation of the database ignores case."""
+    if kind.name == "datetimeoffset":
+        return f"({convert(value, kind).sql}).utc"
     if not kind.is_text:
         return convert(value, kind).sql
     sql = value.sql if value.type.is_text else convert(value, kind).sql
@@ -158,34 +193,16 @@ def convert_compared(value: Typed, kind: SqlType) -> str:
 
 def like(subject: Typed, pattern: Typed, escape: str | None) -> str:
     """LIKE with %, _, [set] and [^set], ignoring case."""
-    if not subject.type.is_text:
-        subject = convert(subject, nvarchar(MAX) if not subject.type.is_number else varchar(100))
+    subject = _as_text(subject)
     if pattern.type.name == "null":
         return "(NULL LIKE '')"
     if pattern.constant is None:
-        raise not_emulated("LIKE with a pattern that is not a constant or a variable")
-    regex = _like_regex(pattern.constant, escape)
+        return f"tsql_like({subject.sql}, {_as_text(pattern).sql}, {text_literal(escape or '')})"
+    regex = like_regex(pattern.constant, escape or "")
     return f"regexp_full_match({subject.sql}, {text_literal(regex)}, 'is')"
 
 
-def _like_regex(pattern: str, escape: str | None) -> str:
-    out: list[str] = []
-    i = 0
-    while i < len(pattern):
-        character = pattern[i]
-        if escape and character == escape and i + 1 < len(pattern):
-            out.append(re.escape(pattern[i + 1]))
-            i += 2
-            continue
-        end = pattern.find("]", i + 2)
-        if character == "[" and end > 0:
-            inner = pattern[i + 1 : end]
-            negated = inner.startswith("^")
-            inner = inner[1:] if negated else inner
-            inner = re.sub(r"([\\\[\]^])", r"\\\1", inner)
-            out.append(f"[{'^' if negated else ''}{inner}]")
-            i = end + 1
-            continue
-        out.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
-        i += 1
-    return "".join(out)
+def _as_text(value: Typed) -> Typed:
+    if value.type.is_text:
+        return value
+    return convert(value, varchar(100) if value.type.is_number else nvarchar(MAX))

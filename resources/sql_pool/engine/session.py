@@ -20,6 +20,7 @@ from resources.sql_pool.engine.types import (
     BIT,
     DATE,
     DATETIME2,
+    DATETIMEOFFSET,
     FLOAT,
     INT,
     NULL,
@@ -130,6 +131,11 @@ def parameter_variable(value: object) -> Variable:
     """
     if isinstance(value, bytearray | memoryview):
         value = bytes(value)
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        offset = value.utcoffset() or datetime.timedelta()
+        utc = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        minutes = int(offset.total_seconds() // 60)
+        return Variable(DATETIMEOFFSET, {"utc": utc, "minutes": minutes})
     return Variable(_parameter_type(value), value)
 
 

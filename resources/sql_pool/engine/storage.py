@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from resources.sql_pool.engine.catalog import create_catalog
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.macros import create_macros
+from resources.sql_pool.engine.python_functions import create_functions
 
 if TYPE_CHECKING:
     import duckdb
@@ -60,6 +61,7 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
                 connection = duckdb.connect(str(path), config=config)
                 _restrict(connection, lake_root)
                 create_catalog(connection)
+                create_functions(connection)
                 create_macros(connection)
                 return connection
         except duckdb.IOException as error:

@@ -8,12 +8,16 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import not_emulated
-from resources.sql_pool.engine.scope import Typed
+from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.moments import as_timestamp
+from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import (
     BIGINT,
+    FLOAT,
     INT,
     MAX,
+    SCALED_MOMENTS,
+    SqlType,
     nvarchar,
     varchar,
 )
@@ -29,6 +33,12 @@ def as_text(value: Typed) -> Typed:
     if value.type.is_text:
         return value
     return convert(value, varchar(MAX) if value.type.is_binary else varchar(100))
+
+
+def variable(kind: SqlType) -> SqlType:
+    """varchar of char, nvarchar of nchar, varbinary of binary; other types stay."""
+    names = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
+    return SqlType(names.get(kind.name, kind.name), kind.length)
 
 
 def _texts(
@@ -49,8 +59,10 @@ def _same(name: str) -> Function:
 
 def _trim(name: str) -> Function:
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-        (text,) = _texts(compiler, node, 1, 1)
-        return Typed(f"{name}({text.sql}, ' ')", text.type)
+        # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
+        text, *characters = _texts(compiler, node, 1, 2 if name == "trim" else 1)
+        what = characters[0].sql if characters else "' '"
+        return Typed(f"{name}({text.sql}, {what})", text.type)
 
     return compile_call
 
@@ -71,7 +83,25 @@ def _data_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     if value.type.is_text:
         width = 2 if value.type.name.startswith("n") else 1
         return Typed(cast(f"(length({value.sql}) * {width})", kind), kind)
-    raise not_emulated(f"DATALENGTH of {value.type.name}")
+    if value.type.name == "null":
+        return Typed("CAST(NULL AS INTEGER)", INT)
+    size = stored_bytes(value.type)
+    return Typed(f"(CASE WHEN ({value.sql}) IS NULL THEN NULL ELSE {size} END)", INT)
+
+
+_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "real": 4, "float": 8}
+_BYTES |= {"money": 8, "smallmoney": 4, "date": 3, "datetime": 8, "smalldatetime": 4}
+_BYTES["uniqueidentifier"] = 16
+
+
+def stored_bytes(kind: SqlType) -> int:
+    """The bytes that a value of a type of fixed size takes."""
+    if kind.name == "decimal":
+        return 5 + 4 * sum(kind.precision > digits for digits in (9, 19, 28))
+    if kind.name in SCALED_MOMENTS:
+        step = (kind.scale > 2) + (kind.scale > 4)
+        return {"time": 3, "datetime2": 6, "datetimeoffset": 8}[kind.name] + step
+    return _BYTES[kind.name]
 
 
 def _left_right(name: str) -> Function:
@@ -79,8 +109,8 @@ def _left_right(name: str) -> Function:
         first, second = compiler.arguments(node, 2, 2)
         text, size = as_text(compiler.value(first)), convert(compiler.value(second), INT)
         if name == "left":
-            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", text.type)
-        return Typed(f"tsql_right({text.sql}, {size.sql})", text.type)
+            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", variable(text.type))
+        return Typed(f"tsql_right({text.sql}, {size.sql})", variable(text.type))
 
     return compile_call
 
@@ -88,24 +118,29 @@ def _left_right(name: str) -> Function:
 def _substring(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     value, start, size = (compiler.value(item) for item in compiler.arguments(node, 3, 3))
     if value.type.is_binary:
-        raise not_emulated("SUBSTRING of binary")
+        first, count = convert(start, INT).sql, convert(size, INT).sql
+        return Typed(f"tsql_binary_part({value.sql}, {first}, {count})", variable(value.type))
     text = as_text(value)
     return Typed(
         f"tsql_substring({text.sql}, {convert(start, INT).sql}, {convert(size, INT).sql})",
-        text.type,
+        variable(text.type),
     )
 
 
 def _replace(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     text, old, new = _texts(compiler, node, 3, 3)
-    if old.constant is None:
-        raise not_emulated("REPLACE of a pattern that is not a constant or a variable")
-    kind = nvarchar(MAX) if text.type.name.startswith("n") else varchar(8000)
-    if not old.constant:
-        return Typed(text.sql, kind)
-    pattern = "".join(f"\\x{{{ord(character):x}}}" for character in old.constant)
+    national = any(part.type.name.startswith("n") for part in (text, old, new))
+    kind = nvarchar(MAX if text.type.length == MAX else 4000) if national else varchar(8000)
+    pattern = f"regexp_escape({old.sql})"
+    if old.constant is not None:
+        pattern = text_literal("".join(f"\\x{{{ord(letter):x}}}" for letter in old.constant))
     replacement = f"replace({new.sql}, '\\', '\\\\')"
-    return Typed(f"regexp_replace({text.sql}, '{pattern}', {replacement}, 'gi')", kind)
+    replaced = f"regexp_replace({text.sql}, {pattern}, {replacement}, 'gi')"
+    if old.constant == "":
+        return Typed(text.sql, kind)
+    if old.constant is None:
+        replaced = f"(CASE WHEN {old.sql} = '' THEN {text.sql} ELSE {replaced} END)"
+    return Typed(replaced, kind)
 
 
 def _concat(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
@@ -115,16 +150,135 @@ def _concat(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"({sql})", nvarchar(4000) if national else varchar(8000))
 
 
+def _concat_with(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    separator, *parts = _texts(compiler, node, 3, 254)
+    national = any(part.type.name.startswith("n") for part in (separator, *parts))
+    joined = f"concat_ws({', '.join(part.sql for part in (separator, *parts))})"
+    return Typed(
+        f"(CASE WHEN {separator.sql} IS NULL THEN {' || '.join(_blank(p) for p in parts)} "
+        f"ELSE {joined} END)",
+        nvarchar(4000) if national else varchar(8000),
+    )
+
+
+def _blank(part: Typed) -> str:
+    return f"coalesce({part.sql}, '')"
+
+
 def _char_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 2, 3)
     part, text = (as_text(compiler.value(item)) for item in arguments[:2])
     start = convert(compiler.value(arguments[2]), INT).sql if len(arguments) == 3 else "1"
-    return Typed(f"tsql_charindex({part.sql}, {text.sql}, {start})", INT)
+    kind = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", kind), kind)
+
+
+def _pattern_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    pattern, text = _texts(compiler, node, 2, 2)
+    kind = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", kind), kind)
 
 
 def _replicate(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    text, count = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
-    return Typed(f"repeat({as_text(text).sql}, {convert(count, INT).sql})", varchar(8000))
+    first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    text, count = as_text(first), convert(second, INT).sql
+    national = text.type.name.startswith("n")
+    longest = MAX if text.type.length == MAX else 4000 if national else 8000
+    sql = f"tsql_replicate({text.sql}, {count}, {2**31 - 1 if longest == MAX else longest})"
+    return Typed(sql, nvarchar(longest) if national else varchar(longest))
+
+
+def _space(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    count = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
+    return Typed(f"tsql_replicate(' ', {count}, 8000)", varchar(8000))
+
+
+def _stuff(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    text, start, size, new = (compiler.value(item) for item in compiler.arguments(node, 4, 4))
+    text, new = as_text(text), as_text(new)
+    national = text.type.name.startswith("n") or new.type.name.startswith("n")
+    first, count = convert(start, INT).sql, convert(size, INT).sql
+    kind = nvarchar(4000) if national else varchar(8000)
+    return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", kind)
+
+
+def _quote_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    text, *mark = _texts(compiler, node, 1, 2)
+    sql = f"tsql_quotename({text.sql}, {mark[0].sql if mark else text_literal('[')})"
+    return Typed(sql, nvarchar(258))
+
+
+def _code(national: bool) -> Function:
+    """ASCII and UNICODE: the code of the first character; NULL for an empty text."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        (text,) = _texts(compiler, node, 1, 1)
+        test = f"length({text.sql}) > 0"
+        if national:
+            return Typed(f"(CASE WHEN {test} THEN ord(left({text.sql}, 1)) END)", INT)
+        code = f"ord(left({text.sql}, 1))"
+        return Typed(
+            f"(CASE WHEN {test} THEN CASE WHEN {code} < 256 THEN {code} ELSE 63 END END)", INT
+        )
+
+    return compile_call
+
+
+def _character(national: bool) -> Function:
+    """CHAR and NCHAR: the character of a code; NULL outside of the range."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        number = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
+        highest = 65535 if national else 255
+        kind = SqlType("nchar" if national else "char", 1)
+        return Typed(f"(CASE WHEN {number} BETWEEN 0 AND {highest} THEN chr({number}) END)", kind)
+
+    return compile_call
+
+
+def _number_text(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, *sizes = (compiler.value(item) for item in compiler.arguments(node, 1, 3))
+    given = [convert(size, INT).sql for size in sizes]
+    length, decimals = (*given, *("10", "0")[len(given) :])
+    return Typed(f"tsql_str({convert(value, FLOAT).sql}, {length}, {decimals})", varchar(8000))
+
+
+def _format(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, pattern, *culture = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
+    if culture and (culture[0].constant or "").lower() != "en-us":
+        raise not_emulated("FORMAT with another culture than en-US")
+    kind = nvarchar(4000)
+    if value.type.is_moment:
+        return Typed(f"tsql_format_moment({as_timestamp(value)}, {pattern.sql})", kind)
+    if not value.type.is_number or value.type.name == "bit":
+        raise SqlError(
+            8116,
+            f"Argument data type {value.type.name} is invalid for argument 1 of format function.",
+        )
+    return Typed(f"tsql_format_number(CAST({value.sql} AS VARCHAR), {pattern.sql})", kind)
+
+
+def _text_call(
+    function: str, count: int, kind: SqlType, defaults: tuple[str, ...] = ()
+) -> Function:
+    """A function of texts in DuckDB, whose last arguments have defaults."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        texts = [text.sql for text in _texts(compiler, node, count - len(defaults), count)]
+        missing = count - len(texts)
+        arguments = [*texts, *defaults[len(defaults) - missing :]] if missing else texts
+        return Typed(f"{function}({', '.join(arguments)})", kind)
+
+    return compile_call
+
+
+def _is_numeric(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    if value.type.is_text:
+        return Typed(f"coalesce(tsql_is_numeric({value.sql}), 0)", INT)
+    return Typed(
+        f"(CASE WHEN ({value.sql}) IS NULL THEN 0 ELSE {int(value.type.is_number)} END)", INT
+    )
 
 
 TEXT_FUNCTIONS: dict[str, Function] = {
@@ -141,6 +295,23 @@ TEXT_FUNCTIONS: dict[str, Function] = {
     "SUBSTRING": _substring,
     "REPLACE": _replace,
     "REPLICATE": _replicate,
+    "SPACE": _space,
+    "STUFF": _stuff,
     "CONCAT": _concat,
+    "CONCAT_WS": _concat_with,
     "CHARINDEX": _char_index,
+    "PATINDEX": _pattern_index,
+    "QUOTENAME": _quote_name,
+    "ASCII": _code(national=False),
+    "UNICODE": _code(national=True),
+    "CHAR": _character(national=False),
+    "NCHAR": _character(national=True),
+    "STR": _number_text,
+    "FORMAT": _format,
+    "SOUNDEX": _text_call("tsql_soundex", 1, varchar(4)),
+    "DIFFERENCE": _text_call("tsql_difference", 2, INT),
+    "ISNUMERIC": _is_numeric,
+    "ISJSON": _text_call("tsql_is_json", 1, INT),
+    "JSON_VALUE": _text_call("tsql_json_value", 2, nvarchar(4000)),
+    "JSON_QUERY": _text_call("tsql_json_query", 2, nvarchar(MAX), ("'$'",)),
 }

@@ -14,13 +14,15 @@ EXACT = (*INTEGERS, "bit", "decimal", "smallmoney", "money")
 APPROXIMATE = ("real", "float")
 CHARACTERS = ("char", "varchar", "nchar", "nvarchar")
 BINARIES = ("binary", "varbinary")
-MOMENTS = ("date", "time", "smalldatetime", "datetime", "datetime2")
+MOMENTS = ("date", "time", "smalldatetime", "datetime", "datetime2", "datetimeoffset")
+SCALED_MOMENTS = ("time", "datetime2", "datetimeoffset")
 
 #: From the lowest to the highest precedence:
 #: https://learn.microsoft.com/sql/t-sql/data-types/data-type-precedence-transact-sql
 _PRECEDENCE = (
     "null binary varbinary char varchar nchar nvarchar uniqueidentifier bit tinyint smallint int "
-    "bigint smallmoney money decimal real float time date smalldatetime datetime datetime2"
+    "bigint smallmoney money decimal real float time date smalldatetime datetime datetime2 "
+    "datetimeoffset"
 ).split()
 _SYNONYMS = {
     "integer": "int",
@@ -49,6 +51,7 @@ _DUCKDB = {
     "smalldatetime": "TIMESTAMP",
     "datetime": "TIMESTAMP",
     "datetime2": "TIMESTAMP",
+    "datetimeoffset": "STRUCT(utc TIMESTAMP, minutes INTEGER)",
     "uniqueidentifier": "UUID",
     **dict.fromkeys(CHARACTERS, "VARCHAR"),
 }
@@ -82,7 +85,7 @@ class SqlType:
             return f"decimal({self.precision},{self.scale})"
         if self.length is not None:
             return f"{self.name}({'max' if self.length == MAX else self.length})"
-        if self.name in ("datetime2", "time"):
+        if self.name in SCALED_MOMENTS:
             return f"{self.name}({self.scale})"
         return "int" if self.name == "null" else self.name
 
@@ -129,6 +132,7 @@ FLOAT = SqlType("float")
 DATE = SqlType("date")
 DATETIME = SqlType("datetime")
 DATETIME2 = SqlType("datetime2", scale=7)
+DATETIMEOFFSET = SqlType("datetimeoffset", scale=7)
 
 
 def varchar(length: int) -> SqlType:
@@ -167,8 +171,8 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     if kind in _REFUSED:
         raise unsupported(f"The data type {kind}")
     if (kind not in _DUCKDB and kind != "decimal") or kind == "null":
-        if kind == "datetimeoffset":
-            raise SqlError(103010, "The type datetimeoffset is not supported by the embedded pool.")
+        if in_cast:
+            raise SqlError(243, f"Type {name} is not a defined system type.")
         raise SqlError(2715, f"Cannot find data type {name}.")
     numbers = [MAX if text.lower() == "max" else int(text) for text in arguments]
     if name.lower() == "sysname":
@@ -177,7 +181,7 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
         return _decimal(numbers)
     if kind in CHARACTERS or kind in BINARIES:
         return _sized(kind, numbers, 30 if in_cast else 1)
-    if kind in ("datetime2", "time"):
+    if kind in SCALED_MOMENTS:
         scale = numbers[0] if numbers else 7
         if not 0 <= scale <= 7:
             raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")

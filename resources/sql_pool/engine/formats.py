@@ -1,0 +1,149 @@
+"""FORMAT: .NET's standard and custom format strings for numbers and moments, culture en-US.
+
+Source: https://learn.microsoft.com/dotnet/standard/base-types/formatting-types
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import ROUND_HALF_UP, Decimal
+
+_STANDARD_MOMENTS = {
+    "d": "M/d/yyyy",
+    "D": "dddd, MMMM d, yyyy",
+    "f": "dddd, MMMM d, yyyy h:mm tt",
+    "F": "dddd, MMMM d, yyyy h:mm:ss tt",
+    "g": "M/d/yyyy h:mm tt",
+    "G": "M/d/yyyy h:mm:ss tt",
+    "M": "MMMM d",
+    "m": "MMMM d",
+    "o": "yyyy-MM-ddTHH:mm:ss.fffffff",
+    "O": "yyyy-MM-ddTHH:mm:ss.fffffff",
+    "s": "yyyy-MM-ddTHH:mm:ss",
+    "t": "h:mm tt",
+    "T": "h:mm:ss tt",
+    "u": "yyyy-MM-dd HH:mm:ssZ",
+    "y": "MMMM yyyy",
+    "Y": "MMMM yyyy",
+}
+_TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|(([dMyHhmsftFz])\5*)|(.)", re.DOTALL)
+_DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
+_MONTHS = (
+    "January February March April May June July August September October November December"
+).split()
+
+
+def format_moment(moment: dt.datetime, pattern: str) -> str | None:
+    """FORMAT of a date or time; None (NULL) for a pattern of one unknown letter."""
+    if len(pattern) == 1:
+        if pattern not in _STANDARD_MOMENTS:
+            return None
+        pattern = _STANDARD_MOMENTS[pattern]
+    out = []
+    for found in _TOKEN.finditer(pattern.removeprefix("%")):
+        if found[4]:
+            out.append(_moment_field(found[4], moment))
+        else:
+            out.append(found[1] or found[2] or found[3] or found[6] or "")
+    return "".join(out)
+
+
+def _moment_field(token: str, moment: dt.datetime) -> str:
+    letter, size = token[0], len(token)
+    if letter == "d" and size > 2:
+        name = _DAYS[moment.weekday()]
+        return name[:3] if size == 3 else name
+    if letter == "M" and size > 2:
+        name = _MONTHS[moment.month - 1]
+        return name[:3] if size == 3 else name
+    if letter == "y":
+        return f"{moment.year % 100:0{size}d}" if size < 3 else f"{moment.year:0{size}d}"
+    if letter in "fF":
+        text = f"{moment.microsecond:06d}0"[:size]
+        return text.rstrip("0") if letter == "F" else text
+    if letter == "t":
+        return ("AM" if moment.hour < 12 else "PM")[:size]
+    if letter == "z":
+        return "+00:00" if size > 2 else "+0" if size == 1 else "+00"
+    number = {
+        "d": moment.day,
+        "M": moment.month,
+        "H": moment.hour,
+        "h": moment.hour % 12 or 12,
+        "m": moment.minute,
+        "s": moment.second,
+    }[letter]
+    return f"{number:0{min(size, 2)}d}"
+
+
+def format_number(text: str, pattern: str) -> str | None:
+    """FORMAT of a number, given as text; None (NULL) for a standard format that it has not."""
+    value = Decimal(text)
+    standard = re.fullmatch(r"([A-Za-z])(\d{0,2})", pattern)
+    if standard:
+        return _standard(value, standard[1].upper(), standard[2], pattern[0])
+    return _custom(value, pattern)
+
+
+def _rounded(value: Decimal, digits: int) -> Decimal:
+    return value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+
+
+def _standard(value: Decimal, kind: str, digits: str, letter: str) -> str | None:
+    places = int(digits) if digits else 2
+    if kind in "NF":
+        return format(_rounded(value, places), ",f" if kind == "N" else "f")
+    if kind == "C":
+        text = format(_rounded(abs(value), places), ",f")
+        return f"(${text})" if value < 0 else f"${text}"
+    if kind == "P":
+        return format(_rounded(value * 100, places), ",f") + "%"
+    whole = value == value.to_integral_value()
+    if kind == "D":
+        if not whole:
+            return None
+        return ("-" if value < 0 else "") + str(abs(int(value))).zfill(int(digits or 0))
+    if kind == "X":
+        if not whole or value < 0:
+            return None
+        text = format(int(value), "x" if letter == "x" else "X")
+        return text.zfill(int(digits or 0))
+    if kind == "E":
+        text = f"{value:.{int(digits) if digits else 6}{letter}}"
+        return re.sub(r"([eE])([+-])(\d+)$", lambda m: f"{m[1]}{m[2]}{int(m[3]):03d}", text)
+    if kind == "G":
+        return format(value.normalize() if digits else value, "f")
+    return None
+
+
+_PLACES = re.compile(r"[0#][0#,.]*|\.[0#]+")
+
+
+def _custom(value: Decimal, pattern: str) -> str:
+    sections = pattern.split(";")
+    if len(sections) > 2 and value == 0:
+        return _section(value, sections[2])
+    if len(sections) > 1 and value < 0:
+        return _section(-value, sections[1])
+    text = _section(abs(value), sections[0])
+    return "-" + text if value < 0 and re.search(r"[1-9]", text) else text
+
+
+def _section(value: Decimal, pattern: str) -> str:
+    found = _PLACES.search(pattern)
+    if not found:
+        return pattern
+    if "%" in pattern:
+        value *= 100
+    whole, _, fraction = found[0].partition(".")
+    text = format(_rounded(value, len(fraction)), "f")
+    digits, _, decimals = text.partition(".")
+    least = fraction.rfind("0") + 1
+    decimals = decimals[:least] + decimals[least:].rstrip("0")
+    digits = digits.lstrip("0").zfill(whole.count("0"))
+    if "," in whole:
+        digits = re.sub(r"(?<=\d)(?=(\d{3})+$)", ",", digits)
+    number = digits + ("." + decimals if decimals else "")
+    around = pattern[: found.start()] + "\0" + pattern[found.end() :]
+    return re.sub(r"[\\'\"]", "", around).replace("\0", number)

@@ -1,0 +1,225 @@
+"""LIKE patterns, SOUNDEX, STR and JSON paths: functions of text that DuckDB does not have."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import ROUND_HALF_UP, Decimal
+from functools import lru_cache
+from typing import Any
+
+from resources.sql_pool.engine.errors import SqlError
+
+
+@lru_cache(maxsize=1024)
+def like_pattern(pattern: str, escape: str) -> re.Pattern[str]:
+    """A LIKE pattern with %, _, [set] and [^set] as a regular expression without case."""
+    return re.compile(like_regex(pattern, escape), re.IGNORECASE | re.DOTALL)
+
+
+def like_regex(pattern: str, escape: str = "") -> str:
+    """The text of that regular expression, which DuckDB reads as well."""
+    out: list[str] = []
+    i = 0
+    while i < len(pattern):
+        character = pattern[i]
+        if escape and character == escape and i + 1 < len(pattern):
+            out.append(re.escape(pattern[i + 1]))
+            i += 2
+            continue
+        end = pattern.find("]", i + 2)
+        if character == "[" and end > 0:
+            inner = pattern[i + 1 : end]
+            negated = inner.startswith("^")
+            inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", inner[negated:])
+            out.append(_set(inner, negated))
+            i = end + 1
+            continue
+        out.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
+        i += 1
+    return "".join(out)
+
+
+def _set(inner: str, negated: bool) -> str:
+    text = f"[{'^' if negated else ''}{inner}]"
+    try:
+        re.compile(text)
+    except re.error:  # a range from high to low matches nothing
+        return "." if negated else r"[^\s\S]"
+    return text
+
+
+def like(subject: str, pattern: str, escape: str) -> bool:
+    """subject LIKE pattern ESCAPE escape."""
+    return like_pattern(pattern, escape).fullmatch(subject) is not None
+
+
+def pattern_index(pattern: str, subject: str) -> int:
+    """PATINDEX: the place from 1 where the pattern starts, or 0."""
+    if not pattern.startswith("%"):
+        return int(like(subject, pattern, ""))
+    inner = pattern[1:]
+    while inner.startswith("%"):
+        inner = inner[1:]
+    tail = ""
+    if inner.endswith("%"):
+        inner = inner.rstrip("%")
+    else:
+        tail = r"\Z"
+    found = re.compile(like_regex(inner) + tail, re.IGNORECASE | re.DOTALL).search(subject)
+    return found.start() + 1 if found else 0
+
+
+_CODES = {
+    **dict.fromkeys("BFPV", "1"),
+    **dict.fromkeys("CGJKQSXZ", "2"),
+    **dict.fromkeys("DT", "3"),
+    "L": "4",
+    **dict.fromkeys("MN", "5"),
+    "R": "6",
+}
+
+
+def soundex(text: str) -> str:
+    """SOUNDEX: a letter and three digits."""
+    text = text.upper()
+    if not text or not "A" <= text[0] <= "Z":
+        return "0000"
+    result, last = text[0], _CODES.get(text[0], "")
+    for character in text[1:]:
+        if not "A" <= character <= "Z":
+            break
+        code = _CODES.get(character, "")
+        if code and code != last:
+            result += code
+        if character not in "HW":
+            last = code
+    return (result + "000")[:4]
+
+
+def difference(left: str, right: str) -> int:
+    """DIFFERENCE: how many of the four places of two SOUNDEX codes agree."""
+    return sum(a == b for a, b in zip(soundex(left), soundex(right), strict=True))
+
+
+def number_text(value: float, length: int, decimals: int) -> str | None:
+    """STR: a number right-aligned in `length` places; asterisks where it does not fit."""
+    if length < 1 or length > 8000 or decimals < 0:
+        return None
+    rounded = Decimal(repr(value)).quantize(Decimal(1).scaleb(-min(decimals, 16)), ROUND_HALF_UP)
+    text = format(rounded, "f")
+    whole = text.partition(".")[0]
+    if len(whole) > length:
+        return "*" * length
+    if len(text) > length:
+        places = max(length - len(whole) - 1, 0)
+        return number_text(value, length, places) if places < decimals else text[:length]
+    return text.rjust(length)
+
+
+def float_text(value: float, style: int) -> str:
+    """A float as CONVERT writes it: style 0 with six digits, 1 and 2 in E notation, 3 exactly.
+
+    The exponent has three digits.
+    """
+    if style in (1, 2):
+        text = f"{value:.{7 if style == 1 else 15}e}"
+    elif style == 3:
+        text = repr(value)
+    else:
+        text = f"{value:.6g}"
+    return re.sub(r"e([+-])(\d\d)$", r"e\g<1>0\2", text)
+
+
+def divided(left: str, right: str, scale: int) -> str:
+    """The exact quotient of two decimals, cut to a scale."""
+    from decimal import ROUND_DOWN, localcontext
+
+    with localcontext() as context:
+        context.prec = 90
+        quotient = Decimal(left) / Decimal(right)
+        return format(quotient.quantize(Decimal(1).scaleb(-scale), ROUND_DOWN), "f")
+
+
+_STEP = re.compile(r'\.(?:"([^"]*)"|([A-Za-z_$][\w$]*))|\[(\d+)\]')
+_MISSING = object()
+
+
+@lru_cache(maxsize=256)
+def _path(path: str) -> tuple[bool, tuple[str | int, ...]]:
+    strict = False
+    text = path.strip()
+    for word in ("strict", "lax"):
+        if text.startswith(word + " "):
+            strict, text = word == "strict", text[len(word) :].strip()
+    steps: list[str | int] = []
+    position = 1
+    while text.startswith("$") and position < len(text):
+        found = _STEP.match(text, position)
+        if not found:
+            break
+        steps.append(int(found[3]) if found[3] else found[1] if found[1] is not None else found[2])
+        position = found.end()
+    if not text.startswith("$") or position < len(text):
+        raise SqlError(13607, f"JSON path is not properly formatted: '{path}'.")
+    return strict, tuple(steps)
+
+
+def _at(text: str, path: str) -> tuple[bool, object]:
+    strict, steps = _path(path)
+    try:
+        node: Any = json.loads(text, parse_float=Decimal)
+    except ValueError as error:
+        raise SqlError(13609, "JSON text is not properly formatted.") from error
+    for step in steps:
+        if isinstance(step, int) and isinstance(node, list) and step < len(node):  # noqa: SIM114
+            node = node[step]
+        elif isinstance(step, str) and isinstance(node, dict) and step in node:
+            node = node[step]
+        elif strict:
+            raise SqlError(13608, "Property cannot be found on the specified JSON path.")
+        else:
+            return strict, _MISSING
+    return strict, node
+
+
+def json_value(text: str, path: str) -> str | None:
+    """JSON_VALUE: the scalar at a path as text; NULL for none, for an object or an array."""
+    strict, node = _at(text, path)
+    if isinstance(node, dict | list):
+        if strict:
+            raise SqlError(13623, "Scalar value cannot be found in the specified JSON path.")
+        return None
+    if node is _MISSING or node is None:
+        return None
+    if isinstance(node, bool):
+        return "true" if node else "false"
+    return str(node)
+
+
+def json_query(text: str, path: str) -> str | None:
+    """JSON_QUERY: the object or array at a path as text; NULL for none or for a scalar."""
+    strict, node = _at(text, path)
+    if isinstance(node, dict | list):
+        return (
+            text if path.strip() == "$" else json.dumps(node, default=float, separators=(",", ":"))
+        )
+    if strict:
+        raise SqlError(13624, "Object or array cannot be found in the specified JSON path.")
+    return None
+
+
+def is_json(text: str) -> int:
+    """ISJSON: 1 for an object or an array."""
+    try:
+        return int(isinstance(json.loads(text), dict | list))
+    except ValueError:
+        return 0
+
+
+_NUMERIC = re.compile(r"[ \t]*[+-]?[$£€]?[ \t]*(\d[\d,]*\.?\d*|\.\d+)([eEdD][+-]?\d{1,3})?[ \t]*")
+
+
+def is_numeric(text: str) -> int:
+    """ISNUMERIC of a text: 1 where some numeric type takes it."""
+    return int(_NUMERIC.fullmatch(text) is not None or text.strip() in ("+", "-", ".", ",", "$"))
