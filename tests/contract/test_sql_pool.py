@@ -1,23 +1,33 @@
 """What every SQL pool keeps to; one parameter an adapter."""
 
+import contextlib
 import datetime
+from collections.abc import Iterator
 
 import pytest
 
-from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.port import SqlError, SqlPool
+from tests.tds_server import embedded_pool, sql_server, synapse_pool
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
 
 
+@contextlib.contextmanager
 def embedded(folder):
-    (folder / "lake").mkdir(parents=True)
-    return EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
+    yield embedded_pool(folder)
 
 
-@pytest.fixture(params=[embedded])
-def pool(request, tmp_path) -> SqlPool:
-    return request.param(tmp_path)
+@contextlib.contextmanager
+def synapse(folder):
+    """The azure environment's adapter, over TLS, in front of the embedded pool."""
+    with sql_server(folder) as server:
+        yield synapse_pool(server)
+
+
+@pytest.fixture(params=[embedded, synapse], ids=lambda adapter: adapter.__name__)
+def pool(request, tmp_path) -> Iterator[SqlPool]:
+    with request.param(tmp_path) as pool:
+        yield pool
 
 
 @pytest.fixture

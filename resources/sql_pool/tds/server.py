@@ -76,6 +76,9 @@ class SqlServer:
     def close(self) -> None:
         """Stop listening, end running batches and all connections."""
         self._stopping.set()
+        if self._listener is not None:
+            with contextlib.suppress(OSError):  # wakes `accept` where the system does that
+                self._listener.shutdown(socket.SHUT_RDWR)
         if self._accepting is not None:
             self._accepting.join()
         if self._listener is not None:

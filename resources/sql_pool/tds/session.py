@@ -21,7 +21,7 @@ from resources.sql_pool.tds.packets import (
     Message,
     Packets,
 )
-from resources.sql_pool.tds.pool_session import Answer, Pool, PoolSession
+from resources.sql_pool.tds.pool_session import INTERNAL_ERROR, Answer, Pool, PoolSession
 from resources.sql_pool.tds.procedures import Procedures
 from resources.sql_pool.tds.rpc import read_calls, skip_headers
 from resources.sql_pool.tds.transport import HANDSHAKE_SECONDS, Disconnected, Transport
@@ -70,6 +70,7 @@ class Connection:
             self._say_goodbye(error)
         except Exception:  # noqa: BLE001 # one client's fault must not end the server
             _log.exception("A TDS connection failed")
+            self._say_goodbye(SqlError(INTERNAL_ERROR, "An internal error ended the connection."))
         finally:
             self._worker.shutdown()
             self._session.close()
@@ -234,10 +235,12 @@ class Connection:
         yield from self._transaction_tokens()
         for number, outcome in enumerate(answer.outcomes, 1):
             final = last is not None and number == len(answer.outcomes) and answer.error is None
+            status = 0 if final else tokens.MORE
             if isinstance(outcome, ResultSet):
                 yield from result_tokens(outcome)
-            rows = len(outcome.rows) if isinstance(outcome, ResultSet) else outcome
-            yield tokens.done(token, 0 if final else tokens.MORE, rows)
+                yield tokens.done(token, status, len(outcome.rows))
+            else:
+                yield tokens.done(token, status, outcome, changed=True)
         if answer.error is not None:
             yield tokens.error(answer.error)
         if last is not None and (answer.error is not None or not answer.outcomes):

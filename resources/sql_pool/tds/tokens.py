@@ -5,6 +5,7 @@ Source: [MS-TDS] 2.2.7
 
 from __future__ import annotations
 
+import datetime
 import struct
 
 from resources.sql_pool.engine.context import Variable
@@ -19,16 +20,16 @@ SERVER_NAME = "bikecast"
 DONE, DONE_PROCEDURE, DONE_IN_PROCEDURE = 0xFD, 0xFE, 0xFF
 MORE, ERROR, COUNT, ATTENTION = 0x01, 0x02, 0x10, 0x20
 BEGIN, COMMIT, ROLLBACK = 8, 9, 10
-_SELECT = 0xC1
+_SELECT, _CHANGE = 0xC1, 0xC3
 #: Severities by error number; all others are 16.
 _SEVERITIES = {1205: 13, 2627: 14, 18456: 14, 102: 15, 103010: 15, 137: 15}
 
 
-def done(token: int, status: int, rows: int | None = None) -> bytes:
-    """DONE, DONEPROC or DONEINPROC; `rows` is the number of rows of a result set."""
+def done(token: int, status: int, rows: int | None = None, *, changed: bool = False) -> bytes:
+    """DONE, DONEPROC or DONEINPROC; `rows` of a result set, or the number that was changed."""
     if rows is None:
         return struct.pack("<BHHQ", token, status, 0, 0)
-    return struct.pack("<BHHQ", token, status | COUNT, _SELECT, rows)
+    return struct.pack("<BHHQ", token, status | COUNT, _CHANGE if changed else _SELECT, rows)
 
 
 def error(problem: SqlError, procedure: str = "") -> bytes:
@@ -101,13 +102,15 @@ def return_status(value: int = 0) -> bytes:
 
 def return_value(ordinal: int, name: str, variable: Variable) -> bytes:
     """RETURNVALUE: an output parameter."""
-    sql_type = variable.type.declaration
+    value = variable.value
+    if isinstance(value, dict):  # a datetimeoffset as the engine stores it
+        zone = datetime.timezone(datetime.timedelta(minutes=value["minutes"]))
+        value = value["utc"].replace(tzinfo=datetime.UTC).astimezone(zone)
     try:
-        info_bytes, data = _value(sql_type, variable.value)
+        info_bytes, data = _value(variable.type.declaration, value)
     except (AttributeError, OverflowError, TypeError, ValueError):
         # the procedure declared another type than the caller did
-        sql_type = parameter_variable(variable.value).type.declaration
-        info_bytes, data = _value(sql_type, variable.value)
+        info_bytes, data = _value(parameter_variable(value).type.declaration, value)
     head = struct.pack("<BH", 0xAC, ordinal) + b_varchar(name)
     return head + struct.pack("<BIH", 1, 0, 0) + info_bytes + data
 

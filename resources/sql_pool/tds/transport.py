@@ -43,7 +43,7 @@ class Transport:
 
     def wait(self, seconds: float | None) -> bool:
         """Whether bytes, or the end, can be read within `seconds` (None: for ever)."""
-        if self._buffer or (self._tls is not None and self._tls.pending()):
+        if self._buffer or self._incoming.pending or (self._tls and self._tls.pending()):
             return True
         return bool(select.select([self._socket], [], [], seconds)[0])
 

@@ -228,5 +228,5 @@ def _decode_moment(data: bytes, kind: SqlType) -> object:
     if kind.name == "datetime2":
         return value
     (minutes,) = struct.unpack("<h", data[width + 3 :])
-    zone = datetime.timezone(datetime.timedelta(minutes=minutes))
-    return value.replace(tzinfo=datetime.UTC).astimezone(zone)
+    # as the engine stores it: the moment in UTC, and the offset
+    return {"utc": value, "minutes": minutes}

@@ -1,0 +1,262 @@
+"""A Synapse dedicated SQL pool through pyodbc and Microsoft's ODBC Driver 18."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import decimal
+import logging
+import re
+import struct
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import dagster as dg
+from pydantic import Field
+
+from resources.credentials import azure_credential
+from resources.sql_pool.port import ResultColumn, ResultSet, SqlError
+
+if TYPE_CHECKING:
+    import pyodbc
+
+_log = logging.getLogger(__name__)
+DATABASE_SCOPE = "https://database.windows.net/.default"
+#: The pool is paused, or warms up, or its gateway asks to try again: connecting again helps.
+RETRIED_AT_LOGIN = frozenset({42108, 42109, 40613})
+DEADLOCK = 1205
+TIMEOUT = -2
+"""The number of a query that took too long, as Microsoft's clients give it."""
+LONGEST_PAUSE = 30.0
+
+_ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
+_DATETIMEOFFSET = -155  # SQL_SS_TIMESTAMPOFFSET
+_NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
+_PREFIX = re.compile(r"^(?:\s*\[[^\]]*\])+")
+_TRANSACTION = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK)\s+TRAN(?:SACTION)?\b", re.IGNORECASE)
+_INTEGERS = {3: "tinyint", 5: "smallint", 10: "int", 19: "bigint"}
+_TYPES: dict[type, str] = {
+    bool: "bit",
+    str: "nvarchar",
+    bytes: "varbinary",
+    bytearray: "varbinary",
+    datetime.date: "date",
+    datetime.time: "time",
+}
+
+
+class SynapseSqlPool(dg.ConfigurableResource):
+    """A dedicated SQL pool in Azure; an adapter of `resources.sql_pool.port.SqlPool`.
+
+    It logs in with an Entra access token of `resources.credentials`, or with user and password.
+    A session is one connection. The driver does not tell character types apart, so a text column
+    is called nvarchar; a money column is called decimal(19,4).
+    """
+
+    server: str = Field(description="Host of the pool, such as WORKSPACE.sql.azuresynapse.net.")
+    database: str = Field(description="The dedicated SQL pool's name.")
+    port: int = Field(default=1433, ge=1, le=65_535)
+    driver: str = Field(
+        default="ODBC Driver 18 for SQL Server",
+        description="The ODBC driver's name, or the path of its shared object.",
+    )
+    authentication: str = Field(
+        default="entra", pattern="^(entra|password)$", description="'entra' or 'password'."
+    )
+    user: str = Field(default="", description="Only for password authentication.")
+    password: str = Field(default="", description="Only for password authentication; an EnvVar.")
+    trust_server_certificate: bool = Field(
+        default=False, description="Accept any certificate: for a test server only."
+    )
+    login_seconds: int = Field(default=60, ge=1, description="How long one login may take.")
+    query_seconds: int = Field(default=3_600, ge=0, description="How long a batch may take; 0: any")
+    attempts: int = Field(
+        default=6, ge=1, description="Attempts to log in to a pool that is paused or warming up."
+    )
+    pause_seconds: float = Field(
+        default=2.0, ge=0, description="Pause before the second attempt; it doubles each time."
+    )
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[SynapseSession]:
+        """Open a session; leaving it rolls back what was not committed.
+
+        Raises SqlError as the server numbers it: 18456 for a refused login, 42108 for a pool that
+        stayed paused over all attempts.
+        """
+        connection = self._connected()
+        try:
+            yield SynapseSession(connection, self._retrying)
+        finally:
+            with contextlib.suppress(Exception):  # a broken connection has nothing to roll back
+                connection.close()
+
+    def _connected(self) -> pyodbc.Connection:
+        """A connection with autocommit: transactions are T-SQL of the batches."""
+        return self._retrying(self._connect, RETRIED_AT_LOGIN)
+
+    def _retrying(self, work: Callable[[], Any], numbers: frozenset[int]) -> Any:
+        pause = self.pause_seconds
+        for attempt in range(1, self.attempts + 1):
+            try:
+                return work()
+            except SqlError as error:
+                if error.number not in numbers or attempt == self.attempts:
+                    raise
+                _log.warning(
+                    "The SQL pool answered with error %s; attempt %s of %s follows in %.1f s",
+                    error.number,
+                    attempt + 1,
+                    self.attempts,
+                    pause,
+                )
+            time.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE)
+        raise AssertionError("there is at least one attempt")
+
+    def _connect(self) -> pyodbc.Connection:
+        import pyodbc
+
+        pyodbc.pooling = False  # a pooled connection would keep a session's temporary tables
+        attributes = {} if self.authentication == "password" else {_ACCESS_TOKEN: _token()}
+        try:
+            connection = pyodbc.connect(
+                self._connection_string(),
+                autocommit=True,
+                timeout=self.login_seconds,
+                attrs_before=attributes,
+            )
+        except pyodbc.Error as error:
+            raise sql_error(error) from None  # the driver's text may hold the connection string
+        connection.timeout = self.query_seconds
+        connection.add_output_converter(_DATETIMEOFFSET, _with_offset)
+        return connection
+
+    def _connection_string(self) -> str:
+        parts = {
+            "DRIVER": self.driver,
+            "SERVER": f"tcp:{self.server},{self.port}",
+            "DATABASE": self.database,
+            "Encrypt": "yes",
+            "TrustServerCertificate": "yes" if self.trust_server_certificate else "no",
+            # A dedicated pool has no text, ntext and image, as which long values went otherwise.
+            "LongAsMax": "yes",
+        }
+        if self.authentication == "password":
+            parts |= {"UID": self.user, "PWD": self.password}
+        return ";".join(f"{name}={_quoted(value)}" for name, value in parts.items())
+
+
+def _quoted(value: str) -> str:
+    return value if value in ("yes", "no") else "{" + value.replace("}", "}}") + "}"
+
+
+def _token() -> bytes:
+    """The access token as the driver takes it: its length, then UTF-16."""
+    token = azure_credential().get_token(DATABASE_SCOPE).token.encode("utf-16-le")
+    return struct.pack("<I", len(token)) + token
+
+
+class SynapseSession:
+    """One connection to the pool; see `resources.sql_pool.port.Session`."""
+
+    def __init__(
+        self,
+        connection: pyodbc.Connection,
+        retrying: Callable[[Callable[[], Any], frozenset[int]], Any],
+    ) -> None:
+        self._connection = connection
+        self._retrying = retrying
+        self._in_transaction = False
+
+    def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
+        """Run one batch and return its result sets; `parameters` fill its ? marks.
+
+        A single statement outside of a transaction is tried again when it was the victim of a
+        deadlock. Raises SqlError with the server's number, or -2 for a timeout; an error rolls
+        back an open transaction.
+        """
+        again = frozenset() if self._in_transaction else _retried(batch)
+        results: list[ResultSet] = self._retrying(lambda: self._run(batch, parameters), again)
+        action = _TRANSACTION.match(batch)
+        if action:
+            self._in_transaction = action[1].upper() == "BEGIN"
+        return results
+
+    def _run(self, batch: str, parameters: Sequence[object]) -> list[ResultSet]:
+        import pyodbc
+
+        results: list[ResultSet] = []
+        cursor = self._connection.cursor()
+        try:
+            cursor.execute(batch, *parameters)
+            while True:
+                if cursor.description is not None:
+                    columns = tuple(_column(entry) for entry in cursor.description)
+                    results.append(ResultSet(columns, [tuple(row) for row in cursor.fetchall()]))
+                if not cursor.nextset():
+                    return results
+        except pyodbc.Error as error:
+            self._in_transaction = False
+            with contextlib.suppress(pyodbc.Error):
+                cursor.execute("IF @@TRANCOUNT > 0 ROLLBACK TRANSACTION")
+            raise sql_error(error) from error
+        finally:
+            with contextlib.suppress(pyodbc.Error):
+                cursor.close()
+
+
+def _retried(batch: str) -> frozenset[int]:
+    """Errors after which this batch may run again: a deadlock, for one statement alone.
+
+    A deadlock undoes the statement that it hits; earlier ones of the same batch were committed.
+    """
+    from resources.sql_pool.engine import statements as st
+    from resources.sql_pool.engine.parser import parse_batch
+
+    try:
+        found = parse_batch(batch)
+    except SqlError:  # the pool may know more than the embedded one
+        return frozenset()
+    atomic = (st.Query, st.Insert, st.Update, st.Delete)
+    return frozenset({DEADLOCK} if len(found) == 1 and isinstance(found[0], atomic) else ())
+
+
+def _column(entry: tuple[Any, ...]) -> ResultColumn:
+    """A column of a cursor's description: name, Python type, ..., precision, scale."""
+    name, kind, _, _, precision, scale = entry[:6]
+    if kind is int:
+        sql_type = _INTEGERS.get(precision, "bigint")
+    elif kind is float:
+        sql_type = "real" if precision in (7, 24) else "float"
+    elif kind is decimal.Decimal:
+        sql_type = f"decimal({precision},{scale})"
+    elif kind is datetime.datetime:
+        moments = {(23, 3): "datetime", (16, 0): "smalldatetime"}
+        sql_type = moments.get((precision, scale), "datetime2")
+    else:
+        sql_type = _TYPES.get(kind, "nvarchar")
+    return ResultColumn(name, sql_type)
+
+
+def _with_offset(raw: bytes) -> datetime.datetime:
+    """A datetimeoffset value as the driver hands it over."""
+    *moment, nanoseconds, hours, minutes = struct.unpack("<6hI2h", raw)
+    zone = datetime.timezone(datetime.timedelta(hours=hours, minutes=minutes))
+    year, month, day, hour, minute, second = moment
+    return datetime.datetime(
+        year, month, day, hour, minute, second, nanoseconds // 1000, tzinfo=zone
+    )
+
+
+def sql_error(error: pyodbc.Error) -> SqlError:
+    """The driver's error with the server's number; 0 where the server gave none."""
+    state = str(error.args[0]) if error.args else ""
+    text = str(error.args[1] if len(error.args) > 1 else error)
+    found = _NUMBER.search(text)
+    number = int(found[1]) if found else 0
+    message = _PREFIX.sub("", text[: found.start()] if found else text).strip()
+    if state == "HYT00" and number == 0:
+        number = TIMEOUT
+    return SqlError(number, message or "The ODBC driver gave no message.")

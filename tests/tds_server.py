@@ -1,0 +1,70 @@
+"""A TDS endpoint in front of an embedded pool, and Microsoft's ODBC driver to talk to it."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+
+from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.synapse import SynapseSqlPool
+from resources.sql_pool.tds.certificate import server_context
+from resources.sql_pool.tds.login import Credentials
+from resources.sql_pool.tds.server import SqlServer
+
+USER, PASSWORD, TOKEN = "someone", "Pass;word{}1", "a.b.c"
+CREDENTIALS = Credentials(USER, PASSWORD, TOKEN)
+
+
+def odbc_driver() -> str:
+    """The shared object of Microsoft's ODBC driver; skips the test where there is none."""
+    pytest.importorskip("pyodbc", exc_type=ImportError)
+    package = pytest.importorskip("mssql_python_odbc")
+    found = sorted(Path(package.__file__).parent.glob("libs/linux/debian*/*/lib/libmsodbcsql*"))
+    if not found:
+        pytest.skip("mssql-python-odbc has no driver for this system")
+    return str(found[0])
+
+
+def embedded_pool(folder: Path) -> EmbeddedSqlPool:
+    (folder / "lake").mkdir(parents=True, exist_ok=True)
+    return EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
+
+
+@contextlib.contextmanager
+def sql_server(folder: Path, *, tls: bool = True, pool=None, **options):
+    """A running server on a free port."""
+    context = server_context(folder) if tls else None
+    with SqlServer(
+        pool or embedded_pool(folder), CREDENTIALS, port=0, context=context, **options
+    ) as server:
+        yield server
+
+
+def connection_string(server, *, tls: bool = True, **changes: str) -> str:
+    parts = {
+        "DRIVER": odbc_driver(),
+        "SERVER": f"127.0.0.1,{server.port}",
+        "UID": USER,
+        "PWD": "{" + PASSWORD.replace("}", "}}") + "}",
+        "Encrypt": "yes" if tls else "no",
+        "TrustServerCertificate": "yes",
+        **changes,
+    }
+    return ";".join(f"{name}={value}" for name, value in parts.items() if value)
+
+
+def synapse_pool(server, **changes) -> SynapseSqlPool:
+    """The azure environment's resource, pointed at the server."""
+    settings = {
+        "server": "127.0.0.1",
+        "port": server.port,
+        "database": "pool",
+        "driver": odbc_driver(),
+        "authentication": "password",
+        "user": USER,
+        "password": PASSWORD,
+        "trust_server_certificate": True,
+        "login_seconds": 15,
+        "pause_seconds": 0.0,
+    }
+    return SynapseSqlPool(**{**settings, **changes})
