@@ -55,7 +55,9 @@ def dataset(table: pd.DataFrame) -> Dataset:
     return dataset_from_arrow(inferred.spec, inferred.table)
 
 
-def our_scores(data: Dataset, fold: Fold, pool: WorkerPool, budget: float) -> dict[str, float]:
+def our_scores(
+    data: Dataset, fold: Fold, pool: WorkerPool, budget: float, settings: TrainingSettings
+) -> dict[str, float]:
     """Search on the fold's first rows, score the recipe on its second; also `seconds`."""
     start = time.monotonic()
     clock = Clock(start + budget)
@@ -63,7 +65,7 @@ def our_scores(data: Dataset, fold: Fold, pool: WorkerPool, budget: float) -> di
         data,
         fold[0],
         pool,
-        SETTINGS,
+        settings,
         deadline=lambda trials: clock.search_deadline(trials, WORKERS),
     )
     done = refit(found.recipe, {"fold": fold}, pool, seed=0)["fold"]
@@ -130,13 +132,15 @@ def _error(values: np.ndarray) -> str:
     return f"{values.std(ddof=1) / np.sqrt(len(values)):.4f}" if len(values) > 1 else ""
 
 
-def compare(data: BenchmarkSet, autogluon: dict[str, Entries], context: Any) -> dict[str, Entries]:
+def compare(
+    data: BenchmarkSet, autogluon: dict[str, Entries], context: Any, settings: TrainingSettings
+) -> dict[str, Entries]:
     """Scores of ours and of each peer, one entry a split."""
     table = data.make()
     folds = list(data.folds(table))
     rows = dataset(table)
     with WorkerPool(rows, WORKERS, context) as pool:
-        result = {OURS: [our_scores(rows, fold, pool, data.budget) for fold in folds]}
+        result = {OURS: [our_scores(rows, fold, pool, data.budget, settings) for fold in folds]}
     for peer in ("LightGBM defaults", "ridge, one-hot"):
         result[peer] = [peer_scores(table, fold, peer) for fold in folds]
     return result | {peer: entries for peer, entries in autogluon.items() if entries}
@@ -150,6 +154,9 @@ def main() -> int:
     arguments.add_argument("--peers", type=Path, help="what automl_autogluon.py wrote")
     arguments.add_argument(
         "--factor", type=float, default=1.0, help="multiplies our budgets, for a busy machine"
+    )
+    arguments.add_argument(
+        "--best", action="store_true", help="take the best blend, not the simplest that is as good"
     )
     arguments.add_argument("--json", type=Path, help="also write all scores there")
     options = arguments.parse_args()
@@ -166,7 +173,8 @@ def main() -> int:
     everything: dict[str, dict[str, Entries]] = {}
     for data in wanted:
         data = replace(data, budget=data.budget * options.factor)
-        found = compare(data, peers.get(data.name, {}), context)
+        settings = replace(SETTINGS, prefer_simple=not options.best)
+        found = compare(data, peers.get(data.name, {}), context, settings)
         everything[data.name] = found
         report(console, f"{data.name}: {len(found[OURS])} splits, {data.budget:g} s each", found)
         if options.json:

@@ -139,6 +139,27 @@ def rollback(
 
 
 @app.command()
+def explain(
+    day: Annotated[str, typer.Argument(help="The day (2013-01-01), or the number of the row.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk back from one prediction to its model, run, data version and source lines."""
+    from pipelines.cli.inspect import explain_command
+
+    explain_command(day, as_json=as_json)
+
+
+@app.command()
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show how all is: live model, last run, jobs, freshness, switches; exit code 1 on problems."""
+    from pipelines.cli.inspect import status_command
+
+    status_command(as_json=as_json)
+
+
+@app.command()
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="The CSV file to write.")],
     years: Annotated[int, typer.Option(min=1, max=100, help="Years of days from 2011 on.")] = 2,

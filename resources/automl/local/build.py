@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -18,7 +18,15 @@ from resources.automl.local.importance import Shuffle
 from resources.automl.local.leaderboard import ENSEMBLE, Exported
 from resources.automl.local.memory import TrialMemory
 from resources.automl.local.scores import scores
-from resources.automl.local.search import NoModelError, SearchResult, Trial, nothing, refit, search
+from resources.automl.local.search import (
+    NoModelError,
+    SearchResult,
+    Trial,
+    nothing,
+    refit,
+    search,
+    search_result,
+)
 from resources.automl.local.workers import Outcome, Task, WorkerPool
 from resources.errors import BikecastError, ModelRejected
 from resources.spec import ModelSpec
@@ -136,7 +144,9 @@ def build(
     if recipe != found.recipe:
         warnings.append("the time was short: not all members of the ensemble could be refitted")
     model, final, parity, exported = _export(recipe, fitted["all"], found, data, spec, warnings)
-    found = replace(found, recipe=final) if final != found.recipe else found
+    if final != found.recipe:
+        metric = settings.primary_metric
+        found = search_result(found.trials, final, found.folds, metric, data.target)
     predicted = {kind: _predict(final, fitted[kind], data) for kind in scored}
     by_kind: dict[str, dict[str, float] | None] = {"cv": found.cv, "time_ordered": None}
     for kind, (_, rows) in scored.items():

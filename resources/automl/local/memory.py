@@ -11,6 +11,7 @@ import logging
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -40,7 +41,7 @@ class TrialMemory:
             with np.load(self._path(task), allow_pickle=False) as stored:
                 seconds = float(stored["seconds"])
                 predictions = [stored[f"p{n}"] for n in range(len(task.splits))]
-        except (OSError, ValueError, KeyError, EOFError):
+        except (OSError, ValueError, KeyError, EOFError, BadZipFile):
             return None
         return Outcome(task, seconds, predictions)
 

@@ -134,11 +134,24 @@ def search(
             trial.status = "raced"
     chosen = [(trial.configuration, trial.predictions) for trial in candidates]
     recipe = choose(chosen, folds, metric, data.target, prefer_simple=settings.prefer_simple)
-    blended = _blend(recipe, candidates)
-    cv = folds.summary(data.target, blended)
-    values = folds.scores(metric, data.target, blended)
-    score, deviation = float(values.mean()), float(values.std())
-    return SearchResult(trials, recipe, cv, score, deviation, _warnings(trials), folds)
+    return search_result(trials, recipe, folds, metric, data.target)
+
+
+def search_result(
+    trials: list[Trial], recipe: Recipe, folds: Folds, metric: str, target: np.ndarray
+) -> SearchResult:
+    """The result with a recipe's own inner scores."""
+    blended = _blend(recipe, [trial for trial in trials if recipe.weight(trial.configuration.name)])
+    values = folds.scores(metric, target, blended)
+    return SearchResult(
+        trials,
+        recipe,
+        folds.summary(target, blended),
+        float(values.mean()),
+        float(values.std()),
+        _warnings(trials),
+        folds,
+    )
 
 
 def refit(

@@ -176,7 +176,7 @@ def _columns(block: Block, values: Values, rows: np.ndarray) -> np.ndarray:
         left, right = _filled(values, block.left, rows), _filled(values, block.right, rows)
         return np.asarray(left * right)
     if isinstance(block, Missing):
-        return np.isnan(values[block.column][rows]).astype(np.float32)
+        return np.asarray(np.isnan(values[block.column][rows]), dtype=np.float32)
     if isinstance(block, MeanCode):
         index = {text: number for number, text in enumerate(block.codes)}
         texts = _texts(values[block.column][rows])

@@ -14,6 +14,7 @@ from resources.automl.local.models import FAMILIES, fit_model
 from resources.automl.local.portfolio import PORTFOLIO, Configuration
 from resources.errors import ModelRejected
 from resources.model_contract import inspect_model
+from resources.spec import Column
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")
@@ -41,6 +42,35 @@ def test_a_graph_agrees_with_its_model_on_random_data(family, seed, view):
     )
     assert parity.difference <= 1e-3
     assert parity.rank_correlation >= 0.99999
+
+
+@pytest.mark.parametrize("family", sorted(EXPORTERS))
+@pytest.mark.parametrize("view", ["raw", "one_hot"])
+def test_many_categories_missing_and_unseen_are_scored_alike(family, view):
+    rng = np.random.default_rng(3)
+    data = coffee_data(150, missing=True)
+    places = np.array([f"p{n}" for n in rng.integers(0, 45, 150)], dtype=object)
+    places[rng.random(150) < 0.1] = None
+    data = replace(data, values={**data.values, "drink": places})
+    model = fitted(replace(BY_FAMILY[family], view=view), data)
+    graph = export_model([(model, 1.0)], data.columns, "out")
+    assert check_export(graph, [(model, 1.0)], data, "out").difference <= 1e-3
+
+
+@pytest.mark.parametrize("sql_type", ["int", "bigint", "real", "float", "varchar"])
+@pytest.mark.parametrize("family", sorted(EXPORTERS))
+def test_each_input_type_is_scored_alike(family, sql_type):
+    data = coffee_data()
+    seats = data.values["seats"]
+    texts = np.array([f"s{int(v) % 9}" for v in seats], dtype=object)
+    values = {**data.values, "seats": texts if sql_type == "varchar" else seats}
+    columns = tuple(
+        Column("seats", sql_type) if column.name == "seats" else column for column in data.columns
+    )
+    data = replace(data, columns=columns, values=values)
+    model = fitted(replace(BY_FAMILY[family], view="raw"), data)
+    graph = export_model([(model, 1.0)], columns, "out")
+    assert check_export(graph, [(model, 1.0)], data, "out").rank_correlation >= 0.99999
 
 
 @pytest.mark.parametrize("family", TREES)
