@@ -115,9 +115,12 @@ def run_main_job(
 
     Raises BikecastError (InvalidInput for bad input) with the failed step's own text.
     """
+    from assets.champion import reconcile_alias
+
     clean_up_dead_runs(instance)
     start = time.perf_counter()
     record = _Record()
+    reconcile_alias(resources.registry, resources.sql_pool, spec)
     # The files are checked before any table changes, so that one bad file stops everything.
     files = {dg.AssetKey(spec.source_asset), dg.AssetKey(f"{spec.scoring_table}_file")}
     rest = set(defs.resolve_all_asset_keys()) - files
@@ -156,14 +159,17 @@ def run_rollback(
 
 def clean_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:
     """Mark runs whose process was killed as failed, so that none looks alive; returns their ids."""
+    dead = dead_runs(instance)
+    for run in dead:
+        instance.report_run_failed(run, message="The process of this run was killed.")
+    return [run.run_id for run in dead]
+
+
+def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
+    """Runs that are marked as running although their process is gone."""
     unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    dead = []
-    for run in instance.get_runs(unfinished):
-        owner = run.tags.get(PROCESS_TAG)
-        if owner and not _alive(owner):
-            instance.report_run_failed(run, message="The process of this run was killed.")
-            dead.append(run.run_id)
-    return dead
+    owners = [(run, run.tags.get(PROCESS_TAG)) for run in instance.get_runs(unfinished)]
+    return [run for run, owner in owners if owner and not _alive(owner)]
 
 
 def _execute(

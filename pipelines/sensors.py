@@ -1,6 +1,7 @@
 """The sensor that polls submitted training jobs and finishes the ended ones."""
 
 import json
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,32 +10,46 @@ import dagster as dg
 from assets.events import DATA_VERSION_TAG
 from resources.automl.port import AutoML
 from resources.jobs import JobStatus
+from resources.registry.port import Registry
 from resources.spec import ModelSpec
+from resources.sql_pool.port import SqlPool
 
 NEW_SUBMISSIONS_A_TICK = 100
 POLLS_A_TICK = 25
+ALIGN_SECONDS = 60.0
 JOB_TAG = "bikecast/job_id"
 
 
 @dataclass
 class PollCursor:
-    """What the sensor remembers: the last event read, and the jobs that had not ended then."""
+    """What the sensor remembers: the last event read, and the jobs that had not ended then.
+
+    `aligned_at` (seconds since the epoch) and `last_run` say when the registry's alias was last
+    compared with the pool, and after which change of a run.
+    """
 
     after: int = 0
     pending: list[str] = field(default_factory=list)
+    aligned_at: float = 0.0
+    last_run: str = ""
 
     @classmethod
     def parse(cls, text: str | None) -> "PollCursor":
         """Read a cursor; a lost or damaged one starts from the first event again."""
         try:
             value = json.loads(text or "{}")
-            return cls(int(value.get("after", 0)), [str(job) for job in value.get("pending", [])])
+            return cls(
+                int(value.get("after", 0)),
+                [str(job) for job in value.get("pending", [])],
+                float(value.get("aligned_at", 0.0)),
+                str(value.get("last_run", "")),
+            )
         except (ValueError, TypeError, AttributeError):
             return cls()
 
     def dump(self) -> str:
         """The cursor as text."""
-        return json.dumps({"after": self.after, "pending": self.pending})
+        return json.dumps(vars(self))
 
 
 def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.SensorDefinition:
@@ -52,9 +67,14 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
         "finishing run.",
     )
     def sensor(
-        context: dg.SensorEvaluationContext, automl: dg.ResourceParam[AutoML]
+        context: dg.SensorEvaluationContext,
+        automl: dg.ResourceParam[AutoML],
+        registry: dg.ResourceParam[Registry],
+        sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
+        if should_align(context.instance, cursor, time.time()):
+            align_alias(spec, registry, sql_pool, context.log.warning)
         read_submissions(context.instance, spec.run_asset, cursor)
         ended = poll(cursor, automl.status, context.log.warning)
         finished = finished_jobs(context.instance, spec.model_table) if ended else set()
@@ -75,6 +95,31 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
         )
 
     return sensor
+
+
+def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -> bool:
+    """Whether the alias is to be compared with the pool: a run changed, or a minute has passed."""
+    latest = instance.get_run_records(limit=1, order_by="update_timestamp")
+    run = f"{latest[0].dagster_run.run_id} {latest[0].update_timestamp}" if latest else ""
+    if run == cursor.last_run and now - cursor.aligned_at < ALIGN_SECONDS:
+        return False
+    cursor.last_run, cursor.aligned_at = run, now
+    return True
+
+
+def align_alias(
+    spec: ModelSpec, registry: Registry, pool: SqlPool, warn: Callable[[str], object]
+) -> None:
+    """Let the registry's alias follow the pool; an error waits for the next time."""
+    from assets.champion import reconcile_alias
+
+    try:
+        moved = reconcile_alias(registry, pool, spec)
+    except Exception as error:  # noqa: BLE001  # polling must go on
+        warn(f"the registry's alias could not be compared with the pool: {error}")
+        return
+    if moved is not None:
+        warn(f"the registry's alias was behind and now points at version {moved}")
 
 
 def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollCursor) -> None:

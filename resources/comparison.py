@@ -10,7 +10,7 @@ days resemble each other.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -24,6 +24,8 @@ class PromotionRules:
     holdout_share: float = 0.2
     """The latest share of the training table that both models are scored on."""
     confidence: float = 0.95
+    min_gain: float = 0.01
+    """A smaller change of RMSE, relative to the champion's, is none, however sure."""
     resamples: int = 2000
     block_rows: int = 7
     min_spearman: float = 0.1
@@ -71,18 +73,11 @@ class Comparison:
     gain: float
     low: float
     high: float
+    is_better: bool = False
+    """The challenger wins beyond noise, and by enough to matter."""
+    is_worse: bool = False
     segments: tuple[Segment, ...] = ()
-    broken_floors: tuple[str, ...] = field(default=())
-
-    @property
-    def is_better(self) -> bool:
-        """The challenger wins beyond noise."""
-        return self.low > 0
-
-    @property
-    def is_worse(self) -> bool:
-        """The challenger loses beyond noise."""
-        return self.high < 0
+    broken_floors: tuple[str, ...] = ()
 
 
 def compare(
@@ -108,14 +103,18 @@ def compare(
             if len(a) >= rules.min_segment_rows and after > before * (1 + rules.max_segment_loss):
                 below = _interval(a, b, rules, rng)[2] < 0
             found.append(Segment(feature, value, len(a), before, after, below))
+    champion_rmse = float(np.sqrt(old.mean()))
+    matters = abs(gain) >= rules.min_gain * champion_rmse
     return Comparison(
         rows=len(target),
         seen_by_champion=int(champion.seen.sum()),
-        champion_rmse=float(np.sqrt(old.mean())),
+        champion_rmse=champion_rmse,
         challenger_rmse=float(np.sqrt(new.mean())),
         gain=gain,
         low=low,
         high=high,
+        is_better=matters and low > 0,
+        is_worse=matters and high < 0,
         segments=tuple(found),
         broken_floors=_broken_floors(challenger, found, rules),
     )

@@ -1,11 +1,14 @@
 """The sensor's own logic, on a real event log and a small table of job states."""
 
+import contextlib
+
 import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.sensors import POLLS_A_TICK, PollCursor, poll, training_sensor
+from pipelines.sensors import POLLS_A_TICK, PollCursor, poll, should_align, training_sensor
 from resources.jobs import JobState, JobStatus
+from resources.sql_pool.port import SqlError
 
 
 class StateTable:
@@ -21,6 +24,24 @@ class StateTable:
         if isinstance(state, Exception):
             raise state
         return JobStatus(job_id, state)
+
+
+class NoVersions:
+    """A registry without models."""
+
+    def versions(self, name: str) -> list:
+        return []
+
+
+class NoTables:
+    """A pool in which nothing was published."""
+
+    @contextlib.contextmanager
+    def session(self):
+        yield self
+
+    def run(self, batch, parameters=()):
+        raise SqlError(208, "Invalid object name.")
 
 
 @pytest.fixture
@@ -43,7 +64,8 @@ def register(instance, job_id: str) -> None:
 
 def tick(instance, table: StateTable, cursor: str | None = None) -> dg.SensorResult:
     sensor = training_sensor(SPEC, "finish_training", seconds=5)
-    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources={"automl": table})
+    resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()}
+    context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
     result = sensor(context)
     assert isinstance(result, dg.SensorResult)
     return result
@@ -114,3 +136,37 @@ def test_a_tick_polls_a_bounded_number_and_all_get_their_turn():
     assert len(table.asked) == POLLS_A_TICK
     poll(cursor, table.status, print)
     assert sorted(set(table.asked)) == sorted(cursor.pending)
+
+
+@dg.op
+def nothing():
+    pass
+
+
+@dg.job
+def empty_job():
+    nothing()
+
+
+def test_the_alias_is_compared_at_the_start_after_each_run_and_once_a_minute(instance):
+    cursor = PollCursor()
+    assert should_align(instance, cursor, 1000.0)
+    assert not should_align(instance, cursor, 1005.0)
+    assert should_align(instance, cursor, 1061.0)
+    empty_job.execute_in_process(instance=instance)
+    assert should_align(instance, cursor, 1062.0)
+    assert not should_align(instance, PollCursor.parse(cursor.dump()), 1063.0)
+
+
+def test_a_pool_that_does_not_answer_does_not_stop_the_polling(instance):
+    submit(instance, "job-1")
+    context = dg.build_sensor_context(
+        instance=instance,
+        resources={
+            "automl": StateTable(**{"job-1": JobState.COMPLETED}),
+            "registry": NoVersions(),
+            "sql_pool": None,
+        },
+    )
+    result = training_sensor(SPEC, "finish_training", seconds=5)(context)
+    assert requested(result) == ["job-1"]

@@ -1,0 +1,101 @@
+"""`bikecast explain` and `bikecast status`: where a prediction comes from, and how all is."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.cli.console import stdout_console
+from pipelines.cli.tables import rows_table
+from pipelines.cli.values import plain
+from pipelines.home import open_home
+from pipelines.settings import load_settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from pipelines.environments import Resources
+
+
+def explain_command(key: str, *, as_json: bool) -> None:
+    """Print the provenance of one prediction."""
+    from pipelines.provenance import explain
+
+    with _installation() as (_, instance, resources):
+        found = explain(key, instance, BIKE_RENTALS, resources)
+    if as_json:
+        _print_json(vars(found))
+        return
+    _print_facts("Prediction", found.prediction)
+    _print_facts("Model", found.model)
+    _print_rows("Why this version was live", found.why_live)
+    _print_facts("Run that scored it", found.run)
+    _print_facts("Data the model was trained on", found.training_data)
+    _print_facts("Source of the scored row", found.source_line)
+
+
+def status_command(*, as_json: bool) -> None:
+    """Print the state of everything; exit code 1 where something is wrong."""
+    from pipelines.health import health
+
+    with _installation() as (defs, instance, resources):
+        found = health(defs, instance, BIKE_RENTALS, resources)
+    if as_json:
+        _print_json(vars(found))
+    else:
+        _print_facts("Live model", found.live)
+        _print_facts("Last run", found.last_run)
+        _print_rows("Training jobs not finished", found.pending_jobs)
+        _print_rows("Assets", found.assets)
+        _print_rows("Switches", found.switches)
+        said = found.problems or ["none"]
+        stdout_console().print("Problems: " + "; ".join(said), highlight=False, soft_wrap=True)
+    if found.problems:
+        sys.exit(1)
+
+
+@contextmanager
+def _installation() -> Iterator[tuple[dg.Definitions, dg.DagsterInstance, Resources]]:
+    """Definitions, event log and resources of this home."""
+    import dagster as dg
+
+    from pipelines.build import build_definitions
+    from pipelines.environments import local_resources
+
+    settings = load_settings()
+    open_home(settings)
+    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    defs = build_definitions(
+        BIKE_RENTALS,
+        resources,
+        main_job=MAIN_JOB,
+        budget_seconds=settings.budget,
+        poll_seconds=settings.poll_seconds,
+    )
+    with dg.DagsterInstance.get() as instance:
+        yield defs, instance, resources
+
+
+def _print_json(facts: Mapping[str, object]) -> None:
+    json.dump(plain(facts), sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")
+
+
+def _print_facts(title: str, facts: Mapping[str, object]) -> None:
+    out = stdout_console()
+    out.print(title, style="bold")
+    for name, value in facts.items():
+        out.print(f"  {name:<24} {value}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _print_rows(title: str, rows: list[dict[str, object]]) -> None:
+    if rows:
+        names = list(rows[0])
+        cells = [[row[name] if row[name] is not None else "" for name in names] for row in rows]
+        stdout_console().print(rows_table(names, cells, title=title))
+    else:
+        stdout_console().print(f"{title}: none", highlight=False)

@@ -1,0 +1,160 @@
+"""The state of everything on one screen: models, runs, jobs, freshness, switches, orphans."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import dagster as dg
+from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
+
+from pipelines.environments import Resources
+from pipelines.main_job import dead_runs
+from pipelines.sensors import PollCursor, finished_jobs, read_submissions
+from resources.jobs import JobState
+from resources.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Health:
+    """What `bikecast status` shows; `problems` is empty where all is well."""
+
+    live: dict[str, object]
+    last_run: dict[str, object]
+    pending_jobs: list[dict[str, object]]
+    assets: list[dict[str, object]]
+    switches: list[dict[str, object]]
+    problems: list[str]
+
+
+def health(
+    defs: dg.Definitions, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
+) -> Health:
+    """Read the state; nothing is changed."""
+    problems: list[str] = []
+    live = _live(spec, resources, problems)
+    last = _last_run(instance, problems)
+    jobs = _jobs(instance, spec, resources, problems)
+    assets = _assets(defs, instance, problems)
+    problems += [
+        f"run {run.run_id} is marked as running, but its process is gone; "
+        "the next `bikecast run` marks it as failed"
+        for run in dead_runs(instance)
+    ]
+    return Health(live, last, jobs, assets, _switches(defs, instance), problems)
+
+
+def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[str, object]:
+    from assets.champion import ALIAS
+    from resources.sql_pool.model_table import audit_trail, live_model
+
+    live = live_model(resources.sql_pool, spec)
+    if live is None:
+        problems.append("no model is live: bikecast run")
+        return {"model": spec.model_name, "version": None}
+    why = [
+        entry
+        for entry in audit_trail(resources.sql_pool, spec)
+        if entry.to_version == live.version and entry.action != "keep"
+    ]
+    problems += [
+        f"the registry's alias disagrees about version {entry.version}; "
+        "the next run or sensor tick corrects it"
+        for entry in resources.registry.versions(spec.model_name)
+        if (ALIAS in entry.aliases) != (entry.version == live.version)
+    ]
+    return {
+        "model": spec.model_name,
+        "version": live.version,
+        "since": live.published_at,
+        "by": why[0].actor if why else "",
+        "why": why[0].reason if why else "",
+    }
+
+
+def _last_run(instance: dg.DagsterInstance, problems: list[str]) -> dict[str, object]:
+    records = instance.get_run_records(limit=1)
+    if not records:
+        return {}
+    run = records[0].dagster_run
+    if run.status is dg.DagsterRunStatus.FAILURE:
+        problems.append(f"the last run failed: {run.job_name} {run.run_id}")
+    created = records[0].create_timestamp.replace(tzinfo=dt.UTC)
+    return {"run": run.run_id, "job": run.job_name, "status": run.status.value, "at": created}
+
+
+def _jobs(
+    instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources, problems: list[str]
+) -> list[dict[str, object]]:
+    """Submitted training jobs that no run has finished; the last hundred submissions."""
+    records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=100).records
+    cursor = PollCursor(after=min((record.storage_id for record in records), default=1) - 1)
+    read_submissions(instance, spec.run_asset, cursor)
+    finished = finished_jobs(instance, spec.model_table)
+    pending: list[dict[str, object]] = []
+    for job_id in cursor.pending:
+        if job_id in finished:
+            continue
+        status = resources.automl.status(job_id)
+        if status.state is JobState.NOT_FOUND:
+            problems.append(f"training job {job_id} was submitted but is gone: bikecast run")
+        pending.append({"job": job_id, "state": str(status.state), "where": status.link})
+    return pending
+
+
+def _assets(
+    defs: dg.Definitions, instance: dg.DagsterInstance, problems: list[str]
+) -> list[dict[str, object]]:
+    """Age of each asset in hours, against its freshness policy."""
+    now = dt.datetime.now(dt.UTC)
+    rows: list[dict[str, object]] = []
+    graph = defs.resolve_asset_graph()
+    for key in graph.toposorted_asset_keys:
+        event = instance.get_latest_materialization_event(key)
+        age = None
+        if event is not None:
+            age = (now - dt.datetime.fromtimestamp(event.timestamp, dt.UTC)).total_seconds() / 3600
+        policy = graph.get(key).freshness_policy
+        limit = warn = None
+        if isinstance(policy, TimeWindowFreshnessPolicy):
+            limit = policy.fail_window.to_timedelta().total_seconds() / 3600
+            if policy.warn_window:
+                warn = policy.warn_window.to_timedelta().total_seconds() / 3600
+        state = "never" if age is None else "fresh"
+        if age is not None and limit is not None and age > limit:
+            state = "late"
+            problems.append(f"{key.to_user_string()} is late: {age:.0f} hours old")
+        elif age is not None and warn is not None and age > warn:
+            state = "nearly late"
+        rows.append(
+            {
+                "asset": key.to_user_string(),
+                "hours old": None if age is None else round(age, 1),
+                "late after": limit,
+                "state": state,
+            }
+        )
+    return rows
+
+
+def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[str, object]]:
+    """Sensors and schedules: on or off, as people set it or by default."""
+    set_by_people = {
+        state.instigator_name: state.status for state in instance.all_instigator_state()
+    }
+    repository = defs.get_repository_def()
+    rows: list[dict[str, object]] = []
+    for kind, items in (
+        ("sensor", repository.sensor_defs),
+        ("schedule", repository.schedule_defs),
+    ):
+        for item in items:
+            by_default = item.default_status.value == "RUNNING"
+            status = set_by_people.get(item.name)
+            on = (
+                by_default
+                if status is None or status.value == "DECLARED_IN_CODE"
+                else (status.value == "RUNNING")
+            )
+            rows.append({"kind": kind, "name": item.name, "on": "on" if on else "off"})
+    return rows

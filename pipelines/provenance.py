@@ -1,0 +1,141 @@
+"""From one prediction back to its model, run, data version and the lines of its source files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import dagster as dg
+
+from assets.events import DATA_VERSION_TAG
+from pipelines.environments import Resources
+from resources.errors import InvalidInput
+from resources.lake.port import Lake
+from resources.spec import ModelSpec
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """What is known of one prediction; each part is a dict for people and JSON."""
+
+    prediction: dict[str, object]
+    model: dict[str, object]
+    why_live: list[dict[str, object]]
+    run: dict[str, object]
+    training_data: dict[str, object]
+    source_line: dict[str, object]
+
+
+def explain(
+    key: str, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
+) -> Provenance:
+    """The provenance of the prediction with this time key (or forecast_row number).
+
+    Raises InvalidInput where there is no such prediction; it names those that are there.
+    """
+    from resources.sql_pool.deployment import saved_predictions
+    from resources.sql_pool.model_table import audit_trail
+
+    rows = saved_predictions(resources.sql_pool, spec)
+    row = _find(key, rows, spec)
+    version = row["model_version"]
+    known = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
+    model = known.get(int(str(version)))
+    return Provenance(
+        prediction=row,
+        model={
+            "name": spec.model_name,
+            "version": version,
+            "digest": row["model_digest"],
+            "digest in the registry": model.digest if model else "not registered",
+            "job": model.job_id if model else "",
+            "code version": row["code_version"],
+            "created": model.created_at if model else "",
+            "file": model.link if model else "",
+            **({f"score {k}": v for k, v in model.scores.items()} if model else {}),
+        },
+        why_live=[
+            {"when": e.changed_at, "who": e.actor, "action": e.action, "why": e.reason}
+            for e in audit_trail(resources.sql_pool, spec)
+            if e.candidate == version
+        ],
+        run=_run(instance, str(row["run_id"])),
+        training_data=_training_data(instance, spec, str(row["data_version"])),
+        source_line=_source_line(resources.lake, spec, row),
+    )
+
+
+def _find(key: str, rows: list[dict[str, object]], spec: ModelSpec) -> dict[str, object]:
+    if not rows:
+        raise InvalidInput("There are no predictions yet. Start with: bikecast run")
+    name = spec.time_key if spec.time_key and rows[0].get(spec.time_key) else "forecast_row"
+    for row in rows:
+        if key in (str(row[name]), str(row["forecast_row"])):
+            return row
+    there = ", ".join(str(row[name]) for row in rows[:10])
+    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    raise InvalidInput(f"There is no prediction for {name} {key}. There are: {there}{more}.")
+
+
+def _run(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return {"run": run_id, "job": "not in this Dagster instance"}
+    return {"run": run_id, "job": run.job_name, "status": run.status.value}
+
+
+def _training_data(
+    instance: dg.DagsterInstance, spec: ModelSpec, data_version: str
+) -> dict[str, object]:
+    """The materialization of the training table that had the data version, and its CSV."""
+    found: dict[str, object] = {"table": spec.training_table, "data version": data_version}
+    for record in instance.fetch_materializations(
+        dg.AssetKey(spec.training_table), limit=1000
+    ).records:
+        event = record.asset_materialization
+        if event and (event.tags or {}).get(DATA_VERSION_TAG) == data_version:
+            told = {name: value.value for name, value in event.metadata.items()}
+            rows = told.get("dagster/row_count")
+            found |= {
+                "Delta version": told.get("delta_version"),
+                "rows": rows,
+                "last time": told.get("last_time"),
+                "prepared by run": record.run_id,
+            }
+            dropped = int(str(told.get("dropped_rows") or 0))
+            found |= _source_file(instance, spec, record.storage_id)
+            if isinstance(rows, int):
+                found["source lines"] = f"2 to {rows + dropped + 1}"
+            break
+    return found
+
+
+def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> dict[str, object]:
+    """The training CSV that was in the lake when an event was written."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(dg.AssetKey(spec.source_asset), before_storage_id=before), limit=1
+    ).records
+    event = records[0].asset_materialization if records else None
+    if event is None:
+        return {}
+    told = {name: value.value for name, value in event.metadata.items()}
+    digest = (event.tags or {}).get(DATA_VERSION_TAG)
+    return {"source": told.get("source"), "file": told.get("file"), "file digest": digest}
+
+
+def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:
+    """The line of the scoring CSV that the prediction was made from, if it is still the same."""
+    from resources.lake.scoring_rows import read_scoring_rows
+
+    number = int(str(row["forecast_row"]))
+    found: dict[str, object] = {"file": lake.url(spec.scoring_file), "line": number + 1}
+    if lake.stat(spec.scoring_file) is None:
+        return {**found, "text": "the file is no longer in the lake"}
+    table = read_scoring_rows(lake, spec).table
+    names = (*spec.key_names, *spec.feature_names)
+    if number > table.num_rows or any(
+        table[name][number - 1].as_py() != row[name] for name in names
+    ):
+        return {**found, "text": "the file has changed since the prediction was made"}
+    with lake.local_copy(spec.scoring_file) as path:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    return {**found, "text": lines[number]}

@@ -1,0 +1,164 @@
+"""Which version is live, and why: on a real registry, pool, training table and event log."""
+
+import pytest
+
+from assets.champion import reconcile_alias
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from resources.registry.mlflow_registry import MlflowRegistry
+from resources.sql_pool.model_table import audit_trail
+from tests.unit.assets.conftest import BAD, BETTER, GOOD
+
+
+def test_the_first_version_is_always_promoted_and_the_alias_follows(stage):
+    stage.register(BAD)
+    done = stage.promote()
+    assert (done["version"], done["decision"]) == (1, "promote")
+    assert stage.trail == [("promote", None, 1, 1)]
+    assert stage.alias == [1]
+
+
+def test_a_better_version_is_promoted_and_the_same_again_changes_nothing(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(GOOD)
+    assert stage.promote()["version"] == 2
+    again = stage.promote()
+    assert (again["version"], again["changed"], again["decision"]) == (2, False, "nothing changes")
+    assert stage.trail == [("promote", None, 1, 1), ("promote", 1, 2, 2)]
+    assert stage.alias == [2]
+
+
+def test_a_version_that_is_no_better_stays_registered_with_its_reason(stage):
+    stage.register(GOOD)
+    stage.promote()
+    stage.register(GOOD * 1.001)
+    kept = stage.promote()
+    assert (kept["version"], kept["candidate"], kept["decision"]) == (1, 2, "keep")
+    assert "does not beat version 1 beyond noise on the latest 146 rows" in kept["reason"]
+    assert "segments" in kept
+    assert "comparison" in kept
+    assert stage.trail[-1] == ("keep", 1, 1, 2)
+    assert stage.promote()["reason"] == kept["reason"]
+    assert len(stage.trail) == 2
+
+
+def test_with_new_data_a_version_that_is_not_worse_is_promoted(stage):
+    stage.register(GOOD)
+    stage.promote()
+    stage.training_data("data-2")
+    stage.register(GOOD * 1.001, data_version="data-2")
+    done = stage.promote()
+    assert done["version"] == 2
+    assert "knows newer data and is not worse" in done["reason"]
+
+
+def test_with_new_data_a_version_that_is_worse_is_not_promoted(stage):
+    stage.register(GOOD)
+    stage.promote()
+    stage.training_data("data-2")
+    stage.register(BAD, data_version="data-2")
+    assert stage.promote()["version"] == 1
+    assert stage.alias == [1]
+
+
+def test_a_version_that_ranks_like_chance_is_below_the_floor(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(GOOD, time_ordered_spearman=0.02, time_ordered_rmse=300.0)
+    kept = stage.promote()
+    assert kept["decision"] == "keep"
+    assert "below a floor" in kept["reason"]
+
+
+def test_force_promotes_without_a_comparison(stage):
+    stage.register(GOOD)
+    stage.promote()
+    stage.register(BAD)
+    assert stage.promote(force=True)["decision"] == "force"
+    assert stage.trail[-1] == ("force", 1, 2, 2)
+
+
+def test_a_rollback_restores_byte_equal_predictions_and_holds(stage):
+    stage.register(GOOD)
+    stage.promote()
+    before = stage.score()
+    stage.register(BETTER)
+    stage.promote(force=True)
+    assert stage.score()[0][SPEC.output] != before[0][SPEC.output]
+    assert stage.rollback().success
+    assert stage.trail[-1] == ("rollback", 2, 1, 1)
+    assert stage.alias == [1]
+    volatile = ("run_id", "predicted_at")
+    after = [{k: v for k, v in row.items() if k not in volatile} for row in stage.score()]
+    assert after == [{k: v for k, v in row.items() if k not in volatile} for row in before]
+    held = stage.promote()
+    assert held["version"] == 1
+    assert "rolled back from version 2" in held["reason"]
+
+
+def test_a_newer_version_may_win_after_a_rollback(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(BAD * 1.1)
+    stage.promote(force=True)
+    assert stage.rollback().success
+    stage.register(GOOD)
+    assert stage.promote()["version"] == 3
+
+
+def test_two_rollbacks_go_two_versions_back(stage):
+    for weight in (BAD, GOOD, BETTER):
+        stage.register(weight)
+        stage.promote(force=True)
+    assert stage.rollback().success
+    assert stage.live == 2
+    assert stage.rollback().success
+    assert stage.live == 1
+
+
+@pytest.mark.parametrize(("version", "said"), [(None, "No version was live before"), (9, "known")])
+def test_a_rollback_to_nothing_fails_and_changes_nothing(stage, version, said):
+    stage.register(GOOD)
+    stage.promote()
+    done = stage.rollback(version)
+    assert not done.success
+    [failure] = [event for event in done.all_events if event.is_step_failure]
+    assert said in failure.step_failure_data.user_failure_data.description
+    assert stage.trail == [("promote", None, 1, 1)]
+
+
+class AliasIsKilled(MlflowRegistry):
+    """A registry whose process dies where the alias would move."""
+
+    def set_alias(self, name: str, alias: str, version: int) -> None:
+        raise KeyboardInterrupt
+
+
+def test_a_kill_between_pool_and_alias_is_reconciled(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(GOOD)
+    healthy, stage.registry = (
+        stage.registry,
+        AliasIsKilled(
+            tracking_uri=stage.registry.tracking_uri, artifact_root=stage.registry.artifact_root
+        ),
+    )
+    assert not stage.run(f"{SPEC.model_table}_table").success
+    stage.registry = healthy
+    assert (stage.live, stage.alias) == (2, [1])
+    assert reconcile_alias(healthy, stage.pool, SPEC) == 2
+    assert stage.alias == [2]
+    assert reconcile_alias(healthy, stage.pool, SPEC) is None
+
+
+def test_each_prediction_carries_where_it_comes_from(stage):
+    stage.register(GOOD)
+    stage.promote()
+    [row, *_] = stage.score()
+    assert (row["model_version"], row["data_version"], row["code_version"]) == (
+        1,
+        "data-1",
+        "code-1",
+    )
+    assert audit_trail(stage.pool, SPEC)[0].run_id
