@@ -1,6 +1,6 @@
 # Targets with "##" are listed by `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup run ui test test-slow lint types validate lock bench screenshots clean
+.PHONY: help setup test-setup run ui test test-slow lint types validate lock bench bench-automl screenshots clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -51,6 +51,12 @@ LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-
 
 bench: test-setup ## Measure wall time, memory and load time, as ratios
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
+
+bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon
+	@test -x .cache/autogluon/bin/python || $(BIN)/python -m venv .cache/autogluon
+	@.cache/autogluon/bin/python -m pip install -q "autogluon.tabular[lightgbm,catboost]>=1.6,<1.7"
+	@.cache/autogluon/bin/python benchmarks/automl_autogluon.py .cache/autogluon.json
+	@$(BIN)/python benchmarks/automl_quality.py --all --peers .cache/autogluon.json $(ARGS)
 
 screenshots: test-setup ## Renew the pictures of the README
 	@$(BIN)/python -m tests.ui.screenshots
