@@ -230,6 +230,26 @@ def automl(
     )
 
 
+@app.command("sql-server")
+def sql_server(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 1433,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt, with a self-signed certificate of the home.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the SQL pool to SQL Server's drivers (TDS): pyodbc, mssql-python, sqlcmd.
+
+    Who may log in: BIKECAST_SQL_USER with BIKECAST_SQL_PASSWORD, or the bearer of the access
+    token BIKECAST_SQL_TOKEN. Stop with Ctrl-C.
+
+    Example: `BIKECAST_SQL_USER=me BIKECAST_SQL_PASSWORD=... bikecast sql-server --tls`
+    """
+    from pipelines.cli.sql_server import sql_server_command
+
+    sql_server_command(port, host, tls=tls)
+
+
 @app.command("env")
 def env() -> None:
     """Print the exports that plain `dagster` and `dg` commands need: `eval "$(bikecast env)"`."""

@@ -156,19 +156,20 @@ def _text_or_binary(name: str, values: list[object]) -> Encoding:
     """The type of a text or binary column; it is (max) where a value is too long for less."""
     longest = max((len(value) for value in values if value is not None), default=0)  # type: ignore[arg-type]
     if name in ("nvarchar", "nchar"):
-        code, convert, empty = 0xE7, _wide, ""
         size = 2 * longest
         if size > SHORT // 2:
             size = max(len(item) for item in _wide([str(v) for v in values if v is not None]))
-    elif name in ("varchar", "char"):
-        code, convert, empty, size = 0xA7, _narrow, "", longest
-    else:
-        code, convert, empty, size = 0xA5, list, b"", longest
-    is_long = size > SHORT
-    info = struct.pack("<BH", code, 0xFFFF if is_long else SHORT)
-    if code != 0xA5:
-        info += COLLATION
-    return Encoding(info, _varying(convert, empty, is_long))  # type: ignore[arg-type]
+        return _varying_encoding(0xE7, COLLATION, _wide, "", size > SHORT)
+    if name in ("varchar", "char"):
+        return _varying_encoding(0xA7, COLLATION, _narrow, "", longest > SHORT)
+    return _varying_encoding(0xA5, b"", list, b"", longest > SHORT)
+
+
+def _varying_encoding(
+    code: int, collation: bytes, convert: Callable[[list], list[bytes]], empty: object, long: bool
+) -> Encoding:
+    info = struct.pack("<BH", code, 0xFFFF if long else SHORT) + collation
+    return Encoding(info, _varying(convert, empty, long))
 
 
 _FIXED: dict[str, Encoding] = {

@@ -6,7 +6,7 @@ sp-datatype-info-transact-sql and sp-describe-undeclared-parameters-transact-sql
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from sqlglot import exp
 
@@ -152,9 +152,9 @@ def undeclared_parameters(session: PoolSession, text: str, declared: str) -> Res
     """
     known = {part.split()[0].lower() for part in declared.split(",") if part.split()}
     found: dict[str, SqlType | None] = {}
-    for tree in _trees(parse_batch(text)):
-        types = _inferred(session, tree)
-        for node in tree.find_all(exp.Parameter):
+    for statement in parse_batch(text):
+        types = _inferred(session, statement)
+        for node in _parameters(statement):
             name = node.name
             if f"@{name}".lower() not in known and found.get(name) is None:
                 found[name] = types.get(name.lower())
@@ -162,27 +162,52 @@ def undeclared_parameters(session: PoolSession, text: str, declared: str) -> Res
     return ResultSet(_PARAMETER_COLUMNS, rows)
 
 
-def _trees(statements: Sequence[st.Statement]) -> Iterator[exp.Expression]:
-    for statement in statements:
-        if isinstance(statement, st.Query | st.Insert | st.Update | st.Delete):
-            yield statement.tree
+def _trees(statement: st.Statement) -> list[exp.Expression]:
+    if isinstance(statement, st.Query | st.Insert):
+        return [statement.tree]
+    if isinstance(statement, st.Update | st.Delete):
+        return [statement.rows] if statement.rows is not None else []
+    return []
 
 
-def _inferred(session: PoolSession, tree: exp.Expression) -> dict[str, SqlType]:
+def _parameters(statement: st.Statement) -> Iterator[exp.Parameter]:
+    """The parameters of a statement, in its order."""
+    if isinstance(statement, st.Update):
+        for change in statement.changes:
+            yield from change.value.find_all(exp.Parameter)
+    for tree in _trees(statement):
+        yield from tree.find_all(exp.Parameter, bfs=False)
+
+
+def _inferred(session: PoolSession, statement: st.Statement) -> dict[str, SqlType]:
     columns: dict[str, SqlType] = {}
-    for table in tree.find_all(exp.Table):
-        for column in session.columns(table_name(table)):
+    tables = [table_name(t) for tree in _trees(statement) for t in tree.find_all(exp.Table)]
+    if isinstance(statement, st.Update | st.Delete):
+        tables.insert(0, statement.target)
+    for table in tables:
+        for column in session.columns(table):
             columns.setdefault(column.name.lower(), column.type)
     types: dict[str, SqlType] = {}
-    if isinstance(tree, exp.Insert):
-        _from_insert(session, tree, types)
+    if isinstance(statement, st.Update):
+        for change in statement.changes:
+            if isinstance(change.value, exp.Parameter) and change.column.lower() in columns:
+                types.setdefault(change.value.name.lower(), columns[change.column.lower()])
+    for tree in _trees(statement):
+        if isinstance(tree, exp.Insert):
+            _from_insert(session, tree, types)
+        _from_comparisons(tree, columns, types)
+    return types
+
+
+def _from_comparisons(
+    tree: exp.Expression, columns: dict[str, SqlType], types: dict[str, SqlType]
+) -> None:
     for node in tree.find_all(*_COMPARISONS):
         for left, right in ((node.this, node.expression), (node.expression, node.this)):
             if isinstance(left, exp.Column) and isinstance(right, exp.Parameter):
                 kind = columns.get(left.name.lower())
                 if kind is not None:
                     types.setdefault(right.name.lower(), kind)
-    return types
 
 
 def _from_insert(session: PoolSession, tree: exp.Insert, types: dict[str, SqlType]) -> None:

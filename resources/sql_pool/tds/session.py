@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import concurrent.futures
 import contextlib
+import functools
 import logging
 import re
 import ssl
@@ -196,7 +197,7 @@ class Connection:
             yield tokens.done(tokens.DONE_PROCEDURE, tokens.ERROR)
             return
         for number, call in enumerate(calls, 1):
-            answer, cancelled = self._while_listening(lambda call=call: self._procedures.run(call))
+            answer, cancelled = self._while_listening(functools.partial(self._procedures.run, call))
             if cancelled:
                 yield from self._cancelled()
                 return
