@@ -24,7 +24,7 @@ def regression_job(
     from resources.automl.azure_ml import minutes
 
     spec, training = request.spec, request.spec.training
-    job = automl.regression(
+    job: RegressionJob = automl.regression(
         training_data=Input(type="mltable", path=data),
         target_column_name=spec.target.name,
         primary_metric=training.primary_metric,

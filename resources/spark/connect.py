@@ -10,6 +10,7 @@ from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState, JobStatus
 from resources.lake.local import lake_path
 from resources.spark.port import Preparation, PreparedTable
 
@@ -70,6 +71,10 @@ class ConnectSpark(ConfigurableResource):
             dropped_rows=dropped,
             findings=findings,
         )
+
+    def status(self, job_id: str) -> JobStatus:
+        """There are no jobs here: the table is made while `prepare` is called."""
+        return JobStatus(job_id, JobState.NOT_FOUND)
 
     def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:
         """A Spark session in which `tables` (name to lake path) can be queried by name.

@@ -47,3 +47,7 @@ class Spark(Protocol):
         Raises InvalidInput where no usable row is left.
         """
         ...
+
+    def status(self, job_id: str) -> JobStatus:
+        """Poll a job that `prepare` returned; an unknown id is NotFound, not an error."""
+        ...

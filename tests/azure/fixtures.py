@@ -29,6 +29,7 @@ def cloud(proxy, monkeypatch):
     """
     from resources.azure_ml import workspace_client
     from resources.credentials import azure_credential
+    from resources.spark.livy import _client as spark_client
 
     fake = Cloud()
     proxy.handle = fake.handle
@@ -50,7 +51,9 @@ def cloud(proxy, monkeypatch):
         monkeypatch.setenv(name, value)
     azure_credential.cache_clear()
     workspace_client.cache_clear()
+    spark_client.cache_clear()
     yield fake
     azure_credential.cache_clear()
     workspace_client.cache_clear()
+    spark_client.cache_clear()
     assert not fake.refused, "\n".join(fake.refused)

@@ -10,6 +10,7 @@ from resources.automl.azure_ml import AzureAutoML
 from resources.automl.port import TrainingRequest
 from resources.lake.adls import AdlsLake
 from resources.registry.azure_ml import AzureMlRegistry
+from resources.spark.synapse import SynapseSpark
 
 PLACE = {
     "subscription_id": "55555555-5555-5555-5555-555555555555",
@@ -29,6 +30,10 @@ def registry() -> AzureMlRegistry:
 
 def automl(folder: Path) -> AzureAutoML:
     return AzureAutoML(**PLACE, lake=lake(), downloads=str(folder / "jobs"))
+
+
+def spark() -> SynapseSpark:
+    return SynapseSpark(workspace="bikesynapse", pool="sparkpool", lake=lake())
 
 
 def training_request(job_id: str, **changes: object) -> TrainingRequest:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
+from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.storage import Storage
@@ -41,11 +42,12 @@ class Cloud:
         self.storage = Storage(self.clock)
         trainer = LinearTrainer(self.storage)
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
+        self.livy = Livy(self.clock, self.storage)
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
         self._lock = threading.RLock()
         self._routes = []
-        for service in (self.login, self.storage, self.machine_learning):
+        for service in (self.login, self.storage, self.machine_learning, self.livy):
             self.add(service)
 
     def add(self, service: object) -> None:

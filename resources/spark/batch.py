@@ -1,0 +1,89 @@
+"""The Spark job that makes a training table, as it runs on a Spark pool (Spark 3.5).
+
+It is shipped to the lake together with the modules it imports, so it uses nothing but those,
+PySpark's DataFrame API and the standard library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any
+
+from resources.spark.transform import csv_schema, is_suspicious, training_table
+from resources.spec_json import spec_from_json
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from resources.spec import ModelSpec
+
+#: Hexadecimal digits a sum; 15 of them fit a bigint.
+_DIGITS = 15
+
+
+def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, result_url: str) -> str:
+    """Make the table that the job's file describes; return the error for people, or "".
+
+    The job's file holds `spec`, `header` (the CSV's column names), `input` (identity of the
+    input) and `current` (data version of the table as it is). The table is written only where
+    its content changes, by one commit whose user metadata is the outcome; the outcome is also
+    the one row of the Delta table at `result_url`.
+    """
+    text = session.read.text(job_url, wholetext=True).collect()[0][0]
+    job = json.loads(text)
+    spec = spec_from_json(job["spec"])
+    raw = session.read.csv(
+        csv_url,
+        schema=csv_schema(job["header"], spec),
+        header=True,
+        mode="FAILFAST",
+        escape='"',
+    )
+    table = training_table(raw, spec)
+    rows, version = content_version(table)
+    read = raw.count()
+    outcome: dict[str, Any] = {
+        "input": job["input"],
+        "data_version": version,
+        "rows": rows,
+        "dropped_rows": read - rows,
+        "changed": version != job["current"],
+        "findings": suspicious_counts(raw, spec),
+        "error": "" if rows else f"no usable row is left of {read:,}",
+    }
+    outcome_text = json.dumps(outcome)
+    if rows and outcome["changed"]:
+        writer = table.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
+        writer.option("userMetadata", outcome_text).save(table_url)
+    done = session.createDataFrame([(outcome_text,)], "outcome string").coalesce(1)
+    done.write.format("delta").mode("overwrite").save(result_url)
+    return str(outcome["error"])
+
+
+def content_version(table: DataFrame) -> tuple[int, str]:
+    """Rows, and a SHA-256 in hex of schema and content that does not depend on the rows' order.
+
+    Each row is hashed by SHA-256 over its JSON; four sums of 60 bits of each hash are hashed.
+    """
+    from pyspark.sql import functions as f
+
+    digest = f.sha2(f.to_json(f.struct(*table.columns)), 256)
+    slices = [
+        f.conv(f.substring(digest, 1 + _DIGITS * part, _DIGITS), 16, 10).cast("decimal(38,0)")
+        for part in range(4)
+    ]
+    row = table.agg(f.count(f.lit(1)), *[f.sum(part) for part in slices]).collect()[0]
+    schema = [(field.name, field.dataType.simpleString()) for field in table.schema.fields]
+    text = json.dumps([schema, [str(value) for value in row]])
+    return int(row[0]), hashlib.sha256(text.encode()).hexdigest()
+
+
+def suspicious_counts(raw: DataFrame, spec: ModelSpec) -> list[str]:
+    """One text a column that has suspicious values."""
+    found = []
+    for column in (*spec.features, spec.target):
+        if column.suspicious and (count := raw.where(is_suspicious(column)).count()):
+            shown = ", ".join(str(value) for value in column.suspicious)
+            found.append(f"{column.name}: {count:,} rows have the suspicious value {shown}")
+    return found

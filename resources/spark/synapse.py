@@ -1,0 +1,209 @@
+"""Spark as batches on a Synapse Spark pool."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from dagster import ConfigurableResource
+from pydantic import Field
+
+from resources.azure_ml import first_line
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from resources.lake.adls import AdlsLake
+from resources.spark.livy import Batches
+from resources.spark.port import Preparation, PreparedTable
+
+_FOLDER = "jobs/spark"
+
+
+class SynapseSpark(ConfigurableResource):
+    """Prepares tables by Livy batches; implements the port Spark.
+
+    A batch's name is a hash of CSV, spec and code with an attempt number, and Livy is asked for
+    the name before anything is submitted, so a run that starts again finds the batch of the
+    first. Livy itself takes a name twice: two processes in the same second may submit twins,
+    which write the same content.
+    """
+
+    workspace: str
+    pool: str
+    lake: AdlsLake
+    executors: int = Field(2, ge=1, description="Executors a batch.")
+    cores: int = Field(4, ge=1, description="Cores of the driver and of each executor.")
+    memory: str = Field("28g", description="Memory of the driver and of each executor.")
+
+    def prepare(self, preparation: Preparation) -> PreparedTable | JobStatus:
+        """Make the table, or attach to the batch that makes it.
+
+        Returns the batch's status while it runs. An input whose table is there already starts
+        nothing. A failed batch is raised once; the call after that starts the next attempt.
+        Raises InvalidInput for a CSV without the columns or without a usable row, BikecastError
+        where the batch failed or Synapse refuses it.
+        """
+        from azure.core.exceptions import AzureError
+
+        spec = preparation.spec
+        header, identity = self._input(preparation)
+        committed = self._commit(preparation.table_path)
+        if committed.get("input") == identity:
+            return self._prepared(preparation, committed | {"changed": False})
+        try:
+            attempt = current_attempt(identity, self.status)
+            if attempt.status is not None and attempt.status.state is not JobState.COMPLETED:
+                return attempt.status
+            if attempt.status is not None:
+                outcome = self._outcome(attempt.job_id)
+                committed = self._commit(preparation.table_path)
+                if outcome["data_version"] == committed.get("data_version"):
+                    return self._prepared(preparation, outcome)
+                # Another input replaced the table since.
+                return self._submit(preparation, header, identity, attempt.number + 1, committed)
+            if attempt.number > 1:
+                self._raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
+            return self._submit(preparation, header, identity, attempt.number, committed)
+        except AzureError as error:
+            raise BikecastError(
+                f"the Spark pool {self.pool} of {self.workspace} refuses: {first_line(error)}. "
+                f"{spec.training_table} is unchanged"
+            ) from error
+
+    def status(self, job_id: str) -> JobStatus:
+        """Poll a batch by its name; an unknown name is NotFound."""
+        found = self._batches.find(job_id)
+        return self._batches.status(found[0]) if found else JobStatus(job_id, JobState.NOT_FOUND)
+
+    @property
+    def _batches(self) -> Batches:
+        return Batches(self.workspace, self.pool)
+
+    def _input(self, preparation: Preparation) -> tuple[list[str], str]:
+        """The CSV's column names, and the name of what is asked for."""
+        from resources.lake.csv_problems import check_required, read_header
+        from resources.spark.shipping import job_code
+        from resources.spec_json import spec_to_json
+
+        spec, path = preparation.spec, preparation.csv_path
+        stored = self.lake.stat(path)
+        if stored is None:
+            raise InvalidInput(f"there is no file {path} in the lake")
+        with self.lake.local_copy(path) as copy:
+            names = read_header(copy, path)
+        check_required(names, [column.name for column in spec.training_columns], path)
+        identity = job_base_name(
+            spec.training_table,
+            csv=stored.digest,
+            spec=spec_to_json(spec),
+            table=preparation.table_path,
+            code=job_code().digest,
+        )
+        return names, identity
+
+    def _submit(
+        self,
+        preparation: Preparation,
+        header: list[str],
+        identity: str,
+        number: int,
+        committed: dict[str, Any],
+    ) -> JobStatus:
+        from resources.spark.shipping import job_code
+        from resources.spec_json import spec_to_json
+
+        name, code = f"{identity}-{number}", job_code()
+        job = {
+            "spec": spec_to_json(preparation.spec),
+            "header": header,
+            "input": identity,
+            "current": committed.get("data_version", ""),
+        }
+        main, modules = f"{_FOLDER}/code/{code.digest}.py", f"{_FOLDER}/code/{code.digest}.zip"
+        self._write(main, code.main)
+        self._write(modules, code.modules)
+        self._write(f"{_FOLDER}/{name}/job.json", json.dumps(job).encode())
+        batch = self._batches.submit(
+            name,
+            file=self.lake.url(main),
+            modules=self.lake.url(modules),
+            arguments=[
+                self.lake.url(f"{_FOLDER}/{name}/job.json"),
+                self.lake.url(preparation.csv_path),
+                self.lake.url(preparation.table_path),
+                self.lake.url(f"{_FOLDER}/{name}/result"),
+            ],
+            executors=self.executors,
+            cores=self.cores,
+            memory=self.memory,
+        )
+        return self._batches.status(batch)
+
+    def _raise_once(self, name: str, table: str) -> None:
+        """Raise the error of a failed batch, unless an earlier call did."""
+        told = f"{_FOLDER}/{name}/told"
+        if self.lake.stat(told) is not None:
+            return
+        status = self.status(name)
+        try:
+            reason = str(self._outcome(name)["error"])
+        except BikecastError:
+            reason = ""
+        self._write(told, b"told\n")
+        kind = InvalidInput if reason else BikecastError
+        raise kind(
+            f"Spark batch {name} is {status.state}: {reason or status.error}. {table} is "
+            f"unchanged; run again for the next attempt. See {status.link}"
+        )
+
+    def _outcome(self, name: str) -> dict[str, Any]:
+        """What the batch of a name wrote at its end."""
+        from deltalake.exceptions import TableNotFoundError
+
+        from resources.lake.tables import read_rows
+
+        try:
+            [row] = read_rows(self.lake, f"{_FOLDER}/{name}/result", limit=1)
+        except TableNotFoundError as error:
+            raise BikecastError(f"Spark batch {name} left no result in the lake") from error
+        return dict(json.loads(str(row["outcome"])))
+
+    def _commit(self, path: str) -> dict[str, Any]:
+        """The outcome that the table's current commit holds; empty without a table of ours."""
+        from deltalake import DeltaTable
+        from deltalake.exceptions import TableNotFoundError
+
+        try:
+            table = DeltaTable(self.lake.url(path), storage_options=self.lake.table_options())
+        except TableNotFoundError:
+            return {}
+        version = table.version()
+        with self.lake.open(f"{path}/_delta_log/{version:020}.json") as file:
+            actions = [json.loads(line) for line in file.read().splitlines() if line.strip()]
+        told = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+        try:
+            return {**json.loads(told["userMetadata"]), "delta_version": version}
+        except (KeyError, TypeError, ValueError):
+            return {"delta_version": version}
+
+    def _prepared(self, preparation: Preparation, outcome: dict[str, Any]) -> PreparedTable:
+        version = outcome.get("delta_version")
+        if version is None:
+            version = self._commit(preparation.table_path)["delta_version"]
+        return PreparedTable(
+            name=preparation.spec.training_table,
+            path=preparation.table_path,
+            rows=int(outcome["rows"]),
+            data_version=str(outcome["data_version"]),
+            delta_version=int(version),
+            changed=bool(outcome["changed"]),
+            dropped_rows=int(outcome["dropped_rows"]),
+            findings=tuple(outcome["findings"]),
+        )
+
+    def _write(self, path: str, content: bytes) -> None:
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            file = Path(folder) / "file"
+            file.write_bytes(content)
+            self.lake.put(path, file)
