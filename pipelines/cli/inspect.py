@@ -4,29 +4,22 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
 
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.cli.values import plain
-from pipelines.home import open_home
+from pipelines.installation import open_installation
 from pipelines.settings import load_settings
-
-if TYPE_CHECKING:
-    import dagster as dg
-
-    from pipelines.environments import Resources
 
 
 def explain_command(key: str, *, as_json: bool) -> None:
     """Print the provenance of one prediction."""
     from pipelines.provenance import explain
 
-    with _installation() as (_, instance, resources):
-        found = explain(key, instance, BIKE_RENTALS, resources)
+    with open_installation(load_settings()) as here:
+        found = explain(key, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
         _print_json(vars(found))
         return
@@ -42,8 +35,8 @@ def status_command(*, as_json: bool) -> None:
     """Print the state of everything; exit code 1 where something is wrong."""
     from pipelines.health import health
 
-    with _installation() as (defs, instance, resources):
-        found = health(defs, instance, BIKE_RENTALS, resources)
+    with open_installation(load_settings()) as here:
+        found = health(here.defs, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
         _print_json(vars(found))
     else:
@@ -56,28 +49,6 @@ def status_command(*, as_json: bool) -> None:
         stdout_console().print("Problems: " + "; ".join(said), highlight=False, soft_wrap=True)
     if found.problems:
         sys.exit(1)
-
-
-@contextmanager
-def _installation() -> Iterator[tuple[dg.Definitions, dg.DagsterInstance, Resources]]:
-    """Definitions, event log and resources of this home."""
-    import dagster as dg
-
-    from pipelines.build import build_definitions
-    from pipelines.environments import local_resources
-
-    settings = load_settings()
-    open_home(settings)
-    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
-    defs = build_definitions(
-        BIKE_RENTALS,
-        resources,
-        main_job=MAIN_JOB,
-        budget_seconds=settings.budget,
-        poll_seconds=settings.poll_seconds,
-    )
-    with dg.DagsterInstance.get() as instance:
-        yield defs, instance, resources
 
 
 def _print_json(facts: Mapping[str, object]) -> None:

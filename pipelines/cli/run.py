@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import sys
 
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
 from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
 from pipelines.cli.values import plain
 from pipelines.home import full_disk_explained, open_home
+from pipelines.installation import open_installation
 from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
@@ -27,35 +28,22 @@ def run_command(
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
+    training = {"budget_seconds": settings.budget, "retrain": retrain}
     with (
         full_disk_explained(home),
         Progress(BIKE_RENTALS) as progress,
         sole_run(home, progress),
+        open_installation(settings) as installation,
     ):
-        import dagster as dg
-
-        from pipelines.build import build_definitions
-        from pipelines.environments import local_resources
-
-        resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
-        defs = build_definitions(
+        outcome = run_main_job(
+            installation.defs,
+            installation.instance,
             BIKE_RENTALS,
-            resources,
+            installation.resources,
             main_job=MAIN_JOB,
-            budget_seconds=settings.budget,
-            poll_seconds=settings.poll_seconds,
+            run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
+            watcher=progress,
         )
-        training = {"budget_seconds": settings.budget, "retrain": retrain}
-        with dg.DagsterInstance.get() as instance:
-            outcome = run_main_job(
-                defs,
-                instance,
-                BIKE_RENTALS,
-                resources,
-                main_job=MAIN_JOB,
-                run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
-                watcher=progress,
-            )
     if as_json:
         json.dump(as_object(outcome), sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")

@@ -13,6 +13,7 @@ from types import FrameType
 
 from pipelines.cli.console import stderr_console
 from pipelines.home import Home, open_home
+from pipelines.installation import open_event_log
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
 
@@ -32,6 +33,8 @@ def ui_command(port: int | None) -> None:
     stderr_console().print(
         f"Dagster UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)", highlight=False
     )
+    with open_event_log(home):
+        pass  # made here, so that the two processes below do not both try
     workspace = ["-w", str(PROJECT / "workspace.yaml"), "--log-level", "error"]
     workspace += ["--code-server-log-level", "error"]
     web = ["dagster_webserver", "-h", HOST, "-p", str(port), *workspace]

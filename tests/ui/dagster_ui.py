@@ -110,6 +110,8 @@ def _wait_until_up(ui: DagsterUi, process: subprocess.Popen[bytes], log) -> None
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is not None:
+        return
     os.killpg(process.pid, signal.SIGINT)
     try:
         process.wait(20)

@@ -1,0 +1,58 @@
+"""This installation, opened for a command: definitions, event log and resources of one home."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.home import Home, open_home
+from pipelines.settings import Settings
+
+if TYPE_CHECKING:
+    import dagster as dg
+
+    from pipelines.environments import Resources
+
+
+@dataclass(frozen=True)
+class Installation:
+    """What a command works with, for as long as it is open."""
+
+    home: Home
+    defs: dg.Definitions
+    instance: dg.DagsterInstance
+    resources: Resources
+
+
+@contextmanager
+def open_installation(settings: Settings) -> Iterator[Installation]:
+    """Open the home of these settings, as the code location would load it."""
+    from pipelines.build import build_definitions
+    from pipelines.environments import local_resources
+
+    home = open_home(settings)
+    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    defs = build_definitions(
+        BIKE_RENTALS,
+        resources,
+        main_job=MAIN_JOB,
+        budget_seconds=settings.budget,
+        poll_seconds=settings.poll_seconds,
+    )
+    with open_event_log(home) as instance:
+        yield Installation(home, defs, instance, resources)
+
+
+@contextmanager
+def open_event_log(home: Home) -> Iterator[dg.DagsterInstance]:
+    """Open Dagster's storage; where it is new, one process at a time makes its tables."""
+    import dagster as dg
+    from filelock import FileLock
+
+    with FileLock(home.root / "dagster.lock"):
+        instance = dg.DagsterInstance.get()
+    with instance:
+        yield instance
