@@ -25,6 +25,11 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
 
     path: str = Field(description="The pool's file; it is made where it is missing.")
     lake_root: str = Field(description="The folder that COPY INTO may read.")
+    lake_url: str = Field(
+        default="",
+        description="An https location that stands for the lake's folder in COPY INTO, such as "
+        "https://ACCOUNT.dfs.core.windows.net/files.",
+    )
     wait_seconds: float = Field(
         default=60.0, description="How long a session waits while another process has the file."
     )
@@ -43,7 +48,7 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
 
         root = Path(self.lake_root)
         with open_database(Path(self.path), root, self.wait_seconds) as connection:
-            session = EmbeddedSession(connection, root, self.max_model_bytes)
+            session = EmbeddedSession(connection, root, self.max_model_bytes, self.lake_url)
             try:
                 yield session
             finally:

@@ -17,7 +17,10 @@ if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
 
 AGGREGATES = frozenset("COUNT COUNT_BIG SUM AVG MIN MAX STDEV STDEVP VAR VARP STRING_AGG".split())
-RANKINGS = frozenset("ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE".split())
+RANKINGS = frozenset(
+    "ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE PERCENT_RANK CUME_DIST "
+    "PERCENTILE_CONT PERCENTILE_DISC".split()
+)
 _STATISTICS = {
     "STDEV": "stddev_samp",
     "STDEVP": "stddev_pop",
@@ -127,7 +130,9 @@ def order_items(compiler: ExpressionCompiler, order: exp.Expression) -> str:
 def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
     """Compile function(...) OVER (...)."""
     only(node, "this", "partition_by", "order", "spec", "over")
-    call = node.this
+    call, within = node.this, None
+    if isinstance(call, exp.WithinGroup):
+        call, within = call.this, call.expression
     if not isinstance(call, exp.Anonymous):
         raise near("OVER")
     name = call.name.upper()
@@ -144,15 +149,42 @@ def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
         return aggregate(compiler, call, over=over)
     if name not in RANKINGS:
         raise not_emulated(f"The window function {name}")
+    if name.startswith("PERCENTILE") or within is not None:
+        return _percentile(compiler, call, name, within, over)
     if node.args.get("order") is None:
         raise SqlError(4112, f"The function '{name}' must have an OVER clause with ORDER BY.")
     return _ranking(compiler, call, name, over)
+
+
+def _percentile(
+    compiler: ExpressionCompiler,
+    call: exp.Expression,
+    name: str,
+    within: exp.Expression | None,
+    over: str,
+) -> Typed:
+    """PERCENTILE_CONT and PERCENTILE_DISC (p) WITHIN GROUP (ORDER BY value) OVER (PARTITION BY)."""
+    if not name.startswith("PERCENTILE") or within is None or len(within.expressions) != 1:
+        raise near("WITHIN GROUP")
+    if "ORDER BY" in over:
+        raise SqlError(10754, f"The function '{name}' may not have an ORDER BY in OVER.")
+    item = within.expressions[0]
+    value = compiler.value(item.this)
+    share = convert(compiler.value(compiler.arguments(call, 1, 1)[0]), FLOAT).sql
+    if item.args.get("desc"):
+        share = f"(-{share})"  # DuckDB's way to count from the highest value
+    if name == "PERCENTILE_CONT":
+        return Typed(f"quantile_cont({convert(value, FLOAT).sql}, {share}){over}", FLOAT)
+    return Typed(f"quantile_disc({value.sql}, {share}){over}", value.type)
 
 
 def _ranking(compiler: ExpressionCompiler, call: exp.Expression, name: str, over: str) -> Typed:
     if name in ("ROW_NUMBER", "RANK", "DENSE_RANK"):
         compiler.arguments(call, 0, 0)
         return Typed(cast(f"{name.lower()}(){over}", BIGINT), BIGINT)
+    if name in ("PERCENT_RANK", "CUME_DIST"):
+        compiler.arguments(call, 0, 0)
+        return Typed(f"{name.lower()}(){over}", FLOAT)
     if name == "NTILE":
         size = compiler.value(compiler.arguments(call, 1, 1)[0])
         return Typed(cast(f"ntile({size.sql}){over}", BIGINT), BIGINT)

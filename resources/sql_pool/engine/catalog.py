@@ -8,7 +8,7 @@ commits or rolls back with the change of the data. Temporary tables live with th
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from resources.sql_pool.engine.errors import SqlError
@@ -19,7 +19,7 @@ from resources.sql_pool.engine.types import SqlType, parse_declaration
 if TYPE_CHECKING:
     import duckdb
 
-TABLE, VIEW, PROCEDURE = "U ", "V ", "P "
+TABLE, VIEW, PROCEDURE, FUNCTION = "U ", "V ", "P ", "FN"
 SCHEMA_VERSION = 1
 
 _SETUP = """
@@ -142,6 +142,13 @@ class Catalog:
         ).fetchone()
         return bool(row and row[0])
 
+    def in_schema(self, name: str) -> bool:
+        """Whether a schema has objects."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM bikecast.objects WHERE schema_name = ?", [name]
+        ).fetchone()
+        return bool(row and row[0])
+
     def add(
         self,
         name: ObjectName,
@@ -175,14 +182,7 @@ class Catalog:
             [name.schema, name.name, kind, definition, json.dumps(details or {})],
         ).fetchone()
         object_id = int(row[0]) if row else 0
-        if kept:
-            self._connection.executemany(
-                "INSERT INTO bikecast.columns VALUES (?, ?, ?, ?, ?, ?)",
-                [
-                    [object_id, i, c.name, c.type.declaration, c.nullable, c.default_text]
-                    for i, c in enumerate(kept, 1)
-                ],
-            )
+        self._add_columns(object_id, kept)
         return SqlObject(object_id, name, kind, definition, kept, details or {})
 
     def redefine(self, found: SqlObject, definition: str, details: dict[str, object]) -> None:
@@ -192,6 +192,37 @@ class Catalog:
             "current_localtimestamp() WHERE object_id = ?",
             [definition, json.dumps(details), found.object_id],
         )
+
+    def change_details(self, found: SqlObject, details: dict[str, object]) -> None:
+        """Replace what only this kind of object has."""
+        if found.name.is_temporary:
+            self._temporary[found.name.name.lower()] = replace(found, details=details)
+            return
+        self._connection.execute(
+            "UPDATE bikecast.objects SET details = ?, modified = current_localtimestamp() "
+            "WHERE object_id = ?",
+            [json.dumps(details), found.object_id],
+        )
+
+    def change_columns(self, found: SqlObject, columns: tuple[TableColumn, ...]) -> None:
+        """Replace the columns of an object."""
+        if found.name.is_temporary:
+            self._temporary[found.name.name.lower()] = replace(found, columns=columns)
+            return
+        self._connection.execute(
+            "DELETE FROM bikecast.columns WHERE object_id = ?", [found.object_id]
+        )
+        self._add_columns(found.object_id, columns)
+
+    def _add_columns(self, object_id: int, columns: tuple[TableColumn, ...]) -> None:
+        if columns:
+            self._connection.executemany(
+                "INSERT INTO bikecast.columns VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    [object_id, i, c.name, c.type.declaration, c.nullable, c.default_text]
+                    for i, c in enumerate(columns, 1)
+                ],
+            )
 
     def rename(self, found: SqlObject, name: str) -> None:
         """Give an object another name in its schema."""

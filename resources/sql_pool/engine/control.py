@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from resources.sql_pool.engine import changes, copy_into, definitions, execute
+from resources.sql_pool.engine import alterations, changes, copy_into, definitions, execute
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_constants
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
@@ -36,6 +36,9 @@ _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.Drop: definitions.drop,
     st.Truncate: definitions.truncate,
     st.Rename: definitions.rename,
+    st.AlterTable: alterations.alter_table,
+    st.TableNote: alterations.table_note,
+    st.CreateFunction: definitions.create_function,
 }
 _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
     st.Insert: execute.insert,
@@ -68,6 +71,7 @@ class Interpreter:
     connection: duckdb.DuckDBPyConnection
     lake_root: Path
     max_model_bytes: int
+    lake_url: str = ""
     messages: list[str] = field(default_factory=list)
     cancelled: bool = False  # set by another thread
 
@@ -153,7 +157,9 @@ class Interpreter:
             self.transaction.forbid()
             work = self._work(frame)
             with self.transaction.statement(work):
-                self._row_count = copy_into.copy_into(work, statement, self.lake_root)
+                self._row_count = copy_into.copy_into(
+                    work, statement, self.lake_root, self.lake_url
+                )
         else:
             self._control(statement, frame)
 

@@ -45,6 +45,24 @@ def find_files(location: str, lake_root: Path) -> list[Path]:
     return [path.resolve() for path in found]
 
 
+def in_lake(location: str, lake_root: Path, lake_url: str) -> str:
+    """The location below `lake_root` that an https location below `lake_url` stands for.
+
+    Any other location comes back as it is. An account's blob and dfs hosts are the same lake.
+    """
+    if not lake_url:
+        return location
+    prefix = _dfs(lake_url).rstrip("/") + "/"
+    given = _dfs(location)
+    if not given.lower().startswith(prefix.lower()):
+        return location
+    return f"file://{lake_root.resolve()}/{given[len(prefix) :]}"
+
+
+def _dfs(url: str) -> str:
+    return url.replace(".blob.core.windows.net", ".dfs.core.windows.net", 1)
+
+
 def _matches(path: Path, base: Path, pattern: str) -> bool:
     relative = path.relative_to(base)
     hidden = any(part.startswith(("_", ".")) for part in relative.parts)

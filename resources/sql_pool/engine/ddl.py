@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
+from resources.sql_pool.engine import ddl_alter
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.ddl_table import create_table
 from resources.sql_pool.engine.errors import not_emulated, parse_error, unsupported
@@ -11,6 +12,8 @@ from resources.sql_pool.engine.profile import first_in_batch
 from resources.sql_pool.engine.reader import Reader
 
 _KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "PROC": "PROCEDURE", "PROCEDURE": "PROCEDURE"}
+_KINDS |= {"FUNCTION": "FUNCTION", "SCHEMA": "SCHEMA"}
+_INDEX_WORDS = frozenset({"INDEX", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "CLUSTERED INDEX"})
 _REFUSED = {
     "TRIGGER": "A trigger",
     "SEQUENCE": "A sequence",
@@ -37,6 +40,12 @@ def create(reader: Reader, line: int) -> st.Statement:
         return _view(reader, line, alter)
     if kind == "TABLE" and not alter:
         return create_table(reader, line)
+    if kind == "TABLE":
+        return ddl_alter.alter_table(reader, line)
+    if not alter and kind in _INDEX_WORDS:
+        return ddl_alter.create_index(reader, line)
+    if not alter and kind == "STATISTICS":
+        return ddl_alter.create_statistics(reader, line)
     if kind == "SCHEMA" and not alter:
         reader.take()
         return st.CreateSchema(line, reader.identifier())
@@ -86,11 +95,15 @@ def procedure_parameters(reader: Reader) -> tuple[st.ParameterDefinition, ...]:
 def drop(reader: Reader, line: int) -> st.Statement:
     """DROP TABLE, VIEW or PROCEDURE, with IF EXISTS."""
     reader.take()
+    if reader.word() in ("INDEX", "STATISTICS"):
+        return ddl_alter.drop_note(reader, line)
     kind = _KINDS.get(reader.word())
     if kind is None:
         raise not_emulated(f"DROP {reader.word()}")
     reader.take()
     if_exists = reader.match("IF", "EXISTS")
+    if kind == "SCHEMA":
+        return st.Drop(line, kind, (st.ObjectName(reader.identifier(), ""),), if_exists)
     names = [reader.object_name()]
     while reader.match(","):
         names.append(reader.object_name())

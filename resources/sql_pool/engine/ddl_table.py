@@ -11,6 +11,7 @@ from resources.sql_pool.engine.types import SqlType
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _ITEM_END = frozenset({",", ")"})
+_DEFAULT_END = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE"})
 
 
 def create_table(reader: Reader, line: int) -> st.Statement:
@@ -50,9 +51,9 @@ def _columns(reader: Reader) -> list[st.ColumnDefinition]:
     columns: list[st.ColumnDefinition] = []
     while True:
         if reader.word() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX"):
-            _table_constraint(reader)
+            table_constraint(reader)
         else:
-            columns.append(_column(reader))
+            columns.append(column_definition(reader))
         if not reader.match(","):
             break
     reader.expect(")")
@@ -66,15 +67,16 @@ def _columns(reader: Reader) -> list[st.ColumnDefinition]:
     return columns
 
 
-def _column(reader: Reader) -> st.ColumnDefinition:
+def column_definition(reader: Reader) -> st.ColumnDefinition:
+    """name type [NULL | NOT NULL] [DEFAULT constant] [IDENTITY (seed, increment)] ..."""
     name = reader.identifier()
     if reader.word() == "AS":
         raise unsupported("A computed column")
     kind = reader.type_name()
     nullable = True
-    default, text = None, ""
+    text = ""
     identity = None
-    while reader.word() not in _ITEM_END:
+    while reader.word() not in _ITEM_END and not reader.at_statement_end():
         if reader.match("NOT", "NULL"):
             nullable = False
         elif reader.match("NULL"):
@@ -82,12 +84,7 @@ def _column(reader: Reader) -> st.ColumnDefinition:
         elif reader.match("COLLATE") or reader.match("CONSTRAINT"):
             reader.identifier()
         elif reader.match("DEFAULT"):
-            start = reader.position
-            stop = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE"})
-            default = reader.expression(stop)
-            if not is_constant(default):
-                raise unsupported("A default that is not a constant")
-            text = reader.text_since(start)
+            text = default_value(reader, _DEFAULT_END)
         elif reader.word() == "IDENTITY":
             identity = _identity(reader, kind)
             nullable = False
@@ -99,7 +96,25 @@ def _column(reader: Reader) -> st.ColumnDefinition:
             raise unsupported("A CHECK constraint")
         else:
             raise reader.error()
-    return st.ColumnDefinition(name, kind, nullable, default, text, identity)
+    return st.ColumnDefinition(name, kind, nullable, text, identity)
+
+
+def default_value(reader: Reader, stop: frozenset[str]) -> str:
+    """The T-SQL text of a constant behind DEFAULT.
+
+    Raises SqlError for any other expression, as a dedicated pool does.
+    """
+    start = reader.position
+    end = 2 if reader.word() in ("-", "+") else 1
+    if reader.word() == "(":
+        stop = stop - {"NULL"}
+    elif reader.word() == "NULL":
+        reader.take()
+        return "NULL"
+    tree = reader.expression(stop) if end == 1 else reader.tree_until(start + 2, expression=True)
+    if not is_constant(tree):
+        raise unsupported("A default that is not a constant")
+    return reader.text_since(start)
 
 
 def _identity(reader: Reader, kind: SqlType) -> tuple[int, int]:
@@ -128,7 +143,8 @@ def _integer(reader: Reader) -> int:
     return sign * int(token.text)
 
 
-def _table_constraint(reader: Reader) -> None:
+def table_constraint(reader: Reader) -> None:
+    """A key of a table, checked and left out; other constraints are refused."""
     if reader.match("CONSTRAINT"):
         reader.identifier()
     if reader.word() == "FOREIGN":

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.catalog import PROCEDURE, TABLE, VIEW, SqlObject
+from resources.sql_pool.engine.catalog import (
+    FUNCTION,
+    PROCEDURE,
+    TABLE,
+    VIEW,
+    SqlObject,
+    TableColumn,
+)
 from resources.sql_pool.engine.errors import SqlError, invalid_object
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
@@ -17,7 +24,7 @@ from resources.sql_pool.engine.types import MAX, SqlType
 if TYPE_CHECKING:
     from resources.sql_pool.engine.work import Work
 
-_TYPES = {"TABLE": TABLE, "VIEW": VIEW, "PROCEDURE": PROCEDURE}
+_TYPES = {"TABLE": TABLE, "VIEW": VIEW, "PROCEDURE": PROCEDURE, "FUNCTION": FUNCTION}
 _COLUMNSTORE = "CLUSTERED COLUMNSTORE INDEX"
 
 
@@ -29,6 +36,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
     details: dict[str, object] = {
         "distribution": statement.options.distribution or "ROUND_ROBIN",
         "index": statement.options.index or _COLUMNSTORE,
+        "hash_columns": [name.lower() for name in statement.options.hash_columns],
     }
     if statement.query is not None:
         columns, sql = _from_query(work, statement)
@@ -38,7 +46,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
             f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c in columns
         )
         sql = f"({declared})"
-    _check_columnstore(str(details["index"]), columns)
+    check_columnstore(str(details["index"]), columns)
     counted = next((c for c in columns if c.identity is not None), None)
     if counted is not None:
         if counted.name.lower() in {c.lower() for c in statement.options.hash_columns}:
@@ -74,7 +82,7 @@ def _from_query(
     return columns, f"AS SELECT {selected} FROM ({query.sql}) AS q"
 
 
-def _check_columnstore(index: str, columns: tuple[st.ColumnDefinition, ...]) -> None:
+def check_columnstore(index: str, columns: tuple[st.ColumnDefinition | TableColumn, ...]) -> None:
     """A columnstore index, the default, takes no (max) column; such a table is a HEAP."""
     if index != _COLUMNSTORE:
         return
@@ -91,11 +99,25 @@ def create_view(work: Work, statement: st.CreateView) -> None:
     """CREATE VIEW and ALTER VIEW; the query is checked now and expanded when it is used."""
     reader = Reader(statement.text)
     tree = reader.tree_until(len(reader.tokens))
+    columns: tuple[st.ColumnDefinition, ...] = ()
     if tree.find(dialect.Predict) is None:
         query = QueryCompiler(work.context).query(tree, Scope())
-        query.source(statement.name.name, "q", statement.columns)
+        for position, (name, _) in enumerate(query.columns, 1):
+            if not name and not statement.columns:
+                raise SqlError(
+                    4511,
+                    "Create View or Function failed because no column name was specified for "
+                    f"column {position}.",
+                )
+        source = query.source(statement.name.name, "q", statement.columns)
+        columns = tuple(st.ColumnDefinition(c.name, c.type) for c in source.columns)
     details: dict[str, object] = {"columns": list(statement.columns)}
-    _define(work, statement.name, VIEW, statement.text, details, alter=statement.alter)
+    _define(work, statement.name, VIEW, statement.text, details, columns, alter=statement.alter)
+
+
+def create_function(work: Work, statement: st.CreateFunction) -> None:
+    """CREATE FUNCTION and ALTER FUNCTION of a scalar function."""
+    _define(work, statement.name, FUNCTION, statement.text, {}, alter=statement.alter)
 
 
 def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
@@ -111,20 +133,25 @@ def _define(
     kind: str,
     text: str,
     details: dict[str, object],
+    columns: tuple[st.ColumnDefinition, ...] = (),
     *,
     alter: bool,
 ) -> None:
     if not alter:
-        work.catalog.add(name, kind, text, details=details)
+        work.catalog.add(name, kind, text, columns, details)
         return
     found = work.catalog.find(name)
     if found is None or found.type != kind:
         raise invalid_object(str(name))
     work.catalog.redefine(found, text, details)
+    work.catalog.change_columns(found, tuple(TableColumn(c.name, c.type) for c in columns))
 
 
 def drop(work: Work, statement: st.Drop) -> None:
-    """DROP of tables, views or procedures."""
+    """DROP of tables, views, procedures, functions or a schema."""
+    if statement.kind == "SCHEMA":
+        _drop_schema(work, statement)
+        return
     for name in statement.names:
         found = work.catalog.find(name)
         if found is None and statement.if_exists:
@@ -141,6 +168,17 @@ def drop(work: Work, statement: st.Drop) -> None:
             if found.details.get("identity"):
                 work.run(f"DROP SEQUENCE {found.sequence}")
         work.catalog.remove(found)
+
+
+def _drop_schema(work: Work, statement: st.Drop) -> None:
+    name = statement.names[0].name
+    if not work.catalog.has_schema(name) or name.lower() == "dbo":
+        if statement.if_exists and name.lower() != "dbo":
+            return
+        raise SqlError(15151, f"Cannot drop the schema '{name}', because it does not exist.")
+    if work.catalog.in_schema(name):
+        raise SqlError(3729, f"Cannot drop schema '{name}' because it is being referenced.")
+    work.run(f"DROP SCHEMA {quoted(name)}")
 
 
 def truncate(work: Work, statement: st.Truncate) -> None:

@@ -21,6 +21,8 @@ from resources.sql_pool.engine.functions import FUNCTIONS
 from resources.sql_pool.engine.operators import (
     LITERAL_TYPES,
     arithmetic,
+    bitwise,
+    bitwise_not,
     comparable_type,
     comparison,
     convert_compared,
@@ -60,6 +62,13 @@ _WITHOUT_PARENTHESES = {
 }
 
 
+_BITWISE: dict[type[exp.Expression], str] = {
+    exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|",
+    exp.BitwiseXor: "^",
+}
+
+
 class ExpressionCompiler:
     """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
 
@@ -89,7 +98,8 @@ class ExpressionCompiler:
             exp.Window: self._window,
             exp.WithinGroup: self._within_group,
             exp.AtTimeZone: lambda node: at_time_zone(self, node),
-            exp.Collate: lambda _: self._no_collate(),
+            exp.Collate: self._collate,
+            exp.BitwiseNot: lambda node: bitwise_not(self.value(node.this)),
         }
         self._conditions: dict[type, Callable[..., str]] = {
             exp.And: lambda node: self._logic(node, "AND"),
@@ -112,8 +122,13 @@ class ExpressionCompiler:
         if operator:
             only(node, "this", "expression", "typed", "safe")
             return arithmetic(operator, self.value(node.this), self.value(node.expression))
+        if type(node) in _BITWISE:
+            only(node, "this", "expression")
+            return bitwise(_BITWISE[type(node)], self.value(node.this), self.value(node.expression))
         compile_node = self._values.get(type(node))
         if compile_node is None:
+            if isinstance(node, exp.All | exp.Any):
+                raise near(node.key.upper())
             if type(node) in self._conditions or type(node) in _COMPARISONS:
                 raise near(describe(node))
             raise unsupported(f"The expression {describe(node)}")
@@ -124,6 +139,8 @@ class ExpressionCompiler:
         operator = _COMPARISONS.get(type(node))
         if operator:
             only(node, "this", "expression")
+            if isinstance(node.expression, exp.All | exp.Any):
+                return self._quantified(node, operator)
             return comparison(operator, self.value(node.this), self.value(node.expression))
         compile_node = self._conditions.get(type(node))
         if compile_node is None:
@@ -151,6 +168,8 @@ class ExpressionCompiler:
         if isinstance(node.this, exp.Star):
             raise near("*")
         name = node.name
+        if name.lower() == "0x" and not node.table:  # sqlglot's name for an empty binary constant
+            return Typed("unhex('')", varbinary(1))
         function = _WITHOUT_PARENTHESES.get(name.upper())
         if function and not node.table and not node.this.quoted:
             return FUNCTIONS[function](self, exp.Anonymous(this=function))
@@ -255,8 +274,16 @@ class ExpressionCompiler:
     def _within_group(self, node: exp.WithinGroup) -> Typed:
         return aggregate(self, node.this, order=node.expression)
 
-    def _no_collate(self) -> Typed:
-        raise not_emulated("COLLATE in an expression")
+    def _collate(self, node: exp.Collate) -> Typed:
+        value, name = self.value(node.this), node.expression.name
+        if not value.type.is_text:
+            raise SqlError(447, f"Expression type {value.type.name} is invalid for COLLATE clause.")
+        rules = name.upper().split("_")
+        if name.upper() != "DATABASE_DEFAULT" and not {"CI", "CS", "BIN", "BIN2"} & set(rules):
+            raise SqlError(448, f"Invalid collation '{name}'.")
+        exact = bool({"CS", "BIN", "BIN2"} & set(rules))
+        collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"
+        return Typed(f"({value.sql} COLLATE {collation})", value.type)
 
     def _scalar_subquery(self, node: exp.Expression) -> Typed:
         query = self.subquery(node)
@@ -300,6 +327,20 @@ class ExpressionCompiler:
             return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
         items = [comparison("=", subject, self.value(item)) for item in node.expressions]
         return "(" + " OR ".join(items) + ")"
+
+    def _quantified(self, node: exp.Expression, operator: str) -> str:
+        """value operator ALL (query), or ANY, which is SOME."""
+        only(node.expression, "this")
+        word = "ALL" if isinstance(node.expression, exp.All) else "ANY"
+        if not isinstance(node.expression.this, exp.Select | exp.Subquery | exp.SetOperation):
+            raise near(word)
+        subject, query = self.value(node.this), self.subquery(node.expression.this)
+        if len(query.columns) != 1:
+            raise SqlError(116, "Only one expression can be specified in the select list.")
+        inner = Typed("q.c1", query.columns[0][1])
+        kind = comparable_type(subject.type, inner.type)
+        left, right = convert_compared(subject, kind), convert_compared(inner, kind)
+        return f"({left} {operator} {word} (SELECT {right} FROM ({query.sql}) AS q))"
 
     def _between(self, node: exp.Between) -> str:
         only(node, "this", "low", "high")

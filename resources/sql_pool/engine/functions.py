@@ -55,6 +55,12 @@ def _iif(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return compiler.choose([condition], [compiler.value(yes), compiler.value(no)])
 
 
+def _grouping(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """GROUPING: 1 where ROLLUP has put NULL for the column."""
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    return Typed(f"CAST(grouping({value.sql}) AS UTINYINT)", SqlType("tinyint"))
+
+
 _HASHES = {
     "MD5": ("md5", 16),
     "SHA": ("sha1", 20),
@@ -95,6 +101,7 @@ FUNCTIONS: dict[str, Function] = {
     "COALESCE": _coalesce,
     "NULLIF": _null_if,
     "IIF": _iif,
+    "GROUPING": _grouping,
     "HASHBYTES": _hash_bytes,
     "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
     "XACT_STATE": _server("XACT_STATE"),

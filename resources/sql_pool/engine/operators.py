@@ -82,6 +82,29 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     return Typed(cast(f"({a} {operator} {b})", kind), kind)
 
 
+def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
+    """left & right, left | right, left ^ right of integers."""
+    for operand in (left, right):
+        if not (operand.type.is_integer or operand.type.name in ("bit", "null")):
+            raise SqlError(
+                402,
+                f"The data types {left.type.name} and {right.type.name} are incompatible in the "
+                f"'{operator}' operator.",
+            )
+    kind = common_type(left.type, right.type)
+    kind = INT if kind.name in ("bit", "null") else kind
+    a, b = convert(left, kind).sql, convert(right, kind).sql
+    sql = f"xor({a}, {b})" if operator == "^" else f"({a} {operator} {b})"
+    return Typed(cast(sql, kind), kind)
+
+
+def bitwise_not(value: Typed) -> Typed:
+    """~value of an integer."""
+    if not value.type.is_integer:
+        raise SqlError(8117, f"Operand data type {value.type.name} is invalid for '~' operator.")
+    return Typed(cast(f"(~({value.sql}))", value.type), value.type)
+
+
 def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     """datetime and smalldatetime add and subtract days; the other types do not."""
     older = ("datetime", "smalldatetime")

@@ -22,8 +22,6 @@ _OUTPUT = "The OUTPUT clause"
 def update(reader: Reader, line: int) -> st.Statement:
     """UPDATE [TOP (n)] target SET column = value, ... [FROM ...] [WHERE ...] [OPTION (...)]."""
     reader.expect("UPDATE")
-    if reader.word() == "STATISTICS":
-        raise unsupported("UPDATE STATISTICS of the embedded pool")
     top = _top(reader)
     target = reader.object_name()
     _no_hint(reader)

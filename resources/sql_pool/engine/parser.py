@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from resources.sql_pool.engine import ddl, parse_changes, profile
+from resources.sql_pool.engine import ddl, ddl_alter, parse_changes, profile
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import unsupported
 from resources.sql_pool.engine.reader import BODY_WORDS, Reader
@@ -41,7 +41,7 @@ class BatchParser:
             "WITH": self._query,
             "(": self._query,
             "INSERT": self._insert,
-            "UPDATE": lambda line: parse_changes.update(self.reader, line),
+            "UPDATE": self._update,
             "DELETE": lambda line: parse_changes.delete(self.reader, line),
             "MERGE": lambda line: parse_changes.merge(self.reader, line),
             "DECLARE": self._declare,
@@ -100,6 +100,11 @@ class BatchParser:
         if end < len(reader.tokens) and reader.tokens[end].text.upper() in ("EXEC", "EXECUTE"):
             raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
         return st.Insert(line, reader.tree_until(end))
+
+    def _update(self, line: int) -> st.Statement:
+        if self.reader.word(1) == "STATISTICS":
+            return ddl_alter.update_statistics(self.reader, line)
+        return parse_changes.update(self.reader, line)
 
     def _declare(self, line: int) -> st.Statement:
         reader = self.reader

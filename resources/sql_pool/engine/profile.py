@@ -31,6 +31,7 @@ _NOT_EMULATED = frozenset(
 #: Functions that a dedicated pool lacks.
 NO_FUNCTION = frozenset(
     "CHOOSE PARSE TRY_PARSE STRING_ESCAPE TRANSLATE SCOPE_IDENTITY IDENT_CURRENT ERROR_LINE "
+    "CHECKSUM_AGG GROUPING_ID "
     "OPENROWSET OPENQUERY OPENXML OPENDATASOURCE OPENJSON GENERATE_SERIES GREATEST LEAST "
     "DATETRUNC DATE_BUCKET".split()
 )
@@ -102,7 +103,8 @@ _ARGUMENTS = {
     "returning": "The OUTPUT clause",
     "windows": "A named WINDOW",
     "catalog": "A cross-database name",
-    "rollup": "GROUP BY ROLLUP",
+    "rollup": "GROUP BY ... WITH ROLLUP",
+    "cube": "GROUP BY ... WITH CUBE",
     "recursive": "WITH RECURSIVE",
 }
 

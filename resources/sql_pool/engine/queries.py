@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
+from resources.sql_pool.engine.errors import SqlError, describe, near, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
@@ -154,10 +154,33 @@ class QueryCompiler:
         )
         distinct = self._distinct(tree)
         order = self._order(compiler, tree, projections, distinct=bool(distinct))
-        sql = (
-            f"SELECT {distinct}{selected}{' FROM ' + source if source else ''}{filters}{groups}"
-            f"{order}{self._top(compiler, tree.args.get('limit'))}"
-        )
+        rest = f"{' FROM ' + source if source else ''}{filters}{groups}"
+        if _with_ties(tree):
+            return self._ties(compiler, tree, (selected, rest), projections)
+        top = self._top(compiler, tree.args.get("limit"))
+        return BoundQuery(f"SELECT {distinct}{selected}{rest}{order}{top}", columns)
+
+    def _ties(
+        self,
+        compiler: ExpressionCompiler,
+        tree: exp.Select,
+        core: tuple[str, str],
+        projections: list[_Projection],
+    ) -> BoundQuery:
+        """TOP (n) WITH TIES: the rows whose rank by ORDER BY is up to n."""
+        order = tree.args.get("order")
+        if order is None or tree.args.get("distinct"):
+            raise SqlError(1062, "The TOP N WITH TIES clause is not allowed without ORDER BY.")
+        columns = tuple((item.name, item.value.type) for item in projections)
+        items = []
+        for item in order.expressions:
+            place = _output_place(item.this, columns)
+            value = projections[place - 1].value if place else compiler.value(item.this)
+            items.append(f"{value.sql} {_direction(item)}")
+        ranked = f"{core[0]}, rank() OVER (ORDER BY {', '.join(items)}) AS r{core[1]}"
+        count = self._top(compiler, tree.args["limit"], ties=True)
+        names = ", ".join(f"q.c{i}" for i in range(1, len(columns) + 1))
+        sql = f"SELECT {names} FROM (SELECT {ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
         return BoundQuery(sql, columns)
 
     def _distinct(self, tree: exp.Select) -> str:
@@ -173,8 +196,12 @@ class QueryCompiler:
         only(node, "expressions")
         items = []
         for item in node.expressions:
+            if isinstance(item, exp.Rollup) and item.expressions:
+                parts = [compiler.value(part).sql for part in item.expressions]
+                items.append(f"ROLLUP ({', '.join(parts)})")
+                continue
             if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
-                raise not_emulated(f"GROUP BY {item.key.upper()}")
+                raise unsupported(f"GROUP BY {item.key.upper()}")
             if isinstance(item, exp.Literal):
                 raise SqlError(
                     164,
@@ -256,7 +283,9 @@ class QueryCompiler:
             items.append(f"{sql} {_direction(item)}")
         return " ORDER BY " + ", ".join(items)
 
-    def _top(self, compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
+    def _top(
+        self, compiler: ExpressionCompiler, node: exp.Expression | None, *, ties: bool = False
+    ) -> str:
         if node is None:
             return ""
         if isinstance(node, exp.Fetch):
@@ -265,12 +294,16 @@ class QueryCompiler:
         options = node.args.get("limit_options")
         if options is not None and options.args.get("percent"):
             raise unsupported("TOP ... PERCENT")
-        if options is not None and options.args.get("with_ties"):
-            raise not_emulated("TOP ... WITH TIES")
         count = compiler.value(node.expression)
         if not count.type.is_integer:
             raise SqlError(1060, "The number of rows provided for a TOP clause must be an integer.")
-        return f" LIMIT {convert(count, BIGINT).sql}"
+        limit = convert(count, BIGINT).sql
+        return limit if ties else f" LIMIT {limit}"
+
+
+def _with_ties(tree: exp.Select) -> bool:
+    options = tree.args["limit"].args.get("limit_options") if tree.args.get("limit") else None
+    return bool(options is not None and options.args.get("with_ties"))
 
 
 def _final(value: Typed) -> str:

@@ -42,9 +42,13 @@ class EmbeddedSession:
     """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, lake_root: Path, max_model_bytes: int
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        lake_root: Path,
+        max_model_bytes: int,
+        lake_url: str = "",
     ) -> None:
-        self._interpreter = Interpreter(connection, lake_root, max_model_bytes)
+        self._interpreter = Interpreter(connection, lake_root, max_model_bytes, lake_url)
 
     @property
     def messages(self) -> list[str]:

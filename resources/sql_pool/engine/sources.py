@@ -16,7 +16,6 @@ from resources.sql_pool.engine.errors import (
     describe,
     invalid_object,
     near,
-    not_emulated,
     parse_error,
     undeclared,
     unsupported,
@@ -24,6 +23,7 @@ from resources.sql_pool.engine.errors import (
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.reader import Reader
+from resources.sql_pool.engine.rowsets import function_rows, pivot, unpivot
 from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, quoted
 from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.system_views import system_view
@@ -75,6 +75,8 @@ class SourceCompiler:
 
     def _join(self, join: exp.Join) -> str:
         only(join, "this", "side", "kind", "on")
+        if isinstance(join.this, exp.Lateral):
+            return self._apply(join.this)
         side = (join.args.get("side") or "").upper()
         kind = (join.args.get("kind") or "").upper()
         item = self.item(join.this)
@@ -90,21 +92,74 @@ class SourceCompiler:
         compiler = ExpressionCompiler(self.context, self.scope, self._query)
         return f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
 
+    def _apply(self, node: exp.Lateral) -> str:
+        """CROSS APPLY and OUTER APPLY: the right side sees the columns of the left."""
+        only(node, "this", "alias", "cross_apply")
+        join = ("CROSS JOIN", "") if node.args.get("cross_apply") else ("LEFT JOIN", " ON true")
+        alias = node.args.get("alias")
+        names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
+        physical = next_alias()
+        if isinstance(node.this, exp.Anonymous):
+            compiler = ExpressionCompiler(self.context, self.scope, self._query)
+            sql, source = function_rows(compiler, node.this, node.alias, physical)
+            source = _renamed(source, names)
+        elif isinstance(node.this, exp.Subquery) and node.alias:
+            query = self._query(node.this.this, Scope(parent=self.scope))
+            sql, source = f"({query.sql}) AS {physical}", query.source(node.alias, physical, names)
+        else:
+            raise near("APPLY")
+        self.scope.add(source)
+        return f"{join[0]} LATERAL {sql}{join[1]}"
+
     def item(self, node: exp.Expression) -> str:
         """One item; its columns are added to the scope."""
+        pivots = node.args.get("pivots")
+        if pivots:
+            return self._pivot(node, pivots)
         if isinstance(node, exp.Table):
             return self._table(node)
         if isinstance(node, exp.Subquery):
             return self._derived(node)
         if isinstance(node, dialect.Predict):
             return self._predict(node)
-        if isinstance(node, exp.Lateral):
-            raise not_emulated("APPLY")
         if isinstance(node, exp.Values):
             raise unsupported("VALUES as a table source")
         raise unsupported(f"The table source {describe(node)}")
 
+    def _pivot(self, node: exp.Expression, pivots: list[exp.Pivot]) -> str:
+        if len(pivots) != 1:
+            raise near("PIVOT")
+        plain = node.copy()
+        plain.set("pivots", None)
+        inner = SourceCompiler(self.context, _around(self.scope), self._query)
+        sql = inner.item(plain)
+        source, physical = inner.scope.sources[0], next_alias()
+        if pivots[0].args.get("unpivot"):
+            sql, source = unpivot(source, sql, pivots[0], physical)
+        else:
+            sql, source = pivot(
+                source,
+                sql,
+                pivots[0],
+                lambda scope: ExpressionCompiler(self.context, scope, self._query),
+                physical,
+            )
+        self.scope.add(source)
+        return sql
+
+    def _function(self, node: exp.Table) -> str:
+        """A function as a table source; its arguments see no columns of its neighbours."""
+        only(node, "this", "alias")
+        alias = node.args.get("alias")
+        names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
+        compiler = ExpressionCompiler(self.context, _around(self.scope), self._query)
+        sql, source = function_rows(compiler, node.this, node.alias, next_alias())
+        self.scope.add(_renamed(source, names))
+        return sql
+
     def _table(self, node: exp.Table) -> str:
+        if isinstance(node.this, exp.Anonymous) and not node.args.get("db"):
+            return self._function(node)
         only(node, "this", "db", "catalog", "alias", "hints")
         self._check_hints(node.args.get("hints") or [])
         name = table_name(node)
@@ -262,6 +317,18 @@ class SourceCompiler:
             return self.context.run_scalar(query, self.context.parameters)
         finally:
             self.context.parameters = kept
+
+
+def _renamed(source: Source, names: tuple[str, ...]) -> Source:
+    """A source under the column names of its alias."""
+    if not names:
+        return source
+    if len(names) != len(source.columns):
+        raise SqlError(8158, f"'{source.alias}' has more columns than were specified in its list.")
+    columns = zip(names, source.columns, strict=True)
+    return Source(
+        source.alias, tuple(NamedColumn(name, c.type, c.sql) for name, c in columns), source.schema
+    )
 
 
 def _around(scope: Scope) -> Scope:

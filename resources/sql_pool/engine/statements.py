@@ -101,12 +101,11 @@ class Merge(Statement):
 
 @dataclass(frozen=True)
 class ColumnDefinition:
-    """One column of CREATE TABLE; `default` is a constant's tree."""
+    """One column of CREATE TABLE; `default_text` is a constant in T-SQL, or empty."""
 
     name: str
     type: SqlType
     nullable: bool = True
-    default: exp.Expression | None = None
     default_text: str = ""
     identity: tuple[int, int] | None = None
     """Seed and increment of IDENTITY."""
@@ -135,13 +134,30 @@ class CreateTable(Statement):
 
 
 @dataclass(frozen=True)
-class CreateView(Statement):
-    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL."""
+class AlterTable(Statement):
+    """ALTER TABLE; `action` is ADD, ADD DEFAULT, ALTER COLUMN, DROP COLUMN, DROP CONSTRAINT or,
+    where the change means nothing here, NOTHING."""
 
     name: ObjectName
+    action: str
+    columns: tuple[ColumnDefinition, ...] = ()
+    names: tuple[str, ...] = ()
+    label: str = ""
+    text: str = ""
+    if_exists: bool = False
+
+
+@dataclass(frozen=True)
+class TableNote(Statement):
+    """CREATE, UPDATE or DROP of an index or of statistics; `kind` is indexes or statistics."""
+
+    table: ObjectName
+    kind: str
+    name: str
     columns: tuple[str, ...]
-    text: str
-    alter: bool = False
+    update: bool = False
+    drop: bool = False
+    if_exists: bool = False
 
 
 @dataclass(frozen=True)
@@ -151,6 +167,28 @@ class ParameterDefinition:
     name: str
     type: SqlType
     output: bool = False
+
+
+@dataclass(frozen=True)
+class CreateFunction(Statement):
+    """CREATE FUNCTION of a scalar function; `text` is the whole definition."""
+
+    name: ObjectName
+    text: str
+    parameters: tuple[ParameterDefinition, ...]
+    returns: SqlType
+    body: tuple[Statement, ...]
+    alter: bool = False
+
+
+@dataclass(frozen=True)
+class CreateView(Statement):
+    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL."""
+
+    name: ObjectName
+    columns: tuple[str, ...]
+    text: str
+    alter: bool = False
 
 
 @dataclass(frozen=True)
@@ -263,9 +301,10 @@ class While(Statement):
 
 @dataclass(frozen=True)
 class Jump(Statement):
-    """BREAK, CONTINUE or RETURN."""
+    """BREAK, CONTINUE or RETURN, which may have a value."""
 
     kind: str
+    value: exp.Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -315,10 +354,11 @@ class Argument:
 
 @dataclass(frozen=True)
 class ExecuteProcedure(Statement):
-    """EXEC of a procedure."""
+    """EXEC of a procedure; `status` is the variable that takes its return value."""
 
     name: ObjectName
     arguments: tuple[Argument, ...]
+    status: str | None = None
 
 
 @dataclass(frozen=True)
