@@ -28,6 +28,8 @@ MAX_CODES = 24
 MAX_SEGMENT_VALUES = 8
 #: PREDICT's longest varchar.
 MAX_LENGTH = 8000
+#: The model's output; a column of that name gets another one.
+OUTPUT = "variable_out1"
 _MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A"]
 
 
@@ -126,7 +128,7 @@ class _Builder:
 
     features: list[Column] = field(default_factory=list)
     arrays: dict[str, Any] = field(default_factory=dict)
-    names: dict[str, str] = field(default_factory=dict)
+    names: dict[str, str] = field(default_factory=lambda: {"": OUTPUT})
     notes: list[str] = field(default_factory=list)
 
     def name(self, original: str) -> str:
@@ -269,6 +271,7 @@ def _spec(
     table = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:60] or "table"
     return ModelSpec(
         model_name=f"{slug}-model",
+        output=OUTPUT,
         description=f"Predicts {target.name} from {len(made.features)} columns of {name}.",
         features=tuple(made.features),
         target=target,

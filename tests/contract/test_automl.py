@@ -1,6 +1,7 @@
 """What every AutoML adapter does."""
 
 import csv
+import resource
 import threading
 import time
 from contextlib import suppress
@@ -340,3 +341,40 @@ def test_a_driver_killed_at_any_point_leaves_no_process_and_converges(world, del
     again = job_id if status.state is JobState.NOT_FOUND else f"{job_id}-2"
     world.submit(request(again, budget=4))
     assert wait(world, again).state is JobState.COMPLETED
+
+
+@pytest.mark.slow
+def test_the_attempt_after_a_killed_driver_recalls_its_trials(world):
+    world.submit(request("resumed-1"))
+    trials = Path(world.jobs_dir) / ".trials" / "resumed"
+    while len(list(trials.glob("*.npz"))) < 3:
+        assert not world.status("resumed-1").state.is_terminal
+        time.sleep(0.02)
+    for driver in drivers_of("resumed-1"):
+        driver.kill()
+        driver.wait()
+    assert world.status("resumed-1").state is JobState.FAILED
+    recorded = len(list(trials.glob("*.npz")))
+    # Every trial is too slow for this budget, so what has a score was recalled.
+    world.submit(request("resumed-2", budget=0.5))
+    assert wait(world, "resumed-2").state is JobState.COMPLETED
+    scored = [row for row in world.result("resumed-2").leaderboard if row["score"] is not None]
+    assert len(scored) >= recorded
+    assert not trials.exists()
+
+
+@pytest.mark.slow
+def test_a_full_disk_leaves_no_result_and_the_next_attempt_completes(world):
+    """A limit on file size stands for the full disk: the model cannot be written."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (8192, hard))
+    try:
+        world.submit(request("full-1"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    status = wait(world, "full-1")
+    assert status.state is JobState.FAILED
+    assert "could not be read or written" in status.error or "cannot write" in status.error
+    assert not (Path(world.jobs_dir) / "full-1" / "result").exists()
+    world.submit(request("full-2"))
+    assert wait(world, "full-2").state is JobState.COMPLETED

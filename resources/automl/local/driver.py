@@ -131,6 +131,14 @@ def main() -> int:
         kind = "InvalidInput" if isinstance(error, InvalidInput) else ""
         record.write_end(JobState.FAILED, str(error), kind=kind)
         return 1
+    except OSError as error:
+        log.exception("the job failed")
+        record.write_end(
+            JobState.FAILED,
+            f"a file could not be read or written: {error}. There is no result. Free some space "
+            "and submit again: the next attempt goes on from the recorded trials.",
+        )
+        return 1
     except Exception as error:
         log.exception("the job failed")
         record.write_end(JobState.FAILED, f"{type(error).__name__}: {error}; see {record.log_path}")

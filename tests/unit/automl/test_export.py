@@ -128,6 +128,17 @@ def test_an_ensemble_is_one_graph_that_keeps_the_contract():
     assert check_export(graph, members, data, "variable_out1").difference <= 1e-3
 
 
+def test_a_column_may_be_called_like_anything_inside_the_graph():
+    data = coffee_data()
+    names = ("c0", "t0", "t1", "c1", "x", "y")
+    columns = tuple(replace(c, name=n) for c, n in zip(data.columns, names, strict=True))
+    values = {n: data.values[c.name] for c, n in zip(data.columns, names, strict=True)}
+    data = replace(data, columns=columns, values=values)
+    model = fitted(BY_FAMILY["lightgbm"], data)
+    graph = export_model([(model, 1.0)], columns, "out")
+    assert check_export(graph, [(model, 1.0)], data, "out").difference <= 1e-3
+
+
 def test_equal_training_gives_equal_bytes():
     data = coffee_data()
     first, second = (

@@ -18,7 +18,8 @@ ML_DOMAIN = "ai.onnx.ml"
 class GraphBuilder:
     """Collects nodes; equal nodes and equal constants are made once.
 
-    A value is the name of its tensor. Names count up, so equal calls give equal bytes.
+    A value is the name of its tensor. Names count up, so equal calls give equal bytes; they begin
+    with a slash, which no column's name has.
     """
 
     def __init__(self) -> None:
@@ -37,7 +38,7 @@ class GraphBuilder:
         """A constant tensor."""
         key = (array.dtype.str, array.shape, array.tobytes())
         if key not in self._known:
-            self._known[key] = f"c{len(self._constants)}"
+            self._known[key] = f"/c{len(self._constants)}"
             self._constants.append(numpy_helper.from_array(array, self._known[key]))
         return self._known[key]
 
@@ -50,7 +51,7 @@ class GraphBuilder:
         node = helper.make_node(operator, list(inputs), [""], domain=domain, **attributes)
         key = node.SerializeToString(deterministic=True)
         if key not in self._known:
-            self._known[key] = f"t{len(self._nodes)}"
+            self._known[key] = f"/t{len(self._nodes)}"
             node.output[0] = self._known[key]
             self._nodes.append(node)
         return self._known[key]
