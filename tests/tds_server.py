@@ -12,6 +12,8 @@ from resources.sql_pool.tds.login import Credentials
 from resources.sql_pool.tds.server import SqlServer
 
 USER, PASSWORD, TOKEN = "someone", "Pass;word{}1", "a.b.c"
+#: The location that COPY INTO takes for the pool's lake folder.
+LAKE_URL = "https://account.dfs.core.windows.net/files"
 CREDENTIALS = Credentials(USER, PASSWORD, TOKEN)
 
 
@@ -27,7 +29,9 @@ def odbc_driver() -> str:
 
 def embedded_pool(folder: Path) -> EmbeddedSqlPool:
     (folder / "lake").mkdir(parents=True, exist_ok=True)
-    return EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
+    return EmbeddedSqlPool(
+        path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"), lake_url=LAKE_URL
+    )
 
 
 @contextlib.contextmanager

@@ -2,12 +2,22 @@
 
 import contextlib
 import datetime
+import hashlib
 from collections.abc import Iterator
 
 import pytest
 
+from pipelines.bike_rentals import BIKE_RENTALS
+from resources.sql_pool.deployment import (
+    create_procedures,
+    load_scoring_table,
+    save_predictions,
+    saved_predictions,
+)
+from resources.sql_pool.model_table import Change, live_model, publish_model
 from resources.sql_pool.port import SqlError, SqlPool
-from tests.tds_server import embedded_pool, sql_server, synapse_pool
+from tests.tds_server import LAKE_URL, embedded_pool, sql_server, synapse_pool
+from tests.unit.sql_pool.onnx_models import weighted_sum
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
 
@@ -28,6 +38,12 @@ def synapse(folder):
 def pool(request, tmp_path) -> Iterator[SqlPool]:
     with request.param(tmp_path) as pool:
         yield pool
+
+
+@pytest.fixture
+def lake_pool(pool, tmp_path):
+    """The pool, and the folder that the pool knows as LAKE_URL."""
+    return pool, tmp_path / "lake"
 
 
 @pytest.fixture
@@ -143,3 +159,30 @@ def test_a_temporary_table_lives_as_long_as_its_session(pool):
         assert session.run("SELECT a FROM #t")[0].rows == [(1,)]
     with pool.session() as session, pytest.raises(SqlError):
         session.run("SELECT a FROM #t")
+
+
+def test_the_pipelines_scripts_publish_load_and_score(lake_pool):
+    pool, lake = lake_pool
+    features = {feature.name: feature.sql_type for feature in BIKE_RENTALS.features}
+    model = weighted_sum(features, 2.0, output=BIKE_RENTALS.output)
+    change = Change("promote", "tests", "a test")
+    header = ",".join(["forecast_row", "dteday", *features])
+    (lake / "forecast.csv").write_text(f"{header}\n1,2024-01-01,1,1,0,1,1,1,0.5,0,0,0\n")
+    create_procedures(pool, BIKE_RENTALS)
+
+    published = publish_model(
+        pool,
+        BIKE_RENTALS,
+        version=1,
+        digest=hashlib.sha256(model).hexdigest(),
+        job_id="job-1",
+        model=model,
+        change=change,
+    )
+    loaded = load_scoring_table(pool, BIKE_RENTALS, url=f"{LAKE_URL}/forecast.csv")
+    scored = save_predictions(pool, BIKE_RENTALS, run_id="run-1")
+
+    assert (published, loaded) == (True, 1)
+    assert [row["variable_out1"] for row in scored] == [11.0]
+    assert live_model(pool, BIKE_RENTALS).version == 1
+    assert saved_predictions(pool, BIKE_RENTALS) == scored

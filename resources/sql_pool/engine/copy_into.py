@@ -11,7 +11,7 @@ from pathlib import Path
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import SqlObject
 from resources.sql_pool.engine.conversion import assign, convert
-from resources.sql_pool.engine.copy_files import find_files
+from resources.sql_pool.engine.copy_files import find_files, in_lake
 from resources.sql_pool.engine.copy_options import PARQUET, CopyOptions, copy_options
 from resources.sql_pool.engine.copy_parquet import load_parquet
 from resources.sql_pool.engine.copy_records import is_compressed, read_records
@@ -35,7 +35,7 @@ from resources.sql_pool.engine.work import Work
 _LONGEST_DELIMITER = 4
 
 
-def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> int:
+def copy_into(work: Work, statement: st.CopyInto, lake_root: Path, lake_url: str = "") -> int:
     """Load files into a table, and return the number of rows; every file or none.
 
     Raises SqlError for an unknown option, a location outside of the lake, and for more rows than
@@ -47,7 +47,11 @@ def copy_into(work: Work, statement: st.CopyInto, lake_root: Path) -> int:
     if table.details.get("identity"):
         raise not_emulated("COPY into a table with an IDENTITY column")
     fields = target_fields(work, table, statement.columns)
-    paths = [path for location in statement.locations for path in find_files(location, lake_root)]
+    paths = [
+        path
+        for location in statement.locations
+        for path in find_files(in_lake(location, lake_root, lake_url), lake_root)
+    ]
     loaded = 0
     for path in paths:
         if options.file_type == PARQUET:
