@@ -13,6 +13,9 @@ from resources.sql_pool.engine.types import SqlType
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
 
+#: Failed conversions, which EXEC reports as 8114.
+_CONVERSIONS = frozenset({241, 242, 245, 248, 220, 8115, 8169})
+
 
 def require_constants(nodes: tuple[exp.Expression, ...], where: str) -> None:
     """EXEC, THROW and RAISERROR take no expressions."""
@@ -50,7 +53,14 @@ def bind_arguments(
         if argument.value is None:
             raise unsupported("DEFAULT as an argument")
         require_constants((argument.value,), "EXEC")
-        value = evaluate(argument.value, parameter.type)
+        try:
+            value = evaluate(argument.value, parameter.type)
+        except SqlError as error:
+            if error.number not in _CONVERSIONS:
+                raise
+            raise SqlError(
+                8114, f"Error converting data type to {parameter.type.name} for @{parameter.name}."
+            ) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
         if parameter.name.lower() not in bound:

@@ -36,12 +36,18 @@ class Context:
     """Run a query of one row and column now, in the current transaction."""
     parameters: dict[str, object] = field(default_factory=dict)
     view_depth: int = 0
+    arguments: dict[str, Typed] | None = None
+    """The variables of the user-defined function whose body is compiled, by lower-case name."""
 
     def variable(self, name: str) -> Typed:
         """A reference to @name.
 
         Raises SqlError 137 where it is not declared.
         """
+        if self.arguments is not None:
+            if name.lower() not in self.arguments:
+                raise undeclared(name)
+            return self.arguments[name.lower()]
         found = self.variables.get(name.lower())
         if found is None:
             raise undeclared(name)

@@ -49,9 +49,10 @@ _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
 
 
 class _Jump(Exception):  # control flow, not an error
-    def __init__(self, kind: str) -> None:
+    def __init__(self, kind: str, value: int = 0) -> None:
         super().__init__(kind)
         self.kind = kind
+        self.value = value
 
 
 @dataclass
@@ -198,7 +199,7 @@ class Interpreter:
                 "ROLLBACK": self.transaction.rollback,
             }[statement.action]()
         elif isinstance(statement, st.Jump):
-            raise _Jump(statement.kind)
+            raise self._jump(statement, frame)
         elif isinstance(statement, st.TryCatch):
             self._try(statement, frame)
         elif isinstance(statement, st.Throw):
@@ -216,6 +217,15 @@ class Interpreter:
             self.options[statement.name.upper()] = statement.value.upper()
         else:
             raise AssertionError(f"no step for {type(statement).__name__}")
+
+    def _jump(self, statement: st.Jump, frame: Frame) -> _Jump:
+        if statement.value is None:
+            return _Jump(statement.kind)
+        if frame.procedure is None:
+            raise SqlError(
+                178, "A RETURN statement with a return value cannot be used in this context."
+            )
+        return _Jump(statement.kind, int(str(self._evaluate(statement.value, INT, frame) or 0)))
 
     def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
         """A value outside of any query; it may hold subqueries."""
@@ -322,11 +332,18 @@ class Interpreter:
             definition.parameters, statement.arguments, label, self._evaluator(frame)
         )
         inner = self._nested(frame, variables, label)
+        status = 0
         try:
             self._body(definition.body, inner)
         except _Jump as jump:
             if jump.kind != "RETURN":
                 raise
+            status = jump.value
+        if statement.status is not None:
+            target = frame.variables.get(statement.status.lower())
+            if target is None:
+                raise undeclared(statement.status)
+            target.value = status
         copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
 
     def _nested(self, frame: Frame, variables: dict[str, Variable], procedure: str | None) -> Frame:

@@ -80,7 +80,7 @@ class ExpressionCompiler:
     ) -> None:
         self.context = context
         self.scope = scope
-        self._query = query
+        self.query = query
         self._values: dict[type, Callable[..., Typed]] = {
             exp.Column: self._column,
             exp.Literal: self._literal,
@@ -93,6 +93,7 @@ class ExpressionCompiler:
             exp.Case: self._case,
             dialect.Conversion: self._conversion,
             exp.Anonymous: self._function,
+            exp.Dot: self._user_function,
             exp.Subquery: self._scalar_subquery,
             exp.Select: self._scalar_subquery,
             exp.Window: self._window,
@@ -268,6 +269,11 @@ class ExpressionCompiler:
             raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.")
         return compile_call(self, node)
 
+    def _user_function(self, node: exp.Dot) -> Typed:
+        from resources.sql_pool.engine.scalar_functions import call
+
+        return call(self, node)
+
     def _window(self, node: exp.Window) -> Typed:
         return window(self, node)
 
@@ -300,7 +306,7 @@ class ExpressionCompiler:
         if isinstance(node, exp.Subquery):
             only(node, "this")
             node = node.this
-        return self._query(node, Scope(parent=self.scope))
+        return self.query(node, Scope(parent=self.scope))
 
     def _logic(self, node: exp.Expression, word: str) -> str:
         only(node, "this", "expression")

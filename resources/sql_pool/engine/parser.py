@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from resources.sql_pool.engine import ddl, ddl_alter, parse_changes, profile
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.errors import unsupported
+from resources.sql_pool.engine.errors import SqlError, not_emulated, unsupported
 from resources.sql_pool.engine.reader import BODY_WORDS, Reader
 
 _COMMA = frozenset({","})
@@ -26,7 +26,8 @@ def parse_batch(text: str) -> list[st.Statement]:
     while parser.skip_semicolons():
         statement = parser.statement()
         found.append(statement)
-        if isinstance(statement, st.CreateView | st.CreateProcedure) and len(found) > 1:
+        alone = st.CreateView | st.CreateProcedure | st.CreateFunction
+        if isinstance(statement, alone) and len(found) > 1:
             raise profile.must_be_first(statement)
     return found
 
@@ -206,15 +207,19 @@ class BatchParser:
         reader.take()
         if reader.kind() is TokenType.L_PAREN:
             return st.ExecuteText(line, reader.expression())
+        status = None
         if reader.kind() is TokenType.PARAMETER:
-            raise unsupported("EXEC of a variable, or a procedure's return value,")
+            if reader.word(2) != "=":
+                raise unsupported("EXEC of a variable")
+            status = reader.variable()
+            reader.expect("=")
         name = reader.object_name()
         arguments: list[st.Argument] = []
         more = not self.reader.at_statement_end()
         while more:
             arguments.append(self._argument())
             more = reader.match(",")
-        return st.ExecuteProcedure(line, name, tuple(arguments))
+        return st.ExecuteProcedure(line, name, tuple(arguments), status)
 
     def _argument(self) -> st.Argument:
         reader = self.reader
@@ -254,13 +259,40 @@ class BatchParser:
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
         if kind == "RETURN" and not self.reader.at_statement_end():
-            raise unsupported("RETURN with a value")
+            return st.Jump(line, kind, self.reader.expression())
         return st.Jump(line, kind)
 
     def _create(self, line: int) -> st.Statement:
         if self.reader.word(1) in ("PROC", "PROCEDURE"):
             return self._procedure(line)
+        if self.reader.word(1) == "FUNCTION":
+            return self._function(line)
         return ddl.create(self.reader, line)
+
+    def _function(self, line: int) -> st.Statement:
+        """CREATE FUNCTION name (parameters) RETURNS type [WITH ...] [AS] BEGIN ... END."""
+        reader = self.reader
+        if reader.position:
+            raise profile.first_in_batch("CREATE/ALTER FUNCTION")
+        alter = reader.take().text.upper() == "ALTER"
+        reader.take()
+        name = reader.object_name()
+        parameters = ddl.procedure_parameters(reader)
+        reader.expect("RETURNS")
+        if reader.word() == "TABLE":
+            raise not_emulated("A function that returns a table")
+        returns = reader.type_name()
+        while not reader.at_end and reader.word() not in ("AS", "BEGIN"):
+            reader.take()
+        reader.match("AS")
+        reader.expect("BEGIN")
+        body = self._body("")
+        self.skip_semicolons()
+        if not reader.at_end:
+            raise reader.error()
+        if not isinstance(body[-1], st.Jump):
+            raise SqlError(455, "The last statement included within a function must be a return.")
+        return st.CreateFunction(line, name, reader.text, parameters, returns, body, alter)
 
     def _procedure(self, line: int) -> st.Statement:
         reader = self.reader

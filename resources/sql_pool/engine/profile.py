@@ -72,7 +72,7 @@ def first_in_batch(what: str) -> SqlError:
 
 def must_be_first(statement: st.Statement) -> SqlError:
     """The error for CREATE VIEW or CREATE PROCEDURE behind another statement."""
-    kind = "VIEW" if isinstance(statement, st.CreateView) else "PROCEDURE"
+    kind = type(statement).__name__.removeprefix("Create").upper()
     return first_in_batch(f"CREATE/ALTER {kind}")
 
 
