@@ -4,6 +4,7 @@
 
 BIN := .venv/bin
 ARGS ?=
+ROWS ?= 10000000
 
 # Setup compiles bytecode into .venv. These two would hide it or keep it from being renewed.
 unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
@@ -49,8 +50,9 @@ lock: ## Renew both locks (needs uv; ARGS=--upgrade takes newer versions)
 LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-emit-find-links
 
-bench: test-setup ## Measure wall time, memory and load time, as ratios
+bench: test-setup ## Measure the pipeline, and PREDICT on ROWS rows (10 million), as ratios
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
+	@$(BIN)/python benchmarks/predict.py --rows $(ROWS)
 
 bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon
 	@test -x .cache/autogluon/bin/python || $(BIN)/python -m venv .cache/autogluon

@@ -41,14 +41,14 @@ class DistinctVectors:
 
     def __init__(self, inputs: list[np.dtype], outputs: list[np.dtype], score: Score) -> None:
         self._score = score
-        self.active = all(kind.kind != "O" for kind in outputs) and bool(inputs)
-        if not self.active:
-            return
         self._wide = [i for i, kind in enumerate(inputs) if kind.itemsize == 8 and kind.kind != "O"]
         self._narrow = [i for i in range(len(inputs)) if i not in self._wide]
         self._words = len(self._wide) + (len(self._narrow) + 1) // 2
+        self._capacity = min(MAX_VECTORS, MAX_BYTES // (8 * max(self._words, 1)))
+        self.active = self._capacity > 0 and all(kind.kind != "O" for kind in outputs)
+        if not self.active:
+            return
         self._row = np.dtype((np.void, 8 * self._words))
-        self._capacity = min(MAX_VECTORS, MAX_BYTES // (8 * self._words))
         # Zeroed pages cost nothing before they are written. Place 0 stays empty.
         self._slots = np.zeros(2**SLOT_BITS, np.int32)
         self._vectors = np.zeros(self._capacity + 1, self._row)

@@ -1,0 +1,138 @@
+"""How PREDICT scores: which rows, in what pieces, and that the pieces do not matter."""
+
+import lightgbm as lgb
+import numpy as np
+import pytest
+from onnx import TensorProto, helper
+from onnxmltools import convert_lightgbm
+from onnxmltools.convert.common.data_types import FloatTensorType
+
+from resources.errors import ModelRejected
+from resources.sql_pool import inference
+from resources.sql_pool.inference import LoadedModel, load_model
+from tests.unit.sql_pool.onnx_models import weighted_sum
+
+HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
+ROWS = 5000
+VALUES = 40
+
+
+@pytest.fixture
+def scored(monkeypatch):
+    """Numbers of rows that models were run on."""
+    found = []
+    run = LoadedModel.run
+
+    def counting(self, inputs):
+        found.append(len(next(iter(inputs.values()))))
+        return run(self, inputs)
+
+    monkeypatch.setattr(LoadedModel, "run", counting)
+    return found
+
+
+@pytest.fixture
+def predict(session):
+    """A call of PREDICT on 5,000 rows, 40 of them distinct in the model's inputs."""
+    session.run(f"CREATE TABLE dbo.models (id int, model varbinary(max)) {HEAP}")
+    session.run("INSERT INTO dbo.models VALUES (1, ?)", [weighted_sum({"x": "real"}, 2.0)])
+    session.run(f"CREATE TABLE dbo.t (id int, grp int, x real, u real) {HEAP}")
+    session.run("INSERT INTO dbo.t VALUES (0, 0, 0, 0)")
+    size = 1
+    while size < ROWS:
+        session.run(
+            f"INSERT INTO dbo.t SELECT id + {size}, (id + {size}) % 10, (id + {size}) % {VALUES}, "
+            f"id + {size} FROM dbo.t WHERE id + {size} < {ROWS}"
+        )
+        size *= 2
+    return (
+        "PREDICT(MODEL = (SELECT model FROM dbo.models), DATA = dbo.t AS d, RUNTIME = ONNX) "
+        "WITH (y real) AS p"
+    )
+
+
+def test_only_rows_that_a_filter_keeps_are_scored(session, predict, scored):
+    rows = session.run(f"SELECT d.id, p.y FROM {predict} WHERE d.id = 7")[0].rows
+    assert rows == [(7, 14.0)]
+    assert sum(scored) == 1
+
+
+def test_only_rows_of_a_view_are_scored(session, predict, scored):
+    session.run("CREATE VIEW dbo.v AS SELECT id, x FROM dbo.t WHERE id < 3")
+    rows = session.run(f"SELECT p.y FROM {predict.replace('dbo.t', 'dbo.v')}")[0].rows
+    assert len(rows) == 3
+    assert sum(scored) == 3
+
+
+def test_a_filter_on_a_view_of_predictions_is_pushed_below_the_scoring(session, predict, scored):
+    session.run(f"CREATE VIEW dbo.scores AS SELECT d.id, d.grp, p.y FROM {predict}")
+    assert len(session.run("SELECT y FROM dbo.scores WHERE id < 5")[0].rows) == 5
+    assert sum(scored) == 5
+
+
+def test_each_distinct_vector_of_a_statement_is_scored_once(session, predict, scored):
+    found = session.run(f"SELECT COUNT(*), SUM(CASE WHEN p.y = 2 * d.x THEN 1 END) FROM {predict}")
+    assert found[0].rows == [(ROWS, ROWS)]
+    assert sum(scored) == VALUES
+
+
+def test_several_calls_of_a_batch_score_with_their_own_models(session, predict, scored):
+    session.run("INSERT INTO dbo.models VALUES (2, ?)", [weighted_sum({"u": "real"}, 3.0)])
+    first = predict.replace("FROM dbo.models", "FROM dbo.models WHERE id = 1")
+    second = predict.replace("FROM dbo.models", "FROM dbo.models WHERE id = 2")
+    both = session.run(
+        f"SELECT SUM(p.y) FROM {first} WHERE id < 4; SELECT SUM(p.y) FROM {second} WHERE id < 4"
+    )
+    assert [result.rows for result in both] == [[(12.0,)], [(18.0,)]]
+    joined = session.run(
+        f"SELECT a.y, b.y FROM (SELECT id, y FROM {first}) AS a JOIN (SELECT id, y FROM {second}) "
+        "AS b ON a.id = b.id WHERE a.id = 41"
+    )
+    assert joined[0].rows == [(2.0, 123.0)]
+
+
+@pytest.fixture(scope="module")
+def trees():
+    """A model whose trees are added in another order when ONNX Runtime shares them out."""
+    x = np.random.default_rng(0).random((3000, 3), dtype=np.float32)
+    model = lgb.LGBMRegressor(n_estimators=60, n_jobs=1, verbose=-1).fit(x, x @ [1.0, 3.0, -2.0])
+    whole = convert_lightgbm(
+        model, initial_types=[("x", FloatTensorType([None, 3]))], target_opset=9
+    )
+    names = ["a", "b", "c"]
+    real = TensorProto.FLOAT
+    inputs = [helper.make_tensor_value_info(name, real, [None, 1]) for name in names]
+    concat = helper.make_node("Concat", names, ["x"], axis=1)
+    graph = helper.make_graph(
+        [concat, *whole.graph.node], "trees", inputs, list(whole.graph.output)
+    )
+    opsets = [helper.make_opsetid("", 9), helper.make_opsetid("ai.onnx.ml", 1)]
+    return helper.make_model(graph, opset_imports=opsets, ir_version=4).SerializeToString()
+
+
+@pytest.mark.parametrize("cores", [1, 2, 3])
+def test_a_prediction_does_not_depend_on_the_rows_beside_it(trees, cores, monkeypatch):
+    monkeypatch.setattr(inference, "CORES", cores)
+    model = LoadedModel(trees, load_model(trees, 10**7).signature)
+    matrix = np.random.default_rng(1).random((2048, 3), dtype=np.float32)
+    columns = dict(zip("abc", np.ascontiguousarray(matrix.T), strict=True))
+    (whole,) = model.run(columns)
+    assert len(whole) == 2048
+    for size in (1, 7, 60, 300):
+        (part,) = model.run({name: values[:size] for name, values in columns.items()})
+        assert part.tobytes() == whole[:size].tobytes()
+
+
+def test_a_model_is_loaded_once_and_the_oldest_ones_are_let_go():
+    models = [weighted_sum({"x": "real"}, float(100 + i)) for i in range(6)]
+    loaded = [load_model(model, 10**6) for model in models]
+    assert load_model(models[-1], 10**6) is loaded[-1]
+    assert load_model(models[0], 10**6) is not loaded[0]
+    assert len(inference._models) <= inference.KEPT_MODELS
+
+
+def test_the_size_limit_holds_for_a_loaded_model_too():
+    model = weighted_sum({"x": "real"}, 55.0)
+    load_model(model, 10**6)
+    with pytest.raises(ModelRejected, match="the limit is 10"):
+        load_model(model, 10)
