@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from resources.comparison import Comparison, Contender, PromotionRules, compare
-from resources.errors import InvalidInput
+from resources.errors import InvalidInput, ModelRejected
 from resources.lake.port import Lake
 from resources.registry.port import ModelVersion, Registry
 from resources.spec import ModelSpec
@@ -150,18 +150,38 @@ def rollback_target(pool: SqlPool, spec: ModelSpec, version: int | None) -> tupl
 def make_live(
     candidate: ModelVersion, registry: Registry, pool: SqlPool, spec: ModelSpec, change: Change
 ) -> bool:
-    """Publish a version in the pool, then let the alias follow; False where it was live."""
+    """Publish a version in the pool, then let the alias follow; False where it was live.
+
+    Raises ModelRejected for a model that PREDICT cannot score; the live one stays.
+    """
+    model = registry.download(spec.model_name, candidate.version)
+    check_contract(model, spec)
     changed = publish_model(
         pool,
         spec,
         version=candidate.version,
         digest=candidate.digest,
         job_id=candidate.job_id,
-        model=registry.download(spec.model_name, candidate.version),
+        model=model,
         change=change,
     )
     reconcile_alias(registry, pool, spec)
     return changed
+
+
+def check_contract(model: bytes, spec: ModelSpec) -> None:
+    """Raise ModelRejected unless PREDICT can score the spec's rows with the model."""
+    from resources.model_contract import inspect_model
+
+    signature = inspect_model(model)
+    unknown = sorted({tensor.name for tensor in signature.inputs} - set(spec.feature_names))
+    if unknown:
+        raise ModelRejected(
+            f"the model asks for {', '.join(unknown)}, which {spec.scoring_table} does not have. "
+            "The live model is unchanged."
+        )
+    if spec.output not in {tensor.name for tensor in signature.outputs}:
+        raise ModelRejected(f"the model has no output {spec.output}. The live model is unchanged.")
 
 
 def reconcile_alias(registry: Registry, pool: SqlPool, spec: ModelSpec) -> int | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.checks import finding_checks
+from assets.gates import gate_checks
 from assets.lake import lake_assets
 from assets.promotion import promotion_assets
 from assets.serving import serving_assets
@@ -29,4 +30,4 @@ def model_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[dg.As
 
 def model_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
     """All asset checks of a spec."""
-    return finding_checks(spec)
+    return [*finding_checks(spec), *gate_checks(spec)]

@@ -55,3 +55,20 @@ def segments_plot(spec: ModelSpec, found: Comparison, live: int) -> bytes:
     png = io.BytesIO()
     figure.savefig(png, format="png")
     return png.getvalue()
+
+
+def bars_plot(title: str, values: Mapping[str, float], limit: float) -> bytes:
+    """Named values as bars with a line at the limit, as PNG bytes."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 3.2), dpi=80, layout="constrained")
+    axes = figure.subplots()
+    places = range(len(values))
+    axes.bar(places, list(values.values()), color="#4f6bed")
+    axes.axhline(limit, color="#c0392b", linewidth=1)
+    axes.set_xticks(list(places), list(values), rotation=30, ha="right", fontsize=8)
+    axes.set_title(title)
+    axes.spines[["top", "right"]].set_visible(False)
+    png = io.BytesIO()
+    figure.savefig(png, format="png")
+    return png.getvalue()

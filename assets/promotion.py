@@ -8,6 +8,7 @@ from pydantic import Field
 from assets.code_version import code_version
 from assets.events import latest_data_version, latest_metadata
 from assets.failures import shown_to_people
+from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import picture, stopwatch, table_preview, typed_schema
 from resources.lake.port import Lake
 from resources.registry.port import Registry
@@ -44,6 +45,8 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
         deps=[spec.model_table],
         group_name="serving",
         kinds={"sql", "onnx"},
+        pool=POOL_WRITER,
+        retry_policy=RETRY,
         owners=list(spec.owners),
         code_version=code_version(*_CODE),
         description=f"`{spec.schema}.{spec.model_table}` in the pool: versions, one of them live. "
@@ -121,8 +124,6 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
             published = published_versions(sql_pool, spec)
         if live is None:
             raise dg.Failure(f"No version is live in {spec.schema}.{spec.model_table}.")
-        if live.version != version:
-            context.log.warning(f"version {live.version} stays live: {decision.reason}")
         found = decision.comparison
         rows = [vars(segment) for segment in found.segments] if found else []
         metadata: dict[str, Any] = {

@@ -1,11 +1,17 @@
 """Stages 6 and 7: the rows to score in the SQL pool, the procedure and the predictions."""
 
+from collections.abc import Iterator
+
 import dagster as dg
 
 from assets.code_version import code_version
+from assets.column_lineage import KEY, copied, predicted
 from assets.failures import shown_to_people
+from assets.gates import golden_rows, golden_rows_spec
+from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from resources.lake.port import Lake
+from resources.registry.port import Registry
 from resources.spec import Column, ModelSpec
 from resources.sql_pool.port import SqlPool
 
@@ -20,12 +26,15 @@ def serving_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 
 def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
     columns = (FORECAST_ROW, *spec.keys, *spec.features)
+    names = (*spec.key_names, *spec.feature_names)
 
     @dg.asset(
         name=spec.scoring_table,
         deps=[f"{spec.scoring_table}_file"],
         group_name="serving",
         kinds={"sql"},
+        pool=POOL_WRITER,
+        retry_policy=RETRY,
         owners=list(spec.owners),
         code_version=code_version(*_DEPLOYMENT, "resources/lake/csv_file.py"),
         description=f"`{spec.schema}.{spec.scoring_table}` in the pool, loaded by COPY INTO.",
@@ -47,6 +56,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}",
                 "dagster/row_count": rows,
                 "dagster/column_schema": column_schema(columns),
+                KEY: copied(f"{spec.scoring_table}_file", names),
                 "preview": dg.MetadataValue.md(
                     table_preview(content.table.slice(0, 5).to_pylist())
                 ),
@@ -63,6 +73,8 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=[f"{spec.model_table}_table", spec.scoring_table],
         group_name="serving",
         kinds={"sql"},
+        pool=POOL_WRITER,
+        retry_policy=RETRY,
         owners=list(spec.owners),
         code_version=code_version(*_DEPLOYMENT),
         description=f"`{spec.schema}.{spec.procedure}`: scores the table with T-SQL PREDICT.",
@@ -92,25 +104,40 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         deps=[spec.procedure, spec.scoring_table],
         group_name="serving",
         kinds={"sql"},
+        pool=POOL_WRITER,
+        retry_policy=RETRY,
+        check_specs=[golden_rows_spec(spec)],
         owners=list(spec.owners),
         code_version=code_version(*_DEPLOYMENT),
         description=f"`{spec.schema}.{spec.predictions_table}` in the pool, one row a scored row.",
     )
     def predictions(
-        context: dg.AssetExecutionContext, sql_pool: dg.ResourceParam[SqlPool]
-    ) -> dg.MaterializeResult:
+        context: dg.AssetExecutionContext,
+        registry: dg.ResourceParam[Registry],
+        sql_pool: dg.ResourceParam[SqlPool],
+    ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         from assets.plots import forecast_plot
         from resources.sql_pool.deployment import prediction_types, save_predictions
 
         seconds = stopwatch()
         with shown_to_people():
+            parity = golden_rows(spec, registry, sql_pool)
+        yield parity
+        if not parity.passed:
+            raise dg.Failure(
+                f"{parity.description}. The stored predictions are unchanged. "
+                "Go back to another model: bikecast rollback",
+                allow_retries=False,
+            )
+        with shown_to_people():
             rows = save_predictions(sql_pool, spec, run_id=context.run.run_id)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             data_version=dg.DataVersion(predictions_digest(spec, rows)),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
                 "dagster/row_count": len(rows),
                 "dagster/column_schema": typed_schema(prediction_types(spec)),
+                KEY: predicted(spec),
                 "predictions": dg.MetadataValue.md(table_preview(rows, limit=31)),
                 "forecast": picture(forecast_plot(spec, rows), "Forecast"),
                 "seconds": seconds(),

@@ -2,23 +2,28 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
 
 from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.code_version import code_version
+from assets.column_lineage import KEY, trained
 from assets.events import latest_data_version, latest_metadata, submission_metadata
 from assets.failures import shown_to_people
+from assets.limits import TRAINER
 from assets.metadata import link_or_path, picture, stopwatch, table_preview
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
-from resources.errors import InvalidInput
-from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobStatus, current_attempt, job_base_name
 from resources.registry.port import ModelVersion, Registry
 from resources.spec import ModelSpec
 
 TRAINING_CODE = ("resources/automl", "resources/model_contract.py", "resources/sql_types.py")
+
+
+Submission = Literal["started", "joined", "unchanged"]
 
 
 class TrainingConfig(dg.Config):
@@ -46,6 +51,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         deps=[spec.training_table],
         group_name="training",
         kinds={"automl"},
+        pool=TRAINER,
         owners=list(spec.owners),
         code_version=code_version(*TRAINING_CODE),
         description="The submitted AutoML job. It runs on its own; a sensor waits for it.",
@@ -57,14 +63,18 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
     ) -> dg.MaterializeResult:
         seconds = stopwatch()
         with shown_to_people():
-            status, attached = submit_training(context, spec, config, automl)
+            status, submission = submit_training(context, spec, config, automl)
         facts: dict[str, Any] = {
             DATA_VERSION: latest_data_version(context.instance, spec.training_table),
             CODE_VERSION: code_version(*TRAINING_CODE),
             TRAINED_THROUGH: latest_metadata(context.instance, spec.training_table, "last_time"),
         }
         said = f"Job {status.job_id} is {status.state}"
-        said += ": nothing to train, data, code and settings are unchanged." if attached else "."
+        said += {
+            "started": ", started by this run.",
+            "joined": ", joined by this run.",
+            "unchanged": ": nothing to train, data, code and settings are unchanged.",
+        }[submission]
         if not status.state.is_terminal:
             said += " The sensor polls it and finishes the chain when it has ended."
         context.log.info(said)
@@ -74,7 +84,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             metadata={
                 "job_id": status.job_id,
                 "state": str(status.state),
-                "attached": attached,
+                "submission": submission,
                 **{name: value for name, value in facts.items() if value is not None},
                 "job": link_or_path(status.link),
                 "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
@@ -115,7 +125,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 digest=result.digest,
                 scores=_flat_scores(result),
                 tags={
-                    "root_run_id": context.run.run_id,
+                    "registered_by_run": context.run.run_id,
                     **_training_facts(context.instance, spec, job_id),
                 },
             )
@@ -123,7 +133,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             context.log.warning(warning)
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(version.digest),
-            metadata={**_model_metadata(version, result), "seconds": seconds()},
+            metadata={**_model_metadata(version, result), KEY: trained(spec), "seconds": seconds()},
         )
 
     return [training_run, model]
@@ -131,10 +141,11 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 
 def submit_training(
     context: dg.AssetExecutionContext, spec: ModelSpec, config: TrainingConfig, automl: AutoML
-) -> tuple[JobStatus, bool]:
+) -> tuple[JobStatus, Submission]:
     """Start the job for the current training table, or attach to the attempt that has it.
 
-    Returns the job's status and whether it was there before.
+    Returns the job's status, and whether it was started, joined while it runs, or is complete
+    and unchanged.
     Raises InvalidInput where the training table was never materialized.
     """
     data_version = latest_data_version(context.instance, spec.training_table)
@@ -156,7 +167,7 @@ def submit_training(
     )
     attempt = current_attempt(base, automl.status, retrain=config.retrain)
     if attempt.status is not None:
-        return attempt.status, True
+        return attempt.status, "joined" if not attempt.status.state.is_terminal else "unchanged"
     request = TrainingRequest(
         job_id=attempt.job_id,
         spec=spec,
@@ -169,7 +180,7 @@ def submit_training(
             "data_version": data_version,
         },
     )
-    return automl.submit(request), False
+    return automl.submit(request), "started"
 
 
 def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) -> dict[str, str]:
@@ -180,19 +191,18 @@ def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) 
 
 
 def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:
-    """The result of a completed job; a Failure with the job's own error for any other end."""
-    if status.state is not JobState.COMPLETED:
-        raise dg.Failure(
-            description=(
-                f"Training job {status.job_id} is {status.state}: "
-                f"{status.error or 'no reason given'}"
-                "\nNo model was registered and the pool is unchanged."
-                "\nMaterialize the training job again to start the next attempt."
-            ),
-            metadata={"job": link_or_path(status.link)},
-            allow_retries=False,
-        )
-    return automl.result(status.job_id)
+    """The result of a completed job.
+
+    Raises BikecastError (InvalidInput where the job refused its data) with the job's own error
+    for any other end.
+    """
+    try:
+        return automl.result(status.job_id)
+    except BikecastError as error:
+        raise type(error)(
+            f"{error}\nNo model was registered, and the live model is as it was. "
+            "`bikecast run`, or materializing the training job, starts the next attempt."
+        ) from error
 
 
 def _flat_scores(result: TrainingResult) -> dict[str, float]:

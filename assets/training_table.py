@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import dagster as dg
 
 from assets.code_version import code_version
+from assets.column_lineage import KEY, copied
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
 from resources.jobs import JobStatus
@@ -57,6 +58,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 "dagster/storage_kind": "deltalake",
                 "dagster/row_count": prepared.rows,
                 "dagster/column_schema": column_schema(spec.training_columns),
+                KEY: copied(spec.source_asset, [c.name for c in spec.training_columns]),
                 "table": dg.MetadataValue.path(lake.url(prepared.path)),
                 "delta_version": prepared.delta_version,
                 "changed": prepared.changed,

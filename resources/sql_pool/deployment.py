@@ -101,6 +101,13 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     return script
 
 
+def predicted_rows(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
+    """Score the scoring table with the live model and store nothing; ordered by forecast_row."""
+    with pool.session() as session:
+        found = session.run(f"EXEC {table_name(spec, spec.procedure)}")[-1].as_dicts()
+    return sorted(found, key=lambda row: int(str(row["forecast_row"])))
+
+
 def save_predictions(pool: SqlPool, spec: ModelSpec, *, run_id: str) -> list[dict[str, object]]:
     """Score the scoring table with the live model, store the rows and return them in order.
 

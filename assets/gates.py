@@ -1,0 +1,224 @@
+"""Checks of tables, model and predictions, with a table and a plot; some stop what follows."""
+
+from dataclasses import asdict
+
+import dagster as dg
+
+from assets.metadata import picture, table_preview
+from resources.lake.port import Lake
+from resources.registry.port import Registry
+from resources.spec import ModelSpec
+from resources.sql_pool.port import SqlPool
+
+#: Largest relative difference between PREDICT and ONNX Runtime: both compute in float32.
+PARITY = 1e-5
+GOLDEN_ROWS = "predict_equals_onnx_runtime"
+#: A prediction this many times the largest known target is not believed.
+FAR_ABOVE = 3.0
+
+
+def gate_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+    """The checks of a spec beyond its findings."""
+    return [
+        _table_contract(spec),
+        _forecast_drift(spec),
+        _champion(spec),
+        _plausible(spec),
+    ]
+
+
+def _table_contract(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.training_table,
+        name="keeps_the_contract",
+        blocking=True,
+        description="Schema, number of rows, missing values, unique keys, codes and ranges. "
+        "A failure stops the training.",
+    )
+    def keeps_the_contract(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from resources.lake.table_contract import contract_problems
+        from resources.lake.tables import read_table
+
+        table = read_table(lake, spec.training_table_path)
+        problems = contract_problems(table, spec)
+        return dg.AssetCheckResult(
+            passed=not problems,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description="\n".join(f"{p['column']}: {p['problem']}" for p in problems) or None,
+            metadata={
+                "rows": table.num_rows,
+                "problems": dg.MetadataValue.md(table_preview(problems, limit=50)),
+            },
+        )
+
+    return keeps_the_contract
+
+
+def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.scoring_table,
+        name="no_drift",
+        additional_deps=[spec.training_table],
+        description="Features of the rows to score against the training data: population "
+        "stability index and Kolmogorov-Smirnov test.",
+    )
+    def no_drift(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from assets.plots import bars_plot
+        from resources.lake.drift import DriftLimits, feature_drift
+        from resources.lake.scoring_rows import read_scoring_rows
+        from resources.lake.tables import read_table
+
+        limits = DriftLimits()
+        training = read_table(lake, spec.training_table_path, spec.feature_names)
+        scoring = read_scoring_rows(lake, spec).table
+        found = feature_drift(training, scoring, spec, limits)
+        if not found:
+            return dg.AssetCheckResult(
+                passed=True,
+                severity=dg.AssetCheckSeverity.WARN,
+                description=f"{scoring.num_rows} rows: too few to tell, from {limits.min_rows} on",
+            )
+        drifted = [each.feature for each in found if each.drifted]
+        values = {each.feature: each.psi for each in found}
+        plot = bars_plot("Stability index against the training data", values, limits.psi)
+        said = f"{spec.scoring_table} differs from the training data in {', '.join(drifted)}"
+        return dg.AssetCheckResult(
+            passed=not drifted,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=said if drifted else None,
+            metadata={
+                "drift": dg.MetadataValue.md(
+                    table_preview([asdict(each) for each in found], limit=200)
+                ),
+                "plot": picture(plot, "Drift"),
+            },
+        )
+
+    return no_drift
+
+
+def _champion(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    asset = f"{spec.model_table}_table"
+
+    @dg.asset_check(
+        asset=asset,
+        name="newest_version_is_live",
+        description="Whether the candidate of the last run became the live version; else why not.",
+    )
+    def newest_version_is_live(
+        context: dg.AssetCheckExecutionContext,
+    ) -> dg.AssetCheckResult:
+        from assets.events import latest_metadata
+
+        live = latest_metadata(context.instance, asset, "version")
+        candidate = latest_metadata(context.instance, asset, "candidate")
+        reason = str(latest_metadata(context.instance, asset, "reason"))
+        return dg.AssetCheckResult(
+            passed=live == candidate,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=reason if live == candidate else f"version {live} stays live: {reason}",
+            metadata={"live": str(live), "candidate": str(candidate)},
+        )
+
+    return newest_version_is_live
+
+
+def golden_rows_spec(spec: ModelSpec) -> dg.AssetCheckSpec:
+    """The check that the predictions asset makes itself, before it stores anything."""
+    return dg.AssetCheckSpec(
+        GOLDEN_ROWS,
+        asset=spec.predictions_table,
+        description="T-SQL PREDICT and ONNX Runtime on the live model of the registry give the "
+        "same scores. A failure stores nothing. (The exporter compares ONNX Runtime with the "
+        "native model before a model is registered.)",
+    )
+
+
+def golden_rows(spec: ModelSpec, registry: Registry, pool: SqlPool) -> dg.AssetCheckResult:
+    """Score the scoring table both ways and compare.
+
+    Raises SqlError 51000 while no model is live.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    from resources.onnx_scoring import score_table
+    from resources.sql_pool.deployment import predicted_rows
+    from resources.sql_pool.model_table import live_model
+    from resources.sql_types import arrow_schema
+
+    rows = predicted_rows(pool, spec)
+    live = live_model(pool, spec)
+    if live is None or not rows:
+        return dg.AssetCheckResult(passed=True, check_name=GOLDEN_ROWS)
+    table = pa.Table.from_pylist(
+        [{name: row[name] for name in spec.feature_names} for row in rows],
+        schema=arrow_schema(spec.features),
+    )
+    expected = score_table(registry.download(spec.model_name, live.version), spec, table)
+    scored = np.array([float(str(row[spec.output])) for row in rows])
+    scale = float(np.abs(expected).max()) or 1.0
+    difference = float(np.max(np.abs(scored - expected))) / scale
+    passed = difference <= PARITY
+    shown = [
+        {"forecast_row": row["forecast_row"], "PREDICT": a, "ONNX Runtime": b}
+        for row, a, b in zip(rows, scored.tolist(), expected.tolist(), strict=True)
+    ]
+    said = f"PREDICT differs from ONNX Runtime by {difference:.2g} (relative)"
+    return dg.AssetCheckResult(
+        passed=passed,
+        check_name=GOLDEN_ROWS,
+        severity=dg.AssetCheckSeverity.ERROR,
+        description=None if passed else said,
+        metadata={
+            "difference": difference,
+            "rows": dg.MetadataValue.md(table_preview(shown, limit=10)),
+        },
+    )
+
+
+def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.predictions_table,
+        name="are_plausible",
+        additional_deps=[spec.training_table],
+        description="Predictions are finite, within bounds, and not all the same.",
+    )
+    def are_plausible(
+        lake: dg.ResourceParam[Lake], sql_pool: dg.ResourceParam[SqlPool]
+    ) -> dg.AssetCheckResult:
+        import math
+
+        import pyarrow.compute as pc
+
+        from resources.lake.tables import read_table
+        from resources.sql_pool.deployment import saved_predictions
+
+        rows = saved_predictions(sql_pool, spec)
+        known = read_table(lake, spec.training_table_path, [spec.target.name])[spec.target.name]
+        highest = FAR_ABOVE * float(pc.max(known).as_py())
+        lowest = spec.target.minimum if spec.target.minimum is not None else -math.inf
+        values = [
+            math.nan if row[spec.output] is None else float(str(row[spec.output])) for row in rows
+        ]
+        outside = [
+            {"forecast_row": row["forecast_row"], spec.output: value}
+            for row, value in zip(rows, values, strict=True)
+            if not (lowest <= value <= highest)
+        ]
+        inputs = {tuple(row[name] for name in spec.feature_names) for row in rows}
+        problems = []
+        if outside:
+            problems.append(
+                f"{len(outside)} of {len(rows)} are not within {lowest:g} to {highest:g}"
+            )
+        if len(inputs) > 1 and len(set(values)) == 1:
+            problems.append(f"all {len(rows)} are {values[0]:g} although the rows differ")
+        return dg.AssetCheckResult(
+            passed=not problems,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{spec.predictions_table}: {'; '.join(problems)}" if problems else None,
+            metadata={"outside": dg.MetadataValue.md(table_preview(outside, limit=20))},
+        )
+
+    return are_plausible

@@ -1,0 +1,70 @@
+"""The training table against the spec, read back after it was written."""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from resources.spec import Column, ModelSpec
+from resources.sql_types import arrow_schema
+
+MINIMUM_ROWS = 20
+
+
+def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object]]:
+    """What breaks the contract: one dict a problem, with column, problem and number of rows.
+
+    Checked are names and types, the number of rows, missing values, unique keys, and the codes
+    and limits that the spec calls hard.
+    """
+    found: list[dict[str, object]] = []
+    for field in arrow_schema(spec.training_columns):
+        if field.name not in table.column_names:
+            found.append(_problem(field.name, "is missing", table.num_rows))
+        elif not _same_type(table.schema.field(field.name).type, field.type):
+            kind = table.schema.field(field.name).type
+            found.append(_problem(field.name, f"is {kind}, not {field.type}", table.num_rows))
+    if found:
+        return found
+    if table.num_rows < MINIMUM_ROWS:
+        found.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", table.num_rows))
+    for column in spec.training_columns:
+        found += _column_problems(table[column.name], column)
+    keys = list(spec.key_names)
+    if keys:
+        distinct = table.select(keys).group_by(keys).aggregate([]).num_rows
+        if distinct != table.num_rows:
+            repeated = table.num_rows - distinct
+            found.append(_problem(", ".join(keys), "keys appear twice", repeated))
+    return found
+
+
+def _column_problems(values: pa.ChunkedArray, column: Column) -> list[dict[str, object]]:
+    found = []
+    if values.null_count:
+        found.append(_problem(column.name, "missing values", values.null_count))
+    checks = []
+    if column.codes:
+        known = pc.is_in(values, pa.array(column.codes).cast(values.type))
+        checks.append((pc.invert(known), "values outside the codes"))
+    if column.minimum is not None:
+        checks.append((pc.less(values, column.minimum), f"values below {column.minimum:g}"))
+    if column.maximum is not None:
+        checks.append((pc.greater(values, column.maximum), f"values above {column.maximum:g}"))
+    if pa.types.is_floating(values.type):
+        checks.append((pc.invert(pc.is_finite(values)), "values that are not finite"))
+    for mask, what in checks:
+        if rows := pc.sum(mask).as_py():
+            found.append(_problem(column.name, what, rows))
+    return found
+
+
+def _problem(column: str, problem: str, rows: int) -> dict[str, object]:
+    return {"column": column, "problem": problem, "rows": rows}
+
+
+def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if any(is_text(found) for is_text in text):
+        return any(is_text(wanted) for is_text in text)
+    return bool(found == wanted)
