@@ -375,10 +375,10 @@ def measure(rows: int, console: Console) -> Table:
         ]
         table = Table(
             title=f"PREDICT: 200 trees x 63 leaves, 10 columns, {CORES} threads, CTAS",
-            caption="Ratios are to ONNX Runtime on a matrix in memory: (a) with its own threads, (b) "
-            "with one thread a call and as many callers. 'work' is the ratio to a of processor time "
-            "a row, which other programs on the machine disturb less. DuckDB's infera is not "
-            "measured: it is an extension, and none can be downloaded here.",
+            caption="Ratios are to ONNX Runtime on a matrix in memory: (a) with its own threads, "
+            "(b) with one thread a call and as many callers. 'work' is the ratio to a of processor "
+            "time a row, which other programs on the machine disturb less. DuckDB's infera is "
+            "not measured: it is an extension, and none can be downloaded here.",
         )
         table.add_column("figure")
         for column in ("rows", "M rows/s", "to a", "to b", "at least", "work", "peak MiB"):

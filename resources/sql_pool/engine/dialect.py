@@ -110,6 +110,8 @@ class _SynapseParser(TSQLParser):
 
     def _parse_output_column(self) -> OutputColumn:
         name = self._parse_id_var()
+        if name is None:
+            self.raise_error("PREDICT needs a WITH clause that names the outputs.")
         to = self._parse_type_name()
         if self._match_text_seq("COLLATE"):
             self._parse_id_var()
@@ -149,6 +151,9 @@ class _SynapseParser(TSQLParser):
             if not self._match(TokenType.COMMA):
                 break
         self._match_r_paren()
+        for name in ("model", "data"):
+            if name not in arguments:
+                self.raise_error(f"PREDICT needs {name.upper()} = ...")
         if not self._match(TokenType.WITH):
             self.raise_error("PREDICT needs a WITH clause that names the outputs.")
         arguments["outputs"] = self._parse_wrapped_csv(self._parse_output_column)
