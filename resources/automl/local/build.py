@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -35,8 +35,12 @@ from resources.spec import ModelSpec
 EXPORT_SECONDS = 2.2
 #: The ridge baseline may take this share of the time that is left after the search.
 BASELINE_SHARE = 0.1
-#: Members of an ensemble that the time of the last refits is reckoned for.
-EXPECTED_MEMBERS = 6
+#: What follows the search takes this long for each value of the table, above all on large ones.
+SECONDS_A_VALUE = 1e-6
+#: A fold's fit sees 80% of the searched rows, a refit all of them or all of the table.
+REFIT_FACTOR = 1.5
+#: Members of an ensemble that the time of the last refits is reckoned for, the slowest ones.
+EXPECTED_MEMBERS = 4
 #: A job keeps at most this share of its remaining time for what follows the search.
 MAX_RESERVE = 0.6
 
@@ -54,15 +58,9 @@ class Clock:
         return max(0.0, self.deadline - time.monotonic())
 
     def search_deadline(self, trials: list[Trial], workers: int) -> float:
-        """When the search must stop so that three refits of the members still fit in.
-
-        A fold's fit sees 80% of the search rows, a refit all of them or of the table, so a refit
-        is reckoned as 1.5 fits.
-        """
-        per_fit = sorted(
-            (t.seconds / (5 * len(t.predictions)) for t in trials if t.predictions), reverse=True
-        )
-        refits = 3 * 1.5 * sum(per_fit[:EXPECTED_MEMBERS]) / workers
+        """When the search must stop so that three refits of the members still fit in."""
+        per_fit = sorted((t.seconds_a_fit for t in trials if t.predictions), reverse=True)
+        refits = 3 * REFIT_FACTOR * sum(per_fit[:EXPECTED_MEMBERS]) / workers
         reserve = max(EXPORT_SECONDS + self.after_seconds + refits, 0.15 * self.left())
         return self.deadline - min(reserve, MAX_RESERVE * self.left())
 
@@ -113,6 +111,10 @@ def build(
     Raises BikecastError where no trial succeeds, ModelRejected where no model can be exported.
     """
     settings = spec.training
+    clock = replace(
+        clock,
+        after_seconds=clock.after_seconds + SECONDS_A_VALUE * data.rows * len(data.columns),
+    )
     searched, held = holdout_split(data.rows, settings.seed)
     phase("searching")
     try:
@@ -128,10 +130,11 @@ def build(
     except NoModelError as error:
         raise BikecastError(f"no configuration could be trained: {error}") from error
     phase("refitting")
-    warnings = list(found.warnings)
     scored: dict[str, Split] = {"holdout": (searched, held)}
     if data.time is not None and (ordered := time_split(data.time)) is not None:
         scored["time_ordered"] = ordered
+    found = _affordable(found, clock, len(scored) + 1, spec, data)
+    warnings = list(found.warnings)
     ridge, ridge_folds = _ridge_baseline(found, scored, pool, clock, settings.seed)
     if not ridge:
         warnings.append("the time was short: the ridge baseline was left out")
@@ -173,6 +176,32 @@ def build(
 
 
 Fitted = dict[str, dict[str, Outcome]]
+
+
+def _affordable(
+    found: SearchResult, clock: Clock, refits: int, spec: ModelSpec, data: Dataset
+) -> SearchResult:
+    """The result, or the best single trial whose refits fit into the time that is left."""
+    workers = spec.training.max_concurrent_trials
+    left = clock.left() - clock.after_seconds - EXPORT_SECONDS
+    rounds = REFIT_FACTOR * -(-refits // workers)
+    seconds = {t.configuration.name: t.seconds_a_fit for t in found.trials if t.predictions}
+    if rounds * sum(seconds[member.name] for member, _ in found.recipe.members) <= left:
+        return found
+    fitting = [
+        trial
+        for trial in found.trials
+        if trial.predictions and rounds * trial.seconds_a_fit <= left
+    ]
+    if not fitting:
+        return found
+    best = max(fitting, key=lambda trial: trial.mean)
+    single = Recipe(((best.configuration, 1.0),))
+    reduced = search_result(
+        found.trials, single, found.folds, spec.training.primary_metric, data.target
+    )
+    note = "the time was short: one model was chosen that could still be refitted"
+    return replace(reduced, warnings=[*found.warnings, note])
 
 
 def _refit(

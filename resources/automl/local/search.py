@@ -38,6 +38,11 @@ class Trial:
     r2: float = float("nan")
     error: str = ""
 
+    @property
+    def seconds_a_fit(self) -> float:
+        """Mean seconds of one fit; only for a trial that has predictions."""
+        return self.seconds / sum(len(folds) for folds in self.predictions.values())
+
 
 @dataclass(frozen=True)
 class SearchResult:

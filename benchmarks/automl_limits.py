@@ -1,0 +1,93 @@
+"""Time and memory of a job on 100,000 rows by 50 columns, and how near jobs end to their budget.
+
+    python benchmarks/automl_limits.py [--budget 120]
+
+Memory is the sum of the proportional set sizes of the job's processes, sampled. The limits are
+3 GiB, and the larger of 1 s and 5% of the budget. The exit code is 1 where one is broken.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import psutil
+import pyarrow as pa
+from deltalake import write_deltalake
+from rich.console import Console
+from rich.table import Table
+
+from resources.automl.embedded import LocalAutoML
+from resources.automl.port import TrainingRequest
+from resources.automl.tabular import tabular_data
+from resources.jobs import JobState
+
+SEED = 20261122
+MAX_BYTES = 3 * 1024**3
+SAMPLE_SECONDS = 0.3
+
+
+def wide_table(rows: int) -> pa.Table:
+    """44 numbers, four codes and two texts of 30 values; four of them make the target."""
+    rng = np.random.default_rng(SEED)
+    columns = {f"x{i}": rng.normal(size=rows) for i in range(44)}
+    columns |= {f"k{i}": rng.integers(0, 12, rows) for i in range(4)}
+    columns |= {f"t{i}": np.array([f"v{v}" for v in rng.integers(0, 30, rows)]) for i in range(2)}
+    target = 5 * columns["x0"] * columns["x1"] + 3 * np.abs(columns["x2"]) + columns["k0"]
+    return pa.table({**columns, "y": target + 2 * rng.normal(size=rows)})
+
+
+def run(table: pa.Table, budget: float) -> tuple[str, float, int, float]:
+    """State, seconds, peak bytes and holdout Spearman of one job."""
+    with tempfile.TemporaryDirectory() as folder:
+        made = tabular_data(table, target="y", name="wide.csv")
+        write_deltalake(Path(folder) / made.spec.training_table_path, made.table)
+        automl = LocalAutoML(jobs_dir=f"{folder}/jobs", lake_root=folder)
+        start, peak = time.monotonic(), 0
+        path = made.spec.training_table_path
+        status = automl.submit(TrainingRequest("wide-1", made.spec, path, "v1", budget, {}))
+        while not status.state.is_terminal:
+            peak = max(peak, memory_of_children())
+            time.sleep(SAMPLE_SECONDS)
+            status = automl.status("wide-1")
+        seconds = time.monotonic() - start
+        if status.state is not JobState.COMPLETED:
+            return f"{status.state}: {status.error}", seconds, peak, float("nan")
+        holdout = automl.result("wide-1").scores["holdout"] or {}
+        return str(status.state), seconds, peak, holdout["spearman"]
+
+
+def memory_of_children() -> int:
+    """Proportional set size of all processes below this one."""
+    total = 0
+    for process in psutil.Process().children(recursive=True):
+        try:
+            total += process.memory_full_info().pss
+        except psutil.Error:  # it ended
+            continue
+    return total
+
+
+def main() -> int:
+    """Print one row a job."""
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("--budget", type=float, default=120.0, help="seconds of the large job")
+    large = arguments.parse_args().budget
+    report = Table(title="budget and memory")
+    for heading in ("rows", "budget s", "seconds", "peak MiB", "holdout Spearman", "state"):
+        report.add_column(heading, justify="right")
+    kept = True
+    for rows, budget in ((500, 6.0), (500, 20.0), (100_000, large)):
+        state, seconds, peak, score = run(wide_table(rows), budget)
+        kept &= seconds <= budget + max(1.0, 0.05 * budget) and peak <= MAX_BYTES
+        cells = (f"{rows:,}", f"{budget:g}", f"{seconds:.1f}", f"{peak >> 20:,}", f"{score:.4f}")
+        report.add_row(*cells, state)
+    Console().print(report)
+    return 0 if kept else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
