@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
 from pipelines.build import build_definitions
-from pipelines.environments import local_resources
+from pipelines.environments import resources_for
 from pipelines.settings import load_settings
 
 _settings = load_settings()
 
 defs = build_definitions(
     BIKE_RENTALS,
-    local_resources(BIKE_RENTALS, _settings, SAMPLES),
+    resources_for(BIKE_RENTALS, _settings, SAMPLES),
     main_job=MAIN_JOB,
     budget_seconds=_settings.budget,
     poll_seconds=_settings.poll_seconds,

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.home import Home
-from pipelines.settings import Settings
+from pipelines.settings import Settings, load_azure_settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.lake.local import LocalLake
@@ -63,3 +63,41 @@ def local_resources(
         registry=registry_for(home),
         sql_pool=sql_pool_for(home),
     )
+
+
+def azure_resources(
+    spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]
+) -> Resources:
+    """The adapters of Azure: ADLS Gen2, the Synapse pools and Azure ML. Nothing is contacted."""
+    from resources.automl.azure_ml import AzureAutoML
+    from resources.lake.adls import AdlsLake
+    from resources.registry.azure_ml import AzureMlRegistry
+    from resources.spark.synapse import SynapseSpark
+    from resources.sql_pool.synapse import SynapseSqlPool
+
+    azure = load_azure_settings()
+    lake = AdlsLake.of(azure.account, azure.container)
+    ml = {
+        "subscription_id": azure.subscription_id,
+        "resource_group": azure.resource_group,
+        "workspace": azure.ml_workspace,
+    }
+    paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
+    return Resources(
+        lake=lake,
+        sources=Sources(lake, paths=paths, samples=samples),
+        spark=SynapseSpark(workspace=azure.synapse_workspace, pool=azure.spark_pool, lake=lake),
+        automl=AzureAutoML(
+            **ml, compute=azure.ml_compute, lake=lake, downloads=str(Home.of(settings).jobs)
+        ),
+        registry=AzureMlRegistry(**ml),
+        sql_pool=SynapseSqlPool(
+            server=f"{azure.synapse_workspace}.sql.azuresynapse.net", database=azure.sql_pool
+        ),
+    )
+
+
+def resources_for(spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]) -> Resources:
+    """The adapters of the environment that the settings name."""
+    build = azure_resources if settings.env == "azure" else local_resources
+    return build(spec, settings, samples)

@@ -31,10 +31,10 @@ class Installation:
 def open_installation(settings: Settings) -> Iterator[Installation]:
     """Open the home of these settings, as the code location would load it."""
     from pipelines.build import build_definitions
-    from pipelines.environments import local_resources
+    from pipelines.environments import resources_for
 
     home = open_home(settings)
-    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
     defs = build_definitions(
         BIKE_RENTALS,
         resources,

@@ -2,16 +2,61 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from resources.errors import InvalidInput
 
 #: The folder of the checkout: the three packages are installed editable, as an application.
 PROJECT = Path(__file__).resolve().parents[1]
+
+_GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
+
+
+class AzureSettings(BaseSettings):
+    """Where the azure environment is, by the names that Azure's own tools use.
+
+    AZURE_TENANT_ID, AZURE_CLIENT_ID, AZURE_CLIENT_SECRET and AZURE_TOKEN_CREDENTIALS are read by
+    the Azure SDK itself.
+    """
+
+    model_config = SettingsConfigDict(
+        env_file=PROJECT / ".env", extra="ignore", frozen=True, case_sensitive=True
+    )
+
+    subscription_id: str = Field(
+        alias="AZURE_SUBSCRIPTION_ID", pattern=_GUID, description="Subscription"
+    )
+    resource_group: str = Field(
+        alias="AZURE_RESOURCE_GROUP", pattern=r"^[\w().-]{1,90}$", description="Resource group"
+    )
+    ml_workspace: str = Field(
+        alias="AZUREML_WORKSPACE_NAME", pattern=_NAME, description="Azure ML workspace"
+    )
+    ml_compute: str = Field(
+        "", alias="AZUREML_COMPUTE", description="Compute cluster; empty for serverless compute"
+    )
+    synapse_workspace: str = Field(
+        alias="SYNAPSE_WORKSPACE_NAME", pattern=r"^[a-z0-9-]{1,50}$", description="Synapse"
+    )
+    spark_pool: str = Field(alias="SYNAPSE_SPARK_POOL", pattern=_NAME, description="Spark pool")
+    sql_pool: str = Field(alias="SYNAPSE_SQL_POOL", pattern=_NAME, description="SQL pool")
+    account: str = Field(
+        alias="DATALAKE_ACCOUNT", pattern=r"^[a-z0-9]{3,24}$", description="ADLS Gen2 account"
+    )
+    container: str = Field(
+        "files", alias="DATALAKE_CONTAINER", pattern=r"^[a-z0-9-]{3,63}$", description="Container"
+    )
 
 
 class Settings(BaseSettings):
@@ -21,7 +66,7 @@ class Settings(BaseSettings):
         env_prefix="BIKECAST_", env_file=PROJECT / ".env", extra="ignore", frozen=True
     )
 
-    env: Literal["local"] = Field("local", description="Environment")
+    env: Literal["local", "azure"] = Field("local", description="Environment")
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
@@ -30,22 +75,72 @@ class Settings(BaseSettings):
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Relative paths count from the working directory, those of .env from the project."""
+        sources: dict[PydanticBaseSettingsSource, Path] = {
+            init_settings: Path.cwd(),
+            env_settings: Path.cwd(),
+            dotenv_settings: PROJECT,
+            file_secret_settings: PROJECT,
+        }
+        return tuple(partial(_absolute_paths, *item) for item in sources.items())  # type: ignore[misc]
+
+
+def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str, object]:
+    """What a source says, with its paths made absolute; "sample" and URLs are no paths."""
+    values = dict(source())
+    for name in ("home", "csv", "forecast"):
+        value = values.get(name)
+        if value and value != "sample" and "://" not in str(value):
+            values[name] = str(base / Path(str(value)).expanduser())
+    return values
+
 
 def load_settings(**flags: object) -> Settings:
     """Read the settings; a flag that is not None goes before the environment.
 
+    In the azure environment its settings are checked too. Nothing is contacted.
     Raises InvalidInput with every problem in one message, each by its variable's name.
     """
+    problems: list[str] = []
+    settings: Settings | None = None
     try:
-        return Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
+        settings = Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
-        problems = [
-            f"BIKECAST_{'_'.join(map(str, item['loc'])).upper()}: {item['msg']}"
-            f" (it is {item['input']!r})"
-            for item in error.errors()
-        ]
+        problems += _problems(error, "BIKECAST_")
+    env = flags.get("env") or (settings.env if settings else os.environ.get("BIKECAST_ENV"))
+    if env == "azure":
+        try:
+            AzureSettings()
+        except ValidationError as error:
+            problems += _problems(error)
+    if settings is None or problems:
         raise InvalidInput(
             "The settings are not valid; nothing was started.\n  "
             + "\n  ".join(problems)
             + "\nCorrect them in the environment or in .env."
-        ) from None
+        )
+    return settings
+
+
+def load_azure_settings() -> AzureSettings:
+    """The azure settings alone; `load_settings` has checked them."""
+    return AzureSettings()
+
+
+def _problems(error: ValidationError, prefix: str = "") -> list[str]:
+    """One line a wrong variable."""
+    found = []
+    for item in error.errors():
+        name = prefix + "_".join(map(str, item["loc"])).upper()
+        shown = "" if item["type"] == "missing" else f" (it is {item['input']!r})"
+        found.append(f"{name}: {item['msg']}{shown}")
+    return found

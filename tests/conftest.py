@@ -7,7 +7,10 @@ import pytest
 def clean_environment(monkeypatch):
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith("BIKECAST_") or name == "DAGSTER_HOME":
+        if (
+            name.startswith(("BIKECAST_", "AZURE", "SYNAPSE_", "DATALAKE_"))
+            or name == "DAGSTER_HOME"
+        ):
             monkeypatch.delenv(name)
 
 

@@ -32,6 +32,10 @@ DIGEST = "sha256"
 _IN_MEMORY = 16 << 20
 
 
+class Conflict(BikecastError):
+    """Somebody else wrote the file at the same moment; theirs is kept."""
+
+
 class AdlsLake(ADLS2Resource):
     """Files of one container; implements the port Lake.
 
@@ -61,9 +65,32 @@ class AdlsLake(ADLS2Resource):
                 f"cannot read {source}: {error.strerror or error}; {path} in the lake is unchanged"
             ) from error
         before = self._properties(place)
-        if before is None or self._described(path, before) != new:
-            self._replace(place, source, new, before)
+        if before is not None and self._described(path, before) == new:
+            return new
+        try:
+            self._replace(place, source, new, None if before is None else str(before.etag))
+        except Conflict:
+            if self.stat(path) != new:
+                raise
         return new
+
+    def read_versioned(self, path: str) -> tuple[bytes, str] | None:
+        """Content and version (etag) of a small file, for `put_if`; None where there is none."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            download = self._file(self._place(path)).download_file(**TIMEOUTS)
+        except ResourceNotFoundError:
+            return None
+        return download.readall(), str(download.properties.etag)
+
+    def put_if(self, path: str, source: Path, version: str | None) -> None:
+        """Store a file if it still has the version that was read (None: if there still is none).
+
+        Raises Conflict where somebody else wrote it since.
+        """
+        new = LakeFile(path, source.stat().st_size, file_digest(source))
+        self._replace(self._place(path), source, new, version)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading; raises InvalidInput where there is none."""
@@ -140,21 +167,17 @@ class AdlsLake(ADLS2Resource):
                 f"there is no file {path} in the lake {self._host('dfs')}/{self.container}"
             ) from error
 
-    def _replace(self, place: str, source: Path, new: LakeFile, before: Any | None) -> None:
-        """Upload beside the place, then rename if the place still is as `before` says."""
+    def _replace(self, place: str, source: Path, new: LakeFile, version: str | None) -> None:
+        """Upload beside the place, then rename if the place still has this version."""
         from azure.core import MatchConditions
-        from azure.core.exceptions import (
-            AzureError,
-            ResourceExistsError,
-            ResourceModifiedError,
-        )
+        from azure.core.exceptions import AzureError, ResourceExistsError, ResourceModifiedError
 
         folder, _, name = place.rpartition("/")
         temporary = "/".join(part for part in (folder, f".{name}.{uuid4().hex}.tmp") if part)
         client = self._file(temporary)
         condition: dict[str, Any] = {"match_condition": MatchConditions.IfMissing}
-        if before is not None:
-            condition = {"etag": before.etag, "match_condition": MatchConditions.IfNotModified}
+        if version is not None:
+            condition = {"etag": version, "match_condition": MatchConditions.IfNotModified}
         try:
             with source.open("rb") as stream:
                 client.upload_data(
@@ -168,10 +191,7 @@ class AdlsLake(ADLS2Resource):
         except AzureError as error:
             self._remove_quietly(client)
             if isinstance(error, (ResourceExistsError, ResourceModifiedError)):
-                now = self._properties(place)
-                if now is not None and self._described(place, now) == new:
-                    return
-                raise BikecastError(
+                raise Conflict(
                     f"{place} was changed by somebody else at the same moment; what they wrote "
                     "is kept. Run again to write over it."
                 ) from error

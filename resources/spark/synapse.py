@@ -32,9 +32,9 @@ class SynapseSpark(ConfigurableResource):
     workspace: str
     pool: str
     lake: AdlsLake
-    executors: int = Field(2, ge=1, description="Executors a batch.")
-    cores: int = Field(4, ge=1, description="Cores of the driver and of each executor.")
-    memory: str = Field("28g", description="Memory of the driver and of each executor.")
+    executors: int = Field(default=2, ge=1, description="Executors a batch.")
+    cores: int = Field(default=4, ge=1, description="Cores of the driver and of each executor.")
+    memory: str = Field(default="28g", description="Memory of the driver and of each executor.")
 
     def prepare(self, preparation: Preparation) -> PreparedTable | JobStatus:
         """Make the table, or attach to the batch that makes it.
@@ -181,7 +181,7 @@ class SynapseSpark(ConfigurableResource):
         version = table.version()
         with self.lake.open(f"{path}/_delta_log/{version:020}.json") as file:
             actions = [json.loads(line) for line in file.read().splitlines() if line.strip()]
-        told = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+        told: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
         try:
             return {**json.loads(told["userMetadata"]), "delta_version": version}
         except (KeyError, TypeError, ValueError):

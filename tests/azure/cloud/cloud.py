@@ -11,6 +11,7 @@ from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
 from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
+from tests.azure.cloud.sql_pool import SqlPools
 from tests.azure.cloud.storage import Storage
 from tests.azure.cloud.trainer import LinearTrainer
 
@@ -43,11 +44,13 @@ class Cloud:
         trainer = LinearTrainer(self.storage)
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
         self.livy = Livy(self.clock, self.storage)
+        self.sql_pools = SqlPools(self.clock)
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
         self._lock = threading.RLock()
         self._routes = []
-        for service in (self.login, self.storage, self.machine_learning, self.livy):
+        services = (self.login, self.storage, self.machine_learning, self.livy, self.sql_pools)
+        for service in services:
             self.add(service)
 
     def add(self, service: object) -> None:

@@ -1,0 +1,83 @@
+"""The SQL pool is resumed only if paused, and paused only if we resumed it and nobody is left."""
+
+import logging
+from threading import Thread
+
+import pytest
+
+from resources.errors import BikecastError
+from resources.jobs import JobState
+from tests.azure.cloud.sql_pool import SWITCH_SECONDS
+from tests.azure.workspace import power
+
+
+@pytest.fixture
+def switch(cloud):
+    return power()
+
+
+def test_a_paused_pool_is_resumed_for_the_first_lease(switch, cloud):
+    assert switch.status().state is JobState.NOT_FOUND
+    assert switch.acquire("run-1").state is JobState.RUNNING
+    cloud.clock.advance(SWITCH_SECONDS)
+
+    assert switch.acquire("run-1").state is JobState.COMPLETED
+    assert len(cloud.calls("POST", "/resume")) == 1
+
+
+def test_the_last_lease_pauses_a_pool_that_we_resumed(switch, cloud):
+    switch.acquire("run-1")
+    switch.acquire("run-2")
+    cloud.clock.advance(SWITCH_SECONDS)
+
+    assert not switch.release("run-1")
+    assert switch.release("run-2")
+    cloud.clock.advance(SWITCH_SECONDS)
+    assert switch.status().state is JobState.NOT_FOUND
+    assert switch.leases().holders == frozenset()
+
+
+def test_a_pool_that_was_online_stays_online(switch, cloud):
+    cloud.sql_pools.status = "Online"
+    switch.acquire("run-1")
+
+    assert not switch.release("run-1")
+    assert cloud.calls("POST", "/pause") == []
+
+
+def test_releasing_a_lease_twice_pauses_once(switch, cloud):
+    switch.acquire("run-1")
+    cloud.clock.advance(SWITCH_SECONDS)
+    switch.release("run-1")
+
+    assert not switch.release("run-1")
+    assert len(cloud.calls("POST", "/pause")) == 1
+
+
+def test_an_unknown_status_means_waiting(switch, cloud, caplog):
+    cloud.sql_pools.status = "Hovering"
+
+    with caplog.at_level(logging.WARNING):
+        assert switch.status().state is JobState.RUNNING
+    assert "Hovering" in caplog.text
+
+
+def test_a_pool_that_cannot_be_paused_yet_keeps_its_lease(switch, cloud):
+    switch.acquire("run-1")
+
+    with pytest.raises(BikecastError, match="cannot pause the SQL pool sqlpool"):
+        switch.release("run-1")
+    assert switch.leases().holders == {"run-1"}
+    cloud.clock.advance(SWITCH_SECONDS)
+    assert switch.release("run-1")
+
+
+def test_leases_taken_at_the_same_moment_are_all_kept(switch, cloud):
+    threads = [Thread(target=switch.acquire, args=(f"run-{n}",)) for n in range(4)]
+    cloud.sql_pools.status = "Online"
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert switch.leases().holders == {"run-0", "run-1", "run-2", "run-3"}
