@@ -7,7 +7,10 @@ from dataclasses import replace
 import dagster as dg
 
 from assets.lineage import model_assets, model_checks
+from pipelines.alerts import failure_alerts
+from pipelines.automation import automated, automation_sensor
 from pipelines.environments import Resources
+from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
 from pipelines.schedules import model_schedules
 from pipelines.sensors import training_sensor
@@ -21,6 +24,7 @@ def build_definitions(
     main_job: str,
     budget_seconds: float,
     poll_seconds: int,
+    always_promote: bool = False,
 ) -> dg.Definitions:
     """Everything of one model.
 
@@ -31,11 +35,16 @@ def build_definitions(
     spec = replace(spec, training=replace(spec.training, max_training_hours=hours))
     jobs = model_jobs(spec, main_job)
     return dg.Definitions(
-        assets=model_assets(spec),
+        assets=automated(spec, model_assets(spec, always_promote=always_promote)),
         asset_checks=model_checks(spec),
         jobs=jobs.all(),
         schedules=model_schedules(spec, jobs),
-        sensors=[training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds)],
+        sensors=[
+            training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds),
+            file_sensor(spec, main_job),
+            automation_sensor(spec),
+            failure_alerts(),
+        ],
         resources=vars(resources),
         executor=dg.in_process_executor,
     )

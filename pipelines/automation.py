@@ -1,0 +1,103 @@
+"""When things run by themselves, and how old they may get.
+
+Each condition has a name and a reason. All of it is off until somebody switches the sensor
+`automation` on; the file sensor and the schedules are separate switches.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping
+from typing import TypeAlias
+
+import dagster as dg
+
+from resources.spec import ModelSpec
+
+SENSOR = "automation"
+Condition: TypeAlias = dg.AutomationCondition
+
+
+def reload_new_forecast() -> Condition:
+    """The scoring table follows its file: when the file's content changed, not its time."""
+    return (
+        dg.AutomationCondition.any_deps_match(
+            dg.AutomationCondition.data_version_changed()
+        ).since_last_handled()
+        & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.any_deps_missing()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    ).with_label("reload_new_forecast")
+
+
+def rescore_on_change() -> Condition:
+    """Predictions follow the live model and the rows to score, a rollback included."""
+    changed = dg.AutomationCondition.any_deps_match(
+        dg.AutomationCondition.data_version_changed() | dg.AutomationCondition.will_be_requested()
+    )
+    return (
+        changed.since_last_handled()
+        & ~dg.AutomationCondition.in_progress()
+        & ~dg.AutomationCondition.any_deps_missing()
+        & ~dg.AutomationCondition.any_deps_in_progress()
+        & dg.AutomationCondition.all_deps_blocking_checks_passed()
+    ).with_label("rescore_on_change")
+
+
+def conditions(spec: ModelSpec) -> dict[str, Condition]:
+    """The condition of each asset that has one. The training and its end have none: the file
+    sensor and the schedule start trainings, and the polling sensor ends them.
+    """
+    return {
+        spec.scoring_table: reload_new_forecast(),
+        spec.procedure: rescore_on_change(),
+        spec.predictions_table: rescore_on_change(),
+    }
+
+
+def freshness(spec: ModelSpec) -> dict[str, dg.FreshnessPolicy]:
+    """How old each asset may get before it shows as late, with a warning before that."""
+    weekly = dg.FreshnessPolicy.time_window(dt.timedelta(days=15), dt.timedelta(days=8))
+    daily = dg.FreshnessPolicy.time_window(dt.timedelta(days=3), dt.timedelta(hours=26))
+    return {
+        spec.source_asset: weekly,
+        spec.training_table: weekly,
+        spec.run_asset: weekly,
+        spec.model_table: weekly,
+        f"{spec.model_table}_table": weekly,
+        f"{spec.scoring_table}_file": daily,
+        spec.scoring_table: daily,
+        spec.procedure: weekly,
+        spec.predictions_table: daily,
+    }
+
+
+def automated(spec: ModelSpec, assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
+    """The assets with their conditions and freshness policies."""
+    when, how_old = conditions(spec), freshness(spec)
+    return [asset.map_asset_specs(lambda each: _with(each, when, how_old)) for asset in assets]
+
+
+def automation_sensor(spec: ModelSpec) -> dg.AutomationConditionSensorDefinition:
+    """Evaluates the conditions; off by default."""
+    return dg.AutomationConditionSensorDefinition(
+        SENSOR,
+        target=dg.AssetSelection.assets(*conditions(spec)),
+        default_status=dg.DefaultSensorStatus.STOPPED,
+        description="Reloads a changed forecast and scores again after a change of model or "
+        "forecast. Off until switched on here.",
+    )
+
+
+def _with(
+    spec: dg.AssetSpec,
+    when: Mapping[str, Condition],
+    how_old: Mapping[str, dg.FreshnessPolicy],
+) -> dg.AssetSpec:
+    name = spec.key.to_user_string()
+    if name in when:
+        spec = spec.replace_attributes(automation_condition=when[name])
+    if name in how_old:
+        spec = dg.apply_freshness_policy(spec, how_old[name])
+    return spec

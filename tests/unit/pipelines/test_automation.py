@@ -1,0 +1,177 @@
+"""What runs by itself: conditions on a real event log, the file sensor, the alerts."""
+
+import http.server
+import json
+import os
+import threading
+
+import dagster as dg
+import pytest
+
+from pipelines.alerts import WEBHOOK, send_alert
+from pipelines.automation import automated, reload_new_forecast, rescore_on_change
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.file_sensor import file_sensor
+from pipelines.simulator import write_forecast_csv, write_training_csv
+from resources.lake.files import file_digest
+from resources.lake.local import LocalLake
+from resources.lake.sources import SAMPLE, Sources
+
+
+@dg.asset
+def source():
+    return dg.MaterializeResult(data_version=dg.DataVersion(CONTENT["source"]))
+
+
+@dg.asset(deps=[source], automation_condition=reload_new_forecast())
+def table():
+    return dg.MaterializeResult(data_version=dg.DataVersion(CONTENT["source"]))
+
+
+@dg.asset(deps=[table], automation_condition=rescore_on_change())
+def predictions():
+    return dg.MaterializeResult(data_version=dg.DataVersion("p-" + CONTENT["source"]))
+
+
+CONTENT = {"source": "1"}
+DEFS = dg.Definitions([source, table, predictions])
+
+
+class Automation:
+    """Evaluates and runs what was asked for, as the daemon does."""
+
+    def __init__(self, instance):
+        self.instance, self.cursor = instance, None
+
+    def tick(self) -> list[str]:
+        result = dg.evaluate_automation_conditions(DEFS, self.instance, cursor=self.cursor)
+        self.cursor = result.cursor
+        keys = [dg.AssetKey("table"), dg.AssetKey("predictions")]
+        asked = [key for key in keys if result.get_num_requested(key)]
+        if asked:
+            self.run(*asked)
+        return [key.to_user_string() for key in asked]
+
+    def run(self, *keys) -> None:
+        done = dg.materialize(
+            [source, table, predictions], selection=[*keys], instance=self.instance
+        )
+        assert done.success
+
+
+@pytest.fixture
+def automation():
+    CONTENT["source"] = "1"
+    with dg.instance_for_test() as instance:
+        automation = Automation(instance)
+        automation.run("source", "table", "predictions")
+        automation.tick()
+        yield automation
+
+
+def test_nothing_runs_where_nothing_changed(automation):
+    assert automation.tick() == []
+    automation.run("source")
+    assert automation.tick() == []
+
+
+def test_changed_content_reloads_and_rescores_once(automation):
+    CONTENT["source"] = "2"
+    automation.run("source")
+    asked = automation.tick() + automation.tick() + automation.tick()
+    assert sorted(asked) == ["predictions", "table"]
+
+
+def test_a_change_of_the_model_rescores_once(automation):
+    CONTENT["source"] = "3"
+    automation.run("table")
+    asked = automation.tick() + automation.tick()
+    assert asked == ["predictions"]
+
+
+def test_each_asset_has_a_freshness_policy_and_all_but_the_polling_is_off():
+    from assets.lineage import model_assets
+
+    for asset in automated(SPEC, model_assets(SPEC)):
+        for each in asset.specs:
+            assert each.freshness_policy is not None, each.key
+
+
+@pytest.fixture
+def files(tmp_path):
+    training, forecast = tmp_path / "t.csv", tmp_path / "f.csv"
+    write_training_csv(training, years=1)
+    write_forecast_csv(forecast, years=1)
+    (tmp_path / "lake").mkdir()
+    lake = LocalLake(root=str(tmp_path / "lake"))
+    paths = {SPEC.source_file: str(training), SPEC.scoring_file: str(forecast)}
+    return lake, Sources(lake, paths=paths), training, forecast
+
+
+def tick(instance, lake, sources, cursor=None):
+    context = dg.build_sensor_context(
+        instance=instance, cursor=cursor, resources={"lake": lake, "sources": sources}
+    )
+    return file_sensor(SPEC, "main")(context)
+
+
+def materialize_files(instance, training, forecast):
+    for name, path in ((SPEC.source_asset, training), (f"{SPEC.scoring_table}_file", forecast)):
+        instance.report_runless_asset_event(
+            dg.AssetMaterialization(name, tags={"dagster/data_version": file_digest(path)})
+        )
+
+
+def test_a_new_file_starts_the_main_job_once_and_a_touched_one_does_not(files):
+    lake, sources, training, forecast = files
+    with dg.instance_for_test() as instance:
+        first = tick(instance, lake, sources)
+        again = tick(instance, lake, sources, first.cursor)
+        assert first.run_requests[0].run_key == again.run_requests[0].run_key
+        materialize_files(instance, training, forecast)
+        os.utime(training)
+        assert not tick(instance, lake, sources, first.cursor).run_requests
+        write_training_csv(training, years=2)
+        [request] = tick(instance, lake, sources, first.cursor).run_requests
+        assert request.run_key != first.run_requests[0].run_key
+        assert request.tags["bikecast/changed_files"] == "bike-rentals-training.csv"
+
+
+def test_the_sample_and_a_url_are_not_watched(files):
+    lake, _, _, _ = files
+    paths = {SPEC.source_file: SAMPLE, SPEC.scoring_file: "https://localhost/f.csv"}
+    with dg.instance_for_test() as instance:
+        assert not tick(instance, lake, Sources(lake, paths=paths)).run_requests
+
+
+@pytest.fixture
+def webhook(monkeypatch):
+    received = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_POST(self):
+            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv(WEBHOOK, f"http://127.0.0.1:{server.server_port}/secret-path")
+    yield received
+    server.shutdown()
+    server.server_close()
+
+
+def test_an_alert_reaches_the_webhook(webhook):
+    assert send_alert({"text": "score failed", "run_id": "r", "job": "score"})
+    assert webhook == [{"text": "score failed", "run_id": "r", "job": "score"}]
+
+
+def test_a_webhook_that_does_not_answer_is_logged_without_its_address(monkeypatch, caplog):
+    monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:1/secret-path")
+    assert not send_alert({"text": "score failed"})
+    assert "score failed" in caplog.text
+    assert "secret-path" not in caplog.text
