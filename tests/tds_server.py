@@ -1,7 +1,10 @@
 """A TDS endpoint in front of an embedded pool, and Microsoft's ODBC driver to talk to it."""
 
 import contextlib
+import subprocess
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -72,3 +75,27 @@ def synapse_pool(server, **changes) -> SynapseSqlPool:
         "pause_seconds": 0.0,
     }
     return SynapseSqlPool(**{**settings, **changes})
+
+
+@contextlib.contextmanager
+def server_process(folder: Path):
+    """A server in a process of its own; it ends with its standard input.
+
+    pyodbc keeps the interpreter's lock in some calls to the driver, so a server in the same
+    process could not answer them.
+    """
+    command = [sys.executable, "-m", "tests.tds_server", str(folder)]
+    project = Path(__file__).parents[1]
+    with subprocess.Popen(
+        command, cwd=project, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        port = process.stdout.readline()
+        assert port, "the server did not start"
+        yield SimpleNamespace(port=int(port), pid=process.pid)
+        process.stdin.close()
+
+
+if __name__ == "__main__":
+    with sql_server(Path(sys.argv[1])) as running:
+        print(running.port, flush=True)  # noqa: T201 # the parent reads it
+        sys.stdin.read()

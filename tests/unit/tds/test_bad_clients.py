@@ -1,0 +1,173 @@
+"""Clients that break the protocol: an error or a closed connection, and the server lives on."""
+
+import collections
+import random
+import socket
+
+import psutil
+import pytest
+
+from resources.sql_pool.tds.login import parse_login, parse_prelogin
+from resources.sql_pool.tds.packets import HEADER, Kind
+from resources.sql_pool.tds.rpc import read_calls
+from resources.sql_pool.tds.wire import ProtocolError
+from tests.tds_server import sql_server
+from tests.unit.tds.sessions import REQUESTS, answer, batch, login, packet, prelogin, raw
+
+PACKETS = 20_000
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory):
+    """A server without TLS, and a small limit on messages."""
+    folder = tmp_path_factory.mktemp("plain")
+    with sql_server(folder, tls=False, max_message_bytes=200_000) as server:
+        yield server
+
+
+def log_in(client):
+    client.sendall(prelogin())
+    assert answer(client) is not None
+    client.sendall(login())
+    assert b"\xad" in answer(client)
+
+
+def works(server):
+    with raw(server.port) as client:
+        log_in(client)
+        client.sendall(batch("SELECT 1 AS a"))
+        return b"\xd1\x04\x01\x00\x00\x00" in answer(client)
+
+
+def test_a_session_written_by_hand_gets_answers(plain):
+    with raw(plain.port) as client:
+        log_in(client)
+        for request in REQUESTS:
+            client.sendall(request)
+            assert answer(client) is not None
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        b"GET / HTTP/1.1\r\nHost: x\r\n\r\n",
+        bytes(range(256)) * 20,
+        HEADER.pack(Kind.PRELOGIN, 1, 4, 0, 0, 0),
+        HEADER.pack(Kind.PRELOGIN, 1, 60_000, 0, 0, 0),
+        packet(Kind.SQL_BATCH, b""),
+        packet(Kind.LOGIN, b"\xff" * 94),
+        packet(Kind.PRELOGIN, b"\x01\x00\xff\x00\xff\xff"),
+    ],
+    ids=["http", "noise", "short length", "long length", "batch first", "bad login", "bad offset"],
+)
+def test_what_is_no_login_ends_the_connection(plain, sent):
+    with raw(plain.port) as client:
+        client.sendall(sent)
+        client.shutdown(socket.SHUT_WR)
+        while answer(client) is not None:
+            pass
+    assert works(plain)
+
+
+def test_a_message_over_the_limit_ends_the_connection(plain):
+    with raw(plain.port) as client:
+        log_in(client)
+        part = HEADER.pack(Kind.SQL_BATCH, 0, 32_000, 0, 1, 0) + b"x" * (32_000 - HEADER.size)
+        try:
+            for _ in range(50):
+                client.sendall(part)
+        except ConnectionError:
+            pass
+        else:
+            found = answer(client)
+            assert found is None or b"\xaa" in found
+    assert works(plain)
+
+
+def test_a_truncated_request_is_an_error_and_not_a_wait(plain):
+    with raw(plain.port) as client:
+        log_in(client)
+        client.sendall(packet(Kind.RPC, REQUESTS[2][HEADER.size : -3]))
+        assert b"\xaa" in (answer(client) or b"")
+    assert works(plain)
+
+
+@pytest.mark.parametrize("parse", [parse_prelogin, parse_login, read_calls])
+def test_parsers_refuse_every_truncation(parse):
+    whole = {parse_prelogin: prelogin(), parse_login: login(), read_calls: REQUESTS[2]}[parse]
+    content = whole[HEADER.size :]
+    parse(content)
+    refused = 0
+    for length in range(len(content)):
+        try:
+            parse(content[:length])
+        except ProtocolError:
+            refused += 1
+    # a call may end between two parameters
+    assert refused >= len(content) - 5
+
+
+def mutated(chance, data):
+    data = bytearray(data)
+    for _ in range(chance.randint(1, 4)):
+        at = chance.randrange(len(data))
+        data[at] = chance.choice([0, 1, 0x7F, 0x80, 0xFF, chance.randrange(256)])
+    if chance.random() < 0.2:
+        del data[chance.randrange(len(data)) :]
+    if chance.random() < 0.7 and len(data) >= HEADER.size:  # a true length, to get further in
+        data[2:4] = len(data).to_bytes(2, "big")
+        data[1] = 1
+    return bytes(data)
+
+
+def reached(found):
+    """The layer whose answer this is."""
+    if found is None:
+        return "closed"
+    if b"\x81" in found[:40]:
+        return "result"
+    return "error" if b"\xaa" in found else "done"
+
+
+@pytest.mark.slow
+def test_fuzzed_packets_end_in_an_error_or_a_closed_connection(plain, capsys):
+    chance = random.Random(1)
+    layers = collections.Counter()
+    process = psutil.Process()
+    sent, memory = 0, 0
+    while sent < PACKETS:
+        with raw(plain.port) as client:
+            stage = chance.choice(["noise", "prelogin", "login", "request", "request", "request"])
+            if stage == "request":
+                log_in(client)
+            elif stage == "login":
+                client.sendall(prelogin())
+                answer(client)
+            for _ in range(chance.randint(1, 12)):
+                if stage == "noise":
+                    data = chance.randbytes(chance.randint(1, 300))
+                else:
+                    whole = {"prelogin": prelogin(), "login": login()}
+                    data = mutated(chance, whole.get(stage) or chance.choice(REQUESTS))
+                complete = len(data) >= HEADER.size and int.from_bytes(data[2:4], "big") == len(
+                    data
+                )
+                sent += 1
+                try:
+                    client.sendall(data)
+                    if not complete or data[1] != 1:
+                        client.shutdown(socket.SHUT_WR)
+                    found = answer(client)
+                except ConnectionError:
+                    found = None
+                layers[stage, reached(found)] += 1
+                if found is None or not complete or data[1] != 1:
+                    break
+        if memory == 0 and sent > PACKETS // 4:
+            memory = process.memory_info().rss
+    with capsys.disabled():
+        for (stage, layer), count in sorted(layers.items()):
+            print(f"  {stage:10}{layer:8}{count:7}")  # noqa: T201
+    assert layers["request", "result"] > 0
+    assert works(plain)
+    assert process.memory_info().rss < memory + 200 * 2**20
