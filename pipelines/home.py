@@ -11,6 +11,7 @@ from pathlib import Path
 
 from pipelines.settings import PROJECT, Settings
 from resources.errors import BikecastError
+from resources.lake.local import LocalLake
 
 #: What a step needs at least; less counts as a full disk.
 ROOM_BYTES = 1_000_000
@@ -69,6 +70,7 @@ def open_home(settings: Settings) -> Home:
     Raises BikecastError where the home cannot be written.
     """
     home = Home.of(settings)
+    LocalLake(root=str(home.lake))  # refuses names that its readers mistake, before any is made
     try:
         for folder in (home.lake, home.jobs, home.models, home.dagster, home.logs):
             folder.mkdir(parents=True, exist_ok=True)

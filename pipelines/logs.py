@@ -15,7 +15,7 @@ LOGGER = logging.getLogger("bikecast")
 
 _SECRET_NAMES = re.compile(r"(SECRET|PASSWORD|PASSWD|TOKEN|KEY|CONNECTION_STRING|SAS)$", re.I)
 _USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
-_QUERY = re.compile(r"(?<=\w)\?[^\s'\"]*(?:sig|token|key|secret|password)=[^\s'\"]*", re.I)
+_QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
 _SHORTEST_SECRET = 6
 
 
@@ -33,7 +33,7 @@ def redacted(text: str) -> str:
     for name, value in os.environ.items():
         if len(value) >= _SHORTEST_SECRET and _SECRET_NAMES.search(name):
             text = text.replace(value, "***")
-    return _QUERY.sub("?***", _USERINFO.sub("***@", text))
+    return _QUERY.sub(r"\1?***", _USERINFO.sub("***@", text))
 
 
 def open_log(home: Home) -> logging.Logger:

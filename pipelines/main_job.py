@@ -6,8 +6,8 @@ import logging
 import os
 import time
 import uuid
-from collections.abc import Collection, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -21,6 +21,7 @@ from pipelines.jobs import ROLLBACK_JOB, rollback_config
 from resources.automl.port import AutoML, TrainingResult
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobStatus
+from resources.lake.sources import FetchedFile
 from resources.registry.port import ModelVersion
 from resources.spec import ModelSpec
 
@@ -117,15 +118,13 @@ def run_main_job(
     """
     from assets.champion import reconcile_alias
 
-    clean_up_dead_runs(instance)
     start = time.perf_counter()
     record = _Record()
-    reconcile_alias(resources.registry, resources.sql_pool, spec)
-    # The files are checked before any table changes, so that one bad file stops everything.
-    files = {dg.AssetKey(spec.source_asset), dg.AssetKey(f"{spec.scoring_table}_file")}
-    rest = set(defs.resolve_all_asset_keys()) - files
-    _execute(defs, instance, main_job, {}, {}, record, watcher, only=files)
-    _execute(defs, instance, main_job, run_config, {}, record, watcher, only=rest)
+    with resources.sources.hold(spec.source_file, spec.scoring_file) as files:
+        check_files(spec, files)
+        clean_up_dead_runs(instance)
+        reconcile_alias(resources.registry, resources.sql_pool, spec)
+        _execute(defs, instance, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
@@ -134,7 +133,26 @@ def run_main_job(
         tags = {"bikecast/job_id": job_id}
         _execute(defs, instance, "finish_training", config, tags, record, watcher)
     record.seconds["total"] = round(time.perf_counter() - start, 3)
-    return _outcome(spec, resources, record, job_id, trained=not submission["attached"])
+    trained = submission["submission"] != "unchanged"
+    return _outcome(spec, resources, record, job_id, trained=trained)
+
+
+def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
+    """Read both files before anything is stored.
+
+    Raises InvalidInput with the problems of all of them.
+    """
+    from resources.lake.csv_file import read_scoring_csv, read_training_csv
+
+    problems = []
+    readers = {spec.source_file: read_training_csv, spec.scoring_file: read_scoring_csv}
+    for path, read in readers.items():
+        try:
+            read(files[path].path, spec, source_name=files[path].origin)
+        except InvalidInput as error:
+            problems.append(str(error))
+    if problems:
+        raise InvalidInput("\n".join(problems) + "\nNothing was changed.")
 
 
 def run_rollback(
@@ -151,8 +169,7 @@ def run_rollback(
     Raises InvalidInput where there is no such version or nothing to go back to.
     """
     clean_up_dead_runs(instance)
-    record = _Record()
-    config = rollback_config(spec, version)
+    record, config = _Record(), rollback_config(spec, version)
     _execute(defs, instance, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
     return record.metadata[f"{spec.model_table}_table"]
 
@@ -166,10 +183,33 @@ def clean_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that are marked as running although their process is gone."""
-    unfinished = dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING])
-    owners = [(run, run.tags.get(PROCESS_TAG)) for run in instance.get_runs(unfinished)]
-    return [run for run, owner in owners if owner and not _alive(owner)]
+    """Runs that are marked as under way although nothing runs them any more.
+
+    A run of a command names its process. A run that Dagster launched lives no longer than the
+    Dagster processes of this home.
+    """
+    statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
+    statuses += [dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.NOT_STARTED]
+    unfinished = instance.get_runs(dg.RunsFilter(statuses=statuses))
+    owned = [run for run in unfinished if PROCESS_TAG in run.tags]
+    launched = [run for run in unfinished if run not in owned and run.status in statuses[:3]]
+    dead = [run for run in owned if not _alive(run.tags[PROCESS_TAG])]
+    if launched and not dagster_runs_here():
+        dead += launched
+    return dead
+
+
+def dagster_runs_here() -> bool:
+    """True while a Dagster process that this one did not start uses this DAGSTER_HOME."""
+    home = os.environ.get("DAGSTER_HOME")
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            words = process.cmdline()
+            if process.pid == os.getpid() or not any("dagster" in word for word in words):
+                continue
+            if process.environ().get("DAGSTER_HOME") == home:
+                return True
+    return False
 
 
 def _execute(
@@ -180,7 +220,6 @@ def _execute(
     tags: Mapping[str, str],
     record: _Record,
     watcher: Watcher,
-    only: Collection[dg.AssetKey] | None = None,
 ) -> None:
     run_id = str(uuid.uuid4())
     record.run_ids.append(run_id)
@@ -188,7 +227,6 @@ def _execute(
     result = defs.resolve_job_def(job).execute_in_process(
         run_config={**_QUIET, **run_config},
         instance=instance,
-        asset_selection=sorted(only) if only else None,
         run_id=run_id,
         tags={PROCESS_TAG: _this_process(), **tags},
         raise_on_error=False,
@@ -232,8 +270,10 @@ def _note(metadata: Mapping[str, object]) -> str:
         parts.append(f"{metadata['dagster/row_count']:,} rows")
     if metadata.get("changed") is False:
         parts.append("unchanged")
-    if metadata.get("attached"):
+    if metadata.get("submission") == "unchanged":
         parts.append("unchanged data, code and settings: nothing to train")
+    elif "submission" in metadata:
+        parts.append(f"{metadata['submission']} {metadata['job_id']}")
     if "version" in metadata:
         parts.append(f"version {metadata['version']}")
     if "source" in metadata:
@@ -268,6 +308,8 @@ def _failure(result: dg.ExecuteInProcessResult) -> BikecastError:
             kind = InvalidInput if code is not None and code.value == 2 else BikecastError
             return kind(told.description or "the step failed without a reason")
         error = failure.error
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            raise KeyboardInterrupt
         while error is not None and error.cause is not None:
             error = error.cause
         text = error.message.strip() if error else "no reason given"

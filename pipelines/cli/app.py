@@ -37,22 +37,26 @@ def run(
     csv: Annotated[
         str | None,
         typer.Option(
-            envvar="BIKECAST_CSV",
-            help="Training CSV: a path or a URL. Default: a simulated sample.",
+            help="Training CSV: a path or a URL.  [default: BIKECAST_CSV, else a simulated sample]",
             show_default=False,
         ),
     ] = None,
     forecast: Annotated[
         str | None,
         typer.Option(
-            envvar="BIKECAST_FORECAST",
-            help="CSV with the days to forecast: a path or a URL. Default: a simulated sample.",
+            help="CSV with the days to forecast: a path or a URL.  "
+            "[default: BIKECAST_FORECAST, else a simulated sample]",
             show_default=False,
         ),
     ] = None,
     budget: Annotated[
         float | None,
-        typer.Option(help="Longest training, in seconds.  [default: 20]", show_default=False),
+        typer.Option(
+            min=1,
+            max=86_400,
+            help="Longest training, in seconds.  [default: BIKECAST_BUDGET, else 20]",
+            show_default=False,
+        ),
     ] = None,
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again although nothing has changed.")
@@ -105,6 +109,8 @@ def sql(
 
     Examples: `bikecast sql "EXEC dbo.predict_rentals"`,
     `bikecast sql "SELECT TOP 5 * FROM dbo.predicted_rentals" --format csv`, `bikecast sql -f a.sql`
+
+    With several results, JSON is one array a line. PRINT goes to standard error.
     """
     from pipelines.cli.sql import sql_command
 

@@ -7,13 +7,13 @@ import json
 import sys
 from pathlib import Path
 
-from pipelines.cli.console import stdout_console
+from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.values import plain
 from pipelines.environments import sql_pool_for
 from pipelines.home import open_home
 from pipelines.settings import load_settings
-from resources.errors import InvalidInput
-from resources.sql_pool.port import ResultSet
+from resources.errors import BikecastError, InvalidInput
+from resources.sql_pool.port import ResultSet, SqlError
 from resources.sql_pool.scripts import split_batches
 
 
@@ -23,10 +23,23 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
     Raises InvalidInput without a query, and SqlError as the pool answers.
     """
     script = _script(query, file)
+    batches = split_batches(script)
+    if not batches:
+        raise InvalidInput("The query is empty. Nothing was run.")
     pool = sql_pool_for(open_home(load_settings()))
     with pool.session() as session:
-        for batch in split_batches(script):
-            for result in session.run(batch):
+        for number, batch in enumerate(batches, start=1):
+            try:
+                results = session.run(batch)
+            except SqlError as error:
+                if len(batches) == 1:
+                    raise
+                raise BikecastError(
+                    f"{error}\nin batch {number} of {len(batches)}; the batches before it ran."
+                ) from error
+            for text in session.messages:
+                stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
+            for result in results:
                 _print(result, output)
 
 
@@ -57,4 +70,6 @@ def _print(result: ResultSet, output: str) -> None:
         from pipelines.cli.tables import rows_table
 
         stdout_console().print(rows_table(names, result.rows))
-        stdout_console().print(f"({len(result.rows)} rows)", style="dim", highlight=False)
+        stdout_console().print(
+            f"({len(result.rows)} row{'s' * (len(result.rows) != 1)})", style="dim", highlight=False
+        )

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from types import FrameType
 
 from pipelines.cli.console import stderr_console
 from pipelines.home import Home, open_home
 from pipelines.installation import open_event_log
+from pipelines.main_job import clean_up_dead_runs
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
+from resources.processes import die_with_parent
 
 HOST = "127.0.0.1"
 STOP_SECONDS = 15.0
@@ -24,23 +29,52 @@ STOP_SECONDS = 15.0
 def ui_command(port: int | None) -> None:
     """Run Dagster's web server and daemon until Ctrl-C, bound to 127.0.0.1.
 
-    Raises BikecastError where the port is taken or one of the two ends by itself.
+    Raises BikecastError where the port is taken, another UI uses this home, or one of the two
+    ends by itself.
     """
     settings = load_settings()
     port = port or settings.ui_port
     _check_port(port)
     home = open_home(settings)
+    for name in ("csv", "forecast"):
+        if value := getattr(settings, name):
+            os.environ[f"BIKECAST_{name.upper()}"] = value
+    with _sole_ui(home):
+        _serve(home, port)
+
+
+def _serve(home: Home, port: int) -> None:
     stderr_console().print(
         f"Dagster UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)", highlight=False
     )
-    with open_event_log(home):
-        pass  # made here, so that the two processes below do not both try
+    # Opened here first, so that the two processes below do not both make the tables.
+    with open_event_log(home) as instance:
+        clean_up_dead_runs(instance)
     workspace = ["-w", str(PROJECT / "workspace.yaml"), "--log-level", "error"]
     workspace += ["--code-server-log-level", "error"]
     web = ["dagster_webserver", "-h", HOST, "-p", str(port), *workspace]
     web += ["--dagster-log-level", "error"]
     daemon = ["dagster._daemon", "run", *workspace]
     _supervise(home, [web, daemon])
+
+
+@contextmanager
+def _sole_ui(home: Home) -> Iterator[None]:
+    """Hold the home's UI lock; two daemons on one home would run every schedule twice."""
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(home.root / "ui.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        raise BikecastError(
+            f"Another `bikecast ui` uses {home.root}. Nothing was started. Stop that one, or set "
+            "BIKECAST_HOME to another folder."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def env_command() -> None:
@@ -59,7 +93,10 @@ def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
     signal.signal(signal.SIGTERM, stop)
     children = {
         module[0]: subprocess.Popen(
-            [sys.executable, "-m", *module], cwd=home.dagster, stdin=subprocess.DEVNULL
+            [sys.executable, "-m", *module],
+            cwd=home.dagster,
+            stdin=subprocess.DEVNULL,
+            preexec_fn=partial(die_with_parent, os.getpid()),
         )
         for module in modules
     }

@@ -37,7 +37,8 @@ def read_header(path: Path, source_name: str) -> list[str]:
         raise InvalidInput(f"{source_name}, line 1: there are no column names")
     if any(not name.isprintable() for name in names):
         raise InvalidInput(f"{source_name}, line 1: a column name has a control character")
-    repeated = sorted({name for name in names if names.count(name) > 1})
+    folded = [name.casefold() for name in names]  # Spark and SQL do not tell case apart
+    repeated = sorted({name for name in names if folded.count(name.casefold()) > 1})
     if repeated:
         raise InvalidInput(f"{source_name}, line 1: columns appear twice: {', '.join(repeated)}")
     return names

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
@@ -47,6 +47,18 @@ class Sources:
     samples: Mapping[str, Sample] = field(default_factory=dict)
     timeout: float = TIMEOUT_SECONDS
     max_bytes: int = MAX_BYTES
+    _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
+
+    @contextmanager
+    def hold(self, *lake_paths: str) -> Iterator[dict[str, FetchedFile]]:
+        """Fetch files once for as long as the context lasts; `fetch` then gives the same ones."""
+        with ExitStack() as stack:
+            for lake_path in lake_paths:
+                self._held[lake_path] = stack.enter_context(self.fetch(lake_path))
+            try:
+                yield dict(self._held)
+            finally:
+                self._held.clear()
 
     @contextmanager
     def fetch(self, lake_path: str, override: str | None = None) -> Iterator[FetchedFile]:
@@ -56,6 +68,9 @@ class Sources:
         Raises InvalidInput where the source is no readable file, and BikecastError where a
         download fails. The lake is not changed here.
         """
+        if override is None and lake_path in self._held:
+            yield self._held[lake_path]
+            return
         source = override or self.paths.get(lake_path)
         if source is None and self.lake.stat(lake_path) is not None:
             with self.lake.local_copy(lake_path) as path:

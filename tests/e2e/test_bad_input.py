@@ -1,10 +1,10 @@
 """Bad files end `bikecast run` with exit code 2 and change nothing."""
 
 import shutil
-from pathlib import Path
 
 import pytest
 
+from pipelines.home import Home
 from tests.cli import Cli
 
 HEADER = (
@@ -14,8 +14,15 @@ HEADER = (
 GOOD = "1,1/1/2011,1,0,1,0,6,0,2,0.344167,0.363625,0.805833,0.160446,331"
 
 
-def rows_of(home: Path, cli: Cli) -> str:
-    return cli("sql", "SELECT * FROM dbo.predicted_rentals ORDER BY forecast_row").stdout
+TABLES = "SELECT * FROM dbo.predicted_rentals ORDER BY forecast_row"
+TABLES += "; SELECT * FROM dbo.weather_forecast ORDER BY forecast_row"
+
+
+def state_of(cli: Cli) -> tuple[str, list[tuple[str, bytes]]]:
+    """The pool's rows and every file of the lake."""
+    lake = Home(cli.home).lake
+    files = sorted(path for path in lake.rglob("*") if path.is_file())
+    return cli("sql", TABLES).stdout, [(str(path), path.read_bytes()) for path in files]
 
 
 @pytest.fixture(scope="module")
@@ -42,21 +49,33 @@ def test_a_bad_training_file_ends_with_code_2_and_changes_nothing(
 ):
     bad = tmp_path / "bad.csv"
     bad.write_text(content)
-    before = rows_of(finished_home.home, finished_home)
+    before = state_of(finished_home)
     done = finished_home("run", "--csv", str(bad))
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
     for word in said:
         assert word in done.stderr
-    assert rows_of(finished_home.home, finished_home) == before
+    assert state_of(finished_home) == before
 
 
 def test_a_forecast_file_that_lacks_a_feature_ends_with_code_2(finished_home, tmp_path):
     bad = tmp_path / "days.csv"
     bad.write_text("season,mnth\n1,12\n")
+    before = state_of(finished_home)
     done = finished_home("run", "--forecast", str(bad))
     assert done.returncode == 2
     assert "temp" in done.stderr
+    assert state_of(finished_home) == before
+
+
+def test_the_problems_of_both_files_are_told_at_once(cli, tmp_path):
+    for name in ("bad.csv", "days.csv"):
+        (tmp_path / name).write_text("season\n1\n")
+    files = ("--csv", str(tmp_path / "bad.csv"), "--forecast", str(tmp_path / "days.csv"))
+    done = cli("run", *files)
+    assert done.returncode == 2
+    assert "bad.csv, line 1" in done.stderr
+    assert "days.csv, line 1" in done.stderr
 
 
 def test_a_file_that_does_not_exist_ends_with_code_2(cli):

@@ -21,9 +21,10 @@ import numpy as np
 from resources.automl.local.data import Dataset
 from resources.automl.local.importance import Shuffle
 from resources.automl.local.models import FittedModel, fit_model
-from resources.automl.local.parent_death import die_with_parent, watch_driver
+from resources.automl.local.parent_death import watch_driver
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.process import ONE_THREAD
+from resources.processes import die_with_parent
 
 #: select() takes no infinite wait; the loop comes round again.
 _LONGEST_WAIT = 60.0

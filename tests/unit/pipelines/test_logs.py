@@ -28,6 +28,7 @@ def test_a_secret_of_the_environment_never_reaches_the_log(log, monkeypatch):
     [
         ("https://me:pw@host/a.csv", "https://***@host/a.csv"),
         ("https://host/a.csv?sv=1&sig=abc%3D next", "https://host/a.csv?*** next"),
+        ("https://host/a.csv?X-Amz-Signature=abc", "https://host/a.csv?***"),
         ("is it true? yes", "is it true? yes"),
     ],
 )

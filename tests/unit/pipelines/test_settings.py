@@ -1,7 +1,7 @@
 import pytest
 
 from pipelines.home import Home, open_home
-from pipelines.settings import Settings, load_settings
+from pipelines.settings import PROJECT, Settings, load_settings
 from resources.errors import BikecastError, InvalidInput
 
 
@@ -37,3 +37,24 @@ def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BikecastError, match=r"cannot be written: .*\nNothing was started"):
         open_home(Settings(home=tmp_path / "file" / "home"))
+
+
+def test_relative_paths_of_the_environment_count_from_the_working_directory(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BIKECAST_CSV", "days.csv")
+    monkeypatch.setenv("BIKECAST_HOME", "here")
+    settings = load_settings()
+    assert settings.csv == str(tmp_path / "days.csv")
+    assert settings.home == tmp_path / "here"
+
+
+def test_relative_paths_of_the_env_file_count_from_the_project(monkeypatch, tmp_path):
+    (tmp_path / ".env").write_text("BIKECAST_HOME=.bikecast\nBIKECAST_FORECAST=a/b.csv\n")
+    settings = Settings(_env_file=tmp_path / ".env")
+    assert settings.home == PROJECT / ".bikecast"
+    assert settings.forecast == str(PROJECT / "a/b.csv")
+
+
+@pytest.mark.parametrize("source", ["sample", "https://host/a.csv"])
+def test_the_sample_and_urls_are_no_paths(source):
+    assert load_settings(csv=source).csv == source
