@@ -6,6 +6,7 @@ import base64
 import itertools
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.azure.cloud.clock import Clock
@@ -39,6 +40,8 @@ class Storage:
 
     def __init__(self, clock: Clock) -> None:
         self.files: dict[tuple[str, str, str], StoredFile] = {}
+        self.mirror: tuple[str, str, Path] | None = None
+        """Account, container and a folder that gets its files, for engines inside the cloud."""
         self._clock = clock
         self._etags = itertools.count(1)
 
@@ -205,6 +208,10 @@ class Storage:
     def _store(self, key: tuple[str, str, str], file: StoredFile) -> StoredFile:
         self.files[key] = file
         self._touch(file)
+        if self.mirror and key[:2] == self.mirror[:2]:
+            copy = self.mirror[2] / key[2]
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            copy.write_bytes(file.content)
         return file
 
     def _touch(self, file: StoredFile) -> None:
