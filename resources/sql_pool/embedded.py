@@ -5,15 +5,27 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 from pydantic import Field
 
 from resources.model_contract import MAX_MODEL_BYTES
+from resources.sql_pool.port import SqlError
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.session import EmbeddedSession
+
+#: What a dedicated pool answers while it cannot be used:
+#: https://learn.microsoft.com/azure/synapse-analytics/sql-data-warehouse/sql-data-warehouse-troubleshoot
+_CLOSED = {
+    "Paused": (
+        42108,
+        "Can not connect to the SQL pool since it is paused. Please resume the SQL pool and try "
+        "again.",
+    ),
+    "Resuming": (42109, "The SQL pool is warming up. Please try again."),
+}
 
 
 class EmbeddedSqlPool(dg.ConfigurableResource):
@@ -37,12 +49,20 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
         default=MAX_MODEL_BYTES, description="The largest ONNX model that PREDICT loads."
     )
 
+    state: Literal["Online", "Paused", "Resuming"] = Field(
+        default="Online",
+        description="The pool's state; no session opens unless it is Online (42108, 42109).",
+    )
+
     @contextlib.contextmanager
     def session(self) -> Iterator[EmbeddedSession]:
         """Open a session; leaving it rolls back what was not committed.
 
-        Raises SqlError 1222, naming the holder, when the file stays in use.
+        Raises SqlError 1222, naming the holder, when the file stays in use; 42108 and 42109 while
+        the pool is paused or resuming.
         """
+        if self.state != "Online":
+            raise SqlError(*_CLOSED[self.state])
         from resources.sql_pool.engine.session import EmbeddedSession
         from resources.sql_pool.engine.storage import open_database
 

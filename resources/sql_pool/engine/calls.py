@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
+from resources.sql_pool.engine import flow
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.errors import SqlError, unsupported
@@ -27,7 +28,7 @@ def require_constants(nodes: tuple[exp.Expression, ...], where: str) -> None:
 
 def bind_arguments(
     parameters: tuple[st.ParameterDefinition, ...],
-    arguments: tuple[st.Argument, ...],
+    arguments: tuple[flow.Argument, ...],
     label: str,
     evaluate: Callable[[exp.Expression, SqlType], object],
 ) -> dict[str, Variable]:
@@ -74,7 +75,7 @@ def bind_arguments(
 
 def copy_outputs(
     parameters: tuple[st.ParameterDefinition, ...],
-    arguments: tuple[st.Argument, ...],
+    arguments: tuple[flow.Argument, ...],
     inner: dict[str, Variable],
     outer: dict[str, Variable],
 ) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from resources.sql_pool.engine import alterations, changes, copy_into, definitions, execute
+from resources.sql_pool.engine import alterations, changes, copy_into, definitions, execute, flow
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_constants
+from resources.sql_pool.engine.calls import bind_arguments, copy_outputs
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
 from resources.sql_pool.engine.errors import Cancelled, SqlError, undeclared
 from resources.sql_pool.engine.parser import parse_batch
+from resources.sql_pool.engine.raising import raised, thrown
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
 from resources.sql_pool.engine.work import ServerValues, Transaction, Work
@@ -175,50 +175,50 @@ class Interpreter:
             self.outcomes.append(result)
 
     def _control(self, statement: st.Statement, frame: Frame) -> None:
-        if isinstance(statement, st.Block):
+        if isinstance(statement, flow.Block):
             self._body(statement.body, frame)
-        elif isinstance(statement, st.If):
+        elif isinstance(statement, flow.If):
             chosen = (
                 statement.then if self._holds(statement.condition, frame) else (statement.otherwise)
             )
             if chosen is not None:
                 self._body((chosen,), frame)
-        elif isinstance(statement, st.While):
+        elif isinstance(statement, flow.While):
             self._while(statement, frame)
-        elif isinstance(statement, st.Declare):
+        elif isinstance(statement, flow.Declare):
             self._declare(statement, frame)
-        elif isinstance(statement, st.SetVariable):
+        elif isinstance(statement, flow.SetVariable):
             variable = frame.variables.get(statement.name.lower())
             if variable is None:
                 raise undeclared(statement.name)
             variable.value = self._evaluate(statement.value, variable.type, frame)
-        elif isinstance(statement, st.Transaction):
+        elif isinstance(statement, flow.Transaction):
             {
                 "BEGIN": self.transaction.begin,
                 "COMMIT": self.transaction.commit,
                 "ROLLBACK": self.transaction.rollback,
             }[statement.action]()
-        elif isinstance(statement, st.Jump):
+        elif isinstance(statement, flow.Jump):
             raise self._jump(statement, frame)
-        elif isinstance(statement, st.TryCatch):
+        elif isinstance(statement, flow.TryCatch):
             self._try(statement, frame)
-        elif isinstance(statement, st.Throw):
-            self._throw(statement, frame)
-        elif isinstance(statement, st.RaiseError):
-            self._raise_error(statement, frame)
-        elif isinstance(statement, st.Print):
+        elif isinstance(statement, flow.Throw):
+            raise thrown(statement, self._evaluator(frame), self._error)
+        elif isinstance(statement, flow.RaiseError):
+            self.messages.append(raised(statement, self._evaluator(frame)))
+        elif isinstance(statement, flow.Print):
             self.messages.append(str(self._evaluate(statement.value, _TEXT, frame) or ""))
-        elif isinstance(statement, st.ExecuteProcedure):
+        elif isinstance(statement, flow.ExecuteProcedure):
             self._execute_procedure(statement, frame)
-        elif isinstance(statement, st.ExecuteText):
+        elif isinstance(statement, flow.ExecuteText):
             text = self._evaluate(statement.text, _TEXT, frame)
             self._execute_text(str(text or ""), {}, frame)
-        elif isinstance(statement, st.SetOption):
+        elif isinstance(statement, flow.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
         else:
             raise AssertionError(f"no step for {type(statement).__name__}")
 
-    def _jump(self, statement: st.Jump, frame: Frame) -> _Jump:
+    def _jump(self, statement: flow.Jump, frame: Frame) -> _Jump:
         if statement.value is None:
             return _Jump(statement.kind)
         if frame.procedure is None:
@@ -245,7 +245,7 @@ class Interpreter:
         with self.transaction.statement(work):
             return execute.holds(work, tree)
 
-    def _while(self, statement: st.While, frame: Frame) -> None:
+    def _while(self, statement: flow.While, frame: Frame) -> None:
         while self._holds(statement.condition, frame):
             try:
                 self._body((statement.body,), frame)
@@ -255,7 +255,7 @@ class Interpreter:
                 if jump.kind == "RETURN":
                     raise
 
-    def _declare(self, statement: st.Declare, frame: Frame) -> None:
+    def _declare(self, statement: flow.Declare, frame: Frame) -> None:
         names = {name.lower() for name, _, _ in statement.variables}
         for name, _, _ in statement.variables:
             known = name.lower() in frame.variables and id(statement) not in frame.declared
@@ -274,7 +274,7 @@ class Interpreter:
             if tree is not None or name.lower() not in frame.variables:
                 frame.variables[name.lower()] = Variable(kind, value)
 
-    def _try(self, statement: st.TryCatch, frame: Frame) -> None:
+    def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
         before = self._error
         try:
             self._body(statement.body, frame)
@@ -283,42 +283,7 @@ class Interpreter:
             self._body(statement.handler, frame)
             self._error = before
 
-    def _throw(self, statement: st.Throw, frame: Frame) -> None:
-        if not statement.arguments:
-            if self._error is None:
-                raise SqlError(10704, "THROW without arguments must be inside of a CATCH block.")
-            raise self._error
-        if len(statement.arguments) != 3:
-            raise SqlError(103010, "THROW takes a number, a message and a state.")
-        require_constants(statement.arguments, "THROW")
-        number_node, message_node, state_node = statement.arguments
-        number = self._evaluate(number_node, INT, frame)
-        if not isinstance(number, int) or number < 50000 or 100_000 <= number <= 150_000:
-            raise SqlError(
-                35100,
-                f"Error number {number} in the THROW statement is outside the valid range. "
-                "Specify 50000 or more, but not 100000 to 150000.",
-            )
-        message = str(self._evaluate(message_node, nvarchar(2048), frame) or "")
-        state = self._evaluate(state_node, INT, frame)
-        raise SqlError(number, message, state=int(str(state or 1)))
-
-    def _raise_error(self, statement: st.RaiseError, frame: Frame) -> None:
-        if len(statement.arguments) < 3:
-            raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
-        require_constants(statement.arguments, "RAISERROR")
-        message = str(self._evaluate(statement.arguments[0], _TEXT, frame) or "")
-        severity, state = (self._evaluate(a, INT, frame) for a in statement.arguments[1:3])
-        values = iter(
-            [self._evaluate(argument, _TEXT, frame) for argument in statement.arguments[3:]]
-        )
-        message = re.sub(r"%[ds]", lambda _: str(next(values, "(null)")), message)
-        if int(str(severity or 0)) <= 10:
-            self.messages.append(message)
-            return
-        raise SqlError(50000, message, state=int(str(state or 1)))
-
-    def _execute_procedure(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+    def _execute_procedure(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
         if statement.name.name.lower() == "sp_executesql":
             self._execute_sql(statement, frame)
             return
@@ -354,7 +319,7 @@ class Interpreter:
             )
         return Frame(variables, level=frame.level + 1, procedure=procedure)
 
-    def _execute_sql(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+    def _execute_sql(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
         """sp_executesql @stmt, @params, @p = value, ..."""
         if not statement.arguments or statement.arguments[0].value is None:
             raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")

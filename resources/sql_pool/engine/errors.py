@@ -73,14 +73,17 @@ def no_conversion(source: str, target: str) -> SqlError:
 
 
 def raised(number: int, message: str) -> str:
-    """A DuckDB expression that raises an SqlError when it is evaluated; `message` is SQL."""
-    return f"error('[[{number}]]' || {message})"
+    """A DuckDB expression that raises an SqlError when it is evaluated; `message` is SQL.
+
+    It is a failing cast: TRY takes no volatile function, and error() is one.
+    """
+    return f"CAST('[[{number}]]' || {message} || '[[.]]' AS INTEGER)"
 
 
 #: Letters that the conversions of `conversion` hide from DuckDB's casts, to be shown again.
 HIDDEN_LETTERS = ".eExXbB_nNiI"
 _SHOWN = {0xE000 + i: letter for i, letter in enumerate(HIDDEN_LETTERS)}
-_RAISED = re.compile(r"\[\[(\d+)\]\](.*)", re.DOTALL)
+_RAISED = re.compile(r"\[\[(\d+)\]\](.*?)(?:\[\[\.\]\]|\Z)", re.DOTALL)
 _TYPES = {
     "INT8": "tinyint",
     "UINT8": "tinyint",
@@ -179,6 +182,17 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         r"cannot contain window functions",
         4108,
         "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
+    ),
+    (
+        r'TRY can not be used|subqueries in lambda expressions|"precision" argument in function',
+        PARSE_ERROR,
+        "A subquery inside of a conversion, or digits of ROUND that are a column's, are not "
+        "supported by the embedded SQL pool.",
+    ),
+    (
+        r"Failed to cast decimal value",
+        8115,
+        "Arithmetic overflow error converting expression to data type int.",
     ),
     (
         r"conflict|Conflict",

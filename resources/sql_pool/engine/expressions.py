@@ -2,7 +2,7 @@
 
 Every node kind is named here; any other is refused, so nothing passes by chance.
 """
-# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
+from resources.sql_pool.engine.conditions import COMPARISONS, Conditions
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import convert
 from resources.sql_pool.engine.dates import at_time_zone
@@ -23,10 +24,7 @@ from resources.sql_pool.engine.operators import (
     arithmetic,
     bitwise,
     bitwise_not,
-    comparable_type,
     comparison,
-    convert_compared,
-    like,
     literal_number,
     literal_text,
 )
@@ -37,14 +35,6 @@ from resources.sql_pool.engine.types import NULL, SqlType, common_type, make_typ
 if TYPE_CHECKING:
     from resources.sql_pool.engine.scope import BoundQuery
 
-_COMPARISONS: dict[type[exp.Expression], str] = {
-    exp.EQ: "=",
-    exp.NEQ: "<>",
-    exp.GT: ">",
-    exp.GTE: ">=",
-    exp.LT: "<",
-    exp.LTE: "<=",
-}
 _ARITHMETIC: dict[type[exp.Expression], str] = {
     exp.Add: "+",
     exp.Sub: "-",
@@ -69,7 +59,7 @@ _BITWISE: dict[type[exp.Expression], str] = {
 }
 
 
-class ExpressionCompiler:
+class ExpressionCompiler(Conditions):
     """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
 
     def __init__(
@@ -102,18 +92,7 @@ class ExpressionCompiler:
             exp.Collate: self._collate,
             exp.BitwiseNot: lambda node: bitwise_not(self.value(node.this)),
         }
-        self._conditions: dict[type, Callable[..., str]] = {
-            exp.And: lambda node: self._logic(node, "AND"),
-            exp.Or: lambda node: self._logic(node, "OR"),
-            exp.Not: self._not,
-            exp.Paren: lambda node: self.condition(node.this),
-            exp.Is: self._is,
-            exp.In: self._in,
-            exp.Between: self._between,
-            exp.Like: lambda node: self._like(node, None),
-            exp.Escape: self._escape,
-            exp.Exists: self._exists,
-        }
+        self._conditions = self.condition_table()
 
     def value(self, node: exp.Expression) -> Typed:
         """Compile an expression that yields a value."""
@@ -130,26 +109,9 @@ class ExpressionCompiler:
         if compile_node is None:
             if isinstance(node, exp.All | exp.Any):
                 raise near(node.key.upper())
-            if type(node) in self._conditions or type(node) in _COMPARISONS:
+            if type(node) in self._conditions or type(node) in COMPARISONS:
                 raise near(describe(node))
             raise unsupported(f"The expression {describe(node)}")
-        return compile_node(node)
-
-    def condition(self, node: exp.Expression) -> str:
-        """Compile a condition (T-SQL keeps conditions and values apart)."""
-        operator = _COMPARISONS.get(type(node))
-        if operator:
-            only(node, "this", "expression")
-            if isinstance(node.expression, exp.All | exp.Any):
-                return self._quantified(node, operator)
-            return comparison(operator, self.value(node.this), self.value(node.expression))
-        compile_node = self._conditions.get(type(node))
-        if compile_node is None:
-            raise SqlError(
-                4145,
-                "An expression of non-boolean type specified in a context where a condition is "
-                f"expected, near '{describe(node)}'.",
-            )
         return compile_node(node)
 
     def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
@@ -307,63 +269,3 @@ class ExpressionCompiler:
             only(node, "this")
             node = node.this
         return self.query(node, Scope(parent=self.scope))
-
-    def _logic(self, node: exp.Expression, word: str) -> str:
-        only(node, "this", "expression")
-        return f"({self.condition(node.this)} {word} {self.condition(node.expression)})"
-
-    def _not(self, node: exp.Not) -> str:
-        return f"(NOT {self.condition(node.this)})"
-
-    def _is(self, node: exp.Is) -> str:
-        if not isinstance(node.expression, exp.Null):
-            raise near("IS")
-        return f"({self.value(node.this).sql} IS NULL)"
-
-    def _in(self, node: exp.In) -> str:
-        only(node, "this", "expressions", "query")
-        subject = self.value(node.this)
-        if node.args.get("query") is not None:
-            query = self.subquery(node.args["query"])
-            if len(query.columns) != 1:
-                raise SqlError(116, "Only one expression can be specified in the select list.")
-            inner = Typed("q.c1", query.columns[0][1])
-            kind = comparable_type(subject.type, inner.type)
-            left, right = convert_compared(subject, kind), convert_compared(inner, kind)
-            return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
-        items = [comparison("=", subject, self.value(item)) for item in node.expressions]
-        return "(" + " OR ".join(items) + ")"
-
-    def _quantified(self, node: exp.Expression, operator: str) -> str:
-        """value operator ALL (query), or ANY, which is SOME."""
-        only(node.expression, "this")
-        word = "ALL" if isinstance(node.expression, exp.All) else "ANY"
-        if not isinstance(node.expression.this, exp.Select | exp.Subquery | exp.SetOperation):
-            raise near(word)
-        subject, query = self.value(node.this), self.subquery(node.expression.this)
-        if len(query.columns) != 1:
-            raise SqlError(116, "Only one expression can be specified in the select list.")
-        inner = Typed("q.c1", query.columns[0][1])
-        kind = comparable_type(subject.type, inner.type)
-        left, right = convert_compared(subject, kind), convert_compared(inner, kind)
-        return f"({left} {operator} {word} (SELECT {right} FROM ({query.sql}) AS q))"
-
-    def _between(self, node: exp.Between) -> str:
-        only(node, "this", "low", "high")
-        subject = self.value(node.this)
-        low = comparison(">=", subject, self.value(node.args["low"]))
-        return f"({low} AND {comparison('<=', subject, self.value(node.args['high']))})"
-
-    def _like(self, node: exp.Like, escape: str | None) -> str:
-        only(node, "this", "expression", "negate")
-        found = like(self.value(node.this), self.value(node.expression), escape)
-        return f"(NOT {found})" if node.args.get("negate") else found
-
-    def _escape(self, node: exp.Escape) -> str:
-        character = self.value(node.expression).constant
-        if not isinstance(node.this, exp.Like) or character is None or len(character) != 1:
-            raise near("ESCAPE")
-        return self._like(node.this, character)
-
-    def _exists(self, node: exp.Exists) -> str:
-        return f"EXISTS ({self.subquery(node.this).sql})"

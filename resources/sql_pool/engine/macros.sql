@@ -1,5 +1,6 @@
 -- Macros that the compiled SQL calls; made anew, as temporary objects, in each session.
--- error('[[n]]text') raises the SqlError of number n.
+-- A text such as '[[n]]text[[.]]' that no cast takes raises the SqlError of number n. (TRY takes
+-- no volatile function, and error() is one.)
 
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
 CREATE OR REPLACE TEMP MACRO tsql_moment(value, kind, style) AS
@@ -58,13 +59,13 @@ CREATE OR REPLACE TEMP MACRO tsql_bytes_uuid(value) AS
 
 CREATE OR REPLACE TEMP MACRO tsql_uuid(value) AS
     CASE WHEN value IS NULL THEN NULL ELSE coalesce(TRY_CAST(left(rtrim(ltrim(value, '{'), '} '),
-    36) AS UUID), CAST(error('[[8169]]' ||
-    'Conversion failed when converting from a character string to uniqueidentifier.') AS UUID))
+    36) AS UUID), CAST('[[8169]]' ||
+    'Conversion failed when converting from a character string to uniqueidentifier.' || '[[.]]' AS UUID))
     END;
 
 CREATE OR REPLACE TEMP MACRO tsql_fit(value, size, column_name) AS
-    CASE WHEN length(rtrim(value)) > size THEN error('[[8152]]' ||
-    'String or binary data would be truncated in column ''' || column_name || '''.') ELSE
+    CASE WHEN length(rtrim(value)) > size THEN CAST(CAST('[[8152]]' ||
+    'String or binary data would be truncated in column ''' || column_name || '''.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE
     left(value, size) END;
 
 CREATE OR REPLACE TEMP MACRO tsql_fit_binary(value, size, column_name) AS
@@ -84,36 +85,36 @@ CREATE OR REPLACE TEMP MACRO tsql_charindex(part, value, start) AS
     END AS INTEGER);
 
 CREATE OR REPLACE TEMP MACRO tsql_substring(value, start, size) AS
-    CASE WHEN size < 0 THEN error('[[537]]' ||
-    'Invalid length parameter passed to the LEFT or SUBSTRING function.') ELSE substring(value,
+    CASE WHEN size < 0 THEN CAST(CAST('[[537]]' ||
+    'Invalid length parameter passed to the LEFT or SUBSTRING function.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE substring(value,
     greatest(start, 1), greatest(size + least(start, 1) - 1, 0)) END;
 
 CREATE OR REPLACE TEMP MACRO tsql_nonzero(value) AS
-    CASE WHEN value = 0 THEN error('[[8134]]' || 'Divide by zero error encountered.') ELSE value
+    CASE WHEN value = 0 THEN CAST('[[8134]]' || 'Divide by zero error encountered.' || '[[.]]' AS INTEGER) ELSE value
     END;
 
 CREATE OR REPLACE TEMP MACRO tsql_not_negative(value) AS
-    CASE WHEN value < 0 THEN error('[[3623]]' || 'An invalid floating point operation occurred.')
+    CASE WHEN value < 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
 CREATE OR REPLACE TEMP MACRO tsql_positive(value) AS
-    CASE WHEN value <= 0 THEN error('[[3623]]' || 'An invalid floating point operation occurred.')
+    CASE WHEN value <= 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
 CREATE OR REPLACE TEMP MACRO tsql_integer_text(value, size) AS
     CASE WHEN length(value) > size THEN '*' ELSE value END;
 
 CREATE OR REPLACE TEMP MACRO tsql_number_text(value, size) AS
-    CASE WHEN length(value) > size THEN error('[[8115]]' ||
-    'Arithmetic overflow error converting numeric to a character type.') ELSE value END;
+    CASE WHEN length(value) > size THEN CAST(CAST('[[8115]]' ||
+    'Arithmetic overflow error converting numeric to a character type.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE value END;
 
 -- datetime counts 300ths of a second and shows milliseconds.
 CREATE OR REPLACE TEMP MACRO tsql_round_datetime(moment) AS
     make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT));
 
 CREATE OR REPLACE TEMP MACRO tsql_in_range(moment) AS
-    CASE WHEN year(moment) > 9999 OR year(moment) < 1 THEN CAST(error('[[517]]' ||
-    'Adding a value to a ''datetime'' column caused an overflow.') AS TIMESTAMP) ELSE moment END;
+    CASE WHEN year(moment) > 9999 OR year(moment) < 1 THEN CAST('[[517]]' ||
+    'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP) ELSE moment END;
 
 -- T-SQL's weeks start on Sunday; week 1 holds January 1.
 CREATE OR REPLACE TEMP MACRO tsql_week(moment) AS
@@ -124,8 +125,8 @@ CREATE OR REPLACE TEMP MACRO tsql_utc_offset(moment, minutes) AS
     CAST(minutes AS INTEGER)} END;
 
 CREATE OR REPLACE TEMP MACRO tsql_difference_int(value) AS
-    CASE WHEN abs(value) > 2147483647 THEN error('[[535]]' ||
-    'The datediff function resulted in an overflow. Try to use datediff with a less precise datepart.')
+    CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||
+    'The datediff function resulted in an overflow. Try to use datediff with a less precise datepart.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
 CREATE OR REPLACE TEMP MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
@@ -133,8 +134,8 @@ CREATE OR REPLACE TEMP MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind
     NULL THEN NULL ELSE coalesce(CASE WHEN y BETWEEN 1 AND 9999 AND f BETWEEN 0 AND CAST(pow(10,
     digits) AS BIGINT) - 1 + CAST(digits = 0 AS INTEGER) * 0 AND s >= 0 THEN TRY(make_timestamp(y,
     mo, d, h, mi, s) + to_microseconds(CAST(f * pow(10, 6 - digits) AS BIGINT))) END,
-    CAST(error('[[289]]' || 'Cannot construct data type ' || kind ||
-    ', some of the arguments have values which are not valid.') AS TIMESTAMP)) END;
+    CAST('[[289]]' || 'Cannot construct data type ' || kind ||
+    ', some of the arguments have values which are not valid.' || '[[.]]' AS TIMESTAMP)) END;
 
 CREATE OR REPLACE TEMP MACRO tsql_right(value, size) AS
     CASE WHEN size = 0 THEN '' ELSE right(value, size) END;
@@ -168,10 +169,10 @@ CREATE OR REPLACE TEMP MACRO tsql_quotename(value, mark) AS
 
 CREATE OR REPLACE TEMP MACRO tsql_finite(value) AS
     CASE WHEN isfinite(value) THEN value WHEN value IS NULL THEN NULL
-    ELSE error('[[8115]]Arithmetic overflow error converting expression to data type float.') END;
+    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' || '[[.]]' AS INTEGER) END;
 
 CREATE OR REPLACE TEMP MACRO tsql_unit(value) AS
-    CASE WHEN abs(value) > 1 THEN error('[[3623]]An invalid floating point operation occurred.')
+    CASE WHEN abs(value) > 1 THEN CAST('[[3623]]An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
 -- Integers round at a digit before the point only.

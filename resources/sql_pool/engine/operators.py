@@ -33,6 +33,8 @@ def literal_text(text: str, *, national: bool = False) -> Typed:
 
 def literal_number(text: str) -> Typed:
     """A numeric constant: int, then decimal; float only with an exponent."""
+    if text.lower().endswith("e"):  # T-SQL reads 1e as 1e0
+        text += "0"
     if "e" in text.lower():
         return Typed(cast(text, FLOAT), FLOAT)
     whole, _, fraction = text.lstrip("-").partition(".")

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from resources.sql_pool.engine import ddl, ddl_alter, parse_changes, profile
+from resources.sql_pool.engine import ddl, ddl_alter, flow, parse_changes, profile
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import SqlError, not_emulated, unsupported
 from resources.sql_pool.engine.reader import BODY_WORDS, Reader
@@ -120,7 +120,7 @@ class BatchParser:
             value = reader.expression(_COMMA) if reader.match("=") else None
             variables.append((name, kind, value))
             if not reader.match(","):
-                return st.Declare(line, tuple(variables))
+                return flow.Declare(line, tuple(variables))
 
     def _set(self, line: int) -> st.Statement:
         reader = self.reader
@@ -134,7 +134,7 @@ class BatchParser:
         if operator:
             current = exp.Parameter(this=exp.Var(this=name))
             value = exp.Paren(this=operator(this=current, expression=exp.Paren(this=value)))
-        return st.SetVariable(line, name, value)
+        return flow.SetVariable(line, name, value)
 
     def _set_option(self, line: int) -> st.Statement:
         end = self.reader.span()
@@ -142,7 +142,7 @@ class BatchParser:
         self.reader.position = end
         name, value = " ".join(words[:-1]), words[-1] if words else ""
         profile.check_set_option(name, value)
-        return st.SetOption(line, name, value)
+        return flow.SetOption(line, name, value)
 
     def _if(self, line: int) -> st.Statement:
         reader = self.reader
@@ -153,13 +153,13 @@ class BatchParser:
         self.skip_semicolons()
         if not reader.match("ELSE"):
             reader.position = mark
-            return st.If(line, condition, then, None)
-        return st.If(line, condition, then, self.statement())
+            return flow.If(line, condition, then, None)
+        return flow.If(line, condition, then, self.statement())
 
     def _while(self, line: int) -> st.Statement:
         self.reader.take()
         condition = self.reader.expression(BODY_WORDS)
-        return st.While(line, condition, self.statement())
+        return flow.While(line, condition, self.statement())
 
     def _begin(self, line: int) -> st.Statement:
         reader = self.reader
@@ -169,9 +169,9 @@ class BatchParser:
             body = self._body("TRY")
             self.skip_semicolons()
             reader.expect("BEGIN", "CATCH")
-            return st.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
+            return flow.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
         reader.take()
-        return st.Block(line, self._body(""))
+        return flow.Block(line, self._body(""))
 
     def _body(self, closing: str, *, may_be_empty: bool = False) -> tuple[st.Statement, ...]:
         reader = self.reader
@@ -189,7 +189,7 @@ class BatchParser:
         if reader.take().text.upper() == "DISTRIBUTED":
             raise unsupported("A distributed transaction")
         self._no_transaction_name()
-        return st.Transaction(line, "BEGIN")
+        return flow.Transaction(line, "BEGIN")
 
     def _no_transaction_name(self) -> None:
         if not self.reader.at_statement_end():
@@ -200,13 +200,13 @@ class BatchParser:
         if not self.reader.match("TRAN") and not self.reader.match("TRANSACTION"):
             self.reader.match("WORK")
         self._no_transaction_name()
-        return st.Transaction(line, action)
+        return flow.Transaction(line, action)
 
     def _execute(self, line: int) -> st.Statement:
         reader = self.reader
         reader.take()
         if reader.kind() is TokenType.L_PAREN:
-            return st.ExecuteText(line, reader.expression())
+            return flow.ExecuteText(line, reader.expression())
         status = None
         if reader.kind() is TokenType.PARAMETER:
             if reader.word(2) != "=":
@@ -214,14 +214,14 @@ class BatchParser:
             status = reader.variable()
             reader.expect("=")
         name = reader.object_name()
-        arguments: list[st.Argument] = []
+        arguments: list[flow.Argument] = []
         more = not self.reader.at_statement_end()
         while more:
             arguments.append(self._argument())
             more = reader.match(",")
-        return st.ExecuteProcedure(line, name, tuple(arguments), status)
+        return flow.ExecuteProcedure(line, name, tuple(arguments), status)
 
-    def _argument(self) -> st.Argument:
+    def _argument(self) -> flow.Argument:
         reader = self.reader
         name = None
         if reader.kind() is TokenType.PARAMETER and reader.word(2) == "=":
@@ -230,22 +230,22 @@ class BatchParser:
         stop = frozenset({",", "OUTPUT", "OUT"})
         value = reader.expression(stop)
         output = reader.match("OUTPUT") or reader.match("OUT")
-        return st.Argument(name, value, output)
+        return flow.Argument(name, value, output)
 
     def _print(self, line: int) -> st.Statement:
         self.reader.take()
-        return st.Print(line, self.reader.expression())
+        return flow.Print(line, self.reader.expression())
 
     def _throw(self, line: int) -> st.Statement:
         self.reader.take()
-        return st.Throw(line, tuple(self._csv()))
+        return flow.Throw(line, tuple(self._csv()))
 
     def _raiserror(self, line: int) -> st.Statement:
         self.reader.take()
         self.reader.expect("(")
         arguments = tuple(self._csv())
         self.reader.expect(")")
-        return st.RaiseError(line, arguments)
+        return flow.RaiseError(line, arguments)
 
     def _csv(self) -> list[exp.Expression]:
         reader = self.reader
@@ -259,8 +259,8 @@ class BatchParser:
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
         if kind == "RETURN" and not self.reader.at_statement_end():
-            return st.Jump(line, kind, self.reader.expression())
-        return st.Jump(line, kind)
+            return flow.Jump(line, kind, self.reader.expression())
+        return flow.Jump(line, kind)
 
     def _create(self, line: int) -> st.Statement:
         if self.reader.word(1) in ("PROC", "PROCEDURE"):
@@ -290,7 +290,7 @@ class BatchParser:
         self.skip_semicolons()
         if not reader.at_end:
             raise reader.error()
-        if not isinstance(body[-1], st.Jump):
+        if not isinstance(body[-1], flow.Jump):
             raise SqlError(455, "The last statement included within a function must be a return.")
         return st.CreateFunction(line, name, reader.text, parameters, returns, body, alter)
 

@@ -11,7 +11,7 @@ from resources.sql_pool.engine.aggregates import AGGREGATES
 from resources.sql_pool.engine.conversion import convert
 from resources.sql_pool.engine.errors import SqlError, invalid_column, near, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
-from resources.sql_pool.engine.profile import NO_FUNCTION, only
+from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, Typed
 from resources.sql_pool.engine.text_functions import as_text
 from resources.sql_pool.engine.types import SqlType, common_type, nvarchar
@@ -24,10 +24,8 @@ def function_rows(
 ) -> tuple[str, Source]:
     """A function in a FROM clause."""
     name = node.name.upper()
-    if name in NO_FUNCTION:
-        raise unsupported(f"The table source {name}")
     if name != "STRING_SPLIT":
-        raise SqlError(208, f"Invalid object name '{node.name}'.")
+        raise unsupported(f"The table source {name}")
     text, separator = (as_text(compiler.value(item)) for item in compiler.arguments(node, 2, 2))
     if separator.constant is not None and len(separator.constant) != 1:
         raise SqlError(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from resources.sql_pool.engine import flow
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import FUNCTION
 from resources.sql_pool.engine.conversion import assign
@@ -77,23 +78,23 @@ def _result(
     for position, statement in enumerate(body):
         context.arguments = values
         rest = body[position + 1 :]
-        if isinstance(statement, st.Block):
+        if isinstance(statement, flow.Block):
             return _result(compiler, statement.body + rest, values, returns)
-        if isinstance(statement, st.Declare):
+        if isinstance(statement, flow.Declare):
             for name, kind, tree in statement.variables:
                 value = Typed("NULL", NULL) if tree is None else inside.value(tree)
                 values = {**values, name.lower(): assign(value, kind)}
                 context.arguments = values
-        elif isinstance(statement, st.SetVariable):
+        elif isinstance(statement, flow.SetVariable):
             if statement.name.lower() not in values:
                 raise undeclared(statement.name)
             kind = values[statement.name.lower()].type
             values = {**values, statement.name.lower(): assign(inside.value(statement.value), kind)}
-        elif isinstance(statement, st.Jump) and statement.kind == "RETURN":
+        elif isinstance(statement, flow.Jump) and statement.kind == "RETURN":
             if statement.value is None:
                 raise SqlError(178, "A RETURN statement of a function must have a value.")
             return assign(inside.value(statement.value), returns)
-        elif isinstance(statement, st.If):
+        elif isinstance(statement, flow.If):
             condition = inside.condition(statement.condition)
             no = (statement.otherwise,) if statement.otherwise is not None else ()
             results = [

@@ -9,6 +9,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlglot.tokenizer_core import TokenType
+
 from resources.sql_pool.engine.catalog import TableColumn
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.control import Interpreter
@@ -69,7 +71,10 @@ class EmbeddedSession:
         return self._interpreter.batch(batch, variables)
 
     def _check_count(self, batch: str, given: int) -> None:
-        marks = sum(token.text.startswith(PARAMETER_PREFIX) for token in Reader(batch).tokens)
+        marks = sum(
+            token.token_type is TokenType.VAR and token.text.startswith(PARAMETER_PREFIX)
+            for token in Reader(batch).tokens
+        )
         if marks != given:
             raise SqlError(
                 8178, f"The batch has {marks} parameter markers, but {given} values were supplied."

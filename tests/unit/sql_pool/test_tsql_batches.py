@@ -2,6 +2,7 @@
 
 import pytest
 
+from resources.sql_pool.engine import flow
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.port import SqlError
@@ -11,7 +12,7 @@ def test_statements_need_no_semicolons():
     kinds = [
         type(s) for s in parse_batch("DECLARE @a int SET @a = 1 SELECT @a SELECT 2 DROP TABLE x")
     ]
-    assert kinds == [st.Declare, st.SetVariable, st.Query, st.Query, st.Drop]
+    assert kinds == [flow.Declare, flow.SetVariable, st.Query, st.Query, st.Drop]
 
 
 def test_a_query_behind_the_row_of_an_insert_is_a_statement_of_its_own():

@@ -18,7 +18,7 @@ from resources.sql_pool.port import SqlError
         ("-7 % 3", "int", -1),
         ("1e0 / 4", "float", 0.25),
         ("CAST(1 AS real) / 4", "real", 0.25),
-        ("1.50 + 1", "decimal(13,2)", Decimal("2.50")),
+        ("1.50 + 1", "decimal(4,2)", Decimal("2.50")),
         ("5 + '10'", "int", 15),
         ("CAST(2147483647 AS bigint) + 1", "bigint", 2147483648),
         ("2147483648", "decimal(10,0)", Decimal(2147483648)),

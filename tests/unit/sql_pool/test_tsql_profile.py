@@ -9,7 +9,6 @@ REFUSED = [
     ("SELECT a FROM t FOR XML AUTO", "FOR XML"),
     ("SELECT a FROM t FOR JSON PATH", "FOR JSON"),
     ("SELECT TOP 5 PERCENT a FROM t", "PERCENT"),
-    ("SELECT a INTO dbo.u FROM t", "INTO"),
     ("SELECT * FROM otherdb.dbo.t", "cross-database"),
     ("SELECT * FROM (VALUES (1), (2)) AS v (x)", "VALUES as a table source"),
     ("SELECT * FROM OPENROWSET('x', 'y', 'z') AS o", "OPENROWSET"),

@@ -1,0 +1,75 @@
+"""THROW and RAISERROR: the errors and messages that a batch makes itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from sqlglot import exp
+
+from resources.sql_pool.engine import flow
+from resources.sql_pool.engine.calls import require_constants
+from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
+
+Evaluate = Callable[[exp.Expression, SqlType], object]
+_TEXT = nvarchar(MAX)
+_FIELD = re.compile(r"%(%|[-+ 0#]*\d*(?:\.\d+)?(?:I64|[hl])?[diouxXs])")
+
+
+def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -> SqlError:
+    """The error of THROW; without arguments the caught one again."""
+    if not statement.arguments:
+        if caught is None:
+            return SqlError(10704, "THROW without arguments must be inside of a CATCH block.")
+        return caught
+    if len(statement.arguments) != 3:
+        return SqlError(103010, "THROW takes a number, a message and a state.")
+    require_constants(statement.arguments, "THROW")
+    number_node, message_node, state_node = statement.arguments
+    number = evaluate(number_node, INT)
+    if not isinstance(number, int) or number < 50000 or 100_000 <= number <= 150_000:
+        return SqlError(
+            35100,
+            f"Error number {number} in the THROW statement is outside the valid range. "
+            "Specify 50000 or more, but not 100000 to 150000.",
+        )
+    message = str(evaluate(message_node, nvarchar(2048)) or "")
+    return SqlError(number, message, state=_number(evaluate(state_node, INT), 1))
+
+
+def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
+    """The message of a RAISERROR up to severity 10.
+
+    Raises SqlError 50000 with the message for a higher one.
+    """
+    if len(statement.arguments) < 3:
+        raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
+    require_constants(statement.arguments, "RAISERROR")
+    message = str(evaluate(statement.arguments[0], _TEXT) or "")
+    severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
+    values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
+    message = _FIELD.sub(lambda found: _field(found[1], values), message)
+    if severity <= 10:
+        return message
+    raise SqlError(50000, message, state=state)
+
+
+def _number(value: object, default: int) -> int:
+    return value if isinstance(value, int) else default
+
+
+def _field(form: str, values: object) -> str:
+    if form == "%":
+        return "%"
+    value = next(values, None)  # type: ignore[call-overload]
+    if value is None:
+        return "(null)"
+    kind = "d" if form[-1] in "iu" else form[-1]
+    flags = re.sub(r"I64|[hl]", "", form[:-1])
+    if kind == "s":
+        return str(f"%{flags}s" % value)
+    try:
+        return str(f"%{flags}{kind}" % int(str(value)))
+    except ValueError:
+        return str(value)
