@@ -44,7 +44,7 @@ def world(tmp_path_factory):
     return LocalAutoML(jobs_dir=str(folder / "jobs"), lake_root=str(folder / "lake"))
 
 
-def request(job_id: str, spec=COFFEE_SALES, budget: float = 20.0) -> TrainingRequest:
+def request(job_id: str, spec=COFFEE_SALES, budget: float = 120.0) -> TrainingRequest:
     return TrainingRequest(
         job_id, spec, spec.training_table_path, "v1", budget, {"root_run_id": "r"}
     )
@@ -103,7 +103,7 @@ def test_a_job_is_an_mlflow_run_with_a_child_a_trial(finished):
 def test_a_job_with_a_text_feature_completes(finished):
     status = finished.status("coffee-1")
     assert status.state is JobState.COMPLETED, status.error
-    assert status.progress["trials_done"] == status.progress["trials_total"] == 14
+    assert status.progress["trials_done"] == status.progress["trials_total"] == 13
     result = finished.result("coffee-1")
     assert result.scores["holdout"]["spearman"] > 0.9
     assert result.scores["holdout"]["rows"] == 48
