@@ -24,6 +24,15 @@ CORPUS = Path(__file__).parents[2] / ".." / "shared" / "tsql" / "cases.jsonl"
 TEXT = {"varchar", "nvarchar", "char", "nchar", "uniqueidentifier"}
 BINARY = {"binary", "varbinary"}
 NUMERIC = {"decimal", "money", "smallmoney"}
+#: Cases that this pool answers otherwise, and why.
+DISPUTED = {
+    "catalog-04": "Synapse refuses a (max) column in a columnstore table, the default: "
+    "https://learn.microsoft.com/azure/synapse-analytics/sql-data-warehouse/"
+    "sql-data-warehouse-tables-index",
+    "strings-28": "Synapse has no TRANSLATE: "
+    "https://learn.microsoft.com/azure/synapse-analytics/sql/overview-features",
+    "convert-25": "datetime2 holds microseconds here, so the seventh digit is rounded",
+}
 
 
 def cases():
@@ -33,6 +42,13 @@ def cases():
 
 
 CASES = cases()
+
+
+def parameter(case):
+    """A case as pytest's parameter; a disputed one must fail."""
+    reason = DISPUTED.get(case["id"])
+    marks = [pytest.mark.xfail(reason=reason, strict=True)] if reason else []
+    return pytest.param(case, id=case["id"], marks=marks)
 
 
 @pytest.fixture(scope="module")
@@ -151,7 +167,7 @@ def check(expect, found, messages, ordered):
 
 
 @pytest.mark.skipif(not CASES, reason="the T-SQL corpus is not beside this repository")
-@pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
+@pytest.mark.parametrize("case", [parameter(case) for case in CASES])
 def test_the_pool_answers_as_the_corpus_says(pool, case):
     clear_up(pool, case)
     try:

@@ -23,6 +23,8 @@ _HOLDER = re.compile(r"\(PID (\d+)\)")
 #: Connecting and closing of one process do not overlap, so that its first connection alone
 #: configures the database and makes the catalog.
 _opening = threading.Lock()
+#: DuckDB keeps what it read up to this size; larger sorts and joins go to a file beside the pool's.
+MEMORY_LIMIT = "768MiB"
 
 
 @contextlib.contextmanager
@@ -52,6 +54,7 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
         "python_enable_replacements": "false",
         "default_null_order": "nulls_first_on_asc_last_on_desc",
         "default_collation": "nocase",
+        "memory_limit": MEMORY_LIMIT,
     }
     deadline = time.monotonic() + wait_seconds
     pause = 0.02
