@@ -27,10 +27,6 @@ def cloud(proxy, monkeypatch):
 
     A call that the cloud does not know fails the test.
     """
-    from resources.azure_ml import workspace_client
-    from resources.credentials import azure_credential
-    from resources.spark.livy import _client as spark_client
-
     fake = Cloud()
     proxy.handle = fake.handle
     for name in list(os.environ):
@@ -49,11 +45,5 @@ def cloud(proxy, monkeypatch):
     }
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-    azure_credential.cache_clear()
-    workspace_client.cache_clear()
-    spark_client.cache_clear()
     yield fake
-    azure_credential.cache_clear()
-    workspace_client.cache_clear()
-    spark_client.cache_clear()
     assert not fake.refused, "\n".join(fake.refused)
