@@ -190,6 +190,11 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "supported by the embedded SQL pool.",
     ),
     (
+        r"not in timestamp range|Overflow exception in date|Date out of range",
+        8115,
+        "Arithmetic overflow error converting expression to data type datetime.",
+    ),
+    (
         r"Failed to cast decimal value",
         8115,
         "Arithmetic overflow error converting expression to data type int.",
