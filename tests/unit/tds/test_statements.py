@@ -68,12 +68,7 @@ VALUES = {
 @pytest.mark.parametrize("kind", VALUES)
 def test_a_value_of_each_type_and_null_come_back(connection, kind):
     first, second = VALUES[kind]
-    literals = [
-        f"0x{value.hex()}"
-        if isinstance(value, bytes)
-        else f"N'{str(value).replace(chr(39), chr(39) * 2)}'"
-        for value in (first, second)
-    ]
+    literals = [literal(value, kind) for value in (first, second)]
     batch = " UNION ALL ".join(
         f"SELECT {number} AS n, CAST({text} AS {kind}) AS v"
         for number, text in enumerate([*literals, "NULL"])
