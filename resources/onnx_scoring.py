@@ -18,15 +18,12 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
     Raises ModelRejected for a model that breaks the contract of PREDICT.
     """
     import numpy as np
-    import onnxruntime
 
     from resources.model_contract import inspect_model
+    from resources.onnx_session import one_thread_session
 
     inspect_model(model)
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    session = one_thread_session(model)
     known = {entry.name for entry in session.get_inputs()}
     feed = {}
     for column in spec.features:

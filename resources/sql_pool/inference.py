@@ -16,13 +16,14 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import numpy as np
-import onnxruntime as ort
 
 from resources.errors import ModelRejected
 from resources.model_contract import ModelSignature, inspect_model, model_digest
+from resources.onnx_session import one_thread_session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+    from onnxruntime import InferenceSession
 
 KEPT_MODELS = 4
 #: Fewer rows are not worth another thread.
@@ -107,12 +108,8 @@ def load_model(model: bytes, max_bytes: int) -> LoadedModel:
         return found
 
 
-def _session(model: bytes) -> ort.InferenceSession:
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+def _session(model: bytes) -> InferenceSession:
     try:
-        return ort.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+        return one_thread_session(model)
     except Exception as error:  # ONNX Runtime has no base class of its errors
         raise ModelRejected("Model is corrupt or invalid") from error

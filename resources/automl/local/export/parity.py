@@ -14,6 +14,7 @@ from resources.automl.local.models import FittedModel
 from resources.automl.local.scores import spearman
 from resources.errors import ModelRejected
 from resources.model_contract import ModelSignature, inspect_model
+from resources.onnx_session import one_thread_session
 from resources.spec import Column
 from resources.sql_types import type_names
 
@@ -43,16 +44,7 @@ def predict_onnx(model: bytes, columns: tuple[Column, ...], values: Values) -> n
 
     A missing text is given as an empty one. Integers must have no missing values.
     """
-    return _run(_session(model), _feed(columns, values))[0]
-
-
-def _session(model: bytes) -> Any:
-    import onnxruntime
-
-    options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = options.inter_op_num_threads = 1
-    options.log_severity_level = 3
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    return _run(one_thread_session(model), _feed(columns, values))[0]
 
 
 def _feed(columns: tuple[Column, ...], values: Values) -> dict[str, np.ndarray]:
@@ -91,7 +83,7 @@ def check_export(
         native += weight * member.predict(values, rows)
     if data.target_minimum is not None:
         native = np.maximum(native, data.target_minimum)
-    session, feed = _session(model), _feed(data.columns, values)
+    session, feed = one_thread_session(model), _feed(data.columns, values)
     first, seconds = _run(session, feed)
     predicted = first.astype(np.float64)
     floor = float(native.std()) or 1.0
