@@ -122,9 +122,9 @@ def test_a_training_goes_on_without_its_command_and_is_joined(cli):
     assert training_processes(cli.home)
     result = run_json(cli).result
     assert result["trained"] is True
-    assert [p.name for p in Home(cli.home).jobs.iterdir() if p.is_dir()] == [
-        result["model"]["job_id"]
-    ]
+    folders = [path.name for path in Home(cli.home).jobs.iterdir() if path.is_dir()]
+    jobs = [name for name in folders if not name.startswith(".")]
+    assert jobs == [result["model"]["job_id"]]
 
 
 def test_a_read_only_home_is_a_clear_error(cli):
