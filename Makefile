@@ -31,9 +31,10 @@ test: test-setup ## Run the tests without the slow tier
 test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs
 	@$(BIN)/python -m pytest -m slow $(ARGS)
 
-lint: test-setup ## Check style and format
+lint: test-setup ## Check style, format and that every import is a declared dependency
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/deptry .
 
 types: test-setup ## Check types
 	@$(BIN)/mypy
