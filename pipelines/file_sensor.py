@@ -8,7 +8,7 @@ from pathlib import Path
 import dagster as dg
 
 from assets.events import latest_data_version
-from resources.lake.files import file_digest
+from resources.files import file_digest
 from resources.lake.port import Lake
 from resources.lake.sources import SAMPLE, Sources
 from resources.spec import ModelSpec

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import dagster as dg
 from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
+from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
-from pipelines.main_job import dead_runs
 from pipelines.sensors import PollCursor, finished_jobs, read_submissions
 from resources.jobs import JobState
 from resources.spec import ModelSpec

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from pathlib import Path
 
 from pipelines.settings import PROJECT, Settings
 from resources.errors import BikecastError
+from resources.files import replaced_file
 from resources.lake.local import LocalLake
 
 #: What a step needs at least; less counts as a full disk.
@@ -110,17 +110,9 @@ def full_disk_explained(home: Home) -> Iterator[None]:
 
 
 def _place(source: Path, target: Path) -> None:
-    """Copy a small file into place by rename, so that no reader sees half of it."""
+    """Copy a small file into place, unless it is there."""
     content = source.read_bytes()
     if target.exists() and target.read_bytes() == content:
         return
-    descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=".dagster.yaml-")
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(target)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replaced_file(target) as temporary:
+        temporary.write_bytes(content)

@@ -31,8 +31,8 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
     checked against its SHA-256 and put in place whole, or not at all.
     Raises BikecastError where a download fails or a file is not the known one.
     """
+    from resources.files import file_digest, replaced_file
     from resources.lake.download import download, public_url
-    from resources.lake.files import file_digest, replaced_file
 
     paths = []
     for name, digest in LAB_FILES.items():

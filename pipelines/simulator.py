@@ -232,7 +232,7 @@ def _season(days: list[dt.date]) -> list[int]:
 
 
 def _write_csv(table: pa.Table, path: Path) -> None:
-    from resources.lake.files import replaced_file
+    from resources.files import replaced_file
 
     rows = table.to_pylist()
     with replaced_file(path) as temporary:

@@ -111,7 +111,7 @@ def _submit(automl: LocalAutoML, home: Home, inferred: Tabular, options: Options
     from assets.code_version import code_version
     from assets.training import TRAINING_CODE
     from resources.automl.port import TrainingRequest
-    from resources.lake.files import file_digest
+    from resources.files import file_digest
 
     digest = file_digest(options.csv)
     spec = inferred.spec
@@ -193,7 +193,7 @@ def _live_table(told: Mapping[str, object]) -> Table:
 
 def _leave(result: TrainingResult, folder: Path) -> None:
     """Copy the files; each is replaced in one step."""
-    from resources.lake.files import replaced_file
+    from resources.files import replaced_file
 
     source = result.model_path.parent
     names = [*_FILES, *(path.name for path in result.plots.values())]

@@ -15,9 +15,9 @@ from functools import partial
 from types import FrameType
 
 from pipelines.cli.console import stderr_console
+from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.home import Home, open_home
 from pipelines.installation import open_event_log
-from pipelines.main_job import clean_up_dead_runs
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
 from resources.processes import die_with_parent

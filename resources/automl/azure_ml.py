@@ -156,7 +156,7 @@ class AzureAutoML(dg.ConfigurableResource):
 
     def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:
         """The checked ONNX file of a trial on this machine, and its digest."""
-        from resources.lake.files import replaced_file
+        from resources.files import replaced_file
         from resources.model_contract import inspect_model
 
         target = Path(self.downloads).absolute() / job_id / "model.onnx"

@@ -19,7 +19,7 @@ from resources.credentials import (
     credential_options,
 )
 from resources.errors import BikecastError, InvalidInput
-from resources.lake.files import file_digest
+from resources.files import file_digest
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
 

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
 from resources.errors import InvalidInput
+from resources.files import replaced_file
 from resources.lake.csv_problems import (
     check_encoding,
     check_required,
@@ -18,7 +19,6 @@ from resources.lake.csv_problems import (
     problems_error,
     read_header,
 )
-from resources.lake.files import replaced_file
 from resources.lake.findings import suspicious_findings
 from resources.lake.values import INTEGER_BITS, parse_date, pattern
 from resources.spec import Column, ModelSpec

@@ -12,7 +12,7 @@ from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.errors import InvalidInput
-from resources.lake.files import file_digest, replaced_file
+from resources.files import file_digest, replaced_file
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
 

@@ -51,14 +51,21 @@ class Sources:
 
     @contextmanager
     def hold(self, *lake_paths: str) -> Iterator[dict[str, FetchedFile]]:
-        """Fetch files once for as long as the context lasts; `fetch` then gives the same ones."""
+        """Fetch files once for as long as the context lasts; `fetch` then gives the same ones.
+
+        Raises InvalidInput that names all files that cannot be read.
+        """
+        problems = []
         with ExitStack() as stack:
+            stack.callback(self._held.clear)
             for lake_path in lake_paths:
-                self._held[lake_path] = stack.enter_context(self.fetch(lake_path))
-            try:
-                yield dict(self._held)
-            finally:
-                self._held.clear()
+                try:
+                    self._held[lake_path] = stack.enter_context(self.fetch(lake_path))
+                except InvalidInput as error:
+                    problems.append(str(error))
+            if problems:
+                raise InvalidInput("\n".join(problems))
+            yield dict(self._held)
 
     @contextmanager
     def fetch(self, lake_path: str, override: str | None = None) -> Iterator[FetchedFile]:

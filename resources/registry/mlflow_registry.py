@@ -13,7 +13,7 @@ from dagster import ConfigurableResource
 from pydantic import Field
 
 from resources.errors import InvalidInput, ModelRejected
-from resources.lake.files import replaced_file
+from resources.files import replaced_file
 from resources.model_contract import model_digest
 from resources.registry.mlflow_store import is_ready, mlflow_client, writing
 from resources.registry.port import ModelVersion

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from filelock import FileLock, Timeout
 
 from resources.errors import BikecastError, InvalidInput
-from resources.lake.files import replaced_file
+from resources.files import replaced_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

@@ -23,8 +23,8 @@ from typing import Any
 
 from resources.automl.local.locks import FileLock, is_held
 from resources.errors import InvalidInput
+from resources.files import replaced_file
 from resources.jobs import JobState, JobStatus
-from resources.lake.files import replaced_file
 
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 #: A job is stopped when it runs longer than its budget times this, plus the grace.

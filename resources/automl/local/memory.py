@@ -18,7 +18,7 @@ import numpy as np
 from resources.automl.local.data import Dataset
 from resources.automl.local.workers import Outcome, Task
 from resources.errors import BikecastError
-from resources.lake.files import replaced_file
+from resources.files import replaced_file
 
 log = logging.getLogger("bikecast.automl")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
-import os
 import ssl
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from resources.files import replaced_file
 
 if TYPE_CHECKING:
     from cryptography import x509
@@ -21,7 +21,7 @@ def server_context(folder: Path, names: tuple[str, ...] = ()) -> ssl.SSLContext:
 
     The file holds key and certificate, readable by its owner only. `names` are further names or
     addresses that a new certificate is for. TLS 1.2 is the newest that TDS 7.4 can carry inside
-    of its packets. Raises OSError where the folder cannot be written.
+    of its packets. Raises BikecastError where the folder cannot be written.
     """
     path = folder / "server.pem"
     if not path.exists():
@@ -74,14 +74,6 @@ def _general_name(name: str) -> x509.GeneralName:
 
 
 def _write(path: Path, content: bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".server-")  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(content)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+    with replaced_file(path) as temporary:
+        temporary.chmod(0o600)
+        temporary.write_bytes(content)

@@ -168,3 +168,12 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path):
 
 def test_a_public_url_has_neither_user_nor_query():
     assert public_url("https://u:p@host:1/a/b.csv?sig=1#x") == "https://host:1/a/b.csv"
+
+
+def test_all_unreadable_files_are_named_at_once(lake):
+    both = Sources(lake, paths={"data/x.csv": "/no/x.csv", "data/y.csv": "/no/y.csv"})
+    with (
+        pytest.raises(InvalidInput, match=r"(?s)/no/x\.csv does not exist.*/no/y\.csv does not"),
+        both.hold("data/x.csv", "data/y.csv"),
+    ):
+        pass

@@ -13,7 +13,7 @@ from pipelines.automation import automated, reload_new_forecast, rescore_on_chan
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.file_sensor import file_sensor
 from pipelines.simulator import write_forecast_csv, write_training_csv
-from resources.lake.files import file_digest
+from resources.files import file_digest
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sources
 

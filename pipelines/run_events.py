@@ -1,0 +1,106 @@
+"""What the runs of a command tell while they run: for the watcher, for the outcome, the failure."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import dagster as dg
+
+from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobStatus
+
+
+class Watcher(Protocol):
+    """Hears how the main job goes on; the command line shows it."""
+
+    def stage_started(self, stage: str) -> None:
+        """An asset's step began."""
+
+    def stage_ended(self, stage: str, seconds: float, note: str) -> None:
+        """An asset was materialized, or the training job ended."""
+
+    def training(self, status: JobStatus) -> None:
+        """The training job was polled."""
+
+    def warning(self, text: str) -> None:
+        """A finding or warning of a step."""
+
+
+@dataclass
+class Record:
+    """What the runs of one main job have told so far."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+    metadata: dict[str, dict[str, object]] = field(default_factory=dict)
+    run_ids: list[str] = field(default_factory=list)
+
+
+def hear(entry: dg.EventLogEntry, record: Record, watcher: Watcher) -> None:
+    """Pass one event of the running job on to the record and the watcher."""
+    event = entry.dagster_event
+    if event is None:
+        if int(entry.level) == logging.WARNING:
+            _warn(entry.user_message, record, watcher)
+    elif event.event_type is dg.DagsterEventType.STEP_START and event.step_key:
+        watcher.stage_started(event.step_key)
+    elif event.event_type is dg.DagsterEventType.ASSET_CHECK_EVALUATION:
+        check = event.asset_check_evaluation_data
+        if not check.passed:
+            for line in (check.description or check.check_name).splitlines():
+                _warn(line, record, watcher)
+    elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
+        materialization = event.step_materialization_data.materialization
+        name = materialization.asset_key.to_user_string()
+        metadata: dict[str, object] = {k: v.value for k, v in materialization.metadata.items()}
+        record.metadata[name] = metadata
+        record.seconds[name] = float(str(metadata.get("seconds", 0)))
+        watcher.stage_ended(name, record.seconds[name], _note(metadata))
+
+
+def _warn(text: str, record: Record, watcher: Watcher) -> None:
+    if text not in record.warnings:
+        record.warnings.append(text)
+        watcher.warning(text)
+
+
+def _note(metadata: Mapping[str, object]) -> str:
+    """What is worth saying of a materialization in half a line."""
+    parts = []
+    if "dagster/row_count" in metadata:
+        parts.append(f"{metadata['dagster/row_count']:,} rows")
+    if metadata.get("changed") is False:
+        parts.append("unchanged")
+    if metadata.get("submission") == "unchanged":
+        parts.append("unchanged data, code and settings: nothing to train")
+    elif "submission" in metadata:
+        parts.append(f"{metadata['submission']} {metadata['job_id']}")
+    if "version" in metadata:
+        parts.append(f"version {metadata['version']}")
+    if "source" in metadata:
+        parts.append(str(metadata["source"]))
+    return ", ".join(parts)
+
+
+def failure(result: dg.ExecuteInProcessResult) -> BikecastError:
+    """The error of a failed run, with the text of its first failed step."""
+    for event in result.all_events:
+        if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
+            continue
+        failure = event.step_failure_data
+        told = failure.user_failure_data
+        if told is not None:
+            code = told.metadata.get("exit_code")
+            kind = InvalidInput if code is not None and code.value == 2 else BikecastError
+            return kind(told.description or "the step failed without a reason")
+        error = failure.error
+        if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
+            raise KeyboardInterrupt
+        while error is not None and error.cause is not None:
+            error = error.cause
+        text = error.message.strip() if error else "no reason given"
+        return BikecastError(f"{event.step_key} failed: {text}\nRun {result.run_id} has the trace.")
+    return BikecastError(f"run {result.run_id} failed; its log has the reason")
