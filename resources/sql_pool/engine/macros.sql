@@ -1,135 +1,135 @@
--- Macros that the compiled SQL calls; made anew, as temporary objects, in each session.
+-- Macros that the compiled SQL calls. The pool's file keeps them, with the digest of this text.
 -- A text such as '[[n]]text[[.]]' that no cast takes raises the SqlError of number n. (TRY takes
 -- no volatile function, and error() is one.)
 
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
-CREATE OR REPLACE TEMP MACRO tsql_moment(value, kind, style) AS
+CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
     coalesce(CASE WHEN style = 0 AND year(TRY_CAST(value AS DATE)) BETWEEN 1900 AND 2078 AND
     regexp_full_match(value, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,3})?)?') THEN
     TRY_CAST(value AS TIMESTAMP) END, tsql_parse_moment(value, kind, style));
 
-CREATE OR REPLACE TEMP MACRO tsql_offset_value(local, minutes) AS
+CREATE OR REPLACE MACRO tsql_offset_value(local, minutes) AS
     CASE WHEN local IS NOT NULL AND minutes IS NOT NULL THEN {'utc': local - to_minutes(minutes),
     'minutes': minutes} END;
 
-CREATE OR REPLACE TEMP MACRO tsql_offset_text(minutes) AS
+CREATE OR REPLACE MACRO tsql_offset_text(minutes) AS
     printf('%s%02d:%02d', CASE WHEN minutes < 0 THEN '-' ELSE '+' END, abs(minutes) // 60,
     abs(minutes) % 60);
 
-CREATE OR REPLACE TEMP MACRO tsql_padded_bytes(value, size) AS
+CREATE OR REPLACE MACRO tsql_padded_bytes(value, size) AS
     array_slice(value || unhex(repeat('00', size)), 1, size);
 
-CREATE OR REPLACE TEMP MACRO tsql_text_bytes(value, national) AS
+CREATE OR REPLACE MACRO tsql_text_bytes(value, national) AS
     CASE WHEN national THEN unhex(array_to_string(list_transform(string_split(value, ''), lambda
     c: CASE WHEN c = '' THEN '' ELSE printf('%02X%02X', ord(c) % 256, ord(c) // 256) END), ''))
     ELSE encode(value) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_bytes_text(value, national) AS
+CREATE OR REPLACE MACRO tsql_bytes_text(value, national) AS
     CASE WHEN national THEN array_to_string(list_transform(range(0, octet_length(value) // 2),
     lambda i: chr(CAST('0x' || substr(hex(value), 4 * i + 3, 2) || substr(hex(value), 4 * i + 1,
     2) AS INTEGER))), '') ELSE decode(value) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_from_hex(value, style) AS
+CREATE OR REPLACE MACRO tsql_from_hex(value, style) AS
     unhex(CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END);
 
-CREATE OR REPLACE TEMP MACRO tsql_integer_bytes(value, width, size, padded) AS
+CREATE OR REPLACE MACRO tsql_integer_bytes(value, width, size, padded) AS
     unhex(CASE WHEN padded OR size < width THEN right(repeat(CASE WHEN value < 0 THEN 'FF' ELSE
     '00' END, size) || right(printf('%016X', value), 2 * width), 2 * size) ELSE
     right(printf('%016X', value), 2 * width) END);
 
-CREATE OR REPLACE TEMP MACRO tsql_signed(value, digits, half) AS
+CREATE OR REPLACE MACRO tsql_signed(value, digits, half) AS
     CASE WHEN CAST('0x' || right('0' || hex(value), digits) AS HUGEINT) >= half AND half > 0 THEN
     CAST('0x' || right('0' || hex(value), digits) AS HUGEINT) - 2 * half ELSE CAST('0x' ||
     right('0' || hex(value), digits) AS HUGEINT) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_bytes_integer(value, size) AS
+CREATE OR REPLACE MACRO tsql_bytes_integer(value, size) AS
     CASE size WHEN 1 THEN tsql_signed(value, 2, 0) WHEN 2 THEN tsql_signed(value, 4, 32768) WHEN 4
     THEN tsql_signed(value, 8, 2147483648) ELSE tsql_signed(value, 16, 9223372036854775808) END;
 
 -- The first three groups of a uniqueidentifier are stored from their last byte to their first.
-CREATE OR REPLACE TEMP MACRO tsql_swapped(code) AS
+CREATE OR REPLACE MACRO tsql_swapped(code) AS
     substr(code, 7, 2)||substr(code, 5, 2)||substr(code, 3, 2)||substr(code, 1, 2)||substr(code,
     11, 2)||substr(code, 9, 2)||substr(code, 15, 2)||substr(code, 13, 2)||substr(code, 17);
 
-CREATE OR REPLACE TEMP MACRO tsql_uuid_bytes(value) AS
+CREATE OR REPLACE MACRO tsql_uuid_bytes(value) AS
     unhex(tsql_swapped(replace(value, '-', '')));
 
-CREATE OR REPLACE TEMP MACRO tsql_bytes_uuid(value) AS
+CREATE OR REPLACE MACRO tsql_bytes_uuid(value) AS
     tsql_swapped(rpad(hex(value), 32, '0'));
 
-CREATE OR REPLACE TEMP MACRO tsql_uuid(value) AS
+CREATE OR REPLACE MACRO tsql_uuid(value) AS
     CASE WHEN value IS NULL THEN NULL ELSE coalesce(TRY_CAST(left(rtrim(ltrim(value, '{'), '} '),
     36) AS UUID), CAST('[[8169]]' ||
     'Conversion failed when converting from a character string to uniqueidentifier.' || '[[.]]' AS UUID))
     END;
 
-CREATE OR REPLACE TEMP MACRO tsql_fit(value, size, column_name) AS
+CREATE OR REPLACE MACRO tsql_fit(value, size, column_name) AS
     CASE WHEN length(rtrim(value)) > size THEN CAST(CAST('[[8152]]' ||
     'String or binary data would be truncated in column ''' || column_name || '''.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE
     left(value, size) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_fit_binary(value, size, column_name) AS
+CREATE OR REPLACE MACRO tsql_fit_binary(value, size, column_name) AS
     CASE WHEN octet_length(value) > size THEN CAST(error('[[8152]]' ||
     'String or binary data would be truncated in column ''' || column_name || '''.') AS BLOB) ELSE
     value END;
 
-CREATE OR REPLACE TEMP MACRO tsql_round_time(moment, step) AS
+CREATE OR REPLACE MACRO tsql_round_time(moment, step) AS
     make_timestamp(CAST(round(epoch_us(moment) / step) AS BIGINT) * step);
 
-CREATE OR REPLACE TEMP MACRO tsql_length(value) AS
+CREATE OR REPLACE MACRO tsql_length(value) AS
     CAST(length(rtrim(value)) AS INTEGER);
 
-CREATE OR REPLACE TEMP MACRO tsql_charindex(part, value, start) AS
+CREATE OR REPLACE MACRO tsql_charindex(part, value, start) AS
     CAST(CASE WHEN strpos(lower(substring(value, greatest(start, 1))), lower(part)) = 0 THEN 0
     ELSE strpos(lower(substring(value, greatest(start, 1))), lower(part)) + greatest(start, 1) - 1
     END AS INTEGER);
 
-CREATE OR REPLACE TEMP MACRO tsql_substring(value, start, size) AS
+CREATE OR REPLACE MACRO tsql_substring(value, start, size) AS
     CASE WHEN size < 0 THEN CAST(CAST('[[537]]' ||
     'Invalid length parameter passed to the LEFT or SUBSTRING function.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE substring(value,
     greatest(start, 1), greatest(size + least(start, 1) - 1, 0)) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_nonzero(value) AS
+CREATE OR REPLACE MACRO tsql_nonzero(value) AS
     CASE WHEN value = 0 THEN CAST('[[8134]]' || 'Divide by zero error encountered.' || '[[.]]' AS INTEGER) ELSE value
     END;
 
-CREATE OR REPLACE TEMP MACRO tsql_not_negative(value) AS
+CREATE OR REPLACE MACRO tsql_not_negative(value) AS
     CASE WHEN value < 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
-CREATE OR REPLACE TEMP MACRO tsql_positive(value) AS
+CREATE OR REPLACE MACRO tsql_positive(value) AS
     CASE WHEN value <= 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
-CREATE OR REPLACE TEMP MACRO tsql_integer_text(value, size) AS
+CREATE OR REPLACE MACRO tsql_integer_text(value, size) AS
     CASE WHEN length(value) > size THEN '*' ELSE value END;
 
-CREATE OR REPLACE TEMP MACRO tsql_number_text(value, size) AS
+CREATE OR REPLACE MACRO tsql_number_text(value, size) AS
     CASE WHEN length(value) > size THEN CAST(CAST('[[8115]]' ||
     'Arithmetic overflow error converting numeric to a character type.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE value END;
 
 -- datetime counts 300ths of a second and shows milliseconds.
-CREATE OR REPLACE TEMP MACRO tsql_round_datetime(moment) AS
+CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
     make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT));
 
-CREATE OR REPLACE TEMP MACRO tsql_in_range(moment) AS
+CREATE OR REPLACE MACRO tsql_in_range(moment) AS
     CASE WHEN year(moment) > 9999 OR year(moment) < 1 THEN CAST('[[517]]' ||
     'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP) ELSE moment END;
 
 -- T-SQL's weeks start on Sunday; week 1 holds January 1.
-CREATE OR REPLACE TEMP MACRO tsql_week(moment) AS
+CREATE OR REPLACE MACRO tsql_week(moment) AS
     (dayofyear(moment) - 1 + dayofweek(date_trunc('year', moment))) // 7 + 1;
 
-CREATE OR REPLACE TEMP MACRO tsql_utc_offset(moment, minutes) AS
+CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
     CASE WHEN moment IS NOT NULL AND minutes IS NOT NULL THEN {'utc': moment, 'minutes':
     CAST(minutes AS INTEGER)} END;
 
-CREATE OR REPLACE TEMP MACRO tsql_difference_int(value) AS
+CREATE OR REPLACE MACRO tsql_difference_int(value) AS
     CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||
     'The datediff function resulted in an overflow. Try to use datediff with a less precise datepart.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
-CREATE OR REPLACE TEMP MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
+CREATE OR REPLACE MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
     CASE WHEN y IS NULL OR mo IS NULL OR d IS NULL OR h IS NULL OR mi IS NULL OR s IS NULL OR f IS
     NULL THEN NULL ELSE coalesce(CASE WHEN y BETWEEN 1 AND 9999 AND f BETWEEN 0 AND CAST(pow(10,
     digits) AS BIGINT) - 1 + CAST(digits = 0 AS INTEGER) * 0 AND s >= 0 THEN TRY(make_timestamp(y,
@@ -137,10 +137,10 @@ CREATE OR REPLACE TEMP MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind
     CAST('[[289]]' || 'Cannot construct data type ' || kind ||
     ', some of the arguments have values which are not valid.' || '[[.]]' AS TIMESTAMP)) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_right(value, size) AS
+CREATE OR REPLACE MACRO tsql_right(value, size) AS
     CASE WHEN size = 0 THEN '' ELSE right(value, size) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_binary_part(value, start, size) AS
+CREATE OR REPLACE MACRO tsql_binary_part(value, start, size) AS
     CASE
         WHEN size < 0
         THEN CAST(error('[[537]]Invalid length parameter passed to the SUBSTRING function.') AS BLOB)
@@ -148,15 +148,15 @@ CREATE OR REPLACE TEMP MACRO tsql_binary_part(value, start, size) AS
         ELSE array_slice(value, greatest(start, 1), greatest(start, 1) + size + least(start, 1) - 2)
     END;
 
-CREATE OR REPLACE TEMP MACRO tsql_replicate(value, count, longest) AS
+CREATE OR REPLACE MACRO tsql_replicate(value, count, longest) AS
     CASE WHEN count >= 0 THEN left(repeat(value, least(count, longest)), longest) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_stuff(value, start, size, new) AS
+CREATE OR REPLACE MACRO tsql_stuff(value, start, size, new) AS
     CASE WHEN start > 0 AND start <= length(value) AND size >= 0
     THEN left(value, start - 1) || coalesce(new, '') || substring(value, start + size) END;
 
 -- QUOTENAME: NULL for another quote, and for names longer than 128 characters.
-CREATE OR REPLACE TEMP MACRO tsql_quotename(value, mark) AS
+CREATE OR REPLACE MACRO tsql_quotename(value, mark) AS
     CASE
         WHEN length(value) > 128 THEN NULL
         WHEN mark IN ('[', ']') THEN '[' || replace(value, ']', ']]') || ']'
@@ -167,22 +167,22 @@ CREATE OR REPLACE TEMP MACRO tsql_quotename(value, mark) AS
         WHEN mark IN ('<', '>') THEN '<' || replace(value, '>', '>>') || '>'
     END;
 
-CREATE OR REPLACE TEMP MACRO tsql_finite(value) AS
+CREATE OR REPLACE MACRO tsql_finite(value) AS
     CASE WHEN isfinite(value) THEN value WHEN value IS NULL THEN NULL
     ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' || '[[.]]' AS INTEGER) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_unit(value) AS
+CREATE OR REPLACE MACRO tsql_unit(value) AS
     CASE WHEN abs(value) > 1 THEN CAST('[[3623]]An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
     ELSE value END;
 
 -- Integers round at a digit before the point only.
-CREATE OR REPLACE TEMP MACRO tsql_round(value, places) AS
+CREATE OR REPLACE MACRO tsql_round(value, places) AS
     CASE WHEN places >= 0 THEN CAST(value AS DECIMAL(38,0))
     ELSE round(CAST(value AS DECIMAL(38,0)), places) END;
 
-CREATE OR REPLACE TEMP MACRO tsql_truncate(value, places) AS
+CREATE OR REPLACE MACRO tsql_truncate(value, places) AS
     trunc(value * pow(10, places)) / pow(10, places);
 
-CREATE OR REPLACE TEMP MACRO tsql_truncate_decimal(value, places, scale) AS
+CREATE OR REPLACE MACRO tsql_truncate_decimal(value, places, scale) AS
     CASE WHEN places >= scale THEN value
     ELSE value - value % CAST(pow(10, -places) AS DECIMAL(38,10)) END;

@@ -62,10 +62,11 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
         try:
             with _opening:
                 connection = duckdb.connect(str(path), config=config)
-                _restrict(connection, lake_root)
-                create_catalog(connection)
-                create_functions(connection)
-                create_macros(connection)
+                try:
+                    _prepare(connection, lake_root)
+                except BaseException:
+                    connection.close()
+                    raise
                 return connection
         except duckdb.IOException as error:
             if not _LOCKED.search(str(error)):
@@ -76,6 +77,13 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
                 raise _held(path, str(error), wait_seconds) from error
         time.sleep(pause)
         pause = min(pause * 1.5, 0.5)
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
+    _restrict(connection, lake_root)
+    create_catalog(connection)
+    create_functions(connection)
+    create_macros(connection)
 
 
 def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:

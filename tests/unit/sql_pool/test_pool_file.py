@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.engine import macros
 from resources.sql_pool.port import SqlError
 
 HOLDER = """
@@ -96,6 +97,25 @@ def test_a_file_that_is_no_pool_is_a_clear_error(tmp_path):
     pool = EmbeddedSqlPool(path=str(path), lake_root=str(tmp_path))
     with pytest.raises(SqlError, match=r"pool\.duckdb cannot be opened"):
         pool.session().__enter__()
+
+
+def test_macros_of_another_program_version_are_made_anew(pool, monkeypatch):
+    length = "SELECT LEN('a ') AS n"
+    with monkeypatch.context() as other:
+        other.setattr(macros, "_digest", lambda: "of another version")
+        other.setattr(macros, "_text", lambda: "CREATE MACRO tsql_length(value) AS 7")
+        with pool.session() as session:
+            assert session.run(length)[0].rows == [(7,)]
+    with pool.session() as session:
+        assert session.run(length)[0].rows == [(1,)]
+
+
+def test_macros_are_made_once_a_file(pool, monkeypatch):
+    with pool.session():
+        pass
+    monkeypatch.setattr(macros, "_text", lambda: "this is no SQL")
+    with pool.session() as session:
+        assert session.run("SELECT LEN('a ') AS n")[0].rows == [(1,)]
 
 
 def test_an_error_in_a_transaction_dooms_it_until_rollback(session):
