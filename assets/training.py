@@ -13,11 +13,12 @@ from assets.column_lineage import KEY, trained
 from assets.events import latest_data_version, latest_metadata, submission_metadata
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
-from assets.metadata import link_or_path, picture, stopwatch, table_preview
+from assets.metadata import link_or_path, stopwatch
+from assets.model_metadata import flat_scores, model_metadata
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobStatus, current_attempt, job_base_name
-from resources.registry.port import ModelVersion, Registry
+from resources.registry.port import Registry
 from resources.spec import ModelSpec
 
 TRAINING_CODE = ("resources/automl", "resources/model_contract.py", "resources/sql_types.py")
@@ -99,7 +100,9 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         group_name="training",
         kinds={"onnx", "mlflow"},
         owners=list(spec.owners),
-        code_version=code_version("assets/training.py", "resources/registry"),
+        code_version=code_version(
+            "assets/training.py", "assets/model_metadata.py", "resources/registry"
+        ),
         description=f"The registered ONNX model `{spec.model_name}`. {spec.description}",
     )
     def model(
@@ -123,7 +126,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 result.model_path,
                 job_id=job_id,
                 digest=result.digest,
-                scores=_flat_scores(result),
+                scores=flat_scores(result),
                 tags={
                     "registered_by_run": context.run.run_id,
                     **_training_facts(context.instance, spec, job_id),
@@ -133,7 +136,11 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             context.log.warning(warning)
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(version.digest),
-            metadata={**_model_metadata(version, result), KEY: trained(spec), "seconds": seconds()},
+            metadata={
+                **model_metadata(spec, version, result),
+                KEY: trained(spec),
+                "seconds": seconds(),
+            },
         )
 
     return [training_run, model]
@@ -178,9 +185,16 @@ def submit_training(
             "root_run_id": context.run.root_run_id or context.run.run_id,
             "code_version": code_version(*TRAINING_CODE),
             "data_version": data_version,
+            **_source(context.instance, spec),
         },
     )
     return automl.submit(request), "started"
+
+
+def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, str]:
+    """Where the training file came from, as its asset says it: no secret is in it."""
+    source = latest_metadata(instance, spec.source_asset, "source")
+    return {"source": source} if isinstance(source, str) else {}
 
 
 def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) -> dict[str, str]:
@@ -203,30 +217,3 @@ def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:
             f"{error}\nNo model was registered, and the live model is as it was. "
             "`bikecast run`, or materializing the training job, starts the next attempt."
         ) from error
-
-
-def _flat_scores(result: TrainingResult) -> dict[str, float]:
-    return {
-        f"{kind}_{metric}": value
-        for kind, score in result.scores.items()
-        for metric, value in (score or {}).items()
-    }
-
-
-def _model_metadata(
-    version: ModelVersion, result: TrainingResult
-) -> dict[str, dg.MetadataValue | str | int]:
-    plots = {title: picture(path.read_bytes(), title) for title, path in result.plots.items()}
-    scores = [
-        {"scored on": kind, **(score or {})} for kind, score in result.scores.items() if score
-    ]
-    return {
-        "job_id": version.job_id,
-        "version": version.version,
-        "digest": version.digest,
-        "model": link_or_path(version.link),
-        "leaderboard": dg.MetadataValue.md(table_preview(result.leaderboard, limit=20)),
-        "scores": dg.MetadataValue.md(table_preview(scores)),
-        **plots,
-        "warnings": dg.MetadataValue.json(list(result.warnings)),
-    }

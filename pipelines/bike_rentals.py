@@ -41,6 +41,10 @@ BIKE_RENTALS = ModelSpec(
     segments=("weathersit", "workingday"),
     shown=("weekday", "workingday", "weathersit", "temp"),
     owners=("team:data-engineering",),
+    data_licence="The lab's file derives from the Bike Sharing Dataset (H. Fanaee-T and J. Gama, "
+    "2013, UCI Machine Learning Repository, CC BY 4.0), made of Capital Bikeshare's trip data. "
+    "The built-in sample is simulated and holds no row of it; it is Apache-2.0, like the code. "
+    "Which of them, or which file of yours, was used: `source`, at the end of the model card",
     labels={
         "season": {1: "winter", 2: "spring", 3: "summer", 4: "autumn"},
         "weekday": dict(enumerate(("Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"))),

@@ -1,0 +1,121 @@
+"""What the UI shows of a trained model: honest scores first, then how it was chosen and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import dagster as dg
+
+from assets.metadata import column_schema, link_or_path, picture, table_preview
+from resources.automl.port import TrainingResult
+from resources.registry.port import ModelVersion
+from resources.spec import Column, ModelSpec
+
+Metadata = dict[str, Any]
+
+#: The kinds of scores, the most honest one first.
+KINDS = ("time_ordered", "holdout", "cv")
+MAX_TRIALS = 50
+PREVIEW_ROWS = 10
+#: A long table is behind a link in the UI; these columns of the leaderboard are the ones to read.
+_LEADERBOARD = (
+    "trial",
+    "family",
+    "target_transform",
+    "score",
+    "score_sd",
+    "rmse",
+    "r2",
+    "seconds",
+    "status",
+    "ensemble_weight",
+    "onnx_kb",
+    "parity",
+    "rows_per_second",
+)
+_CARD = "model-card.md"
+
+
+def flat_scores(result: TrainingResult) -> dict[str, float]:
+    """Scores by `<kind>_<metric>`, kinds that were not computed left out."""
+    return {
+        f"{kind}_{metric}": value
+        for kind in KINDS
+        for metric, value in (result.scores.get(kind) or {}).items()
+    }
+
+
+def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResult) -> Metadata:
+    """The metadata of a registered model; what its adapter does not tell is left out.
+
+    Numbers stand alone as well, so that the UI plots them over the materializations.
+    """
+    told = result.diagnostics
+    metadata: Metadata = {
+        "job_id": version.job_id,
+        "version": version.version,
+        "digest": version.digest,
+        "model": link_or_path(version.link),
+        "scores": _table(_honest_scores(result)),
+        "leakage": _leakage(told),
+        "permutation_importance": _table(_rows(told.get("permutation_importance"))),
+        "segments": _table(_rows(told.get("segments"))),
+        "leaderboard": _table(_leaders(result)),
+        **_plots(result),
+        "preview": _table(_rows(told.get("holdout")), PREVIEW_ROWS),
+        "model_card": _card(result),
+        "data_licence": spec.data_licence or None,
+        "warnings": dg.MetadataValue.json(list(result.warnings)),
+        "dagster/column_schema": column_schema((*spec.features, Column(spec.output, "real"))),
+        "rows_trained_on": told.get("rows"),
+        **flat_scores(result),
+    }
+    return {name: value for name, value in metadata.items() if value is not None}
+
+
+def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:
+    """Each kind beside its naive baselines, or the scores alone where there are no baselines."""
+    if honest := _rows(result.diagnostics.get("honest_scores")):
+        return honest
+    return [
+        {"scored on": kind, **score} for kind in KINDS if (score := result.scores.get(kind) or {})
+    ]
+
+
+def _leakage(told: Mapping[str, object]) -> dg.MetadataValue | None:
+    """The findings; None where the adapter did not look for any."""
+    if "leakage" not in told:
+        return None
+    found = _table(_rows(told["leakage"]))
+    return found or dg.MetadataValue.text("No sign of leakage.")
+
+
+def _leaders(result: TrainingResult) -> list[Mapping[str, object]]:
+    """The leaderboard's columns to read; those that no trial has are left out."""
+    known = {name for row in result.leaderboard for name in row}
+    names = [name for name in _LEADERBOARD if name in known]
+    return [{name: row.get(name) for name in names} for row in result.leaderboard]
+
+
+def _plots(result: TrainingResult) -> Metadata:
+    return {title: picture(path.read_bytes(), title) for title, path in result.plots.items()}
+
+
+def _card(result: TrainingResult) -> dg.MetadataValue | None:
+    path = result.model_path.parent / _CARD
+    return dg.MetadataValue.md(path.read_text(encoding="utf-8")) if path.is_file() else None
+
+
+def _rows(value: object) -> list[Mapping[str, object]]:
+    """A table of the diagnostics; another shape, from an older result, counts as none."""
+    if not isinstance(value, Sequence) or isinstance(value, str):
+        return []
+    rows = [row for row in value if isinstance(row, Mapping) and row]
+    return [row for row in rows if row.keys() == rows[0].keys()]
+
+
+def _table(
+    rows: Sequence[Mapping[str, object]], limit: int = MAX_TRIALS
+) -> dg.MetadataValue | None:
+    return dg.MetadataValue.md(table_preview(rows, limit=limit)) if rows else None
