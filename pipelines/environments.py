@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pipelines.home import Home
-from pipelines.settings import Settings, load_azure_settings
+from pipelines.settings import AzureSettings, Settings, load_azure_settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.lake.local import LocalLake
@@ -73,7 +73,6 @@ def azure_resources(
     from resources.lake.adls import AdlsLake
     from resources.registry.azure_ml import AzureMlRegistry
     from resources.spark.synapse import SynapseSpark
-    from resources.sql_pool.synapse import SynapseSqlPool
 
     azure = load_azure_settings()
     lake = AdlsLake.of(azure.account, azure.container)
@@ -91,9 +90,23 @@ def azure_resources(
             **ml, compute=azure.ml_compute, lake=lake, downloads=str(Home.of(settings).jobs)
         ),
         registry=AzureMlRegistry(**ml),
-        sql_pool=SynapseSqlPool(
-            server=f"{azure.synapse_workspace}.sql.azuresynapse.net", database=azure.sql_pool
-        ),
+        sql_pool=_synapse_sql_pool(azure),
+    )
+
+
+def _synapse_sql_pool(azure: AzureSettings) -> SqlPool:
+    from resources.sql_pool.synapse import SynapseSqlPool
+
+    public = f"{azure.synapse_workspace}.sql.azuresynapse.net"
+    host, _, port = azure.sql_endpoint.partition(",")
+    return SynapseSqlPool(
+        server=host or public,
+        port=int(port or 1433),
+        certificate_host=public if host else "",
+        database=azure.sql_pool,
+        driver=azure.odbc_driver,
+        authentication="password" if azure.sql_user else "entra",
+        user=azure.sql_user,
     )
 
 

@@ -51,6 +51,24 @@ class AzureSettings(BaseSettings):
     )
     spark_pool: str = Field(alias="SYNAPSE_SPARK_POOL", pattern=_NAME, description="Spark pool")
     sql_pool: str = Field(alias="SYNAPSE_SQL_POOL", pattern=_NAME, description="SQL pool")
+    sql_endpoint: str = Field(
+        "",
+        alias="SYNAPSE_SQL_ENDPOINT",
+        pattern=r"^([A-Za-z0-9.-]+(,\d{1,5})?)?$",
+        description="Host, or host,port, of a private endpoint or tunnel to the SQL pool; empty: "
+        "WORKSPACE.sql.azuresynapse.net, whose certificate is expected in each case",
+    )
+    sql_user: str = Field(
+        "",
+        alias="SYNAPSE_SQL_USER",
+        description="SQL login, with its password in SYNAPSE_SQL_PASSWORD; empty: Entra token",
+    )
+    odbc_driver: str = Field(
+        "ODBC Driver 18 for SQL Server",
+        alias="SYNAPSE_ODBC_DRIVER",
+        min_length=1,
+        description="Name of the ODBC driver, or the path of its shared object",
+    )
     account: str = Field(
         alias="DATALAKE_ACCOUNT", pattern=r"^[a-z0-9]{3,24}$", description="ADLS Gen2 account"
     )

@@ -6,6 +6,7 @@ import contextlib
 import datetime
 import decimal
 import logging
+import os
 import re
 import struct
 import time
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     import pyodbc
 
 _log = logging.getLogger(__name__)
+PASSWORD_VARIABLE = "SYNAPSE_SQL_PASSWORD"  # noqa: S105 # a name
 DATABASE_SCOPE = "https://database.windows.net/.default"
 #: The pool is paused, or warms up, or its gateway asks to try again: connecting again helps.
 RETRIED_AT_LOGIN = frozenset({42108, 42109, 40613})
@@ -65,7 +67,15 @@ class SynapseSqlPool(dg.ConfigurableResource):
         default="entra", pattern="^(entra|password)$", description="'entra' or 'password'."
     )
     user: str = Field(default="", description="Only for password authentication.")
-    password: str = Field(default="", description="Only for password authentication; an EnvVar.")
+    password: str = Field(
+        default="",
+        description=f"Only for password authentication. Empty: what {PASSWORD_VARIABLE} holds.",
+    )
+    certificate_host: str = Field(
+        default="",
+        description="The host that the server's certificate is for; empty: `server`. It differs "
+        "behind a private endpoint or a tunnel.",
+    )
     trust_server_certificate: bool = Field(
         default=False, description="Accept any certificate: for a test server only."
     )
@@ -143,8 +153,11 @@ class SynapseSqlPool(dg.ConfigurableResource):
             # A dedicated pool has no text, ntext and image, as which long values went otherwise.
             "LongAsMax": "yes",
         }
+        if self.certificate_host:
+            parts["HostNameInCertificate"] = self.certificate_host
         if self.authentication == "password":
-            parts |= {"UID": self.user, "PWD": self.password}
+            password = self.password or os.environ.get(PASSWORD_VARIABLE, "")
+            parts |= {"UID": self.user, "PWD": password}
         return ";".join(f"{name}={_quoted(value)}" for name, value in parts.items())
 
 

@@ -2,11 +2,13 @@
 
 import os
 
+import dagster as dg
 import pytest
 import trustme
 
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
+from tests.azure.environment import Location, settings_of
 
 
 @pytest.fixture(scope="session")
@@ -47,3 +49,19 @@ def cloud(proxy, monkeypatch):
         monkeypatch.setenv(name, value)
     yield fake
     assert not fake.refused, "\n".join(fake.refused)
+
+
+@pytest.fixture
+def user(cloud, proxy, tmp_path, monkeypatch):
+    """The cloud, with the settings of a user of the azure environment in place."""
+    with settings_of(cloud, proxy, tmp_path) as settings:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        yield cloud
+
+
+@pytest.fixture
+def location(user):
+    """The code location of that user on an empty event log."""
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield Location.load(instance)

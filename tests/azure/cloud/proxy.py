@@ -19,7 +19,7 @@ class Proxy:
 
     def __init__(self, ca: trustme.CA) -> None:
         self.handle: Callable[[Request], Response] = lambda _: Response(502)
-        self._ca = ca
+        self.ca = ca
         self._contexts: dict[str, ssl.SSLContext] = {}
         self._lock = threading.Lock()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -41,7 +41,7 @@ class Proxy:
         with self._lock:
             if host not in self._contexts:
                 context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-                self._ca.issue_cert(host).configure_cert(context)
+                self.ca.issue_cert(host).configure_cert(context)
                 self._contexts[host] = context
             return self._contexts[host]
 

@@ -25,11 +25,16 @@ class SqlPools:
         self._since = 0.0
         self._clock = clock
 
+    def state(self) -> str:
+        """The status at this moment."""
+        self._advance()
+        return self.status
+
     @route("GET", ARM, POOL, VERSION)
     def get(self, request: Request) -> Response:
         if request.match["pool"] != self.name:
             return arm_error(404, "ResourceNotFound", "The SQL pool was not found.")
-        self._advance()
+        status = self.state()
         return answer(
             {
                 "id": request.match["id"],
@@ -37,7 +42,7 @@ class SqlPools:
                 "type": "Microsoft.Synapse/workspaces/sqlPools",
                 "location": "westeurope",
                 "sku": {"name": "DW100c", "capacity": 0},
-                "properties": {"status": self.status, "provisioningState": "Succeeded"},
+                "properties": {"status": status, "provisioningState": "Succeeded"},
             }
         )
 

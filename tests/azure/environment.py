@@ -1,0 +1,109 @@
+"""BIKECAST_ENV=azure as a user has it: settings, and what the code location builds of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import dagster as dg
+
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.build import build_definitions
+from pipelines.environments import Resources, resources_for
+from pipelines.settings import load_settings
+from tests.azure.cloud.cloud import Cloud
+from tests.azure.cloud.proxy import Proxy
+from tests.azure.cloud.sql_endpoint import sql_endpoint
+from tests.azure.workspace import ACCOUNT, CONTAINER, PLACE
+from tests.tds_server import odbc_driver
+
+SYNAPSE = "bikesynapse"
+
+
+@contextmanager
+def settings_of(cloud: Cloud, proxy: Proxy, folder: Path) -> Iterator[dict[str, str]]:
+    """The environment variables of a user of this cloud, while its SQL pool has an endpoint."""
+    host = f"{SYNAPSE}.sql.azuresynapse.net"
+    place = {"account": ACCOUNT, "container": CONTAINER}
+    with sql_endpoint(cloud, proxy.ca, host, folder, **place) as server:
+        yield {
+            "BIKECAST_ENV": "azure",
+            "BIKECAST_HOME": str(folder / "home"),
+            "AZURE_SUBSCRIPTION_ID": PLACE["subscription_id"],
+            "AZURE_RESOURCE_GROUP": PLACE["resource_group"],
+            "AZUREML_WORKSPACE_NAME": PLACE["workspace"],
+            "SYNAPSE_WORKSPACE_NAME": SYNAPSE,
+            "SYNAPSE_SPARK_POOL": "sparkpool",
+            "SYNAPSE_SQL_POOL": cloud.sql_pools.name,
+            "SYNAPSE_SQL_ENDPOINT": f"127.0.0.1,{server.port}",
+            "SYNAPSE_ODBC_DRIVER": odbc_driver(),
+            "DATALAKE_ACCOUNT": ACCOUNT,
+        }
+
+
+@dataclasses.dataclass
+class Location:
+    """The code location and its event log; drives jobs and sensors as the daemon does."""
+
+    defs: dg.Definitions
+    resources: Resources
+    instance: dg.DagsterInstance
+    cursors: dict[str, str | None] = dataclasses.field(default_factory=dict)
+    seen: set[str] = dataclasses.field(default_factory=set)
+
+    @classmethod
+    def load(cls, instance: dg.DagsterInstance) -> Location:
+        """What `pipelines.definitions` loads."""
+        settings = load_settings()
+        resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
+        defs = build_definitions(
+            BIKE_RENTALS,
+            resources,
+            main_job=MAIN_JOB,
+            budget_seconds=settings.budget,
+            poll_seconds=settings.poll_seconds,
+        )
+        return cls(defs, resources, instance)
+
+    def run(self, job: str = MAIN_JOB, **arguments: object) -> dg.ExecuteInProcessResult:
+        """Run a job here."""
+        found = self.defs.resolve_job_def(job)
+        return found.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)
+
+    def tick(self, sensor: str = "automl_run_sensor") -> list[dg.ExecuteInProcessResult]:
+        """Evaluate a sensor once, run what it asks for (each run key once), and keep its cursor."""
+        definition = self.defs.resolve_sensor_def(sensor)
+        needed = {
+            name: value
+            for name, value in self.defs.resources.items()
+            if name in definition.required_resource_keys
+        }
+        with dg.build_sensor_context(
+            instance=self.instance,
+            cursor=self.cursors.get(sensor),
+            definitions=self.defs,
+            resources=needed,
+        ) as context:
+            told = definition.evaluate_tick(context)
+        self.cursors[sensor] = told.cursor
+        new = [request for request in told.run_requests if request.run_key not in self.seen]
+        self.seen |= {str(request.run_key) for request in new}
+        return [
+            self.run(
+                request.job_name or definition.job_name,
+                run_config=request.run_config,
+                tags={**request.tags, "dagster/run_key": request.run_key},
+                asset_selection=request.asset_selection,
+            )
+            for request in new
+        ]
+
+    def materialized(self) -> set[str]:
+        """Names of the assets that have a materialization."""
+        return {
+            key.to_user_string()
+            for key in self.instance.all_asset_keys()
+            if self.instance.get_latest_materialization_event(key)
+        }
