@@ -44,12 +44,15 @@ validate: test-setup ## Load the code location as Dagster does
 		$(BIN)/dagster definitions validate -w workspace.yaml --log-level warning
 	@echo "The code location loads."
 
-lock: ## Renew both locks (needs uv; ARGS=--upgrade takes newer versions)
-	uv pip compile -q $(LOCK) --extra azure --extra test -o requirements/test.txt $(ARGS)
+lock: ## Renew all locks (needs uv; ARGS=--upgrade takes newer versions)
+	uv pip compile -q $(LOCK) $(EVERYTHING) --extra test -o requirements/test.txt $(ARGS)
+	uv pip compile -q $(LOCK) $(EVERYTHING) -c requirements/test.txt -o requirements/deploy.txt
 	uv pip compile -q $(LOCK) -c requirements/test.txt -o requirements/run.txt
 
 LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-version 3.11 \
 	--no-header --no-emit-index-url --no-emit-find-links
+
+EVERYTHING := --extra azure --extra deploy
 
 bench: test-setup ## Measure the pipeline, and PREDICT on ROWS rows (10 million), as ratios
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
