@@ -12,6 +12,14 @@ from resources.lake.port import Lake
 from resources.lake.sources import Sources
 from resources.spec import Column, ModelSpec
 
+#: What decides how a CSV file is read.
+FILE_CODE = (
+    "resources/lake/csv_file.py",
+    "resources/lake/csv_problems.py",
+    "resources/lake/findings.py",
+    "resources/lake/values.py",
+)
+
 
 class SourceConfig(dg.Config):
     """Where a file comes from in this run."""
@@ -47,7 +55,7 @@ def _file(
         group_name="lake",
         kinds={"csv"},
         owners=list(spec.owners),
-        code_version=code_version("assets/lake.py", "resources/lake/csv_file.py"),
+        code_version=code_version("assets/lake.py", *FILE_CODE),
         description=f"The {purpose} CSV, validated, at `{lake_path}` in the lake.",
     )
     def file(

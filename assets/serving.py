@@ -8,15 +8,15 @@ from assets.code_version import code_version
 from assets.column_lineage import KEY, copied, predicted
 from assets.failures import shown_to_people
 from assets.gates import golden_rows, golden_rows_spec
+from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from resources.lake.port import Lake
 from resources.registry.port import Registry
-from resources.spec import Column, ModelSpec
+from resources.spec import FORECAST_ROW, ModelSpec
 from resources.sql_pool.port import SqlPool
 
 _DEPLOYMENT = ("assets/serving.py", "resources/sql_pool/deployment.py", "resources/sql_pool/sql")
-FORECAST_ROW = Column("forecast_row", "bigint", "Number of the row in the file, from 1")
 
 
 def serving_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
@@ -36,7 +36,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         pool=POOL_WRITER,
         retry_policy=RETRY,
         owners=list(spec.owners),
-        code_version=code_version(*_DEPLOYMENT, "resources/lake/csv_file.py"),
+        code_version=code_version(*_DEPLOYMENT, *FILE_CODE),
         description=f"`{spec.schema}.{spec.scoring_table}` in the pool, loaded by COPY INTO.",
     )
     def scoring_table(
@@ -50,6 +50,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_to_people():
             content, staged = stage_scoring_rows(lake, spec)
             rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
+        preview = content.table.slice(0, 5).to_pylist()
         return dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),
             metadata={
@@ -58,7 +59,9 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/column_schema": column_schema(columns),
                 KEY: copied(f"{spec.scoring_table}_file", names),
                 "preview": dg.MetadataValue.md(
-                    table_preview(content.table.slice(0, 5).to_pylist())
+                    table_preview(
+                        [{FORECAST_ROW.name: n, **row} for n, row in enumerate(preview, 1)]
+                    )
                 ),
                 "seconds": seconds(),
             },
@@ -138,7 +141,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/row_count": len(rows),
                 "dagster/column_schema": typed_schema(prediction_types(spec)),
                 KEY: predicted(spec),
-                "predictions": dg.MetadataValue.md(table_preview(rows, limit=31)),
+                "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
                 "forecast": picture(forecast_plot(spec, rows), "Forecast"),
                 "seconds": seconds(),
             },

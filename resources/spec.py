@@ -80,6 +80,10 @@ class Column:
         return f"varchar({self.length})" if self.sql_type == "varchar" else self.sql_type
 
 
+#: Numbers the rows of a scoring file from 1, in the normalized file and in the pool.
+FORECAST_ROW = Column("forecast_row", "bigint", "Number of the row in the file, from 1")
+
+
 @dataclass(frozen=True)
 class TrainingSettings:
     """The lab's AutoML settings, by the lab's names; they configure both environments.

@@ -21,11 +21,8 @@ from resources.lake.csv_problems import (
 )
 from resources.lake.findings import suspicious_findings
 from resources.lake.values import INTEGER_BITS, parse_date, pattern
-from resources.spec import Column, ModelSpec
+from resources.spec import FORECAST_ROW, Column, ModelSpec
 from resources.sql_types import arrow_schema
-
-#: Numbers the rows of a scoring file from 1; its name in the normalized file and the pool.
-FORECAST_ROW = "forecast_row"
 
 
 @dataclass(frozen=True)
@@ -65,7 +62,7 @@ def read_scoring_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvCon
         path,
         (*spec.keys, *spec.features),
         optional=spec.key_names,
-        ignored=(*spec.ignored, spec.target.name, FORECAST_ROW),
+        ignored=(*spec.ignored, spec.target.name, FORECAST_ROW.name),
         unique=spec.key_names,
         source_name=source_name,
     )
@@ -116,7 +113,7 @@ def normalize_scoring_csv(content: CsvContent, spec: ModelSpec, out_path: Path) 
     """
     table = content.table.select([*spec.key_names, *spec.feature_names])
     numbers = pa.array(range(1, content.rows + 1), pa.int64())
-    table = table.add_column(0, FORECAST_ROW, numbers)
+    table = table.add_column(0, FORECAST_ROW.name, numbers)
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     with replaced_file(out_path) as temporary, temporary.open("wb") as file:
         file.write((",".join(table.column_names) + "\n").encode())

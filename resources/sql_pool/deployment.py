@@ -9,12 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from resources.spec import Column, ModelSpec
+from resources.spec import FORECAST_ROW, Column, ModelSpec
 from resources.sql_pool.port import Session, SqlError, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 
 INVALID_OBJECT = 208
-FORECAST_ROW = Column("forecast_row", "bigint", "Number of the row in the file, from 1")
 
 
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
@@ -31,8 +30,6 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
     )
     declared = ",\n        ".join(columns.values())
     names = ", ".join(columns)
-    # The pool's own identity reads the lake; no secret is in the text.
-    credential = ",\n    CREDENTIAL = (IDENTITY = 'Managed Identity')" if _is_remote(url) else ""
     with pool.session() as session:
         run_script(
             session,
@@ -42,19 +39,14 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
                 table_text=unicode_text(staging),
                 columns=declared,
                 url=quote_text(url),
-                credential=credential,
+                credential=_credential(url),
             ),
         )
         run_script(
             session,
             render("data_table.sql", table=table, table_text=unicode_text(table), columns=declared),
         )
-        session.run("BEGIN TRANSACTION")
-        session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
-        session.run(
-            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staging}"  # noqa: S608 # quoted
-        )
-        session.run("COMMIT TRANSACTION")
+        _exchange(session, table, staging, names)
         counted = session.run(f"SELECT COUNT_BIG(*) AS [rows] FROM {table}")  # noqa: S608 # quoted
         session.run(f"DROP TABLE {staging}")
     return int(str(counted[0].rows[0][0]))
@@ -101,6 +93,18 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     return script
 
 
+def probe_predict(pool: SqlPool, spec: ModelSpec) -> None:
+    """Score one row with the live model; raises the pool's SqlError where PREDICT cannot."""
+    probe = render(
+        "probe_predict.sql",
+        models=table_name(spec, spec.model_table),
+        scoring=table_name(spec, spec.scoring_table),
+        output=quote_identifier(spec.output),
+    )
+    with pool.session() as session:
+        session.run(probe)
+
+
 def predicted_rows(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
     """Score the scoring table with the live model and store nothing; ordered by forecast_row."""
     with pool.session() as session:
@@ -118,6 +122,38 @@ def save_predictions(pool: SqlPool, spec: ModelSpec, *, run_id: str) -> list[dic
         return _stored_rows(session, spec)
 
 
+def load_predictions(
+    pool: SqlPool, spec: ModelSpec, *, url: str, limit: int | None = None
+) -> list[dict[str, object]]:
+    """Replace the stored predictions by those of a folder of Parquet files in the lake.
+
+    The files have the columns of `prediction_types` in this order. They are loaded by COPY INTO
+    into a staging table and exchanged in one transaction, so readers see the old rows or the new
+    ones. Returns the stored rows in order, the first `limit` of them.
+    """
+    columns = _prediction_columns(spec)
+    table = table_name(spec, spec.predictions_table)
+    staging = table_name(spec, f"{spec.predictions_table}_staging")
+    declared, names = ",\n        ".join(columns.values()), ", ".join(columns)
+    with pool.session() as session:
+        load = render(
+            "staging_parquet.sql",
+            table=staging,
+            table_text=unicode_text(staging),
+            columns=declared,
+            url=quote_text(f"{url.rstrip('/')}/*.parquet"),
+            credential=_credential(url),
+        )
+        run_script(session, load)
+        make = render(
+            "data_table.sql", table=table, table_text=unicode_text(table), columns=declared
+        )
+        run_script(session, make)
+        _exchange(session, table, staging, names)
+        session.run(f"DROP TABLE {staging}")
+        return _stored_rows(session, spec, limit)
+
+
 def saved_predictions(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
     """The stored predictions ordered by forecast_row; empty while nothing was stored."""
     with pool.session() as session:
@@ -129,10 +165,21 @@ def saved_predictions(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]
             raise
 
 
-def _stored_rows(session: Session, spec: ModelSpec) -> list[dict[str, object]]:
+def _exchange(session: Session, table: str, staging: str, names: str) -> None:
+    """Replace the rows of a table by those of its staging table; all names are quoted."""
+    session.run("BEGIN TRANSACTION")
+    session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
+    session.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {staging}")  # noqa: S608
+    session.run("COMMIT TRANSACTION")
+
+
+def _stored_rows(
+    session: Session, spec: ModelSpec, limit: int | None = None
+) -> list[dict[str, object]]:
     names = ", ".join(_prediction_columns(spec))
     table = table_name(spec, spec.predictions_table)
-    query = f"SELECT {names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted names
+    top = "" if limit is None else f"TOP ({limit:d}) "
+    query = f"SELECT {top}{names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted
     return session.run(query)[0].as_dicts()
 
 
@@ -196,6 +243,11 @@ def unicode_text(value: str) -> str:
 
 def _save_name(spec: ModelSpec) -> str:
     return f"save_{spec.predictions_table}"
+
+
+def _credential(url: str) -> str:
+    """COPY INTO's credential: the pool's own identity reads the lake; no secret is in the text."""
+    return ",\n    CREDENTIAL = (IDENTITY = 'Managed Identity')" if _is_remote(url) else ""
 
 
 def _is_remote(url: str) -> bool:
