@@ -13,6 +13,7 @@ CONNECT_SECONDS = 20
 ANSWER_SECONDS = 60
 #: Keyword arguments that azure-core's clients and calls take.
 TIMEOUTS: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS}
+MANAGEMENT_SCOPE = "https://management.azure.com/.default"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
 SYNAPSE_SCOPE = "https://dev.azuresynapse.net/.default"
 

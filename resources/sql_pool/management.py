@@ -5,18 +5,20 @@ from __future__ import annotations
 import json
 import logging
 import tempfile
+import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
+from pydantic import Field
 
-from resources.azure_ml import first_line
 from resources.credentials import TIMEOUTS, azure_credential
 from resources.errors import BikecastError
 from resources.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake, Conflict
+from resources.refusals import refused_by_azure
 
 if TYPE_CHECKING:
     from azure.mgmt.synapse import SynapseManagementClient
@@ -29,6 +31,8 @@ STATES = {
 }
 #: Writes of the leases before giving up; each conflict means that another process succeeded.
 ATTEMPTS = 8
+#: A mark of a pause that is older was left by a process that died.
+PAUSING_SECONDS = 300.0
 _LEASES = "jobs/sql_pool/{pool}.json"
 
 _log = logging.getLogger(__name__)
@@ -36,33 +40,53 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Leases:
-    """Who uses the pool, and whether one of us resumed it."""
+    """Who uses the pool, and whether one of us resumed it; times are seconds since 1970.
 
-    holders: frozenset[str] = frozenset()
+    Without a holder, `resumed` means that a pause is owed. `pausing` is the time at which a
+    process began to pause the pool, 0 where none does.
+    """
+
+    holders: Mapping[str, float] = field(default_factory=dict)
     resumed: bool = False
+    pausing: float = 0.0
 
     @classmethod
     def parse(cls, text: bytes) -> Leases:
         """Read what `dump` wrote."""
         data: Mapping[str, Any] = json.loads(text)
-        return cls(frozenset(data["holders"]), bool(data["resumed"]))
+        return cls(dict(data["holders"]), bool(data["resumed"]), float(data["pausing"]))
 
     def dump(self) -> bytes:
         """As JSON."""
-        return json.dumps({"holders": sorted(self.holders), "resumed": self.resumed}).encode()
+        return json.dumps(vars(self), sort_keys=True).encode()
+
+    def with_holder(self, holder: str, now: float, renew_after: float) -> Leases:
+        """With this holder's lease, renewed if it is older than `renew_after` seconds."""
+        if now - self.holders.get(holder, 0.0) < renew_after:
+            return self
+        return replace(self, holders={**self.holders, holder: now})
+
+    def without(self, holder: str) -> Leases:
+        """Without this holder."""
+        left = {name: when for name, when in self.holders.items() if name != holder}
+        return replace(self, holders=left)
+
+    def is_pausing(self, now: float) -> bool:
+        """Whether a process is about to pause the pool."""
+        return now - self.pausing < PAUSING_SECONDS
+
+    def owes_pause(self, now: float) -> bool:
+        """Whether the pool is to be paused, and nobody is doing it."""
+        return self.resumed and not self.holders and not self.is_pausing(now)
 
 
-def _without(leases: Leases, holder: str) -> Leases:
-    left = leases.holders - {holder}
-    return Leases(left, leases.resumed and bool(left))
-
-
-class SqlPoolPower(ConfigurableResource):
-    """The power switch of a dedicated SQL pool.
+class SynapseSqlPoolPower(ConfigurableResource):
+    """The power switch of a dedicated SQL pool; implements the port SqlPoolPower.
 
     Leases are a file of the lake, written on the condition that nobody else wrote it meanwhile.
-    A lease is taken before the pool is resumed, so a worker that dies in between leaves a lease
-    and `resumed`, and the pool is paused when that lease is released.
+    That the pool is ours to pause is written before it is resumed, and the lease before both;
+    that it is being paused is written before it is. So whoever dies at any moment leaves either
+    a lease, which the sensor gives back when the holder's run has ended, or a pause that is owed.
     """
 
     subscription_id: str
@@ -70,6 +94,9 @@ class SqlPoolPower(ConfigurableResource):
     workspace: str
     pool: str
     lake: AdlsLake
+    renew_seconds: float = Field(
+        default=300.0, ge=0, description="A lease younger than this is not written again."
+    )
 
     def status(self) -> JobStatus:
         """Whether the pool is online (Completed), paused (NotFound) or on its way (Running)."""
@@ -77,24 +104,21 @@ class SqlPoolPower(ConfigurableResource):
         state = STATES.get(told)
         if state is None:
             _log.warning("SQL pool %s has the unknown status %s; waiting", self.pool, told)
-        return JobStatus(self.pool, state or JobState.RUNNING, progress={"status": told})
+        return self._status(state or JobState.RUNNING, told)
 
     def acquire(self, holder: str) -> JobStatus:
-        """Take a lease, and ask for the pool to be resumed where it is paused.
+        """Take or renew a lease, and ask for the pool to be resumed where it is paused.
 
-        Returns at once. Repeat it until it is Completed: that changes nothing, except where a
-        release paused the pool at the same moment, which is then resumed again.
-        Raises BikecastError where Synapse refuses.
+        A pool that somebody else keeps online is not ours to pause.
+        Raises BikecastError where Synapse refuses, with the role that is missing.
         """
+        now = time.time()
+        leases = self._change(lambda found: found.with_holder(holder, now, self.renew_seconds))
+        if leases.is_pausing(now):
+            return self._status(JobState.RUNNING, "Pausing")
         status = self.status()
-        paused = status.state is JobState.NOT_FOUND
-        # A pool that somebody else keeps online is not ours to pause.
-        self._change(
-            lambda now: Leases(
-                now.holders | {holder}, paused or (now.resumed and bool(now.holders))
-            )
-        )
-        if paused:
+        if status.state is JobState.NOT_FOUND:
+            self._change(lambda found: replace(found, resumed=True, pausing=0.0))
             self._begin("begin_resume")
             status = self.status()
         return status
@@ -103,19 +127,32 @@ class SqlPoolPower(ConfigurableResource):
         """Give a lease back; pause the pool if we resumed it and no lease is left.
 
         Returns whether the pool was asked to pause. Raises BikecastError where Synapse refuses;
-        the lease stays then, so that it can be released again.
+        the pause stays owed.
         """
-        before, _ = self._read()
-        left = before.holders - {holder}
-        pause = before.resumed and not left and holder in before.holders
-        if pause and self._told() in ("Online", "Resuming"):
-            self._begin("begin_pause")
-        self._change(lambda now: _without(now, holder))
+        self._change(lambda found: found.without(holder))
+        return self.settle()
+
+    def settle(self) -> bool:
+        """Pause the pool if we resumed it and no lease is left; True where it was asked to."""
+        now = time.time()
+        if not self._read()[0].owes_pause(now):
+            return False
+        ours = self._change(lambda found: replace(found, pausing=now), Leases.owes_pause)
+        if ours.pausing != now:
+            return False
+        try:
+            pause = self._told() in ("Online", "Resuming")
+            if pause:
+                self._begin("begin_pause")
+        except BikecastError:
+            self._change(lambda found: replace(found, pausing=0.0))
+            raise
+        self._change(lambda found: replace(found, resumed=False, pausing=0.0))
         return pause
 
-    def leases(self) -> Leases:
+    def leases(self) -> Mapping[str, float]:
         """The leases that are open now."""
-        return self._read()[0]
+        return self._read()[0].holders
 
     @property
     def _client(self) -> SynapseManagementClient:
@@ -127,27 +164,30 @@ class SqlPoolPower(ConfigurableResource):
     def _place(self) -> tuple[str, str, str]:
         return self.resource_group, self.workspace, self.pool
 
-    def _told(self) -> str:
-        from azure.core.exceptions import AzureError
+    @property
+    def _resource_id(self) -> str:
+        return (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.Synapse/workspaces/{self.workspace}/sqlPools/{self.pool}"
+        )
 
-        try:
+    def _status(self, state: JobState, told: str) -> JobStatus:
+        link = f"https://portal.azure.com/#@/resource{self._resource_id}/overview"
+        return JobStatus(self.pool, state, link, progress={"status": told})
+
+    def _told(self) -> str:
+        with refused_by_azure(
+            f"cannot ask for the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
+        ):
             return str(self._client.sql_pools.get(*self._place).status)
-        except AzureError as error:
-            raise BikecastError(
-                f"cannot ask for the SQL pool {self.pool}: {first_line(error)}"
-            ) from error
 
     def _begin(self, operation: str) -> None:
         """Start a long operation and leave: the sensor polls the pool's own status."""
-        from azure.core.exceptions import AzureError
-
-        try:
+        what = operation.removeprefix("begin_")
+        with refused_by_azure(
+            f"cannot {what} the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
+        ):
             getattr(self._client.sql_pools, operation)(*self._place, polling=False)
-        except AzureError as error:
-            what = operation.removeprefix("begin_")
-            raise BikecastError(
-                f"cannot {what} the SQL pool {self.pool}: {first_line(error)}"
-            ) from error
 
     @property
     def _file(self) -> str:
@@ -158,18 +198,26 @@ class SqlPoolPower(ConfigurableResource):
         found = self.lake.read_versioned(self._file)
         return (Leases(), None) if found is None else (Leases.parse(found[0]), found[1])
 
-    def _change(self, change: Callable[[Leases], Leases]) -> None:
-        """Write what `change` makes of the leases; begin again where somebody else wrote them."""
+    def _change(
+        self,
+        change: Callable[[Leases], Leases],
+        allowed: Callable[[Leases, float], bool] = lambda _found, _now: True,
+    ) -> Leases:
+        """Write what `change` makes of the leases where it is allowed; return what is there.
+
+        Begins again where somebody else wrote them at the same moment.
+        """
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             path = Path(folder) / "leases.json"
             for attempt in range(1, ATTEMPTS + 1):
                 before, version = self._read()
-                if (after := change(before)) == before:
-                    return
+                if not allowed(before, time.time()) or (after := change(before)) == before:
+                    return before
                 path.write_bytes(after.dump())
                 try:
                     self.lake.put_if(self._file, path, version)
-                    return
+                    return after
                 except Conflict:
                     if attempt == ATTEMPTS:
                         raise
+        raise AssertionError("the last attempt returns or raises")

@@ -1,13 +1,14 @@
-"""The SQL pool's port: sessions that run T-SQL batches."""
+"""The SQL pool's ports: sessions that run T-SQL batches, and the power switch with its leases."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
 from resources.errors import BikecastError
+from resources.jobs import JobStatus
 
 
 @dataclass(frozen=True)
@@ -63,4 +64,39 @@ class SqlPool(Protocol):
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a session; leaving it rolls back what was not committed."""
+        ...
+
+
+class SqlPoolPower(Protocol):
+    """The power switch of the pool, shared by all who hold a lease.
+
+    A paused pool is resumed for the first lease, and paused after the last one if it was resumed
+    for one. Leases outlive the process that took them.
+    """
+
+    def status(self) -> JobStatus:
+        """Whether the pool is online (Completed), paused (NotFound) or on its way (Running)."""
+        ...
+
+    def acquire(self, holder: str) -> JobStatus:
+        """Take or renew a lease and have a paused pool resumed; Completed once it is online.
+
+        Returns at once, so repeat it until then. Raises BikecastError where it is refused; the
+        lease is kept then.
+        """
+        ...
+
+    def release(self, holder: str) -> bool:
+        """Give a lease back; True where that paused the pool.
+
+        Raises BikecastError where the pause is refused; it stays owed, see `settle`.
+        """
+        ...
+
+    def settle(self) -> bool:
+        """Pause the pool where that is owed by now; True where it did."""
+        ...
+
+    def leases(self) -> Mapping[str, float]:
+        """Holders, and when each lease was taken or last renewed (seconds since 1970)."""
         ...

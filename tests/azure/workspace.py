@@ -11,7 +11,7 @@ from resources.automl.port import TrainingRequest
 from resources.lake.adls import AdlsLake
 from resources.registry.azure_ml import AzureMlRegistry
 from resources.spark.synapse import SynapseSpark
-from resources.sql_pool.management import SqlPoolPower
+from resources.sql_pool.management import SynapseSqlPoolPower
 
 PLACE = {
     "subscription_id": "55555555-5555-5555-5555-555555555555",
@@ -37,9 +37,9 @@ def spark() -> SynapseSpark:
     return SynapseSpark(workspace="bikesynapse", pool="sparkpool", lake=lake())
 
 
-def power() -> SqlPoolPower:
+def power() -> SynapseSqlPoolPower:
     place = {"subscription_id": PLACE["subscription_id"], "resource_group": "bikes"}
-    return SqlPoolPower(**place, workspace="bikesynapse", pool="sqlpool", lake=lake())
+    return SynapseSqlPoolPower(**place, workspace="bikesynapse", pool="sqlpool", lake=lake())
 
 
 def training_request(job_id: str, **changes: object) -> TrainingRequest:

@@ -1,0 +1,76 @@
+"""Azure's refusals in words for people: what it refused, why, and the command that mends it."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+from resources.azure_ml import first_line
+from resources.credentials import MANAGEMENT_SCOPE, azure_credential
+from resources.errors import BikecastError
+
+#: Roles of Synapse's own access control, which `az role` does not know.
+SYNAPSE_ROLES = ("Synapse Compute Operator", "Synapse Administrator")
+
+
+@contextmanager
+def refused_by_azure(what: str, *, role: str, scope: str, unchanged: str = "") -> Iterator[None]:
+    """Raise BikecastError for any error of an Azure client inside.
+
+    `what` says what was tried, `role` the role that it needs on `scope` (a resource id, or the
+    name of a Synapse workspace for Synapse's own roles), `unchanged` what is as it was.
+    """
+    from azure.core.exceptions import AzureError
+
+    try:
+        yield
+    except AzureError as error:
+        remedy = _remedy(error, role, scope)
+        said = f"{what}: {first_line(error)}"
+        parts = (said.rstrip("."), unchanged.rstrip("."), remedy)
+        raise BikecastError(". ".join(part for part in parts if part)) from error
+
+
+def role_command(role: str, scope: str) -> str:
+    """The command that gives the identity of this process a role."""
+    if role in SYNAPSE_ROLES:
+        return (
+            f'az synapse role assignment create --workspace-name {scope} --role "{role}" '
+            f"--assignee {_identity()}"
+        )
+    return f'az role assignment create --assignee {_identity()} --role "{role}" --scope {scope}'
+
+
+def _remedy(error: Exception, role: str, scope: str) -> str:
+    from azure.core.exceptions import (
+        ClientAuthenticationError,
+        HttpResponseError,
+        ServiceRequestError,
+        ServiceResponseError,
+    )
+
+    status = error.status_code if isinstance(error, HttpResponseError) else None
+    if status == 403:
+        return f'The identity needs the role "{role}": {role_command(role, scope)}'
+    if status == 401 or isinstance(error, ClientAuthenticationError):
+        return (
+            "The login was refused or has expired: `az login`, or correct AZURE_CLIENT_ID, "
+            "AZURE_CLIENT_SECRET and AZURE_TENANT_ID; AZURE_TOKEN_CREDENTIALS says which of them "
+            "is used. Look at this machine's clock too"
+        )
+    if status == 429 or (status is not None and status >= 500):
+        return "That was tried several times; the service is busy or ill, so run again later"
+    if isinstance(error, (ServiceRequestError, ServiceResponseError)):
+        return "There was no answer, after several attempts: look at the network, then run again"
+    return ""
+
+
+def _identity() -> str:
+    """The object id of the identity that is logged in, for commands; a mark where unknown."""
+    with suppress(Exception):
+        token = azure_credential().get_token(MANAGEMENT_SCOPE).token.split(".")[1]
+        claims = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
+        return str(claims["oid"])
+    return "OBJECT_ID"
