@@ -8,8 +8,8 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipelines.settings import PROJECT, Settings
-from resources.errors import BikecastError
+from pipelines.settings import Settings
+from resources.errors import BikecastError, InvalidInput
 from resources.files import replaced_file
 from resources.lake.local import LocalLake
 
@@ -67,14 +67,22 @@ class Home:
 def open_home(settings: Settings) -> Home:
     """Create the folders that are missing, place dagster.yaml and set DAGSTER_HOME.
 
-    Raises BikecastError where the home cannot be written.
+    Raises InvalidInput where the dagster.yaml of the settings cannot be read, BikecastError where
+    the home cannot be written.
     """
+    try:
+        config = settings.dagster_config.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"BIKECAST_DAGSTER_CONFIG names {settings.dagster_config}, which cannot be read: "
+            f"{error.strerror or error}. Nothing was started."
+        ) from error
     home = Home.of(settings)
     LocalLake(root=str(home.lake))  # refuses names that its readers mistake, before any is made
     try:
         for folder in (home.lake, home.jobs, home.models, home.dagster, home.logs):
             folder.mkdir(parents=True, exist_ok=True)
-        _place(PROJECT / "dagster.yaml", home.dagster / "dagster.yaml")
+        _place(config, home.dagster / "dagster.yaml")
     except OSError as error:
         raise BikecastError(
             f"The home folder {home.root} cannot be written: {error.strerror or error}.\n"
@@ -109,9 +117,8 @@ def full_disk_explained(home: Home) -> Iterator[None]:
         raise
 
 
-def _place(source: Path, target: Path) -> None:
-    """Copy a small file into place, unless it is there."""
-    content = source.read_bytes()
+def _place(content: bytes, target: Path) -> None:
+    """Put a small file into place, unless it is there."""
     if target.exists() and target.read_bytes() == content:
         return
     with replaced_file(target) as temporary:

@@ -92,6 +92,7 @@ class Settings(BaseSettings):
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
+    dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
 
     @classmethod
     def settings_customise_sources(
@@ -115,7 +116,7 @@ class Settings(BaseSettings):
 def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str, object]:
     """What a source says, with its paths made absolute; "sample" and URLs are no paths."""
     values = dict(source())
-    for name in ("home", "csv", "forecast"):
+    for name in ("home", "csv", "forecast", "dagster_config"):
         value = values.get(name)
         if value and value != "sample" and "://" not in str(value):
             values[name] = str(base / Path(str(value)).expanduser())
