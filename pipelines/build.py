@@ -7,6 +7,7 @@ from dataclasses import replace
 import dagster as dg
 
 from assets.lineage import model_assets, model_checks
+from assets.workspace import workspace_link_assets
 from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
 from pipelines.environments import Resources
@@ -34,8 +35,9 @@ def build_definitions(
     hours = budget_seconds / 3600
     spec = replace(spec, training=replace(spec.training, max_training_hours=hours))
     jobs = model_jobs(spec, main_job)
+    links = workspace_link_assets() if resources.workspace_links else []
     return dg.Definitions(
-        assets=automated(spec, model_assets(spec, always_promote=always_promote)),
+        assets=[*automated(spec, model_assets(spec, always_promote=always_promote)), *links],
         asset_checks=model_checks(spec),
         jobs=jobs.all(),
         schedules=model_schedules(spec, jobs),
@@ -45,6 +47,6 @@ def build_definitions(
             automation_sensor(spec),
             failure_alerts(),
         ],
-        resources=vars(resources),
+        resources=resources.by_name(),
         executor=dg.in_process_executor,
     )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from pipelines.home import Home
 from pipelines.settings import AzureSettings, Settings, load_azure_settings
@@ -17,8 +18,13 @@ from resources.registry.port import Registry
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Spark
 from resources.spec import ModelSpec
+from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlPool
+from resources.sql_pool.port import SqlPool, SqlPoolPower
+from resources.workspace.port import WorkspaceLinks
+
+if TYPE_CHECKING:
+    from resources.workspace.azure_place import AzurePlace
 
 
 @dataclass(frozen=True)
@@ -31,6 +37,13 @@ class Resources:
     automl: AutoML
     registry: Registry
     sql_pool: SqlPool
+    sql_pool_power: SqlPoolPower = field(default_factory=AlwaysOnline)
+    workspace_links: WorkspaceLinks | None = None
+    """Only the azure environment has workspaces to link."""
+
+    def by_name(self) -> dict[str, object]:
+        """The resources that this environment has."""
+        return {name: value for name, value in vars(self).items() if value is not None}
 
 
 def sql_pool_for(home: Home) -> EmbeddedSqlPool:
@@ -73,6 +86,7 @@ def azure_resources(
     from resources.lake.adls import AdlsLake
     from resources.registry.azure_ml import AzureMlRegistry
     from resources.spark.synapse import SynapseSpark
+    from resources.sql_pool.management import SynapseSqlPoolPower
 
     azure = load_azure_settings()
     lake = AdlsLake.of(azure.account, azure.container)
@@ -91,7 +105,29 @@ def azure_resources(
         ),
         registry=AzureMlRegistry(**ml),
         sql_pool=_synapse_sql_pool(azure),
+        sql_pool_power=SynapseSqlPoolPower(
+            subscription_id=azure.subscription_id,
+            resource_group=azure.resource_group,
+            workspace=azure.synapse_workspace,
+            pool=azure.sql_pool,
+            lake=lake,
+        ),
+        workspace_links=workspace_links_for(azure),
     )
+
+
+def workspace_links_for(azure: AzureSettings) -> WorkspaceLinks:
+    """The links alone, for commands that need nothing else."""
+    from resources.workspace.azure import AzureWorkspaceLinks
+
+    return AzureWorkspaceLinks(place=place_of(azure).model_dump())
+
+
+def place_of(azure: AzureSettings) -> AzurePlace:
+    """The names of the azure environment as resource ids and addresses."""
+    from resources.workspace.azure_place import AzurePlace
+
+    return AzurePlace(**azure.model_dump(include=set(AzurePlace.model_fields)))
 
 
 def _synapse_sql_pool(azure: AzureSettings) -> SqlPool:

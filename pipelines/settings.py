@@ -69,6 +69,18 @@ class AzureSettings(BaseSettings):
         min_length=1,
         description="Name of the ODBC driver, or the path of its shared object",
     )
+    synapse_link: str = Field(
+        "synapse",
+        alias="AZUREML_SYNAPSE_LINK",
+        pattern=_NAME,
+        description="Name of the linked service of Synapse in Azure ML",
+    )
+    spark_compute: str = Field(
+        "synapsespark",
+        alias="AZUREML_SPARK_COMPUTE",
+        pattern=r"^[A-Za-z][A-Za-z0-9-]{0,14}[A-Za-z0-9]$",
+        description="Name of the attached Spark pool in Azure ML",
+    )
     account: str = Field(
         alias="DATALAKE_ACCOUNT", pattern=r"^[a-z0-9]{3,24}$", description="ADLS Gen2 account"
     )

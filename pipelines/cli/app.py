@@ -9,6 +9,8 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.link import link_app
+from pipelines.cli.roles import roles_app
 from resources.errors import BikecastError
 
 app = typer.Typer(
@@ -254,6 +256,10 @@ def sql_server(
     from pipelines.cli.sql_server import sql_server_command
 
     sql_server_command(port, host, tls=tls)
+
+
+app.add_typer(link_app)
+app.add_typer(roles_app)
 
 
 @app.command("env")

@@ -65,3 +65,16 @@ def location(user):
     """The code location of that user on an empty event log."""
     with dg.DagsterInstance.ephemeral() as instance:
         yield Location.load(instance)
+
+
+@pytest.fixture(scope="session")
+def old_sdk(tmp_path_factory):
+    """azureml-core keeps what it discovered in the home folder that it was imported under."""
+    before = os.environ.get("HOME")
+    os.environ["HOME"] = str(tmp_path_factory.mktemp("home"))
+    import azureml._base_sdk_common.service_discovery  # noqa: F401
+
+    if before is None:
+        del os.environ["HOME"]
+    else:
+        os.environ["HOME"] = before

@@ -49,12 +49,15 @@ def loaded(**changes: str):
     return json.loads(done.stdout)
 
 
-def test_both_environments_have_the_same_assets(tmp_path):
+LINKS = {"azureml_linked_service", "synapse_linked_service", "attached_spark_pool"}
+
+
+def test_both_environments_have_the_same_assets_but_for_the_links(tmp_path):
     home = {"BIKECAST_HOME": str(tmp_path / "home")}
     _, local_assets, _ = loaded(**home)
     modules, azure_assets, kinds = loaded(**SETTINGS, **home)
 
-    assert azure_assets == local_assets
+    assert set(azure_assets) == {*local_assets, *LINKS}
     assert kinds["lake"] == "AdlsLake"
     assert kinds["spark"] == "SynapseSpark"
     assert kinds["automl"] == "AzureAutoML"

@@ -6,13 +6,16 @@ import threading
 import traceback
 from dataclasses import dataclass, replace
 
+from tests.azure.cloud.authorization import Authorization
 from tests.azure.cloud.clock import Clock
+from tests.azure.cloud.compute import Computes
 from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
 from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.sql_pool import SqlPools
 from tests.azure.cloud.storage import Storage
+from tests.azure.cloud.synapse import Synapse
 from tests.azure.cloud.trainer import LinearTrainer
 
 
@@ -49,12 +52,16 @@ class Cloud:
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
         self.livy = Livy(self.clock, self.storage)
         self.sql_pools = SqlPools(self.clock)
+        self.computes = Computes(self.clock)
+        self.synapse = Synapse(self.clock)
+        self.authorization = Authorization(self.clock)
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
         self._lock = threading.RLock()
         self._routes = []
         services = (self.login, self.storage, self.machine_learning, self.livy, self.sql_pools)
-        for service in services:
+        around = (self.computes, self.synapse, self.authorization)
+        for service in (*services, *around):
             self.add(service)
 
     def add(self, service: object) -> None:

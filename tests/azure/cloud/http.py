@@ -95,3 +95,16 @@ def routes_of(service: object) -> list[Route]:
             label = f"{type(service).__name__}.{name}"
             found.append(Route(method, host, path, versions, handler, label))
     return found
+
+
+def checked(body: Any, shape: dict[str, Any], where: str = "") -> dict[str, Any]:
+    """The body, where it has the fields of `shape` and no others, of those types."""
+    if set(body) != set(shape):
+        raise Refused(f"{where or 'the body'} has {sorted(body)}, wanted {sorted(shape)}")
+    for name, kind in shape.items():
+        if isinstance(kind, dict):
+            checked(body[name], kind, f"{where}.{name}".strip("."))
+        elif not isinstance(body[name], kind):
+            raise Refused(f"{where}.{name} is {body[name]!r}")
+    found: dict[str, Any] = body
+    return found

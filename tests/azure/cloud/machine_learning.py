@@ -23,6 +23,8 @@ MODELS = ("2023-08-01-preview",)
 ACCOUNT = "mlstorage"
 STORES = {"workspaceblobstore": "azureml-blobstore", "workspaceartifactstore": "azureml"}
 KEY = "dGhpcyBpcyBub3QgYSByZWFsIGtleQ=="
+DISCOVERED = "api experimentation history hyperdrive mlflow modelmanagement pipelines studio"
+IDENTITY = "77777777-7777-7777-7777-777777777777"
 QUEUED_SECONDS, RUN_SECONDS = 60, 600
 
 
@@ -65,7 +67,7 @@ class MachineLearning:
 
     # The workspace and its datastores.
 
-    @route("GET", ARM, WORKSPACE, "2024-10-01-preview", "2023-08-01-preview")
+    @route("GET", ARM, WORKSPACE, "2024-10-01-preview", "2023-08-01-preview", "2022-05-01")
     def workspace(self, request: Request) -> Response:
         workspace = request.match["workspace"]
         return answer(
@@ -73,6 +75,7 @@ class MachineLearning:
                 "id": workspace,
                 "name": workspace.rpartition("/")[2],
                 "location": REGION,
+                "identity": {"type": "SystemAssigned", "principalId": IDENTITY, "tenantId": "t"},
                 "properties": {
                     "discoveryUrl": f"https://{REGION}.api.azureml.ms/discovery",
                     "workspaceId": "44444444-4444-4444-4444-444444444444",
@@ -83,7 +86,7 @@ class MachineLearning:
     @route("GET", API, r"/discovery")
     def discovery(self, request: Request) -> Response:
         base = f"https://{REGION}.api.azureml.ms"
-        return answer({"api": base, "history": base, "hyperdrive": base})
+        return answer(dict.fromkeys(DISCOVERED.split(), base))
 
     @route("GET", ARM, WORKSPACE + r"/datastores", "2024-10-01-preview")
     def default_datastore(self, request: Request) -> Response:

@@ -1,0 +1,123 @@
+"""`bikecast roles`: the roles that Azure needs, checked and given."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.console import stderr_console, stdout_console
+from pipelines.cli.link import azure_settings
+from pipelines.cli.tables import rows_table
+from resources.errors import BikecastError
+
+if TYPE_CHECKING:
+    from resources.workspace.azure_place import AzurePlace
+    from resources.workspace.roles import RoleState
+
+roles_app = typer.Typer(
+    name="roles",
+    no_args_is_help=True,
+    help="Check the roles that the azure environment needs, and give the missing ones.",
+)
+
+
+@roles_app.command()
+def check(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+) -> None:
+    """Show each role: present, missing or unknown; exit code 1 unless all are present."""
+    from resources.workspace.roles import missing
+
+    _, states = _checked()
+    if as_json:
+        json.dump([as_object(state) for state in states], sys.stdout, ensure_ascii=False)
+        sys.stdout.write("\n")
+    else:
+        _print(states)
+        _print_commands(missing(states))
+    if any(state.state in ("missing", "unknown") for state in states):
+        sys.exit(1)
+
+
+@roles_app.command()
+def apply(
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Give the missing roles, after showing and asking.
+
+    Nothing is ever taken away. Repeating it changes nothing.
+    """
+    from resources.workspace.roles import grant, missing
+
+    place, states = _checked()
+    _print(states)
+    wanted = missing(states)
+    if not wanted:
+        _say("No role is missing that can be given here.")
+        sys.exit(1 if any(state.state == "unknown" for state in states) else 0)
+    _say(f"This will give {len(wanted)} roles, as these commands would:")
+    _print_commands(wanted)
+    if not yes and not typer.confirm("Give these roles?", err=True):
+        _say("Nothing was changed.")
+        sys.exit(1)
+    failures = 0
+    for state in wanted:
+        title = f"{state.need.who}: {state.need.role}"
+        try:
+            grant(place, state)
+            _say(f"{title}: given.")
+        except BikecastError as error:
+            failures += 1
+            _say(f"{title}: {error}")
+    _say("Azure may take some minutes until new roles work everywhere.")
+    sys.exit(1 if failures else 0)
+
+
+def as_object(state: RoleState) -> dict[str, str]:
+    """One line of the table for JSON."""
+    need = state.need
+    return {
+        "who": need.who,
+        "principal": state.principal.id,
+        "role": need.role,
+        "scope": need.scope,
+        "why": need.why,
+        "state": state.state,
+        "detail": state.detail,
+        "command": state.command,
+    }
+
+
+def _checked() -> tuple[AzurePlace, list[RoleState]]:
+    from pipelines.environments import place_of
+    from resources.workspace.principals import find_principals
+    from resources.workspace.roles import check
+
+    place = place_of(azure_settings())
+    return place, check(place, find_principals(place))
+
+
+def _print(states: Sequence[RoleState]) -> None:
+    rows = [
+        [state.need.who, state.need.role, _short(state.need.scope), state.state, state.detail]
+        for state in states
+    ]
+    stdout_console().print(rows_table(["who", "role", "where", "state", ""], rows, title="Roles"))
+
+
+def _print_commands(states: Sequence[RoleState]) -> None:
+    for state in states:
+        stdout_console().print(state.command, highlight=False, markup=False, soft_wrap=True)
+
+
+def _short(scope: str) -> str:
+    """The kind and name of the resource at the end of a scope."""
+    return "/".join(scope.split("/")[-2:])
+
+
+def _say(text: str) -> None:
+    stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)

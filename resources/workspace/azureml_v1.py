@@ -1,0 +1,232 @@
+"""Synapse as linked service of Azure ML, and its Spark pool as compute, by azureml-core (SDK v1).
+
+Microsoft ended the support of this SDK on 2026-06-30; links that exist go on working.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import logging
+import re
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resources.credentials import azure_credential
+from resources.errors import BikecastError
+from resources.workspace.azure_place import AzurePlace
+from resources.workspace.port import AttachedPool, LinkedService, LinkRefused
+
+if TYPE_CHECKING:
+    from azureml.core import Workspace
+
+#: What Azure ML calls a Synapse Spark pool.
+SPARK = "SynapseSpark"
+ARM_AUDIENCE = "https://management.core.windows.net/"
+ARM_SCOPE = "https://management.azure.com/.default"
+
+_CODE = re.compile(r"Response Code: (\d{3})")
+_MESSAGE = re.compile(r'"message"\s*:\s*"([^"]+)"')
+
+NOT_OWNER = (
+    "Registering needs Owner on the Synapse workspace; a Contributor can only use a link that is "
+    "there. Ask an Owner to run `bikecast link synapse`, or attach the Spark pool without a link: "
+    "bikecast link attach"
+)
+ENDED = (
+    "Azure ML no longer registers Synapse workspaces that were not linked before (the support of "
+    "this SDK ended on 2026-06-30). The Spark pool can be attached without a link: "
+    "bikecast link attach"
+)
+
+
+def linked(place: AzurePlace) -> list[LinkedService]:
+    """The linked services of Azure ML."""
+    from azureml.core import LinkedService as Service
+
+    with _told("list the linked services"):
+        return [_described(each, place) for each in Service.list(_workspace(place))]
+
+
+def link(place: AzurePlace) -> LinkedService:
+    """Take the link to the Synapse workspace, or register it.
+
+    Raises LinkRefused where the caller is no Owner of the Synapse workspace, and where the
+    service no longer registers it.
+    """
+    from azureml.core import LinkedService as Service
+    from azureml.core import SynapseWorkspaceLinkedServiceConfiguration
+
+    found = _service(place)
+    if found is not None:
+        return _described(found, place)
+    what = f"register the Synapse workspace {place.synapse_workspace}"
+    with _told(what, refusal=True):
+        made = Service.register(
+            _workspace(place),
+            name=place.synapse_link,
+            linked_service_config=SynapseWorkspaceLinkedServiceConfiguration(
+                subscription_id=place.subscription_id,
+                resource_group=place.resource_group,
+                name=place.synapse_workspace,
+            ),
+        )
+    return _described(made, place)
+
+
+def unlink(place: AzurePlace) -> bool:
+    """Unregister the link of the configured name; False where there is none."""
+    found = _service(place)
+    if found is None:
+        return False
+    with _told(f"unregister {place.synapse_link}"):
+        found.unregister()
+    return True
+
+
+def attach(place: AzurePlace) -> AttachedPool:
+    """Attach the Spark pool through the link; take the compute that has it.
+
+    Raises BikecastError without a link, and where Azure ML refuses.
+    """
+    from azureml.core.compute import ComputeTarget, SynapseCompute
+
+    for found in attached(place):
+        if found.name == place.spark_compute:
+            return found
+    service = _service(place)
+    if service is None:
+        raise BikecastError(
+            f"Azure ML has no linked service {place.synapse_link}, through which this SDK "
+            "attaches. Nothing was changed. First: bikecast link synapse"
+        )
+    with _told(f"attach the Spark pool {place.spark_pool}"):
+        configuration = SynapseCompute.attach_configuration(
+            linked_service=service, type=SPARK, pool_name=place.spark_pool
+        )
+        compute = ComputeTarget.attach(_workspace(place), place.spark_compute, configuration)
+        compute.wait_for_completion()
+    [made] = [each for each in attached(place) if each.name == place.spark_compute]
+    return made
+
+
+def attached(place: AzurePlace) -> list[AttachedPool]:
+    """The Spark pools among the compute targets of the workspace."""
+    from azureml.core.compute import ComputeTarget
+
+    with _told("list the compute targets"):
+        targets = ComputeTarget.list(_workspace(place))
+    return [_compute(each, place) for each in targets if each.type == SPARK]
+
+
+def detach(place: AzurePlace) -> bool:
+    """Detach the pool; False where it is not attached."""
+    from azureml.core.compute import ComputeTarget
+
+    with _told(f"detach {place.spark_compute}"):
+        for target in ComputeTarget.list(_workspace(place)):
+            if target.type == SPARK and target.name == place.spark_compute:
+                target.detach()
+                target.wait_for_completion(is_delete_operation=True)
+                return True
+    return False
+
+
+def _workspace(place: AzurePlace) -> Workspace:
+    """The workspace from a config.json of the settings, with the credential of all clients."""
+    from azureml.core import Workspace
+    from azureml.core.authentication import TokenAuthentication
+
+    config = {
+        "subscription_id": place.subscription_id,
+        "resource_group": place.resource_group,
+        "workspace_name": place.ml_workspace,
+    }
+    with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+        path = Path(folder) / "config.json"
+        path.write_text(json.dumps(config), encoding="utf-8")
+        authentication = TokenAuthentication(_token, cloud="AzureCloud")
+        return Workspace.from_config(str(path), auth=authentication)
+
+
+def _token(audience: str) -> str:
+    scope = ARM_SCOPE if audience == ARM_AUDIENCE else f"{audience}/.default"
+    return azure_credential().get_token(scope).token
+
+
+def _service(place: AzurePlace) -> Any | None:
+    """The linked service of the configured name, else one that leads to the same workspace."""
+    from azureml.core import LinkedService as Service
+
+    with _told("list the linked services"):
+        workspace = _workspace(place)
+        found = Service.list(workspace)
+        named = [each for each in found if each.name == place.synapse_link]
+        same = [
+            each
+            for each in found
+            if str(each.linked_service_resource_id).lower() == place.synapse_id.lower()
+        ]
+        chosen = (named or same or [None])[0]
+        return Service.get(workspace, chosen.name) if chosen is not None else None
+
+
+def _described(service: Any, place: AzurePlace) -> LinkedService:
+    return LinkedService(
+        name=str(service.name),
+        target=str(service.linked_service_resource_id),
+        identity=str(service.system_assigned_identity_principal_id or ""),
+        portal=place.ml_portal,
+    )
+
+
+def _compute(target: Any, place: AzurePlace) -> AttachedPool:
+    return AttachedPool(
+        name=str(target.name),
+        pool=str(target.cluster_resource_id or ""),
+        state=str(target.provisioning_state or ""),
+        spark_version=str(target.spark_version or ""),
+        portal=place.ml_portal,
+    )
+
+
+@contextlib.contextmanager
+def _told(what: str, *, refusal: bool = False) -> Iterator[None]:
+    """Turn the SDK's errors into ours, and its prints into lines on standard error.
+
+    With `refusal`, an answer that is no lack of a role means that the service refuses the link.
+    """
+    # Each use of a class that Microsoft calls experimental would be a warning.
+    logging.getLogger("azureml._base_sdk_common._docstring_wrapper").setLevel(logging.ERROR)
+    try:
+        with contextlib.redirect_stdout(sys.stderr):
+            yield
+    except BikecastError:
+        raise
+    except Exception as error:  # azureml-core raises errors of four libraries
+        status = _status(error)
+        text = f"cannot {what} in Azure ML: {_reason(error)}"
+        if refusal and status in (401, 403):
+            raise LinkRefused(f"{text}\n{NOT_OWNER}") from error
+        if refusal and 400 <= status < 500 and status not in (408, 429):
+            raise LinkRefused(f"{text}\n{ENDED}") from error
+        raise BikecastError(text) from error
+
+
+def _status(error: Exception) -> int:
+    """The HTTP status behind an error of the SDK; 0 where there is none."""
+    told = getattr(getattr(error, "response", None), "status_code", None)
+    if told is None and (found := _CODE.search(str(error))):
+        told = found[1]
+    return int(told or 0)
+
+
+def _reason(error: Exception) -> str:
+    """The service's own message, else the first line of the error."""
+    text = str(getattr(error, "message", None) or error)
+    if found := _MESSAGE.search(text):
+        return found[1]
+    return (text.strip().splitlines() or [type(error).__name__])[0]

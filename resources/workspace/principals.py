@@ -1,0 +1,124 @@
+"""Who needs roles: the identities of the workspaces, of the links, and of this process."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from resources.azure_ml import first_line, workspace_client
+from resources.credentials import MANAGEMENT_SCOPE, TIMEOUTS, azure_credential
+from resources.errors import BikecastError
+from resources.workspace import azureml_v1, spark_compute
+from resources.workspace.azure_place import AzurePlace
+
+
+@dataclass(frozen=True)
+class Principal:
+    """One identity; without an `id` it is not there yet or cannot be seen, and `problem` says why.
+
+    `kind` is ServicePrincipal (managed identities too), User, or empty.
+    """
+
+    id: str = ""
+    kind: str = "ServicePrincipal"
+    problem: str = ""
+
+
+def claims_of(token: str) -> dict[str, Any]:
+    """The claims of an access token, unverified: only its issuer can read more into it.
+
+    Raises ValueError where it is no JSON Web Token.
+    """
+    parts = token.split(".")
+    if len(parts) < 2:
+        raise ValueError("the access token is no JSON Web Token")
+    found: dict[str, Any] = json.loads(
+        base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
+    )
+    return found
+
+
+def find_principals(place: AzurePlace) -> dict[str, Principal]:
+    """The principals by the names of `PRINCIPALS`; one that fails never hides the others."""
+    found = {}
+    for name, find in PRINCIPALS.items():
+        try:
+            found[name] = find(place)
+        except (BikecastError, ValueError) as error:
+            found[name] = Principal(problem=str(error).splitlines()[0])
+    return found
+
+
+def _orchestrator(_: AzurePlace) -> Principal:
+    from azure.core.exceptions import AzureError
+
+    try:
+        claims = claims_of(azure_credential().get_token(MANAGEMENT_SCOPE).token)
+    except AzureError as error:
+        raise BikecastError(first_line(error)) from error
+    # Tokens of applications and managed identities have no user name in them.
+    is_user = bool(claims.get("upn") or claims.get("unique_name") or claims.get("scp"))
+    return Principal(str(claims["oid"]), "User" if is_user else "ServicePrincipal")
+
+
+def _synapse(place: AzurePlace) -> Principal:
+    from azure.core.exceptions import AzureError
+    from azure.mgmt.synapse import SynapseManagementClient
+
+    client = SynapseManagementClient(azure_credential(), place.subscription_id, **TIMEOUTS)
+    try:
+        found = client.workspaces.get(place.resource_group, place.synapse_workspace)
+    except AzureError as error:
+        raise BikecastError(first_line(error)) from error
+    return _managed(found.identity, "the Synapse workspace")
+
+
+def _azure_ml(place: AzurePlace) -> Principal:
+    from azure.core.exceptions import AzureError
+
+    client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
+    try:
+        found = client.workspaces.get(place.ml_workspace)
+    except AzureError as error:
+        raise BikecastError(first_line(error)) from error
+    return _managed(found.identity if found else None, "the Azure ML workspace")
+
+
+def _spark_compute(place: AzurePlace) -> Principal:
+    found = spark_compute.find(place)
+    if found is None:
+        return Principal(problem="the Spark pool is not attached: bikecast link attach")
+    if not found.identity:
+        return Principal(problem=f"the compute {found.name} has no identity of its own")
+    return Principal(found.identity)
+
+
+def _synapse_link(place: AzurePlace) -> Principal:
+    for link in azureml_v1.linked(place):
+        if link.target.lower() == place.synapse_id.lower():
+            return Principal(link.identity)
+    return Principal(problem="Synapse is not linked in Azure ML: bikecast link synapse (optional)")
+
+
+def _managed(identity: Any, whose: str) -> Principal:
+    principal = getattr(identity, "principal_id", None)
+    if not principal:
+        return Principal(problem=f"{whose} has no system-assigned identity")
+    return Principal(str(principal))
+
+
+ORCHESTRATOR = "this process"
+SYNAPSE = "Synapse workspace"
+AZURE_ML = "Azure ML workspace"
+SPARK_COMPUTE = "attached Spark pool"
+SYNAPSE_LINK = "linked service of Synapse"
+PRINCIPALS: dict[str, Callable[[AzurePlace], Principal]] = {
+    ORCHESTRATOR: _orchestrator,
+    SYNAPSE: _synapse,
+    AZURE_ML: _azure_ml,
+    SPARK_COMPUTE: _spark_compute,
+    SYNAPSE_LINK: _synapse_link,
+}

@@ -1,0 +1,135 @@
+"""The role table: who needs which role where, whether it is there, and giving what is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from resources.errors import BikecastError
+from resources.workspace import arm_roles, synapse_roles
+from resources.workspace.azure_place import AzurePlace
+from resources.workspace.principals import (
+    AZURE_ML,
+    ORCHESTRATOR,
+    SPARK_COMPUTE,
+    SYNAPSE,
+    SYNAPSE_LINK,
+    Principal,
+)
+
+#: Azure RBAC, or the access control of the Synapse workspace.
+System = Literal["azure", "synapse"]
+State = Literal["present", "missing", "unknown", "not needed yet"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """One line of the role table."""
+
+    who: str
+    role: str
+    system: System
+    scope: str
+    why: str
+    optional: bool = False
+    """Whether the principal may not be there at all."""
+
+
+@dataclass(frozen=True)
+class RoleState:
+    """What is known of one line; `command` mends it, `detail` says what is known."""
+
+    need: Need
+    principal: Principal
+    state: State
+    detail: str = ""
+    command: str = ""
+
+
+def role_table(place: AzurePlace) -> list[Need]:
+    """What the lab and the product need.
+
+    Rights inside the SQL pool are T-SQL, not roles: GRANT EXECUTE, INSERT, SELECT.
+    """
+    ml, account, pool = place.ml_workspace_id, place.account_id, place.spark_pool_id
+    workspace = f"workspaces/{place.synapse_workspace}"
+    spark = f"{workspace}/bigDataPools/{place.spark_pool}"
+    return [
+        Need(SYNAPSE, "Contributor", "azure", ml, "the link AzureML reads models with it"),
+        Need(SYNAPSE, "Storage Blob Data Owner", "azure", account, "COPY INTO and Spark"),
+        Need(AZURE_ML, "Contributor", "azure", account, "datastores of the account"),
+        Need(AZURE_ML, "Storage Blob Data Contributor", "azure", account, "training data"),
+        Need(ORCHESTRATOR, "Storage Blob Data Owner", "azure", account, "the files of the lake"),
+        Need(ORCHESTRATOR, "AzureML Data Scientist", "azure", ml, "jobs and models"),
+        Need(ORCHESTRATOR, "Contributor", "azure", place.sql_pool_id, "pause and resume"),
+        Need(ORCHESTRATOR, "Reader", "azure", pool, "the pool's runtime and size"),
+        Need(ORCHESTRATOR, "Synapse Compute Operator", "synapse", spark, "Livy batches"),
+        Need(SPARK_COMPUTE, "Synapse Administrator", "synapse", spark, "its sessions", True),
+        Need(
+            SYNAPSE_LINK,
+            "Synapse Apache Spark Administrator",
+            "synapse",
+            workspace,
+            "sessions of SDK v1",
+            True,
+        ),
+    ]
+
+
+def check(place: AzurePlace, principals: Mapping[str, Principal]) -> list[RoleState]:
+    """The state of every line; one that cannot be seen never hides the others."""
+    return [_checked(place, need, principals[need.who]) for need in role_table(place)]
+
+
+def grant(place: AzurePlace, found: RoleState) -> None:
+    """Give one missing role. A role that somebody gave meanwhile is no error.
+
+    Raises BikecastError where the caller may not, with the command for somebody who may.
+    """
+    need, principal = found.need, found.principal
+    try:
+        if need.system == "azure":
+            arm_roles.assign(place.subscription_id, need.role, principal, need.scope)
+        else:
+            synapse_roles.assign(place.synapse_endpoint, need.role, principal, need.scope)
+    except BikecastError as error:
+        who = "Owner, User Access Administrator or Role Based Access Control Administrator there"
+        if need.system == "synapse":
+            who = "Synapse Administrator of the workspace"
+        raise BikecastError(f"{error}\nThis needs {who}, who can run: {found.command}") from error
+
+
+def missing(states: Sequence[RoleState]) -> list[RoleState]:
+    """The lines that `grant` can mend."""
+    return [each for each in states if each.state == "missing"]
+
+
+def _checked(place: AzurePlace, need: Need, principal: Principal) -> RoleState:
+    if not principal.id:
+        state: State = "not needed yet" if need.optional else "unknown"
+        return RoleState(need, principal, state, principal.problem)
+    command = _command(place, need, principal)
+    try:
+        if need.system == "azure":
+            role = arm_roles.found(place.subscription_id, need.role, principal, need.scope)
+        else:
+            role = synapse_roles.found(place.synapse_endpoint, need.role, principal, need.scope)
+    except BikecastError as error:
+        return RoleState(need, principal, "unknown", str(error), command)
+    if role:
+        return RoleState(need, principal, "present", "" if role == need.role else f"by {role}")
+    return RoleState(need, principal, "missing", command=command)
+
+
+def _command(place: AzurePlace, need: Need, principal: Principal) -> str:
+    """The `az` command that gives the role."""
+    who = f"--assignee-object-id {principal.id} --assignee-principal-type {principal.kind}"
+    if need.system == "azure":
+        return f'az role assignment create {who} --role "{need.role}" --scope {need.scope}'
+    _, _, item = need.scope.partition("/bigDataPools/")
+    there = f" --item-type bigDataPools --item {item}" if item else ""
+    return (
+        f"az synapse role assignment create --workspace-name {place.synapse_workspace} "
+        f'--role "{need.role}" {who}{there}'
+    )

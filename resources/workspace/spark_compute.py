@@ -1,0 +1,114 @@
+"""The Synapse Spark pool as compute of the Azure ML workspace, by azure-ai-ml (SDK v2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from resources.azure_ml import first_line, workspace_client
+from resources.errors import BikecastError, InvalidInput
+from resources.workspace.azure_place import AzurePlace
+from resources.workspace.port import AttachedPool, LinkRefused
+
+if TYPE_CHECKING:
+    from azure.ai.ml.operations import ComputeOperations
+
+KIND = "synapsespark"
+#: Seconds that Azure ML may take to attach or detach.
+LONGEST = 600
+
+
+def attach(place: AzurePlace) -> AttachedPool:
+    """Attach the pool with a system-assigned identity; take the compute where it is attached.
+
+    Raises InvalidInput where the name belongs to another compute, LinkRefused without the role.
+    """
+    from azure.ai.ml.entities import IdentityConfiguration, SynapseSparkCompute
+    from azure.core.exceptions import AzureError
+
+    found = find(place)
+    if found is not None:
+        if found.pool.lower() != place.spark_pool_id.lower():
+            raise InvalidInput(
+                f"the compute {place.spark_compute} of Azure ML is {found.pool or 'another one'}, "
+                f"not {place.spark_pool_id}. Nothing was changed. Choose another name in "
+                "AZUREML_SPARK_COMPUTE, or detach it."
+            )
+        if found.state == "Succeeded":
+            return found
+    compute = SynapseSparkCompute(
+        name=place.spark_compute,
+        resource_id=place.spark_pool_id,
+        identity=IdentityConfiguration(type="system_assigned"),
+    )
+    try:
+        _computes(place).begin_create_or_update(compute).result(LONGEST)
+    except AzureError as error:
+        raise _failed("attach", place, error) from error
+    found = find(place)
+    if found is None:
+        raise BikecastError(f"Azure ML did not attach {place.spark_pool} in {LONGEST} seconds.")
+    return found
+
+
+def find(place: AzurePlace) -> AttachedPool | None:
+    """The compute of the configured name."""
+    from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+    try:
+        return described(_computes(place).get(place.spark_compute), place)
+    except ResourceNotFoundError:
+        return None
+    except AzureError as error:
+        raise _failed("find", place, error) from error
+
+
+def attached(place: AzurePlace) -> list[AttachedPool]:
+    """All Spark pools that are attached."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        found = list(_computes(place).list())
+    except AzureError as error:
+        raise _failed("list", place, error) from error
+    return [described(each, place) for each in found if str(each.type).lower() == KIND]
+
+
+def detach(place: AzurePlace) -> bool:
+    """Detach the pool; the pool itself stays."""
+    from azure.core.exceptions import AzureError
+
+    if find(place) is None:
+        return False
+    try:
+        _computes(place).begin_delete(place.spark_compute, action="Detach").result(LONGEST)
+    except AzureError as error:
+        raise _failed("detach", place, error) from error
+    return True
+
+
+def described(compute: Any, place: AzurePlace) -> AttachedPool:
+    """What azure-ai-ml says of a compute."""
+    identity, state = getattr(compute, "identity", None), compute.provisioning_state
+    return AttachedPool(
+        name=str(compute.name),
+        pool=str(compute.resource_id or ""),
+        state=str(getattr(state, "value", state) or ""),
+        identity=str(getattr(identity, "principal_id", None) or ""),
+        spark_version=str(getattr(compute, "spark_version", None) or ""),
+        portal=place.ml_portal,
+    )
+
+
+def _computes(place: AzurePlace) -> ComputeOperations:
+    client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
+    return client.compute
+
+
+def _failed(what: str, place: AzurePlace, error: Exception) -> BikecastError:
+    text = f"cannot {what} the Spark pool as compute {place.spark_compute}: {first_line(error)}"
+    if getattr(error, "status_code", None) in (401, 403):
+        return LinkRefused(
+            f"{text}\nAttaching needs Contributor or Owner on the Azure ML workspace. "
+            "Nothing was changed."
+        )
+    return BikecastError(text)

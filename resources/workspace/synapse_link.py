@@ -1,0 +1,128 @@
+"""The Azure ML workspace as linked service `AzureML` of the Synapse workspace."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from resources.azure_ml import first_line
+from resources.credentials import TIMEOUTS, azure_credential
+from resources.errors import BikecastError
+from resources.workspace.azure_place import AZUREML_LINK, AzurePlace
+from resources.workspace.port import LinkedService, LinkRefused
+
+if TYPE_CHECKING:
+    from azure.synapse.artifacts import ArtifactsClient
+
+RUNTIME = "AutoResolveIntegrationRuntime"
+#: Seconds that Synapse may take to create or delete a link.
+LONGEST = 300
+
+
+def link(place: AzurePlace) -> LinkedService:
+    """Create the link, or set it right where it leads elsewhere; it is read back afterwards.
+
+    Authentication is the Synapse workspace's system-assigned identity: a definition without
+    "authentication": "MSI" fails later with error 9512.
+    Raises LinkRefused without the Synapse role, BikecastError where it was not created.
+    """
+    from azure.core.exceptions import AzureError
+    from azure.synapse.artifacts.models import (
+        AzureMLServiceLinkedService,
+        IntegrationRuntimeReference,
+    )
+
+    found = _read(place)
+    if found is not None and _is_ours(found, place):
+        return _described(place)
+    # The SDK calls them JSON objects; plain texts are JSON too, and what Synapse Studio writes.
+    names: dict[str, Any] = {
+        "subscription_id": place.subscription_id,
+        "resource_group_name": place.resource_group,
+        "ml_workspace_name": place.ml_workspace,
+        "authentication": "MSI",
+    }
+    properties = AzureMLServiceLinkedService(
+        **names,
+        connect_via=IntegrationRuntimeReference(
+            type="IntegrationRuntimeReference", reference_name=RUNTIME
+        ),
+    )
+    try:
+        _client(place.synapse_endpoint).linked_service.begin_create_or_update_linked_service(
+            AZUREML_LINK, properties
+        ).result(LONGEST)
+    except AzureError as error:
+        raise _failed("create", error) from error
+    # Synapse also accepts definitions that it then drops without an error.
+    found = _read(place)
+    if found is None or not _is_ours(found, place):
+        raise BikecastError(
+            f"Synapse accepted the linked service {AZUREML_LINK}, but does not show it. "
+            "Look at it in Synapse Studio (Manage, Linked services), and run this again."
+        )
+    return _described(place)
+
+
+def find(place: AzurePlace) -> LinkedService | None:
+    """The link, where it is there and leads to this Azure ML workspace."""
+    found = _read(place)
+    return _described(place) if found is not None and _is_ours(found, place) else None
+
+
+def unlink(place: AzurePlace) -> bool:
+    """Delete the link; False where there was none."""
+    from azure.core.exceptions import AzureError
+
+    if _read(place) is None:
+        return False
+    try:
+        _client(place.synapse_endpoint).linked_service.begin_delete_linked_service(
+            AZUREML_LINK
+        ).result(LONGEST)
+    except AzureError as error:
+        raise _failed("delete", error) from error
+    return True
+
+
+@cache
+def _client(endpoint: str) -> ArtifactsClient:
+    from azure.synapse.artifacts import ArtifactsClient
+
+    return ArtifactsClient(azure_credential(), endpoint, **TIMEOUTS)
+
+
+def _read(place: AzurePlace) -> Any | None:
+    from azure.core.exceptions import AzureError, ResourceNotFoundError
+
+    try:
+        found = _client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
+    except ResourceNotFoundError:
+        return None
+    except AzureError as error:
+        raise _failed("read", error) from error
+    return found.properties if found is not None else None
+
+
+def _is_ours(found: Any, place: AzurePlace) -> bool:
+    told = [
+        getattr(found, name, "")
+        for name in ("subscription_id", "resource_group_name", "ml_workspace_name")
+    ]
+    wanted = [place.subscription_id, place.resource_group, place.ml_workspace]
+    named = [str(text).lower() for text in told] == [text.lower() for text in wanted]
+    return named and getattr(found, "authentication", None) == "MSI"
+
+
+def _described(place: AzurePlace) -> LinkedService:
+    return LinkedService(AZUREML_LINK, place.ml_workspace_id, portal=place.synapse_portal)
+
+
+def _failed(what: str, error: Exception) -> BikecastError:
+    text = f"cannot {what} the linked service {AZUREML_LINK} in Synapse: {first_line(error)}"
+    if getattr(error, "status_code", None) in (401, 403):
+        return LinkRefused(
+            f"{text}\nThis needs a Synapse role: Synapse Administrator, or Synapse Contributor "
+            "with Synapse Linked Data Manager. Nothing was changed."
+        )
+    return BikecastError(text)

@@ -1,0 +1,83 @@
+"""Synapse RBAC: is a role there, and giving it, by azure-synapse-accesscontrol."""
+
+from __future__ import annotations
+
+import uuid
+from functools import cache
+from typing import TYPE_CHECKING
+
+from resources.azure_ml import first_line
+from resources.credentials import TIMEOUTS, azure_credential
+from resources.errors import BikecastError
+from resources.workspace.principals import Principal
+
+if TYPE_CHECKING:
+    from azure.synapse.accesscontrol import AccessControlClient
+
+#: Built-in roles that include another one.
+INCLUDED_IN = {
+    "Synapse Compute Operator": ("Synapse Contributor", "Synapse Administrator"),
+    "Synapse Apache Spark Administrator": ("Synapse Administrator",),
+}
+
+
+def found(endpoint: str, role: str, principal: Principal, scope: str) -> str:
+    """The role by which the principal may do it at a scope or above; empty where none does.
+
+    Raises BikecastError where Synapse refuses.
+    """
+    from azure.core.exceptions import AzureError
+
+    accepted = (role, *INCLUDED_IN.get(role, ()))
+    try:
+        names = {number: name for name, number in _definitions(endpoint).items()}
+        assignments = _client(endpoint).role_assignments.list_role_assignments(
+            principal_id=principal.id
+        )
+    except AzureError as error:
+        raise BikecastError(f"cannot read Synapse roles: {first_line(error)}") from error
+    here = [
+        names.get(str(each.role_definition_id).lower(), "")
+        for each in assignments.value or ()
+        if f"{scope}/".lower().startswith(f"{each.scope}/".lower())
+    ]
+    return next((name for name in accepted if name in here), "")
+
+
+def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
+    """Give a role, under a name that follows from what is given.
+
+    Raises BikecastError where Synapse refuses.
+    """
+    from azure.core.exceptions import AzureError, ResourceExistsError
+
+    try:
+        definition = _definitions(endpoint).get(role)
+        if definition is None:
+            raise BikecastError(f"Synapse has no role {role}")
+        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}/{definition}/{principal.id}")
+        _client(endpoint).role_assignments.create_role_assignment(
+            str(name),
+            role_id=definition,
+            principal_id=principal.id,
+            scope=scope,
+            principal_type=principal.kind,
+        )
+    except ResourceExistsError:
+        return
+    except AzureError as error:
+        raise BikecastError(f"cannot give the role {role}: {first_line(error)}") from error
+
+
+@cache
+def _client(endpoint: str) -> AccessControlClient:
+    from azure.synapse.accesscontrol import AccessControlClient
+
+    return AccessControlClient(azure_credential(), endpoint, **TIMEOUTS)
+
+
+@cache
+def _definitions(endpoint: str) -> dict[str, str]:
+    """The ids of Synapse's roles by name."""
+    found = _client(endpoint).role_definitions.list_role_definitions(is_built_in=True)
+    return {str(each.name): str(each.id).lower() for each in found}

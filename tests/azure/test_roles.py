@@ -1,0 +1,129 @@
+"""The role table: what is there, what is missing, and giving it."""
+
+import json
+
+import pytest
+from typer.testing import CliRunner
+
+from pipelines.cli.app import app
+from pipelines.environments import place_of, workspace_links_for
+from pipelines.settings import load_azure_settings
+from resources.workspace.principals import find_principals
+from resources.workspace.roles import check, role_table
+from tests.azure.cloud.machine_learning import IDENTITY as AZURE_ML
+from tests.azure.cloud.synapse import IDENTITY as SYNAPSE
+
+ORCHESTRATOR = "33333333-3333-3333-3333-333333333333"
+
+
+@pytest.fixture
+def place(user, old_sdk):
+    return place_of(load_azure_settings())
+
+
+def states(place):
+    found = check(place, find_principals(place))
+    return {(each.need.who, each.need.role): each for each in found}
+
+
+def bikecast(*arguments):
+    return CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+def test_every_line_of_the_table_is_told_with_the_command_that_mends_it(place):
+    found = states(place)
+
+    assert len(found) == len(role_table(place))
+    state = found["Azure ML workspace", "Storage Blob Data Contributor"]
+    assert state.state == "missing"
+    assert state.command == (
+        f"az role assignment create --assignee-object-id {AZURE_ML} --assignee-principal-type "
+        f'ServicePrincipal --role "Storage Blob Data Contributor" --scope {place.account_id}'
+    )
+    assert "--assignee-object-id 33333333" in found["this process", "Reader"].command
+    operator = found["this process", "Synapse Compute Operator"].command
+    assert operator.endswith("--item-type bigDataPools --item sparkpool")
+
+
+def test_an_identity_that_is_not_there_yet_needs_no_role(place):
+    found = states(place)
+
+    pool = found["attached Spark pool", "Synapse Administrator"]
+    assert (pool.state, pool.command) == ("not needed yet", "")
+    assert "bikecast link attach" in pool.detail
+    links = workspace_links_for(load_azure_settings())
+    links.attach_pool()
+    links.link_synapse()
+    after = states(place)
+    assert after["attached Spark pool", "Synapse Administrator"].state == "missing"
+    link = after["linked service of Synapse", "Synapse Apache Spark Administrator"]
+    assert link.state == "missing"
+
+
+def test_a_role_above_or_a_stronger_one_counts_and_one_beside_does_not(place, user):
+    user.authorization.grant("Owner", ORCHESTRATOR, place.group_id)
+    user.authorization.grant("Contributor", SYNAPSE, place.sql_pool_id)
+
+    found = states(place)
+    assert found["this process", "AzureML Data Scientist"].detail == "by Owner"
+    assert found["this process", "Reader"].state == "present"
+    assert found["this process", "Storage Blob Data Owner"].state == "missing"
+    assert found["Synapse workspace", "Contributor"].state == "missing"
+
+
+def test_apply_gives_what_is_missing_once(place, user):
+    first = bikecast("roles", "apply", "--yes")
+
+    assert first.exit_code == 0, first.output
+    assert all(state.state != "missing" for state in states(place).values())
+    puts = len(user.calls("PUT", "/roleAssignments/"))
+    assert puts == 9
+    assert bikecast("roles", "apply", "--yes").exit_code == 0
+    assert len(user.calls("PUT", "/roleAssignments/")) == puts
+    assert bikecast("roles", "check").exit_code == 0
+
+
+def test_apply_asks_and_does_nothing_without_a_yes(place, user):
+    result = CliRunner().invoke(app, ["roles", "apply"], input="n\n")
+
+    assert result.exit_code == 1
+    assert "Nothing was changed." in result.output
+    assert user.calls("PUT", "/roleAssignments/") == []
+
+
+def test_who_may_not_give_roles_gets_the_commands_for_somebody_who_may(place, user):
+    user.authorization.refuses = True
+
+    result = bikecast("roles", "apply", "--yes")
+    assert result.exit_code == 1
+    assert "User Access Administrator" in result.output
+    assert "Synapse Compute Operator: given." in result.output
+
+
+def test_roles_that_cannot_be_read_are_unknown_and_hide_no_others(place, user):
+    user.synapse.refuses = True
+
+    result = bikecast("roles", "check", "--json")
+    assert result.exit_code == 1
+    rows = {(row["who"], row["role"]): row for row in json.loads(result.stdout)}
+    operator = rows["this process", "Synapse Compute Operator"]
+    assert operator["state"] == "unknown"
+    assert "Synapse RBAC" in operator["detail"]
+    assert rows["this process", "Reader"]["state"] == "missing"
+
+
+def test_links_are_listed_with_their_identities(place):
+    for command in ("azureml", "synapse", "attach"):
+        assert bikecast("link", command).exit_code == 0
+    result = bikecast("link", "list", "--json")
+
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    assert [row["name"] for row in told["Linked services in Synapse"]] == ["AzureML"]
+    assert told["Linked services in Azure ML"][0]["identity"]
+    assert told["Spark pools attached to Azure ML"][0]["state"] == "Succeeded"
+    assert bikecast("link", "detach").exit_code == 0
+    assert bikecast("link", "azureml", "--remove").exit_code == 0
+    assert bikecast("link", "synapse", "--remove").exit_code == 0
+    empty = json.loads(bikecast("link", "list", "--json").stdout)
+    assert [*empty.values()] == [[], [], []]
