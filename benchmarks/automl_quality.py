@@ -27,7 +27,7 @@ from rich.console import Console
 from rich.table import Table
 
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.automl.local.build import Clock
+from resources.automl.local.budget import Clock
 from resources.automl.local.data import Dataset, dataset_from_arrow
 from resources.automl.local.process import ONE_THREAD
 from resources.automl.local.scores import scores
@@ -60,14 +60,8 @@ def our_scores(
 ) -> dict[str, float]:
     """Search on the fold's first rows, score the recipe on its second; also `seconds`."""
     start = time.monotonic()
-    clock = Clock(start + budget)
-    found = search(
-        data,
-        fold[0],
-        pool,
-        settings,
-        deadline=lambda trials: clock.search_deadline(trials, WORKERS),
-    )
+    clock = Clock(start + budget, workers=WORKERS, refits=1)
+    found = search(data, fold[0], pool, settings, clock=clock)
     done = refit(found.recipe, {"fold": fold}, pool, seed=0)["fold"]
     predicted = found.recipe.blend({name: out.predictions[0] for name, out in done.items()})
     seconds = time.monotonic() - start

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from resources.automl.local.budget import Clock
 from resources.automl.local.data import Dataset
 from resources.automl.local.ensemble import Recipe
 from resources.automl.local.export.ensemble import export_model
@@ -31,38 +32,10 @@ from resources.automl.local.workers import Outcome, Task, WorkerPool
 from resources.errors import BikecastError, ModelRejected
 from resources.spec import ModelSpec
 
-#: Seconds kept for choosing, exporting, the parity gate, the honest scores and the plots.
-EXPORT_SECONDS = 2.2
 #: The ridge baseline may take this share of the time that is left after the search.
 BASELINE_SHARE = 0.1
 #: What follows the search takes this long for each value of the table, above all on large ones.
 SECONDS_A_VALUE = 1e-6
-#: A fold's fit sees 80% of the searched rows, a refit all of them or all of the table.
-REFIT_FACTOR = 1.5
-#: Members of an ensemble that the time of the last refits is reckoned for, the slowest ones.
-EXPECTED_MEMBERS = 4
-#: A job keeps at most this share of its remaining time for what follows the search.
-MAX_RESERVE = 0.6
-
-
-@dataclass(frozen=True)
-class Clock:
-    """The budget: a time.monotonic() value at which all must be done."""
-
-    deadline: float
-    after_seconds: float = 0.0
-    """Kept for what the caller does after the build."""
-
-    def left(self) -> float:
-        """Seconds left, at least 0."""
-        return max(0.0, self.deadline - time.monotonic())
-
-    def search_deadline(self, trials: list[Trial], workers: int) -> float:
-        """When the search must stop so that three refits of the members still fit in."""
-        per_fit = sorted((t.seconds_a_fit for t in trials if t.predictions), reverse=True)
-        refits = 3 * REFIT_FACTOR * sum(per_fit[:EXPECTED_MEMBERS]) / workers
-        reserve = max(EXPORT_SECONDS + self.after_seconds + refits, 0.15 * self.left())
-        return self.deadline - min(reserve, MAX_RESERVE * self.left())
 
 
 @dataclass(frozen=True)
@@ -73,8 +46,8 @@ class Built:
     to what was measured of its graph. `splits` has the rows of holdout and, with a time key,
     time_ordered; `predicted` and `ridge` what their second rows were given by the recipe and by
     the ridge baseline (empty where the time was short). `ridge_folds` are the baseline's
-    predictions of the first repeat's folds. `shuffled` are the recipe's predictions of the rows
-    of `shuffle`.
+    predictions of the first repeat that the recipe is scored on. `shuffled` are the recipe's
+    predictions of the rows of `shuffle`.
     """
 
     model: bytes
@@ -111,11 +84,16 @@ def build(
     Raises BikecastError where no trial succeeds, ModelRejected where no model can be exported.
     """
     settings = spec.training
+    searched, held = holdout_split(data.rows, settings.seed)
+    scored: dict[str, Split] = {"holdout": (searched, held)}
+    if data.time is not None and (ordered := time_split(data.time)) is not None:
+        scored["time_ordered"] = ordered
     clock = replace(
         clock,
         after_seconds=clock.after_seconds + SECONDS_A_VALUE * data.rows * len(data.columns),
+        workers=settings.max_concurrent_trials,
+        refits=len(scored) + 1,
     )
-    searched, held = holdout_split(data.rows, settings.seed)
     phase("searching")
     try:
         found = search(
@@ -123,17 +101,14 @@ def build(
             searched,
             pool,
             settings,
-            deadline=lambda trials: clock.search_deadline(trials, settings.max_concurrent_trials),
+            clock=clock,
             report=report,
             memory=memory,
         )
     except NoModelError as error:
         raise BikecastError(f"no configuration could be trained: {error}") from error
     phase("refitting")
-    scored: dict[str, Split] = {"holdout": (searched, held)}
-    if data.time is not None and (ordered := time_split(data.time)) is not None:
-        scored["time_ordered"] = ordered
-    found = _affordable(found, clock, len(scored) + 1, spec, data)
+    found = _affordable(found, clock, spec, data)
     warnings = list(found.warnings)
     ridge, ridge_folds = _ridge_baseline(found, scored, pool, clock, settings.seed)
     if not ridge:
@@ -178,28 +153,24 @@ def build(
 Fitted = dict[str, dict[str, Outcome]]
 
 
-def _affordable(
-    found: SearchResult, clock: Clock, refits: int, spec: ModelSpec, data: Dataset
-) -> SearchResult:
-    """The result, or the best single trial whose refits fit into the time that is left."""
-    workers = spec.training.max_concurrent_trials
-    left = clock.left() - clock.after_seconds - EXPORT_SECONDS
-    rounds = REFIT_FACTOR * -(-refits // workers)
-    seconds = {t.configuration.name: t.seconds_a_fit for t in found.trials if t.predictions}
-    if rounds * sum(seconds[member.name] for member, _ in found.recipe.members) <= left:
+def _affordable(found: SearchResult, clock: Clock, spec: ModelSpec, data: Dataset) -> SearchResult:
+    """The result, or the best single trial whose refits fit into the time that is left.
+
+    The fastest one where none does.
+    """
+    left = clock.time_for_fits(found.trials)
+    members = [trial for trial in found.trials if found.recipe.weight(trial.configuration.name)]
+    if clock.refit_seconds(members, data.rows) <= left:
         return found
-    fitting = [
-        trial
-        for trial in found.trials
-        if trial.predictions and rounds * trial.seconds_a_fit <= left
-    ]
-    if not fitting:
-        return found
-    best = max(fitting, key=lambda trial: trial.mean)
+    scored = [trial for trial in found.trials if trial.scored]
+    fitting = [trial for trial in scored if clock.refit_seconds([trial], data.rows) <= left]
+    fastest = min(scored, key=lambda trial: trial.seconds_for(data.rows))
+    best = max(fitting, key=lambda trial: trial.mean, default=fastest)
     single = Recipe(((best.configuration, 1.0),))
-    reduced = search_result(
-        found.trials, single, found.folds, spec.training.primary_metric, data.target
-    )
+    if single.members == found.recipe.members:
+        return found
+    metric = spec.training.primary_metric
+    reduced = search_result(found.trials, single, found.folds, metric, data.target)
     note = "the time was short: one model was chosen that could still be refitted"
     return replace(reduced, warnings=[*found.warnings, note])
 
@@ -212,7 +183,7 @@ def _refit(
     clock: Clock,
     shuffle: Shuffle,
 ) -> Fitted:
-    limit = clock.deadline - min(clock.after_seconds + EXPORT_SECONDS, 0.5 * clock.left())
+    limit = clock.deadline - min(clock.tail(()), 0.5 * clock.left())
     shuffles = {"holdout": shuffle}
     return refit(
         recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
@@ -223,9 +194,9 @@ def _ridge_baseline(
     found: SearchResult, splits: Mapping[str, Split], pool: WorkerPool, clock: Clock, seed: int
 ) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """The ridge baseline's predictions of each split and of each fold of the first repeat."""
-    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *found.folds.repeats[0]], seed)
+    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *found.scored.repeats[0]], seed)
     limit = time.monotonic() + BASELINE_SHARE * clock.left()
-    done = [outcome for outcome in pool.run([task], deadline=limit) if not outcome.error]
+    done = [outcome for outcome in pool.run([task], deadline=lambda: limit) if not outcome.error]
     if not done:
         return {}, []
     predictions = done[0].predictions
@@ -248,8 +219,8 @@ def _usable(
     ]
     if names:
         return found.recipe.only(names) if len(names) < len(found.recipe.members) else found.recipe
-    good = [trial for trial in found.trials if trial.predictions]
-    fastest = min(good, key=lambda t: (t.seconds / len(t.predictions), t.configuration.name))
+    good = [trial for trial in found.trials if trial.scored]
+    fastest = min(good, key=lambda t: (t.fit_seconds / t.fit_rows, t.configuration.name))
     single = Recipe(((fastest.configuration, 1.0),))
     done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles={"holdout": shuffle})
     for split, outcomes in done.items():

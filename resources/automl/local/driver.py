@@ -157,7 +157,8 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
     if tracking_uri:
         threading.Thread(target=_prepare_tracking, args=(tracking_uri,), daemon=True).start()
     threading.Thread(target=_import_exporters, daemon=True).start()
-    from resources.automl.local.build import Clock, build
+    from resources.automl.local.budget import Clock
+    from resources.automl.local.build import build
     from resources.automl.local.data import read_dataset
     from resources.automl.local.memory import TrialMemory
     from resources.automl.local.results import Draft

@@ -128,8 +128,9 @@ def _simplest(
 ) -> Counter[int]:
     """The simplest option within one standard error of the chosen one.
 
-    The error is that of the paired difference over folds: how hard a fold is cancels out. Fewer
-    members are simpler, then the families that score faster; the RMSE guard holds here too.
+    The error is that of the paired difference over folds: how hard a fold is cancels out; with
+    one fold, that of a large table, it is TIE. Fewer members are simpler, then the families that
+    score faster; the RMSE guard holds here too.
     """
     speed = list(ALGORITHMS)
     best = next(option for option in options if option.counts == chosen)
@@ -141,7 +142,7 @@ def _simplest(
 
     for option in sorted(options, key=complexity):
         lost = wanted - folds.scores(metric, target, option.predictions)
-        error = lost.std(ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else 0.0
+        error = lost.std(ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else TIE
         if option.judged[1] <= RMSE_GUARD * best.judged[1] and lost.mean() <= error:
             return option.counts
     return chosen

@@ -59,7 +59,7 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
             models["ridge"] = scores(target[rows], built.ridge[kind])
         kinds.append((kind, len(fit), models))
     kinds.append(
-        ("cv", len(built.found.folds.repeats[0][0][0]), _cv(built, data, mean_name, groups))
+        ("cv", len(built.found.scored.repeats[0][0][0]), _cv(built, data, mean_name, groups))
     )
     return Evaluation(
         honest_scores=score_table(kinds, found_intervals),
@@ -81,7 +81,7 @@ def _cv(
     built: Built, data: Dataset, mean_name: str, groups: np.ndarray
 ) -> dict[str, Mapping[str, float]]:
     """Cross-validation of the recipe and, on the first repeat's folds, of the baselines."""
-    folds = built.found.folds
+    folds = built.found.scored
     means = [group_means(groups, data.target, split) for split in folds.repeats[0]]
     models: dict[str, Mapping[str, float]] = {
         OURS: built.found.cv,

@@ -12,31 +12,51 @@ REPEATS = 2
 FOLDS = 5
 #: Scores of folds smaller than this are too noisy to average, so the folds are pooled.
 SMALL_FOLD = 10
-#: On more rows than this one split is enough: its validation rows leave little noise.
+#: On more rows than this one split is enough: its validation rows leave little noise. It is raced
+#: on a sample of its rows first, so that a configuration costs little until it is a finalist.
 LARGE_ROWS = 20_000
+SAMPLE_ROWS = 15_000
+MAX_VALIDATION_ROWS = 10_000
 HOLDOUT_SHARE = 0.2
 Split = tuple[np.ndarray, np.ndarray]
 
 
 @dataclass(frozen=True)
 class Folds:
-    """Repeated K-fold splits; `rows` (indices into the dataset) are those that are predicted."""
+    """Repeated K-fold splits; `rows` (indices into the dataset) are those that are predicted.
+
+    `growing` folds are one split, fitted on a sample of its rows and then on all of them: the
+    score of a later repeat takes the place of an earlier one's.
+    """
 
     rows: np.ndarray
     repeats: tuple[tuple[Split, ...], ...]
+    growing: bool = False
 
     @classmethod
     def make(cls, rows: np.ndarray, seed: int) -> Folds:
-        """2 repeats of 5 folds, shuffled by the seed; one split of a large table."""
+        """2 repeats of 5 folds, shuffled by the seed; growing ones of a large table."""
         rng = np.random.default_rng([seed, 1])
         if len(rows) > LARGE_ROWS:
-            part = np.sort(rng.permutation(rows)[: len(rows) // FOLDS])
-            return cls(part, (((np.setdiff1d(rows, part), part),),))
-        repeats = []
+            order = rng.permutation(rows)
+            size = min(len(rows) // FOLDS, MAX_VALIDATION_ROWS)
+            part, rest = np.sort(order[:size]), order[size:]
+            sizes = [SAMPLE_ROWS, len(rest)] if len(rest) > 2 * SAMPLE_ROWS else [len(rest)]
+            repeats = tuple(((np.sort(rest[:n]), part),) for n in sizes)
+            return cls(part, repeats, growing=True)
+        found = []
         for _ in range(REPEATS):
             parts = [np.sort(part) for part in np.array_split(rng.permutation(rows), FOLDS)]
-            repeats.append(tuple((np.setdiff1d(rows, part), part) for part in parts))
-        return cls(rows, tuple(repeats))
+            found.append(tuple((np.setdiff1d(rows, part), part) for part in parts))
+        return cls(rows, tuple(found))
+
+    def only(self, repeat: int) -> Folds:
+        """One repeat alone, as repeat 0."""
+        return Folds(self.rows, (self.repeats[repeat],))
+
+    def fit_rows(self, repeat: int) -> int:
+        """How many rows a fit of the repeat sees."""
+        return len(self.repeats[repeat][0][0])
 
     def scores(
         self, metric: str, target: np.ndarray, predicted: dict[int, list[np.ndarray]]

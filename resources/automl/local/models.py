@@ -135,7 +135,9 @@ class LightGbm:
         """Train the booster."""
         import lightgbm
 
-        data = lightgbm.Dataset(matrix, inner, params={"verbose": -1})
+        # What bins the data must be known before the training's own parameters are.
+        binning = {name: self.parameters[name] for name in ("max_bin",) if name in self.parameters}
+        data = lightgbm.Dataset(matrix, inner, params={"verbose": -1, **binning})
         self.booster = lightgbm.train(self.parameters, data, self.rounds)
         return self
 

@@ -51,9 +51,8 @@ _EXACT_ROWS = 20_000
 MIN_SKEWNESS = 0.5
 _BOOST = {"learning_rate": 0.04, "min_data_in_leaf": 10, "feature_fraction": 0.7, "lambda_l2": 1.0}
 _LARGE_BOOST = {
-    "learning_rate": 0.06,
     "num_leaves": 63,
-    "rounds": 400,
+    "max_bin": 127,
     "min_data_in_leaf": 40,
     "feature_fraction": 0.8,
     "lambda_l2": 1.0,
@@ -72,7 +71,22 @@ PORTFOLIO: tuple[Configuration, ...] = (
     Configuration(
         "lightgbm", "lightgbm", "raw", "log1p", {**_BOOST, "num_leaves": 15, "rounds": 250}
     ),
-    Configuration("lightgbm-large", "lightgbm", "raw", "none", _LARGE_BOOST, min_rows=LARGE_ROWS),
+    Configuration(
+        "lightgbm-large",
+        "lightgbm",
+        "raw",
+        "none",
+        {**_LARGE_BOOST, "learning_rate": 0.1, "rounds": 200},
+        min_rows=LARGE_ROWS,
+    ),
+    Configuration(
+        "lightgbm-larger",
+        "lightgbm",
+        "raw",
+        "none",
+        {**_LARGE_BOOST, "learning_rate": 0.06, "rounds": 500},
+        min_rows=LARGE_ROWS,
+    ),
     Configuration("svr", "svr", "cyclic", "log1p", {"C": 2.0, "epsilon": 0.1}, _KERNEL_ROWS),
     Configuration(
         "gaussian-process", "gaussian_process", "cyclic", "sqrt", {"noise": 0.15}, _KERNEL_ROWS
@@ -121,7 +135,7 @@ PORTFOLIO: tuple[Configuration, ...] = (
         {"noise": 0.15},
         _KERNEL_ROWS,
     ),
-    Configuration("extra-trees-raw", "extra_trees", "raw", "sqrt", _FOREST),
+    Configuration("extra-trees-raw", "extra_trees", "raw", "sqrt", _FOREST, _EXACT_ROWS),
     Configuration(
         "lightgbm-random",
         "lightgbm",

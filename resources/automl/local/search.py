@@ -8,20 +8,28 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from resources.automl.local.budget import ALL_ROWS_SHARE, SAMPLE_SHARE, Clock
 from resources.automl.local.data import Dataset
-from resources.automl.local.ensemble import Recipe, choose
+from resources.automl.local.ensemble import Predictions, Recipe, choose
 from resources.automl.local.folds import Folds
 from resources.automl.local.importance import Shuffle
 from resources.automl.local.memory import TrialMemory
 from resources.automl.local.portfolio import Configuration, portfolio_for
 from resources.automl.local.scores import r2, rmse
-from resources.automl.local.workers import Outcome, Task, WorkerPool
+from resources.automl.local.workers import Deadline, Outcome, Task, WorkerPool
 from resources.spec import TrainingSettings
 
 #: A configuration that trails the best by this after the first repeat gets no second one.
 RACE_MARGIN = 0.012
-#: A trial may take this share of the time that its repeat has; longer ones are killed.
+#: A trial may take this share of the time that its repeat has; longer ones are killed. The race
+#: on a sample of a large table is short, so a good one may take more of it.
 TRIAL_SHARE = 0.4
+SAMPLE_TRIAL_SHARE = 0.8
+#: Estimates of a fit's seconds on more rows are raised by this factor.
+SLACK = 1.15
+#: A fit's seconds grow with the rows by this power; 1 where a family is not named. A boosted tree
+#: costs something whatever the rows: measured, .5 to .8.
+GROWTH = {"gaussian_process": 3.0, "svr": 2.0, "lightgbm": 0.85}
 
 
 @dataclass
@@ -30,25 +38,38 @@ class Trial:
 
     configuration: Configuration
     status: str = "pending"
-    predictions: dict[int, list[np.ndarray]] = field(default_factory=dict)
+    predictions: Predictions = field(default_factory=dict)
     seconds: float = 0.0
     mean: float = float("nan")
     deviation: float = float("nan")
     rmse: float = float("nan")
     r2: float = float("nan")
     error: str = ""
+    fit_rows: int = 0
+    """How many rows a fit of the last repeat saw."""
+    fit_seconds: float = 0.0
+    """Mean seconds of such a fit, on the clock."""
+    waiting: float = 1.0
+    """Its seconds on the clock over its processor time: how busy the machine is."""
 
     @property
-    def seconds_a_fit(self) -> float:
-        """Mean seconds of one fit; only for a trial that has predictions."""
-        return self.seconds / sum(len(folds) for folds in self.predictions.values())
+    def scored(self) -> bool:
+        """True for a trial that has predictions."""
+        return bool(self.predictions)
+
+    def seconds_for(self, rows: int) -> float:
+        """Expected seconds of a fit on so many rows; only for a trial that has predictions."""
+        power = GROWTH.get(self.configuration.family, 1.0)
+        growth: float = max(1.0, rows / self.fit_rows) ** power
+        return SLACK * self.fit_seconds * growth
 
 
 @dataclass(frozen=True)
 class SearchResult:
     """All trials in portfolio order, the recipe, its inner scores, and what people should know.
 
-    `score` and `deviation` are the primary metric of the recipe over the folds.
+    `folds` are those of the search, `scored` those of them that the recipe is scored on: `score`
+    and `deviation` are its primary metric over them.
     """
 
     trials: list[Trial]
@@ -58,6 +79,7 @@ class SearchResult:
     deviation: float
     warnings: list[str]
     folds: Folds
+    scored: Folds
 
 
 Report = Callable[[list[Trial]], None]
@@ -77,16 +99,16 @@ def search(
     pool: WorkerPool,
     settings: TrainingSettings,
     *,
-    deadline: Callable[[list[Trial]], float],
+    clock: Clock,
     report: Report = nothing,
     memory: TrialMemory | None = None,
 ) -> SearchResult:
     """Race the portfolio on `rows` and choose a recipe.
 
-    `deadline` tells, from the trials so far, the time.monotonic() value at which to stop; at
-    least one trial is tried to its end even then. All first repeats are scored before second
-    ones begin, so that which configurations go on does not depend on timing. What `memory` has
-    is not trained again.
+    At least one trial is tried to its end whatever the time. All first repeats are scored before
+    second ones begin, so that which configurations go on does not depend on timing. A second
+    repeat is begun only where it can end in time; one on all rows of a large table, only where
+    the trial's last fits can end too. What `memory` has is not trained again.
     Raises NoModelError where no trial succeeds, InvalidInput where no algorithm is allowed.
     """
     seed, metric = settings.seed, settings.primary_metric
@@ -94,9 +116,15 @@ def search(
     trials = [Trial(c) for c in portfolio_for(data.target[rows], len(rows), settings)]
     by_name = {trial.configuration.name: trial for trial in trials}
 
-    def race(repeat: int, racing: list[Trial], limit: float) -> None:
+    def race(repeat: int, racing: list[Trial], deadline: Deadline) -> None:
         tasks = [
-            Task((t.configuration.name,), t.configuration, folds.repeats[repeat], seed)
+            Task(
+                (t.configuration.name,),
+                t.configuration,
+                folds.repeats[repeat],
+                seed,
+                expected_seconds=_expected(t, folds, repeat),
+            )
             for t in racing
         ]
 
@@ -109,18 +137,27 @@ def search(
         for known in recalled.values():
             if known is not None:
                 take(known)
-        share = TRIAL_SHARE * max(0.0, limit - time.monotonic())
+        share = SAMPLE_TRIAL_SHARE if folds.growing else TRIAL_SHARE
+        share *= max(0.0, deadline() - time.monotonic())
         rest = [task for task in tasks if recalled.get(task.key) is None]
-        for outcome in pool.run(rest, deadline=limit, task_seconds=share):
+        for outcome in pool.run(rest, deadline=deadline, task_seconds=share):
             if memory is not None:
                 memory.record(outcome)
             take(outcome)
 
-    race(0, trials, deadline(trials))
+    def until(share: float) -> Deadline:
+        """Earlier the slower the trials turn out to be."""
+        if folds.growing:
+            fixed = clock.share_deadline(share, trials)
+            return lambda: fixed
+        left = clock.left()
+        return lambda: clock.search_deadline(trials, data.rows, left)
+
+    race(0, trials, until(SAMPLE_SHARE))
     if not any(trial.status == "ok" for trial in trials):
         stopped = [t for t in trials if t.status == "pending" or "out of time" in t.error]
         for trial in stopped[:3]:  # whatever the time: a job without a model is worth nothing
-            race(0, [trial], float("inf"))
+            race(0, [trial], lambda: float("inf"))
             if trial.status == "ok":
                 break
     for trial in trials:
@@ -132,30 +169,52 @@ def search(
     best = max(trial.mean for trial in good)
     finalists = [trial for trial in good if trial.mean >= best - RACE_MARGIN]
     if len(folds.repeats) > 1:
-        race(1, finalists, deadline(trials))
-    candidates = _same_repeats(finalists)
+        racing = _can_end(finalists, folds, clock, data.rows) if folds.growing else finalists
+        race(1, racing, until(ALL_ROWS_SHARE))
+    candidates = _comparable(finalists, folds)
     for trial in good:
         if trial not in candidates and trial.status == "ok":
             trial.status = "raced"
-    chosen = [(trial.configuration, trial.predictions) for trial in candidates]
-    recipe = choose(chosen, folds, metric, data.target, prefer_simple=settings.prefer_simple)
+    scored, predictions = _scored_on(candidates, folds)
+    chosen = [(t.configuration, predictions[t.configuration.name]) for t in candidates]
+    recipe = choose(chosen, scored, metric, data.target, prefer_simple=settings.prefer_simple)
     return search_result(trials, recipe, folds, metric, data.target)
+
+
+def _expected(trial: Trial, folds: Folds, repeat: int) -> float:
+    """Seconds that a trial's next repeat takes; 0 before the first one."""
+    if not trial.scored:
+        return 0.0
+    return len(folds.repeats[repeat]) * trial.seconds_for(folds.fit_rows(repeat))
+
+
+def _can_end(finalists: list[Trial], folds: Folds, clock: Clock, rows: int) -> list[Trial]:
+    """The finalists whose fit and last fits on all rows can end in time, best first."""
+    left = clock.time_for_fits(finalists)
+    return [
+        trial
+        for trial in sorted(finalists, key=lambda trial: (-trial.mean, trial.configuration.name))
+        if _expected(trial, folds, 1) + clock.refit_seconds([trial], rows) <= left
+    ]
 
 
 def search_result(
     trials: list[Trial], recipe: Recipe, folds: Folds, metric: str, target: np.ndarray
 ) -> SearchResult:
-    """The result with a recipe's own inner scores."""
-    blended = _blend(recipe, [trial for trial in trials if recipe.weight(trial.configuration.name)])
-    values = folds.scores(metric, target, blended)
+    """The result with a recipe's own inner scores; `folds` are those of the search."""
+    members = [trial for trial in trials if recipe.weight(trial.configuration.name)]
+    scored, predictions = _scored_on(members, folds)
+    blended = _blend(recipe, predictions)
+    values = scored.scores(metric, target, blended)
     return SearchResult(
         trials,
         recipe,
-        folds.summary(target, blended),
+        scored.summary(target, blended),
         float(values.mean()),
         float(values.std()),
         _warnings(trials),
         folds,
+        scored,
     )
 
 
@@ -182,7 +241,7 @@ def refit(
         for name, split in splits.items()
     ]
     done: dict[str, dict[str, Outcome]] = {name: {} for name in splits}
-    for outcome in pool.run(tasks, deadline=deadline):
+    for outcome in pool.run(tasks, deadline=lambda: deadline):
         if not outcome.error:
             name, member = outcome.task.key
             done[name][member] = outcome
@@ -198,26 +257,48 @@ def _record(
             trial.status, trial.error = "failed", outcome.error
         return
     trial.predictions[repeat] = outcome.predictions
-    values = folds.scores(metric, target, trial.predictions)
-    predicted = folds.out_of_fold(trial.predictions)
+    trial.fit_rows = folds.fit_rows(repeat)
+    trial.fit_seconds = outcome.seconds / len(outcome.predictions)
+    if outcome.processor_seconds:
+        trial.waiting = max(1.0, outcome.seconds / outcome.processor_seconds)
+    known = {repeat: outcome.predictions} if folds.growing else trial.predictions
+    values = folds.scores(metric, target, known)
+    predicted = folds.out_of_fold(known)
     trial.status, trial.error = "ok", ""
     trial.mean, trial.deviation = float(values.mean()), float(values.std())
     trial.rmse, trial.r2 = rmse(target[folds.rows], predicted), r2(target[folds.rows], predicted)
 
 
-def _same_repeats(finalists: list[Trial]) -> list[Trial]:
-    """Finalists that can be compared: all on two repeats, or else all on the first."""
+def _comparable(finalists: list[Trial], folds: Folds) -> list[Trial]:
+    """Finalists that can be compared.
+
+    Of growing folds those on the last repeat if there are any; else all on both repeats, or all
+    on the first one.
+    """
     alive = [trial for trial in finalists if trial.status == "ok"] or finalists
-    if all(len(trial.predictions) > 1 for trial in alive):
-        return alive
-    for trial in alive:
-        trial.predictions = {0: trial.predictions[0]}
+    if folds.growing:
+        last = len(folds.repeats) - 1
+        return [trial for trial in alive if last in trial.predictions] or alive
+    if not all(len(trial.predictions) == len(folds.repeats) for trial in alive):
+        for trial in alive:
+            trial.predictions = {0: trial.predictions[0]}
     return alive
 
 
-def _blend(recipe: Recipe, trials: list[Trial]) -> dict[int, list[np.ndarray]]:
-    """The recipe's out-of-fold predictions, repeat -> predictions a fold."""
-    by_name = {trial.configuration.name: trial.predictions for trial in trials}
+def _scored_on(trials: list[Trial], folds: Folds) -> tuple[Folds, dict[str, Predictions]]:
+    """What trials are compared on: the folds, and the predictions of each.
+
+    Of growing folds that is the last repeat that all of them have, alone.
+    """
+    known = {trial.configuration.name: trial.predictions for trial in trials}
+    if not folds.growing:
+        return folds, known
+    repeat = max(set.intersection(*(set(predictions) for predictions in known.values())))
+    return folds.only(repeat), {name: {0: found[repeat]} for name, found in known.items()}
+
+
+def _blend(recipe: Recipe, by_name: Mapping[str, Predictions]) -> Predictions:
+    """The recipe's out-of-fold predictions."""
     repeats = by_name[recipe.members[0][0].name]
     return {
         repeat: [

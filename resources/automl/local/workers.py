@@ -11,7 +11,7 @@ import multiprocessing
 import os
 import time
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import connection
 from typing import Any
@@ -28,6 +28,8 @@ from resources.processes import die_with_parent
 
 #: select() takes no infinite wait; the loop comes round again.
 _LONGEST_WAIT = 60.0
+#: Gives a time.monotonic() value; it is asked again after each task.
+Deadline = Callable[[], float]
 PRELOAD = "resources.automl.local.preload"
 
 
@@ -43,6 +45,8 @@ class Task:
     """Send back the model fitted on the last split."""
     shuffle: Shuffle | None = None
     """Also predict these rows with each feature shuffled, by the model of the last split."""
+    expected_seconds: float = 0.0
+    """The task is not begun where less time than this is left; 0 where nothing is known of it."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +59,8 @@ class Outcome:
     model: FittedModel | None = None
     error: str = ""
     shuffled: np.ndarray | None = None
+    processor_seconds: float = 0.0
+    """What of `seconds` was computing; 0 where it is not known."""
 
 
 @dataclass
@@ -100,26 +106,30 @@ class WorkerPool:
         self._workers.clear()
 
     def run(
-        self, tasks: Sequence[Task], *, deadline: float, task_seconds: float = float("inf")
+        self, tasks: Sequence[Task], *, deadline: Deadline, task_seconds: float = float("inf")
     ) -> Iterator[Outcome]:
         """Run all tasks and yield each outcome as it comes.
 
-        `deadline` is a time.monotonic() value: tasks that run then are killed and tasks not yet
-        begun are left out (no outcome). `task_seconds` is the limit of each single task.
+        Tasks that run at the deadline are killed, and tasks that have not begun, or are expected
+        to end after it, are left out (no outcome).
+        `task_seconds` is the limit of each single task.
         """
         queue = deque(tasks)
         while queue or any(worker.task for worker in self._workers):
-            now = time.monotonic()
-            if now >= deadline:
+            now, last = time.monotonic(), deadline()
+            if now >= last:
                 queue.clear()
             for worker in list(self._workers):
-                limit = min(deadline, worker.started + task_seconds)
+                limit = min(last, worker.started + task_seconds)
                 if worker.task is not None and now >= limit:
                     yield self._fail(worker, "stopped: out of time")
             while queue and (idle := self._idle()) is not None:
-                idle.task, idle.started = queue.popleft(), time.monotonic()
-                idle.pipe.send(idle.task)
-            yield from self._collect(deadline, task_seconds)
+                task, now = queue.popleft(), time.monotonic()
+                if now + task.expected_seconds > last:
+                    continue
+                idle.task, idle.started = task, now
+                idle.pipe.send(task)
+            yield from self._collect(last, task_seconds)
 
     def _collect(self, deadline: float, task_seconds: float) -> Iterator[Outcome]:
         busy = {worker.pipe: worker for worker in self._workers if worker.task is not None}
@@ -182,7 +192,7 @@ def perform(task: Task, data: Dataset) -> Outcome:
     """Run a task here. An exception of the estimator becomes the outcome's error."""
     import warnings
 
-    start = time.monotonic()
+    start, computed = time.monotonic(), time.process_time()
     predictions = []
     model = None
     try:
@@ -199,5 +209,11 @@ def perform(task: Task, data: Dataset) -> Outcome:
     except Exception as error:  # noqa: BLE001  # any failure of a trial is a failed row
         text = f"{type(error).__name__}: {error}"
         return Outcome(task, time.monotonic() - start, error=text)
-    kept = model if task.keep_model else None
-    return Outcome(task, time.monotonic() - start, predictions, kept, shuffled=shuffled)
+    return Outcome(
+        task,
+        time.monotonic() - start,
+        predictions,
+        model if task.keep_model else None,
+        shuffled=shuffled,
+        processor_seconds=time.process_time() - computed,
+    )

@@ -6,7 +6,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from resources.automl.local.build import Clock, _affordable, build
+from resources.automl.local.budget import Clock
+from resources.automl.local.build import _affordable, build
 from resources.automl.local.card import model_card
 from resources.automl.local.evaluate import evaluate
 from resources.automl.local.export.parity import predict_onnx
@@ -56,9 +57,9 @@ def test_a_recipe_that_cannot_be_refitted_in_time_gives_way_to_one_that_can(buil
     trials = [replace(t, predictions=dict(t.predictions)) for t in built.found.trials]
     chosen = built.found.recipe.members[0][0].name
     for trial in trials:
-        trial.seconds = 1e6 if trial.configuration.name == chosen else 0.001
+        trial.fit_seconds = 1e6 if trial.configuration.name == chosen else 0.001
     found = replace(built.found, trials=trials)
-    late = _affordable(found, Clock(time.monotonic() + 30), 3, SPEC, coffee_data())
+    late = _affordable(found, Clock(time.monotonic() + 30), SPEC, coffee_data())
     ((member, weight),) = late.recipe.members
     assert (member.name != chosen, weight) == (True, 1.0)
     assert "could still be refitted" in late.warnings[-1]

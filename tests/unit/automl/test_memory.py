@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from resources.automl.local.budget import Clock
 from resources.automl.local.job import JobRecord
 from resources.automl.local.memory import TrialMemory
 from resources.automl.local.portfolio import Configuration
@@ -91,9 +92,8 @@ def test_a_search_goes_on_from_what_is_recorded(memory):
 
     def find():
         with Counting(data, 1) as pool:
-            return search(
-                data, ROWS, pool, settings, deadline=lambda _: time.monotonic() + 60, memory=memory
-            )
+            clock = Clock(time.monotonic() + 60)
+            return search(data, ROWS, pool, settings, clock=clock, memory=memory)
 
     first, before = find(), len(tried)
     second = find()
