@@ -11,7 +11,8 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
 from pipelines.sensors import PollCursor, finished_jobs, read_submissions
-from resources.jobs import JobState
+from resources.automl.port import AutoML
+from resources.jobs import JobState, JobStatus
 from resources.spec import ModelSpec
 
 
@@ -83,22 +84,24 @@ def _last_run(instance: dg.DagsterInstance, problems: list[str]) -> dict[str, ob
     return {"run": run.run_id, "job": run.job_name, "status": run.status.value, "at": created}
 
 
-def _jobs(
-    instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources, problems: list[str]
-) -> list[dict[str, object]]:
+def pending_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -> list[JobStatus]:
     """Submitted training jobs that no run has finished; the last hundred submissions."""
     records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=100).records
     cursor = PollCursor(after=min((record.storage_id for record in records), default=1) - 1)
     read_submissions(instance, spec.run_asset, cursor)
     finished = finished_jobs(instance, spec.model_table)
+    return [automl.status(job_id) for job_id in cursor.pending if job_id not in finished]
+
+
+def _jobs(
+    instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources, problems: list[str]
+) -> list[dict[str, object]]:
+    """The pending jobs as rows; a job that is gone is a problem."""
     pending: list[dict[str, object]] = []
-    for job_id in cursor.pending:
-        if job_id in finished:
-            continue
-        status = resources.automl.status(job_id)
+    for status in pending_jobs(instance, spec, resources.automl):
         if status.state is JobState.NOT_FOUND:
-            problems.append(f"training job {job_id} was submitted but is gone: bikecast run")
-        pending.append({"job": job_id, "state": str(status.state), "where": status.link})
+            problems.append(f"training job {status.job_id} was submitted but is gone: bikecast run")
+        pending.append({"job": status.job_id, "state": str(status.state), "where": status.link})
     return pending
 
 

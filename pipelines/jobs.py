@@ -14,7 +14,8 @@ if TYPE_CHECKING:
         UnresolvedAssetJobDefinition as AssetJob,
     )
 
-#: Trying a failed step again is left to op retries; a run is retried only if its worker dies.
+#: A run is tried again only if its worker dies, not if a step fails; a rollback not even then,
+#: because twice is not the same as once.
 _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 
 
@@ -66,7 +67,6 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
         finish_training=dg.define_asset_job(
             "finish_training",
             model.downstream(),
-            tags=_NO_RUN_RETRY,
             description="From an ended training job to predictions with its model.",
         ),
         score=dg.define_asset_job(

@@ -13,8 +13,10 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
+from typing import TYPE_CHECKING
 
 from pipelines.cli.console import stderr_console
+from pipelines.cli.stopping import interrupted_runs, launched_runs, stop_processes
 from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.home import Home, open_home
 from pipelines.installation import open_event_log
@@ -22,8 +24,10 @@ from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
 from resources.processes import die_with_parent
 
+if TYPE_CHECKING:
+    import dagster as dg
+
 HOST = "127.0.0.1"
-STOP_SECONDS = 15.0
 
 
 def ui_command(port: int | None) -> None:
@@ -85,18 +89,23 @@ def env_command() -> None:
 
 
 def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
-    """Run Python modules side by side; when one ends or a signal comes, stop all."""
+    """Run Python modules side by side; when one ends or a signal comes, stop all.
+
+    Each has a process group of its own, so that Ctrl-C reaches this process alone, and once.
+    """
 
     def stop(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
 
-    signal.signal(signal.SIGTERM, stop)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
     children = {
         module[0]: subprocess.Popen(
             [sys.executable, "-m", *module],
             cwd=home.dagster,
             stdin=subprocess.DEVNULL,
-            preexec_fn=partial(die_with_parent, os.getpid()),
+            preexec_fn=partial(_begin, os.getpid()),
+            process_group=0,
         )
         for module in modules
     }
@@ -109,23 +118,47 @@ def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
             "The other processes were stopped; nothing else was changed."
         )
     except KeyboardInterrupt:
-        stderr_console().print("Stopping.")
+        stderr_console().print("Stopping ...")
     finally:
-        _stop(list(children.values()))
+        _stop(home, list(children.values()))
 
 
-def _stop(children: Sequence[subprocess.Popen[bytes]]) -> None:
-    """Ask the children to end, and kill those that do not."""
-    for child in children:
-        if child.poll() is None:
-            child.send_signal(signal.SIGINT)
-    deadline = time.monotonic() + STOP_SECONDS
-    for child in children:
-        try:
-            child.wait(max(0.1, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            child.kill()
-            child.wait()
+def _begin(parent: int) -> None:
+    """In a child, before its program: it ends with its parent, and takes Ctrl-C.
+
+    A command that a shell put into the background inherits an ignored SIGINT.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    die_with_parent(parent)
+
+
+def _stop(home: Home, children: Sequence[subprocess.Popen[bytes]]) -> None:
+    """Stop the processes and say what was interrupted and what goes on."""
+    with open_event_log(home) as instance:
+        running = launched_runs(instance)
+        stop_processes(children)
+        told = interrupted_runs(instance, running)
+        told += _trainings(instance)
+    stderr_console().print("\n".join(["Stopped.", *told]), highlight=False, markup=False)
+
+
+def _trainings(instance: dg.DagsterInstance) -> list[str]:
+    """One sentence for each local training that goes on."""
+    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+    from pipelines.environments import local_resources
+    from pipelines.health import pending_jobs
+    from resources.jobs import JobState
+
+    settings = load_settings()
+    if settings.env != "local":
+        return ["Jobs that were submitted to Azure go on there."]
+    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    return [
+        f"Training of job {status.job_id} goes on in its own process; `bikecast run` or "
+        "`bikecast ui` picks it up."
+        for status in pending_jobs(instance, BIKE_RENTALS, resources.automl)
+        if status.state in (JobState.QUEUED, JobState.RUNNING)
+    ]
 
 
 def _check_port(port: int) -> None:

@@ -1,10 +1,9 @@
-"""`bikecast ui` as a process, its GraphQL API, and a headless Chromium to look at it."""
+"""`bikecast ui` as a process, and its GraphQL API."""
 
 from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -12,21 +11,20 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from tests.cli import PROJECT, Cli
 
-if TYPE_CHECKING:
-    from playwright.sync_api import Page
-
-STARTED_WITHIN = 120
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
-FLAGS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
+STARTED_WITHIN = 300
+ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
 
 _STATE = """query { assetNodes { assetKey { path } assetMaterializations(limit: 5) { runId } } }"""
+_SWITCHES = """query { repositoriesOrError { ... on RepositoryConnection { nodes {
+    sensors { name sensorState { status } }
+    schedules { name scheduleState { status } } } } } }"""
 _RUNS = """query { runsOrError(limit: 20) { ... on Runs { results {
     runId jobName status tags { key value } } } } }"""
 
@@ -36,6 +34,8 @@ class DagsterUi:
     """A running UI."""
 
     url: str
+    process: subprocess.Popen[bytes]
+    log: Path
 
     def query(self, text: str) -> dict:
         """The `data` of a GraphQL answer."""
@@ -58,21 +58,71 @@ class DagsterUi:
         runs = self.query(_RUNS)["runsOrError"]["results"]
         return [{**run, "tags": {t["key"]: t["value"] for t in run["tags"]}} for run in runs]
 
-    def wait_for_assets(self, timeout: float = 180) -> dict[str, list[str]]:
-        """Wait until every asset is materialized and no run is under way."""
+    def wait_for_assets(self, timeout: float = 600) -> dict[str, list[str]]:
+        """Wait until every asset is materialized and no run is under way; no run may fail."""
+
+        def settled() -> bool:
+            failed = "FAILURE" in {run["status"] for run in self.runs()}
+            state = self.materializations()
+            return failed or (bool(state) and all(state.values()) and not self.busy())
+
+        self._wait(settled, timeout)
+        state = self.materializations()
+        assert state, "no asset"
+        assert all(state.values()), f"not all materialized: {state}, {self.runs()}"
+        return state
+
+    def wait_for_run(self, job: str, known: Collection[str] = (), timeout: float = 300) -> dict:
+        """Wait for the end of a job's latest run that is not among the known ones."""
+
+        def found() -> list[dict]:
+            runs = [run for run in self.runs() if run["runId"] not in known]
+            return [run for run in runs if run["jobName"] == job and run["status"] in ENDED]
+
+        assert self._wait(found, timeout), f"no run of {job} ended: {self.runs()}"
+        return found()[0]
+
+    def status_of(self, name: str) -> str:
+        """RUNNING or STOPPED: the switch of a sensor or a schedule."""
+        repositories = self.query(_SWITCHES)["repositoriesOrError"]["nodes"]
+        switches = [s for r in repositories for s in (*r["sensors"], *r["schedules"])]
+        [status] = [
+            (s.get("sensorState") or s["scheduleState"])["status"]
+            for s in switches
+            if s["name"] == name
+        ]
+        return status
+
+    def wait_for_status(self, name: str, status: str, timeout: float = 120) -> bool:
+        """Wait until a switch has this status."""
+        return self._wait(lambda: self.status_of(name) == status, timeout)
+
+    def stop(self, number: int = signal.SIGINT, patience: float = 60) -> str:
+        """Send the process a signal, wait for its end, and return all that it said."""
+        if self.process.poll() is None:
+            self.process.send_signal(number)
+        self.process.wait(patience)
+        return self.log.read_text()
+
+    def busy(self) -> bool:
+        """Whether a run is under way."""
+        return not {run["status"] for run in self.runs()} <= ENDED
+
+    def _wait(self, done: Callable[[], object], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            state = self.materializations()
-            busy = {run["status"] for run in self.runs()} - {"SUCCESS", "FAILURE", "CANCELED"}
-            if state and all(state.values()) and not busy:
-                return state
+            if done():
+                return True
             time.sleep(1)
-        raise AssertionError(f"not all materialized: {self.materializations()}, {self.runs()}")
+        return False
 
 
 @contextmanager
-def dagster_ui(cli: Cli) -> Iterator[DagsterUi]:
-    """Start `bikecast ui` on a free port and stop all its processes afterwards."""
+def dagster_ui(cli: Cli, **settings: str) -> Iterator[DagsterUi]:
+    """Start `bikecast ui` on a free port and stop all its processes afterwards.
+
+    `settings` are further variables of its environment.
+    """
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -81,24 +131,28 @@ def dagster_ui(cli: Cli) -> Iterator[DagsterUi]:
         process = subprocess.Popen(
             [sys.executable, "-m", "pipelines", "ui", "--port", str(port)],
             cwd=PROJECT,
-            env=cli.environment,
+            env={**cli.environment, **settings},
             stdin=subprocess.DEVNULL,
             stdout=stream,
             stderr=stream,
             start_new_session=True,
         )
-    ui = DagsterUi(f"http://127.0.0.1:{port}")
+    ui = DagsterUi(f"http://127.0.0.1:{port}", process, log)
     try:
-        _wait_until_up(ui, process, log)
+        _wait_until_up(ui)
         yield ui
     finally:
-        _stop(process)
+        try:
+            ui.stop()
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
 
 
-def _wait_until_up(ui: DagsterUi, process: subprocess.Popen[bytes], log) -> None:
+def _wait_until_up(ui: DagsterUi) -> None:
     deadline = time.monotonic() + STARTED_WITHIN
     while time.monotonic() < deadline:
-        if process.poll() is not None:
+        if ui.process.poll() is not None:
             break
         try:
             if ui.materializations():
@@ -106,46 +160,4 @@ def _wait_until_up(ui: DagsterUi, process: subprocess.Popen[bytes], log) -> None
         except (urllib.error.URLError, ConnectionError, TimeoutError, KeyError):
             pass
         time.sleep(0.5)
-    raise AssertionError(f"the UI did not start:\n{log.read_text()}")
-
-
-def _stop(process: subprocess.Popen[bytes]) -> None:
-    if process.poll() is not None:
-        return
-    os.killpg(process.pid, signal.SIGINT)
-    try:
-        process.wait(20)
-    except subprocess.TimeoutExpired:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def chromium() -> str | None:
-    """Where the browser is, or None."""
-    return shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@contextmanager
-def browser_page(width: int = 1600, height: int = 900) -> Iterator[Page]:
-    """A page of headless Chromium."""
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
-        try:
-            yield browser.new_page(viewport={"width": width, "height": height})
-        finally:
-            browser.close()
-
-
-def open_graph(page: Page, ui: DagsterUi) -> None:
-    """Open the asset graph with all groups expanded and wait until it is drawn."""
-    groups = {node["groupName"] for node in ui.query("{ assetNodes { groupName } }")["assetNodes"]}
-    expanded = ",".join(f"global@global:{group}" for group in sorted(groups))
-    page.goto(f"{ui.url}/asset-groups?expanded={expanded}")
-    page.get_by_text("predicted_rentals").first.wait_for(timeout=60_000)
-
-
-def materialize_all(page: Page) -> None:
-    """Click "Materialize all" on the asset graph."""
-    page.get_by_role("button", name="Materialize all").first.click()
+    raise AssertionError(f"the UI did not start:\n{ui.log.read_text()}")

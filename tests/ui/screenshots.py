@@ -6,7 +6,8 @@ import tempfile
 from pathlib import Path
 
 from tests.cli import PROJECT, Cli
-from tests.ui.dagster_ui import browser_page, dagster_ui, materialize_all, open_graph
+from tests.ui.dagster_ui import dagster_ui
+from tests.ui.pages import browser_page, materialize_all, open_graph
 
 PICTURES = PROJECT / "docs" / "images"
 

@@ -1,0 +1,53 @@
+"""Stopping `bikecast ui` in the middle of things: quick, clean, and the next one goes on."""
+
+import signal
+
+import pytest
+
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from tests.cli import Cli
+from tests.e2e.test_daemon_kills import LAUNCH, is_training
+from tests.e2e.test_kills import processes_of, wait_until
+from tests.ui.dagster_ui import dagster_ui
+
+pytestmark = pytest.mark.slow
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_stop_during_a_run_interrupts_it_and_the_next_ui_runs_the_rest(cli, number):
+    cli = Cli(cli.home, budget="3")
+    with dagster_ui(cli) as ui:
+        assert ui.query(LAUNCH)["launchRun"]["__typename"] == "LaunchRunSuccess"
+        assert wait_until(lambda: ui.runs()[0]["status"] == "STARTED", 300)
+        run_id = ui.runs()[0]["runId"]
+        said = ui.stop(number)
+        left = [process for process in processes_of(cli.home) if not is_training(process)]
+        assert left == []
+    assert "Stopped." in said
+    assert f"Run {run_id[:8]} (bike_rentals) was interrupted" in said
+    assert "the next `bikecast ui` runs the rest" in said
+
+    with dagster_ui(cli) as ui:
+        assert wait_until(lambda: all(ui.materializations().values()), 600), ui.runs()
+        assert wait_until(lambda: not ui.busy(), 60)
+        runs = {run["runId"]: run for run in ui.runs()}
+        assert runs[run_id]["status"] == "FAILURE"
+        again = [run for run in runs.values() if run["tags"].get("dagster/parent_run_id")]
+        assert {run["status"] for run in again} == {"SUCCESS"}
+
+
+def test_a_stop_during_a_training_says_that_it_goes_on_and_the_next_ui_finishes_it(cli):
+    cli = Cli(cli.home, budget="30")
+    with dagster_ui(cli) as ui:
+        assert ui.query(LAUNCH)["launchRun"]["__typename"] == "LaunchRunSuccess"
+        assert wait_until(lambda: ui.materializations()[SPEC.run_asset], 300)
+        assert wait_until(lambda: not ui.busy(), 60)
+        said = ui.stop(signal.SIGTERM)
+        assert {is_training(process) for process in processes_of(cli.home)} == {True}
+    assert f"Training of job {SPEC.model_name}-" in said
+    assert "goes on in its own process" in said
+    assert "was interrupted" not in said
+
+    with dagster_ui(cli) as ui:
+        assert wait_until(lambda: all(ui.materializations().values()), 600), ui.runs()
+        assert {run["status"] for run in ui.runs()} <= {"SUCCESS", "STARTED"}

@@ -1,0 +1,161 @@
+"""The Dagster UI in a real browser, on one home that starts empty."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.simulator import write_training_csv
+from tests.cli import Cli
+from tests.ui.dagster_ui import DagsterUi, dagster_ui
+from tests.ui.pages import (
+    browser_page,
+    chromium,
+    color,
+    launch_job,
+    materialize_all,
+    metadata_value,
+    open_asset,
+    open_automation,
+    open_checks,
+    open_graph,
+    show_markdown,
+    switch,
+)
+
+pytestmark = pytest.mark.skipif(
+    chromium() is None, reason="no chromium: apt-get install chromium, or run `make test` as root"
+)
+
+MODEL_TABLE = f"{SPEC.model_table}_table"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A home whose assets were all materialized by one click."""
+
+    cli: Cli
+    ui: DagsterUi
+    csv: Path
+    before: dict[str, list[str]]
+    """Materializations before the click."""
+    state: dict[str, list[str]]
+    runs: dict[str, dict]
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory) -> Iterator[Chain]:
+    folder = tmp_path_factory.mktemp("ui")
+    csv = folder / "rentals.csv"
+    write_training_csv(csv)
+    cli = Cli(folder / "home", budget="2")
+    with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
+        with browser_page() as page:
+            open_graph(page, ui)
+            before = ui.materializations()
+            materialize_all(page)
+            state = ui.wait_for_assets()
+        runs = {run["runId"]: run for run in ui.runs()}
+        yield Chain(cli, ui, csv, before, state, runs)
+
+
+@pytest.fixture
+def page(chain):
+    with browser_page() as page:
+        yield page
+
+
+def test_materialize_all_finishes_the_chain_without_another_click(chain):
+    runs, state = chain.runs, chain.state
+    assert set(map(len, chain.before.values())) == {0}
+    assert {run["status"] for run in runs.values()} == {"SUCCESS"}
+    first = runs[state[SPEC.run_asset][0]]
+    finishing = runs[state[SPEC.model_table][0]]
+    assert finishing["runId"] != first["runId"]
+    assert finishing["jobName"] == "finish_training"
+    assert finishing["tags"]["dagster/sensor_name"] == f"{SPEC.run_asset}_sensor"
+    by_first = {name for name, ids in state.items() if ids[0] == first["runId"]}
+    by_sensor = {name for name, ids in state.items() if ids[0] == finishing["runId"]}
+    assert by_first == {
+        "raw_bike_rentals",
+        "bike_data",
+        "automl_run",
+        "weather_forecast_file",
+        "weather_forecast",
+    }
+    assert by_sensor == {
+        "rental_prediction_model",
+        "rental_prediction_model_table",
+        "predict_rentals",
+        "predicted_rentals",
+    }
+    assert len(runs) == 2
+
+
+def test_the_page_of_the_predictions_shows_their_plot_and_passed_checks(chain, page):
+    open_asset(page, chain.ui, SPEC.predictions_table)
+    assert page.get_by_text("rescore_on_change").first.is_visible()
+    show_markdown(page, "forecast")
+    plot = page.locator("img[alt='Forecast']")
+    plot.wait_for()
+    page.wait_for_function("() => document.querySelector('img[alt=Forecast]').complete")
+    assert plot.evaluate("image => image.naturalWidth") > 300
+    open_checks(page, chain.ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
+    page.get_by_text("Passed", exact=True).first.wait_for()
+    red, green, _ = color(page.get_by_text("Passed", exact=True).first)
+    assert green > red
+
+
+def test_the_switches_of_sensors_and_schedules_are_as_documented_and_work(chain, page):
+    open_automation(page, chain.ui)
+    on = {
+        name: switch(page, kind, name).is_checked()
+        for kind, names in {
+            "sensors": (f"{SPEC.run_asset}_sensor", "automation", "new_files", "failure_alerts"),
+            "schedules": ("daily_scoring", "weekly_retraining"),
+        }.items()
+        for name in names
+    }
+    assert {name for name, is_on in on.items() if is_on} == {f"{SPEC.run_asset}_sensor"}
+    for kind, name in (("schedules", "weekly_retraining"), ("sensors", "failure_alerts")):
+        assert chain.ui.status_of(name) == "STOPPED"
+        switch(page, kind, name).check(force=True)
+        assert chain.ui.wait_for_status(name, "RUNNING")
+        switch(page, kind, name).uncheck(force=True)
+        assert chain.ui.wait_for_status(name, "STOPPED")
+
+
+def test_a_failing_check_is_red_and_stops_what_follows(chain, page):
+    whole = chain.csv.read_text().splitlines(keepends=True)
+    submitted = chain.ui.materializations()[SPEC.run_asset]
+    chain.csv.write_text("".join(whole[:11]))
+    try:
+        run = launch_job(page, chain.ui, "train")
+    finally:
+        chain.csv.write_text("".join(whole))
+    assert run["status"] == "FAILURE"
+    assert chain.ui.materializations()[SPEC.training_table][0] == run["runId"]
+    assert chain.ui.materializations()[SPEC.run_asset] == submitted
+    open_checks(page, chain.ui, SPEC.training_table, "keeps_the_contract")
+    assert page.get_by_text("fewer than 20 rows").first.is_visible()
+    red, green, blue = color(page.get_by_text("Failed", exact=True).first)
+    assert red > 2 * green
+    assert red > 2 * blue
+
+
+def test_the_rollback_job_changes_the_live_version_on_the_model_tables_page(chain, page):
+    again = chain.cli("run", "--retrain", "--budget", "2", "--csv", str(chain.csv))
+    assert again.returncode == 0, again.stderr
+    open_asset(page, chain.ui, MODEL_TABLE)
+    live = metadata_value(page, "version").inner_text()
+    if live == "1":
+        assert chain.cli("rollback", "2").returncode == 0
+        live = "2"
+    assert live == "2"
+    run = launch_job(page, chain.ui, "rollback")
+    assert run["status"] == "SUCCESS"
+    open_asset(page, chain.ui, MODEL_TABLE)
+    assert metadata_value(page, "version").inner_text() == "1"
+    assert "back from version 2 to version 1" in metadata_value(page, "reason").inner_text()
