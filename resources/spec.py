@@ -10,6 +10,8 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
+from resources.onnx_versions import OnnxVersions
+
 #: SQL types a column may have. The ONNX, Arrow, Spark and DuckDB types follow from them.
 SqlType = Literal["bigint", "int", "real", "float", "varchar", "date"]
 Treatment = Literal["flag", "impute", "drop"]
@@ -106,6 +108,10 @@ class TrainingSettings:
     """Choose the simplest model within one standard error of the best (embedded only)."""
     min_rows_per_second: float = 0.0
     """Refuse slower models, measured in ONNX Runtime on one thread; 0 for no limit."""
+    onnx_opset: int = 9
+    """With the next two: the model's format (embedded only). The defaults are PREDICT's."""
+    onnx_ml_opset: int = 1
+    onnx_ir_version: int = 4
 
     def __post_init__(self) -> None:
         problems = []
@@ -128,8 +134,14 @@ class TrainingSettings:
             self.blocked_algorithms
         ):
             problems.append("every allowed algorithm is blocked")
+        problems += self.onnx_versions.problems()
         if problems:
             raise ValueError("training settings: " + "; ".join(problems))
+
+    @property
+    def onnx_versions(self) -> OnnxVersions:
+        """The versions of the model's format."""
+        return OnnxVersions(self.onnx_opset, self.onnx_ml_opset, self.onnx_ir_version)
 
 
 @dataclass(frozen=True)

@@ -243,6 +243,7 @@ def _export(
     The fastest one where all are slower than the settings allow.
     """
     output, wanted_speed = spec.output, spec.training.min_rows_per_second
+    versions = spec.training.onnx_versions
     exported: dict[str, Exported] = {}
     slow: list[tuple[bytes, Recipe, Parity]] = []
     mean = {trial.configuration.name: trial.mean for trial in found.trials}
@@ -254,7 +255,7 @@ def _export(
         known = [(model, weight) for model, weight in members if model is not None]
         name = ENSEMBLE if len(known) > 1 else option.members[0][0].name
         try:
-            model = export_model(known, data.columns, output, data.target_minimum)
+            model = export_model(known, data.columns, output, data.target_minimum, versions)
             parity = check_export(model, known, data, output)
         except (ModelRejected, ValueError) as error:
             warnings.append(f"{name} was not used: {error}")

@@ -14,7 +14,8 @@ from resources.automl.local.models import FAMILIES, fit_model
 from resources.automl.local.portfolio import PORTFOLIO, Configuration
 from resources.errors import ModelRejected
 from resources.model_contract import inspect_model
-from resources.spec import Column
+from resources.onnx_versions import ML_OPSETS, OPSETS
+from resources.spec import Column, TrainingSettings
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")
@@ -126,6 +127,42 @@ def test_an_ensemble_is_one_graph_that_keeps_the_contract():
     assert (signature.opset, signature.ir_version) == (9, 4)
     data = replace(data, target_minimum=0.0)
     assert check_export(graph, members, data, "variable_out1").difference <= 1e-3
+
+
+@pytest.mark.parametrize("opset", sorted(OPSETS))
+@pytest.mark.parametrize("ml_opset", sorted(ML_OPSETS))
+def test_every_version_of_the_settings_can_be_written(opset, ml_opset, every_family):
+    data, members = every_family
+    oldest = max(OPSETS[opset], ML_OPSETS[ml_opset])
+    settings = TrainingSettings(
+        experiment="t", onnx_opset=opset, onnx_ml_opset=ml_opset, onnx_ir_version=oldest
+    )
+    graph = export_model(members, data.columns, "out", 0.0, settings.onnx_versions)
+    signature = inspect_model(graph)
+    assert (signature.opset, signature.ir_version) == (opset, oldest)
+    assert check_export(graph, members, data, "out").difference <= 1e-3
+
+
+@pytest.fixture(scope="module")
+def every_family():
+    """A member of each family, with texts and missing values."""
+    data = replace(coffee_data(missing=True), target_minimum=0.0)
+    few = {"n_estimators": 5}
+    chosen = [
+        replace(c, parameters={**c.parameters, **few}) if "n_estimators" in c.parameters else c
+        for c in BY_FAMILY.values()
+    ]
+    return data, [(fitted(c, data), 1 / len(chosen)) for c in chosen]
+
+
+def test_the_table_of_versions_is_onnxs_own():
+    from onnx import helper
+
+    for opset, oldest in OPSETS.items():
+        assert helper.find_min_ir_version_for([helper.make_opsetid("", opset)]) == oldest
+    for opset, oldest in ML_OPSETS.items():
+        both = [helper.make_opsetid("", 9), helper.make_opsetid("ai.onnx.ml", opset)]
+        assert helper.find_min_ir_version_for(both) == oldest
 
 
 def test_a_column_may_be_called_like_anything_inside_the_graph():

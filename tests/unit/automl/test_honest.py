@@ -174,6 +174,9 @@ def test_a_large_table_is_scored_on_one_split():
         ({"allowed_algorithms": ("Magic",)}, "unknown algorithms Magic"),
         ({"allowed_algorithms": ("SVR",), "blocked_algorithms": ("SVR",)}, "is blocked"),
         ({"min_rows_per_second": -1}, "min_rows_per_second"),
+        ({"onnx_opset": 8}, "onnx_opset is 8, not 9 to 18"),
+        ({"onnx_ml_opset": 5}, "onnx_ml_opset is 5, not 1 to 3"),
+        ({"onnx_opset": 13}, "onnx_ir_version is 4, not 7 to 10"),
     ],
 )
 def test_a_setting_out_of_range_is_named(setting, said):

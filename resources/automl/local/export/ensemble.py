@@ -11,6 +11,7 @@ from resources.automl.local.export.kernels import add_gaussian_process, add_svr
 from resources.automl.local.export.linear import add_mlp, add_ridge
 from resources.automl.local.export.trees import add_forest, add_gradient_boosting, add_lightgbm
 from resources.automl.local.models import FittedModel, TargetTransform
+from resources.onnx_versions import OnnxVersions
 from resources.spec import Column
 
 Exporter = Callable[[GraphBuilder, str, Any], str]
@@ -32,12 +33,13 @@ def export_model(
     columns: tuple[Column, ...],
     output: str,
     minimum: float | None = None,
+    versions: OnnxVersions | None = None,
 ) -> bytes:
     """One ONNX model of the weighted members; the same members give the same bytes.
 
     Inputs are the columns, [None, 1] each; the output is float [None, 1], clipped at `minimum`.
     """
-    graph = GraphBuilder()
+    graph = GraphBuilder(versions)
     inputs = Inputs(graph, columns)
     parts = []
     for model, weight in members:

@@ -47,7 +47,7 @@ class Inputs:
         graph, name = self._graph, block.column
         if self._types[name] == "varchar":
             texts = [str(code) for code in block.codes]
-            index = graph.ml_node("LabelEncoder", name, classes_strings=texts, default_int64=-1)
+            index = graph.text_numbers(name, texts, -1)
             codes = np.arange(len(texts), dtype=np.int64)
         else:
             index = graph.node("Cast", name, to=TensorProto.INT64)
@@ -65,9 +65,7 @@ class Inputs:
     def mean_code(self, block: MeanCode) -> str:
         """Float [N, 1], the number of a text."""
         graph, unseen = self._graph, len(block.codes)
-        index = graph.ml_node(
-            "LabelEncoder", block.column, classes_strings=list(block.codes), default_int64=unseen
-        )
+        index = graph.text_numbers(block.column, block.codes, unseen)
         return graph.node("Gather", graph.constant(block.table), index, axis=0)
 
 

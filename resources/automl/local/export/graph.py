@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-#: What the SQL pool's PREDICT takes: opset 9, ONNX-ML 1, IR 4.
-OPSET = 9
-ML_OPSET = 1
-IR_VERSION = 4
+from resources.onnx_versions import OnnxVersions
+
 ML_DOMAIN = "ai.onnx.ml"
 
 
@@ -22,7 +21,8 @@ class GraphBuilder:
     with a slash, which no column's name has.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, versions: OnnxVersions | None = None) -> None:
+        self._versions = versions or OnnxVersions()
         self._inputs: list[Any] = []
         self._nodes: list[Any] = []
         self._constants: list[Any] = []
@@ -60,6 +60,20 @@ class GraphBuilder:
         """Apply an operator of ONNX-ML."""
         return self.node(operator, *inputs, domain=ML_DOMAIN, **attributes)
 
+    def text_numbers(self, value: str, texts: Sequence[str], unseen: int) -> str:
+        """Int64: the place of each text in `texts`, or `unseen`."""
+        if self._versions.ml_opset == 1:
+            return self.ml_node(
+                "LabelEncoder", value, classes_strings=list(texts), default_int64=unseen
+            )
+        return self.ml_node(
+            "LabelEncoder",
+            value,
+            keys_strings=list(texts),
+            values_int64s=list(range(len(texts))),
+            default_int64=unseen,
+        )
+
     def concat(self, parts: list[str]) -> str:
         """Join columns."""
         return parts[0] if len(parts) == 1 else self.node("Concat", *parts, axis=1)
@@ -71,9 +85,13 @@ class GraphBuilder:
         graph = helper.make_graph(
             [*self._nodes, last], "bikecast", self._inputs, [shape], self._constants
         )
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid(ML_DOMAIN, ML_OPSET)]
+        versions = self._versions
+        opsets = [
+            helper.make_opsetid("", versions.opset),
+            helper.make_opsetid(ML_DOMAIN, versions.ml_opset),
+        ]
         model = helper.make_model(
-            graph, producer_name="bikecast", opset_imports=opsets, ir_version=IR_VERSION
+            graph, producer_name="bikecast", opset_imports=opsets, ir_version=versions.ir_version
         )
         onnx.checker.check_model(model)
         data: bytes = model.SerializeToString(deterministic=True)
