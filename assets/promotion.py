@@ -1,5 +1,6 @@
 """Stage 5: the model table in the pool, its live version, and how people undo a promotion."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import dagster as dg
@@ -10,10 +11,11 @@ from assets.events import latest_data_version, latest_metadata
 from assets.failures import shown_to_people
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import picture, stopwatch, table_preview, typed_schema
+from assets.waiting import pool_is_online
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.spec import ModelSpec
-from resources.sql_pool.port import SqlPool
+from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _CODE = (
     "assets/promotion.py",
@@ -43,6 +45,7 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
     @dg.asset(
         name=f"{spec.model_table}_table",
         deps=[spec.model_table],
+        output_required=False,
         group_name="serving",
         kinds={"sql", "onnx"},
         pool=POOL_WRITER,
@@ -58,7 +61,8 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
         lake: dg.ResourceParam[Lake],
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
-    ) -> dg.MaterializeResult:
+        sql_pool_power: dg.ResourceParam[SqlPoolPower],
+    ) -> Iterator[dg.MaterializeResult]:
         from assets.champion import (
             CODE_VERSION,
             DATA_VERSION,
@@ -78,6 +82,8 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
             published_versions,
         )
 
+        if not pool_is_online(context, sql_pool_power):
+            return
         seconds = stopwatch()
         with shown_to_people():
             ensure_tables(sql_pool, spec)
@@ -143,7 +149,7 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
             metadata["comparison"] = picture(
                 segments_plot(spec, found, live.version), "Champion and challenger"
             )
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             data_version=dg.DataVersion(live.digest),
             metadata={**metadata, "seconds": seconds()},
         )

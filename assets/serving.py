@@ -11,10 +11,11 @@ from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
+from assets.waiting import pool_is_online
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.spec import FORECAST_ROW, ModelSpec
-from resources.sql_pool.port import SqlPool
+from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _DEPLOYMENT = ("assets/serving.py", "resources/sql_pool/deployment.py", "resources/sql_pool/sql")
 
@@ -31,6 +32,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.scoring_table,
         deps=[f"{spec.scoring_table}_file"],
+        output_required=False,
         group_name="serving",
         kinds={"sql"},
         pool=POOL_WRITER,
@@ -40,18 +42,22 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         description=f"`{spec.schema}.{spec.scoring_table}` in the pool, loaded by COPY INTO.",
     )
     def scoring_table(
+        context: dg.AssetExecutionContext,
         lake: dg.ResourceParam[Lake],
         sql_pool: dg.ResourceParam[SqlPool],
-    ) -> dg.MaterializeResult:
+        sql_pool_power: dg.ResourceParam[SqlPoolPower],
+    ) -> Iterator[dg.MaterializeResult]:
         from resources.lake.scoring_rows import stage_scoring_rows
         from resources.sql_pool.deployment import load_scoring_table
 
+        if not pool_is_online(context, sql_pool_power):
+            return
         seconds = stopwatch()
         with shown_to_people():
             content, staged = stage_scoring_rows(lake, spec)
             rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
         preview = content.table.slice(0, 5).to_pylist()
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}",
@@ -74,6 +80,7 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.procedure,
         deps=[f"{spec.model_table}_table", spec.scoring_table],
+        output_required=False,
         group_name="serving",
         kinds={"sql"},
         pool=POOL_WRITER,
@@ -82,14 +89,20 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         code_version=code_version(*_DEPLOYMENT),
         description=f"`{spec.schema}.{spec.procedure}`: scores the table with T-SQL PREDICT.",
     )
-    def procedure(sql_pool: dg.ResourceParam[SqlPool]) -> dg.MaterializeResult:
+    def procedure(
+        context: dg.AssetExecutionContext,
+        sql_pool: dg.ResourceParam[SqlPool],
+        sql_pool_power: dg.ResourceParam[SqlPoolPower],
+    ) -> Iterator[dg.MaterializeResult]:
         from resources.model_contract import model_digest
         from resources.sql_pool.deployment import create_procedures
 
+        if not pool_is_online(context, sql_pool_power):
+            return
         seconds = stopwatch()
         with shown_to_people():
             script = create_procedures(sql_pool, spec)
-        return dg.MaterializeResult(
+        yield dg.MaterializeResult(
             data_version=dg.DataVersion(model_digest(script.encode())),
             metadata={
                 "script": dg.MetadataValue.md(f"```sql\n{script}\n```"),
@@ -102,30 +115,45 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
 
 
 def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
-    @dg.asset(
-        name=spec.predictions_table,
+    predictions_table = dg.AssetSpec(
+        spec.predictions_table,
         deps=[spec.procedure, spec.scoring_table],
+        skippable=True,
         group_name="serving",
         kinds={"sql"},
-        pool=POOL_WRITER,
-        retry_policy=RETRY,
-        check_specs=[golden_rows_spec(spec)],
         owners=list(spec.owners),
         code_version=code_version(*_DEPLOYMENT),
         description=f"`{spec.schema}.{spec.predictions_table}` in the pool, one row a scored row.",
+    )
+
+    # Where it waits for the pool it yields nothing, its check included: only a part of a
+    # subsettable definition may be missing.
+    @dg.multi_asset(
+        name=spec.predictions_table,
+        specs=[predictions_table],
+        check_specs=[golden_rows_spec(spec)],
+        can_subset=True,
+        pool=POOL_WRITER,
+        retry_policy=RETRY,
     )
     def predictions(
         context: dg.AssetExecutionContext,
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
+        sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         from assets.plots import forecast_plot
         from resources.sql_pool.deployment import prediction_types, save_predictions
 
+        if not pool_is_online(context, sql_pool_power):
+            return
         seconds = stopwatch()
         with shown_to_people():
             parity = golden_rows(spec, registry, sql_pool)
-        yield parity
+        if context.selected_asset_check_keys:
+            yield parity
+        if not context.selected_asset_keys:
+            return
         if not parity.passed:
             raise dg.Failure(
                 f"{parity.description}. The stored predictions are unchanged. "
@@ -135,6 +163,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_to_people():
             rows = save_predictions(sql_pool, spec, run_id=context.run.run_id)
         yield dg.MaterializeResult(
+            asset_key=predictions_table.key,
             data_version=dg.DataVersion(predictions_digest(spec, rows)),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",

@@ -1,37 +1,78 @@
 """Stage 2: the training table that Spark prepares."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 import dagster as dg
+from pydantic import Field
 
 from assets.code_version import code_version
 from assets.column_lineage import KEY, copied
 from assets.failures import shown_to_people
+from assets.gates import table_contract, table_contract_spec
 from assets.metadata import column_schema, stopwatch, table_preview
+from assets.waiting import Awaited, mark_waiting
 from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.spark.port import Preparation, Spark
 from resources.spec import ModelSpec
 
 
+class PreparationConfig(dg.Config):
+    """Which job's table to take."""
+
+    job_id: str | None = Field(
+        None,
+        description="Spark job to finish. Empty: the one of this input, started if need be.",
+    )
+
+
 def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
     """The Delta table with the features, the target and the keys of a spec."""
 
-    @dg.asset(
-        name=spec.training_table,
+    table = dg.AssetSpec(
+        spec.training_table,
         deps=[spec.source_asset],
-        output_required=False,
+        skippable=True,
         group_name="spark",
         kinds={"spark", "deltalake"},
         owners=list(spec.owners),
         code_version=code_version("assets/training_table.py", "resources/spark"),
         description="The training table: features, target, then keys, with an explicit schema.",
     )
+
+    # While a Spark pool makes the table this yields nothing, its check included: only a part of
+    # a subsettable definition may be missing.
+    @dg.multi_asset(
+        name=spec.training_table,
+        specs=[table],
+        check_specs=[table_contract_spec(spec)],
+        can_subset=True,
+    )
     def training_table(
         context: dg.AssetExecutionContext,
+        config: PreparationConfig,
         lake: dg.ResourceParam[Lake],
         spark: dg.ResourceParam[Spark],
-    ) -> Iterator[dg.MaterializeResult]:
+    ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
+        if context.selected_asset_keys:
+            prepared = yield from materialized(context, config, lake, spark)
+            if not prepared:
+                return
+        if context.selected_asset_check_keys:
+            contract = table_contract(spec, lake)
+            yield contract
+            if not contract.passed:
+                raise dg.Failure(
+                    f"{spec.training_table} breaks its contract, so nothing is trained on it:\n"
+                    f"{contract.description}\nCorrect the CSV, then run again.",
+                    metadata={"exit_code": 2},
+                    allow_retries=False,
+                )
+
+    def materialized(
+        context: dg.AssetExecutionContext, config: PreparationConfig, lake: Lake, spark: Spark
+    ) -> Generator[dg.MaterializeResult, None, bool]:
+        """Make the table; returns False while a job makes it."""
         from resources.lake.csv_file import read_training_csv
         from resources.lake.tables import read_rows
 
@@ -39,10 +80,11 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         with shown_to_people():
             with lake.local_copy(spec.source_file) as path:
                 read_training_csv(path, spec, source_name=spec.source_file)
-            prepared = spark.prepare(Preparation(spec, spec.source_file, spec.training_table_path))
+            asked = Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
+            prepared = spark.prepare(asked)
         if isinstance(prepared, JobStatus):
-            context.log.info(f"Job {prepared.job_id} is {prepared.state}; the sensor carries on.")
-            return
+            mark_waiting(context, Awaited.SPARK, prepared, f"{spec.training_table}_sensor")
+            return False
         for finding in prepared.findings:
             context.log.warning(finding)
         context.log.info(
@@ -52,6 +94,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         rows = read_rows(lake, prepared.path, limit=5)
         last_time = _last_time(lake, spec)
         yield dg.MaterializeResult(
+            asset_key=table.key,
             data_version=dg.DataVersion(prepared.data_version),
             metadata={
                 "dagster/table_name": prepared.name,
@@ -69,6 +112,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 "seconds": seconds(),
             },
         )
+        return True
 
     return [training_table]
 

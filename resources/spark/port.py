@@ -11,11 +11,16 @@ from resources.spec import ModelSpec
 
 @dataclass(frozen=True)
 class Preparation:
-    """What to prepare: the CSV at `csv_path` becomes the spec's training table (lake paths)."""
+    """What to prepare: the CSV at `csv_path` becomes the spec's training table (lake paths).
+
+    `job_id` is a job that `prepare` answered with before: where it has failed or is lost, its
+    error is raised and no other one is started.
+    """
 
     spec: ModelSpec
     csv_path: str
     table_path: str
+    job_id: str | None = None
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from pipelines.simulator import simulate, write_forecast_csv
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
+from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import audit_trail, live_model
 from tests.unit.sql_pool.onnx_models import weighted_sum
@@ -77,6 +78,7 @@ class Stage:
                 "automl": None,
                 "registry": self.registry,
                 "sql_pool": self.pool,
+                "sql_pool_power": AlwaysOnline(),
             },
             run_config=config,
             tags=tags,
