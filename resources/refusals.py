@@ -27,7 +27,7 @@ def refused_by_azure(what: str, *, role: str, scope: str, unchanged: str = "") -
     try:
         yield
     except AzureError as error:
-        remedy = _remedy(error, role, scope)
+        remedy = remedy_of(error, role, scope)
         said = f"{what}: {first_line(error)}"
         parts = (said.rstrip("."), unchanged.rstrip("."), remedy)
         raise BikecastError(". ".join(part for part in parts if part)) from error
@@ -43,7 +43,8 @@ def role_command(role: str, scope: str) -> str:
     return f'az role assignment create --assignee {_identity()} --role "{role}" --scope {scope}'
 
 
-def _remedy(error: Exception, role: str, scope: str) -> str:
+def remedy_of(error: Exception, role: str, scope: str) -> str:
+    """What to do about an error of an Azure client; empty where nothing general helps."""
     from azure.core.exceptions import (
         ClientAuthenticationError,
         HttpResponseError,

@@ -258,6 +258,20 @@ def sql_server(
     sql_server_command(port, host, tls=tls)
 
 
+@app.command()
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds a check may take.")] = 60.0,
+) -> None:
+    """Check this installation: machine, settings and, in azure, identity, services and roles.
+
+    Each problem is shown with the command or setting that mends it; exit code 1 where one fails.
+    """
+    from pipelines.cli.doctor import doctor_command
+
+    doctor_command(as_json=as_json, seconds=timeout)
+
+
 app.add_typer(link_app)
 app.add_typer(roles_app)
 

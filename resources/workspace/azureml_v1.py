@@ -108,7 +108,7 @@ def attach(place: AzurePlace) -> AttachedPool:
             linked_service=service, type=SPARK, pool_name=place.spark_pool
         )
         compute = ComputeTarget.attach(_workspace(place), place.spark_compute, configuration)
-        compute.wait_for_completion()
+        _wait(compute)
     [made] = [each for each in attached(place) if each.name == place.spark_compute]
     return made
 
@@ -130,7 +130,7 @@ def detach(place: AzurePlace) -> bool:
         for target in ComputeTarget.list(_workspace(place)):
             if target.type == SPARK and target.name == place.spark_compute:
                 target.detach()
-                target.wait_for_completion(is_delete_operation=True)
+                _wait(target, is_delete_operation=True)
                 return True
     return False
 
@@ -195,15 +195,14 @@ def _compute(target: Any, place: AzurePlace) -> AttachedPool:
 
 @contextlib.contextmanager
 def _told(what: str, *, refusal: bool = False) -> Iterator[None]:
-    """Turn the SDK's errors into ours, and its prints into lines on standard error.
+    """Turn the SDK's errors into ours.
 
     With `refusal`, an answer that is no lack of a role means that the service refuses the link.
     """
     # Each use of a class that Microsoft calls experimental would be a warning.
     logging.getLogger("azureml._base_sdk_common._docstring_wrapper").setLevel(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(sys.stderr):
-            yield
+        yield
     except BikecastError:
         raise
     except Exception as error:  # azureml-core raises errors of four libraries
@@ -214,6 +213,12 @@ def _told(what: str, *, refusal: bool = False) -> Iterator[None]:
         if refusal and 400 <= status < 500 and status not in (408, 429):
             raise LinkRefused(f"{text}\n{ENDED}") from error
         raise BikecastError(text) from error
+
+
+def _wait(compute: Any, **arguments: bool) -> None:
+    """Wait for the end of an operation; what the SDK prints goes to standard error."""
+    with contextlib.redirect_stdout(sys.stderr):
+        compute.wait_for_completion(**arguments)
 
 
 def _status(error: Exception) -> int:

@@ -10,7 +10,7 @@ from pathlib import Path
 from xml.sax.saxutils import escape
 
 from tests.azure.cloud.clock import Clock
-from tests.azure.cloud.http import Refused, Request, Response, arm_error, route
+from tests.azure.cloud.http import Refused, Request, Response, answer, arm_error, route
 
 DFS = r"([a-z0-9]+)\.dfs\.core\.windows\.net"
 BLOB = r"([a-z0-9]+)\.blob\.core\.windows\.net"
@@ -107,6 +107,18 @@ class Storage:
     @route("HEAD", DFS, FILE, *VERSIONS)
     def path_status(self, request: Request) -> Response:
         return self.blob_properties(request)
+
+    @route("GET", DFS, CONTAINER, *VERSIONS)
+    def list_paths(self, request: Request) -> Response:
+        if request.query.get("resource") != "filesystem":
+            raise Refused(f"dfs GET with {request.query}")
+        account, container = request.host.split(".")[0], request.match["container"]
+        most = int(request.query.get("maxResults", 5000))
+        paths = [
+            {"name": path, "contentLength": str(len(self.files[account, container, path].content))}
+            for path in self.paths(account, container, request.query.get("directory", ""))
+        ]
+        return answer({"paths": paths[:most]})
 
     # The blob endpoint.
 

@@ -1,0 +1,72 @@
+"""Checks of an installation: each has a time limit, and none stops the others."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from resources.errors import BikecastError
+
+State = Literal["ok", "warning", "failed", "skipped"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one check found; `remedy` is the command, role or setting that mends it."""
+
+    area: str
+    name: str
+    state: State
+    detail: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check; it gives its findings or raises, and an error is a finding too."""
+
+    area: str
+    name: str
+    look: Callable[[], Sequence[Finding]]
+
+
+def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
+    """Run all checks at the same time; each gets `seconds` at most.
+
+    A check that does not end is reported as failed and left behind.
+    """
+    results: dict[int, Sequence[Finding]] = {}
+    threads = [
+        threading.Thread(target=_run, args=(number, check, results), daemon=True)
+        for number, check in enumerate(checks)
+    ]
+    deadline = time.monotonic() + seconds
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(max(0.0, deadline - time.monotonic()))
+    found: list[Finding] = []
+    for number, check in enumerate(checks):
+        late = Finding(
+            check.area,
+            check.name,
+            "failed",
+            f"no answer in {seconds:.0f} seconds",
+            "Look at the network, the proxy and the firewall; --timeout gives it more time",
+        )
+        found += results.get(number, [late])
+    return found
+
+
+def _run(number: int, check: Check, results: dict[int, Sequence[Finding]]) -> None:
+    try:
+        results[number] = check.look()
+    except BikecastError as error:
+        results[number] = [Finding(check.area, check.name, "failed", str(error))]
+    except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
+        text = (str(error).strip().splitlines() or [""])[0]
+        detail = f"{type(error).__name__}: {text}"
+        results[number] = [Finding(check.area, check.name, "failed", detail)]

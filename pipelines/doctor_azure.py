@@ -1,0 +1,320 @@
+"""Checks of the azure environment: who we are, and what each service answers."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import logging
+import os
+from collections.abc import Callable
+from typing import Any
+
+from pipelines.doctor import Check, Finding, State
+from pipelines.environments import Resources, place_of
+from pipelines.settings import AzureSettings
+from resources.credentials import (
+    MANAGEMENT_SCOPE,
+    TIMEOUTS,
+    azure_credential,
+    credential_options,
+)
+from resources.jobs import JobState
+from resources.registry.port import Registry
+from resources.spec import ModelSpec
+from resources.sql_pool.port import SqlPool
+from resources.workspace.azure_place import AzurePlace
+
+AREA = "azure"
+SDKS = (
+    "azure.ai.ml",
+    "azure.mgmt.authorization",
+    "azure.mgmt.synapse",
+    "azure.storage.filedatalake",
+    "azure.synapse.accesscontrol",
+    "azure.synapse.spark",
+    "azureml.core",
+)
+#: The last day of Microsoft's support of each Synapse runtime, as known on RUNTIMES_AS_OF:
+#: https://learn.microsoft.com/azure/synapse-analytics/spark/apache-spark-version-support
+RUNTIMES: dict[str, dt.date | None] = {
+    "3.5": None,
+    "3.4": dt.date(2026, 3, 31),
+    "3.3": dt.date(2025, 3, 31),
+    "3.2": dt.date(2024, 7, 8),
+    "3.1": dt.date(2024, 1, 26),
+    "2.4": dt.date(2023, 9, 29),
+}
+RUNTIMES_AS_OF = dt.date(2026, 11, 22)
+CURRENT_RUNTIME = "3.5"
+
+
+def azure_checks(azure: AzureSettings, resources: Resources, spec: ModelSpec) -> list[Check]:
+    """The checks of all services. The SDKs are imported here, before any thread is started."""
+    for name in SDKS:
+        importlib.import_module(name)
+    place = place_of(azure)
+    return [
+        Check(AREA, "credential", credential),
+        Check(AREA, "data lake", lambda: data_lake(azure, place)),
+        Check(AREA, "Azure ML", lambda: azure_ml(azure, place, resources.registry, spec)),
+        Check(AREA, "Spark pool", lambda: spark_pool(place)),
+        Check(AREA, "Livy", lambda: livy(place)),
+        Check(AREA, "SQL pool", lambda: sql_pool(resources, place, spec)),
+        Check(AREA, "roles", lambda: roles(place)),
+    ]
+
+
+def credential() -> list[Finding]:
+    """Which identity of DefaultAzureCredential gives a token, and whose it is."""
+    from azure.core.exceptions import AzureError
+    from azure.identity import DefaultAzureCredential
+
+    from resources.workspace.principals import claims_of
+
+    fresh = DefaultAzureCredential(**credential_options(), **TIMEOUTS)
+    chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")
+    with _Winner() as winner:
+        try:
+            claims = claims_of(fresh.get_token(MANAGEMENT_SCOPE).token)
+        except AzureError as error:
+            lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+            remedy = (
+                "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
+                "AZURE_TOKEN_CREDENTIALS says which is tried, such as AzureCliCredential"
+            )
+            return [Finding(AREA, "credential", "failed", "; ".join(lines[:6]), remedy)]
+    who = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or "unknown"
+    detail = f"{winner.name or 'a credential'} won: {who}, object id {claims.get('oid')}"
+    detail += f", tenant {claims.get('tid')}"
+    if chosen:
+        detail += f" (AZURE_TOKEN_CREDENTIALS={chosen})"
+        return [Finding(AREA, "credential", "ok", detail)]
+    remedy = f"Set AZURE_TOKEN_CREDENTIALS={winner.name or 'AzureCliCredential'} to keep to it"
+    detail += "; AZURE_TOKEN_CREDENTIALS is not set, so elsewhere another one may win"
+    return [Finding(AREA, "credential", "warning", detail, remedy)]
+
+
+class _Winner(logging.Handler):
+    """Hears which credential of the chain gave the token: its public trace is a log line."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.INFO)
+        self.name = ""
+        self._logger = logging.getLogger("azure.identity")
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = record.getMessage()
+        if "DefaultAzureCredential acquired a token from " in text:
+            self.name = text.rpartition(" ")[2]
+
+    def __enter__(self) -> _Winner:
+        self._before = self._logger.level, self._logger.propagate
+        self._logger.setLevel(logging.INFO)
+        self._logger.propagate = False
+        self._logger.addHandler(self)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._logger.removeHandler(self)
+        level, self._logger.propagate = self._before
+        self._logger.setLevel(level)
+
+
+def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Finding]:
+    """The container can be listed."""
+    from azure.storage.filedatalake import FileSystemClient
+
+    def ask() -> str:
+        url = f"https://{azure.account}.dfs.core.windows.net"
+        client = FileSystemClient(url, azure.container, credential=azure_credential(), **TIMEOUTS)
+        first = next(iter(client.get_paths(recursive=False, max_results=1)), None)
+        return f"{azure.container} of {azure.account}: " + ("has files" if first else "empty")
+
+    look = f"az storage account list -g {place.resource_group} -o table; the container: az storage "
+    look += f"fs create -n {azure.container} --account-name {azure.account} --auth-mode login"
+    return [_asked("data lake", ask, "Storage Blob Data Owner", place.account_id, look)]
+
+
+def azure_ml(
+    azure: AzureSettings, place: AzurePlace, models: Registry, spec: ModelSpec
+) -> list[Finding]:
+    """The workspace, its registry and the compute answer."""
+    from resources.azure_ml import workspace_client
+
+    client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
+
+    def workspace() -> str:
+        found = client.workspaces.get(place.ml_workspace)
+        return f"{place.ml_workspace} in {found.location if found else '?'}"
+
+    def registry() -> str:
+        versions = models.versions(spec.model_name)
+        return f"{len(versions)} versions of {spec.model_name}"
+
+    def compute() -> str:
+        if not azure.ml_compute:
+            return "serverless"
+        found = client.compute.get(azure.ml_compute)
+        return f"{found.name}: {found.type}, {_text(found.provisioning_state)}"
+
+    role, scope = "AzureML Data Scientist", place.ml_workspace_id
+    there = f"-g {place.resource_group} -o table"
+    computes = f"az ml compute list -w {place.ml_workspace} {there}; then AZUREML_COMPUTE"
+    return [
+        _asked("Azure ML workspace", workspace, role, scope, f"az ml workspace list {there}"),
+        _asked("Azure ML registry", registry, role, scope, ""),
+        _asked("training compute", compute, role, scope, computes),
+    ]
+
+
+def spark_pool(place: AzurePlace) -> list[Finding]:
+    """The Spark pool's size and runtime, and the end of the runtime's support."""
+    from azure.mgmt.synapse import SynapseManagementClient
+
+    client = SynapseManagementClient(azure_credential(), place.subscription_id, **TIMEOUTS)
+    pools: list[Any] = []
+
+    def ask() -> str:
+        pool = client.big_data_pools.get(
+            place.resource_group, place.synapse_workspace, place.spark_pool
+        )
+        pools.append(pool)
+        pause = pool.auto_pause
+        idle = f"pauses after {pause.delay_in_minutes} minutes" if pause and pause.enabled else ""
+        return f"{pool.node_count} nodes {pool.node_size}, {idle or 'never pauses by itself'}"
+
+    there = f"--workspace-name {place.synapse_workspace} -g {place.resource_group}"
+    look = f"az synapse spark pool list {there} -o table"
+    found = _asked("Spark pool", ask, "Reader", place.spark_pool_id, look)
+    return [found, *(runtime(str(pool.spark_version), place) for pool in pools)]
+
+
+def runtime(version: str, place: AzurePlace, today: dt.date | None = None) -> Finding:
+    """Whether Microsoft still supports the pool's runtime."""
+    today = today or dt.datetime.now(dt.UTC).date()
+    remedy = (
+        f"az synapse spark pool create --name NEW --workspace-name {place.synapse_workspace} "
+        f"-g {place.resource_group} --spark-version {CURRENT_RUNTIME} --node-count 3 --node-size "
+        "Small; then SYNAPSE_SPARK_POOL=NEW"
+    )
+    name, known = "Spark runtime", f"as known on {RUNTIMES_AS_OF}"
+    if version not in RUNTIMES:
+        detail = f"{version} is not known; tested with {CURRENT_RUNTIME}"
+        return Finding(AREA, name, "warning", detail, remedy)
+    end = RUNTIMES[version]
+    if end is None:
+        return Finding(AREA, name, "ok", f"{version}, no end of support announced ({known})")
+    detail = f"{version}: support {'ended' if end < today else 'ends'} on {end} ({known})"
+    state: State = "failed" if end < today else "warning"
+    return Finding(AREA, name, state, detail, remedy)
+
+
+def livy(place: AzurePlace) -> list[Finding]:
+    """The pool's batches can be listed."""
+    from azure.synapse.spark import SparkClient
+
+    def ask() -> str:
+        client = SparkClient(
+            azure_credential(), place.synapse_endpoint, place.spark_pool, **TIMEOUTS
+        )
+        page = client.spark_batch.get_spark_batch_jobs(size=1, **TIMEOUTS)
+        return f"{page.total or 0} batches are listed"
+
+    role = "Synapse Compute Operator"
+    return [_asked("Spark batches", ask, role, place.synapse_workspace, "")]
+
+
+def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[Finding]:
+    """The pool's state; where it is online, the login and PREDICT too."""
+    states: list[JobState] = []
+
+    def ask() -> str:
+        status = resources.sql_pool_power.status()
+        states.append(status.state)
+        return f"{place.sql_pool}: {status.progress.get('status')}"
+
+    there = f"--workspace-name {place.synapse_workspace} -g {place.resource_group}"
+    look = f"az synapse sql pool list {there} -o table"
+    found = [_asked("SQL pool", ask, "Contributor", place.sql_pool_id, look)]
+    if states != [JobState.COMPLETED]:
+        resume = f"az synapse sql pool resume --name {place.sql_pool} {there} (this is billed)"
+        detail = "only an online pool can be asked; a run resumes it and pauses it again"
+        found += [Finding(AREA, name, "skipped", detail, resume) for name in ("SQL login", PREDICT)]
+        return found
+    pool = resources.sql_pool
+
+    def login() -> str:
+        with pool.session() as session:
+            [rows] = session.run("SELECT USER_NAME() AS [user]")
+        return f"as {rows.rows[0][0]}"
+
+    grants = "In the pool: CREATE USER [NAME] FROM EXTERNAL PROVIDER; GRANT EXECUTE, INSERT, SELECT"
+    grants += " ON SCHEMA::dbo TO [NAME]; and the client's address in the workspace's firewall"
+    logged_in = _asked("SQL login", login, "", "", grants, other=grants)
+    return [*found, logged_in, _predict(pool, spec)]
+
+
+PREDICT = "PREDICT"
+
+
+def _predict(pool: SqlPool, spec: ModelSpec) -> Finding:
+    """Whether PREDICT scores a row with the live model."""
+    from resources.scoring.predict import predict_refusal
+    from resources.sql_pool.port import SqlError
+
+    try:
+        refusal = predict_refusal(pool, spec)
+    except SqlError as error:
+        return Finding(AREA, PREDICT, "skipped", f"cannot be tried yet: {error}")
+    if refusal:
+        detail, remedy = f"the pool refuses PREDICT: {refusal}", "BIKECAST_SCORING=spark or auto"
+        return Finding(AREA, PREDICT, "warning", detail, remedy)
+    return Finding(AREA, PREDICT, "ok", "scores with the live model")
+
+
+def roles(place: AzurePlace) -> list[Finding]:
+    """One finding a line of the role table."""
+    from resources.workspace.principals import find_principals
+    from resources.workspace.roles import check
+
+    states: dict[str, State] = {
+        "present": "ok",
+        "missing": "failed",
+        "unknown": "warning",
+        "not needed yet": "skipped",
+    }
+    return [
+        Finding(
+            "roles",
+            f"{state.need.who}: {state.need.role}",
+            states[state.state],
+            f"{state.state} on {'/'.join(state.need.scope.split('/')[-2:])} {state.detail}".strip(),
+            f"{state.command}  (or: bikecast roles apply)" if state.state == "missing" else "",
+        )
+        for state in check(place, find_principals(place))
+    ]
+
+
+def _asked(
+    name: str, ask: Callable[[], str], role: str, scope: str, look: str, *, other: str = ""
+) -> Finding:
+    """Ask a service; `look` is the command that helps where the name is wrong."""
+    from azure.core.exceptions import AzureError
+
+    from resources.azure_ml import first_line
+    from resources.errors import BikecastError
+    from resources.refusals import remedy_of
+
+    try:
+        return Finding(AREA, name, "ok", ask())
+    except (AzureError, BikecastError) as error:
+        cause = error if isinstance(error, AzureError) else error.__cause__
+        if isinstance(cause, AzureError):
+            missing = getattr(cause, "status_code", None) == 404
+            remedy = look if missing else remedy_of(cause, role, scope)
+            return Finding(AREA, name, "failed", first_line(cause), remedy)
+        return Finding(AREA, name, "failed", str(error), other)
+
+
+def _text(state: object) -> str:
+    return str(getattr(state, "value", state))
