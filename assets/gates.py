@@ -14,6 +14,9 @@ from resources.sql_pool.port import SqlPool
 PARITY = 1e-5
 TABLE_CONTRACT = "keeps_the_contract"
 GOLDEN_ROWS = "predict_equals_onnx_runtime"
+DRIFT, PLAUSIBLE = "no_drift", "are_plausible"
+#: Metadata of the check on predictions: the version that made them.
+MODEL_VERSION = "model_version"
 #: A prediction this many times the largest known target is not believed.
 FAR_ABOVE = 3.0
 
@@ -64,21 +67,23 @@ def table_contract(spec: ModelSpec, lake: Lake) -> dg.AssetCheckResult:
 def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=spec.scoring_table,
-        name="no_drift",
+        name=DRIFT,
         additional_deps=[spec.training_table],
-        description="Features of the rows to score against the training data: population "
-        "stability index and Kolmogorov-Smirnov test.",
+        description="Features of the rows to score against the training data of the same time "
+        "of the year: population stability index and Kolmogorov-Smirnov test.",
     )
     def no_drift(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
         from assets.plots import bars_plot
-        from resources.lake.drift import DriftLimits, feature_drift
+        from resources.lake.drift import DriftLimits, feature_drift, same_season
         from resources.lake.scoring_rows import read_scoring_rows
         from resources.lake.tables import read_table
 
         limits = DriftLimits()
-        training = read_table(lake, spec.training_table_path, spec.feature_names)
+        names = (*spec.key_names, *spec.feature_names)
+        training = read_table(lake, spec.training_table_path, names)
         scoring = read_scoring_rows(lake, spec).table
-        found = feature_drift(training, scoring, spec, limits)
+        compared = same_season(training, scoring, spec, limits)
+        found = feature_drift(compared, scoring, spec, limits)
         if not found:
             return dg.AssetCheckResult(
                 passed=True,
@@ -94,6 +99,7 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
             severity=dg.AssetCheckSeverity.WARN,
             description=said if drifted else None,
             metadata={
+                "compared_rows": compared.num_rows,
                 "drift": dg.MetadataValue.md(
                     table_preview([asdict(each) for each in found], limit=200)
                 ),
@@ -190,7 +196,7 @@ def golden_rows(spec: ModelSpec, registry: Registry, pool: SqlPool) -> dg.AssetC
 def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
     @dg.asset_check(
         asset=spec.predictions_table,
-        name="are_plausible",
+        name=PLAUSIBLE,
         additional_deps=[spec.training_table],
         description="Predictions are finite, within bounds, and not all the same.",
     )
@@ -228,7 +234,10 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
             passed=not problems,
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"{spec.predictions_table}: {'; '.join(problems)}" if problems else None,
-            metadata={"outside": dg.MetadataValue.md(table_preview(outside, limit=20))},
+            metadata={
+                "outside": dg.MetadataValue.md(table_preview(outside, limit=20)),
+                **({MODEL_VERSION: int(str(rows[0]["model_version"]))} if rows else {}),
+            },
         )
 
     return are_plausible

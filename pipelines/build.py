@@ -10,6 +10,7 @@ from assets.lineage import model_assets, model_checks
 from assets.workspace import workspace_link_assets
 from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
+from pipelines.check_sensors import bad_model_rollback, check_alerts, drift_retraining
 from pipelines.environments import Resources
 from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
@@ -26,26 +27,33 @@ def build_definitions(
     budget_seconds: float,
     poll_seconds: int,
     always_promote: bool = False,
+    alert_webhook: str = "",
 ) -> dg.Definitions:
     """Everything of one model.
 
     `budget_seconds` replaces the spec's training time where a run does not set its own. Runs are
-    in one process: the assets are chained and wait on other systems.
+    in one process: the assets are chained and wait on other systems. `alert_webhook` is an
+    http(s) address, or empty.
     """
     hours = budget_seconds / 3600
     spec = replace(spec, training=replace(spec.training, max_training_hours=hours))
     jobs = model_jobs(spec, main_job)
     links = workspace_link_assets() if resources.workspace_links else []
+    assets = automated(spec, model_assets(spec, always_promote=always_promote))
+    checks = model_checks(spec)
     return dg.Definitions(
-        assets=[*automated(spec, model_assets(spec, always_promote=always_promote)), *links],
-        asset_checks=model_checks(spec),
+        assets=[*assets, *links],
+        asset_checks=checks,
         jobs=jobs.all(),
         schedules=model_schedules(spec, jobs),
         sensors=[
             training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds),
-            file_sensor(spec, main_job),
+            file_sensor(spec, jobs),
             automation_sensor(spec),
-            failure_alerts(),
+            drift_retraining(spec, jobs),
+            bad_model_rollback(spec, jobs),
+            failure_alerts(alert_webhook),
+            check_alerts([*assets, *checks], alert_webhook),
         ],
         resources=resources.by_name(),
         executor=dg.in_process_executor,

@@ -15,4 +15,6 @@ defs = build_definitions(
     main_job=MAIN_JOB,
     budget_seconds=_settings.budget,
     poll_seconds=_settings.poll_seconds,
+    always_promote=_settings.always_promote,
+    alert_webhook=_settings.alert_webhook.get_secret_value(),
 )

@@ -41,6 +41,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
         main_job=MAIN_JOB,
         budget_seconds=settings.budget,
         poll_seconds=settings.poll_seconds,
+        always_promote=settings.always_promote,
     )
     with open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,8 @@ from resources.errors import InvalidInput
 PROJECT = Path(__file__).resolve().parents[1]
 
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+#: Fields whose values no message shows.
+_SECRET = {("alert_webhook",)}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
 
 
@@ -105,6 +107,16 @@ class Settings(BaseSettings):
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
+    always_promote: bool = Field(False, description="Make each new model live uncompared")
+    alert_webhook: SecretStr = Field(SecretStr(""), description="http(s) address for alerts")
+
+    @field_validator("alert_webhook")
+    @classmethod
+    def _is_an_address(cls, value: SecretStr) -> SecretStr:
+        address = value.get_secret_value()
+        if address and not address.startswith(("https://", "http://")):
+            raise ValueError("not an http(s) address")
+        return value
 
     @classmethod
     def settings_customise_sources(
@@ -172,6 +184,7 @@ def _problems(error: ValidationError, prefix: str = "") -> list[str]:
     found = []
     for item in error.errors():
         name = prefix + "_".join(map(str, item["loc"])).upper()
-        shown = "" if item["type"] == "missing" else f" (it is {item['input']!r})"
+        is_shown = item["type"] != "missing" and item["loc"] not in _SECRET
+        shown = f" (it is {item['input']!r})" if is_shown else ""
         found.append(f"{name}: {item['msg']}{shown}")
     return found

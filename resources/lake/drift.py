@@ -28,6 +28,8 @@ class DriftLimits:
     bins: int = 10
     min_rows: int = 30
     """With fewer rows nothing can be told."""
+    season_days: int = 15
+    """Rows are compared with training rows at most this many days of the year away."""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,30 @@ class FeatureDrift:
     ks: float | None
     probability: float | None
     drifted: bool
+
+
+def same_season(
+    training: pa.Table, scoring: pa.Table, spec: ModelSpec, limits: DriftLimits
+) -> pa.Table:
+    """The training rows of the same time of the year, in any year, as the rows to score.
+
+    All of them where rows carry no date, and where too few would be left: months and weather of
+    one season always differ from those of whole years.
+    """
+    import pyarrow as pa
+
+    key = spec.time_key
+    if key is None or not pa.types.is_date(training.schema.field(key).type):
+        return training
+    if not scoring.num_rows or scoring[key].null_count:
+        return training
+    wanted = {
+        (day.timetuple().tm_yday + shift) % 366
+        for day in set(scoring[key].to_pylist())
+        for shift in range(-limits.season_days, limits.season_days + 1)
+    }
+    near = [day.timetuple().tm_yday % 366 in wanted for day in training[key].to_pylist()]
+    return training.filter(pa.array(near)) if sum(near) >= limits.min_rows else training
 
 
 def feature_drift(

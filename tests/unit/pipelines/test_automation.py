@@ -12,7 +12,10 @@ from pipelines.alerts import WEBHOOK, send_alert
 from pipelines.automation import automated, reload_new_forecast, rescore_on_change
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.file_sensor import file_sensor
+from pipelines.jobs import model_jobs
+from pipelines.settings import load_settings
 from pipelines.simulator import write_forecast_csv, write_training_csv
+from resources.errors import InvalidInput
 from resources.files import file_digest
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sources
@@ -112,29 +115,77 @@ def tick(instance, lake, sources, cursor=None):
     context = dg.build_sensor_context(
         instance=instance, cursor=cursor, resources={"lake": lake, "sources": sources}
     )
-    return file_sensor(SPEC, "main")(context)
+    return file_sensor(SPEC, model_jobs(SPEC, "main"))(context)
 
 
-def materialize_files(instance, training, forecast):
-    for name, path in ((SPEC.source_asset, training), (f"{SPEC.scoring_table}_file", forecast)):
-        instance.report_runless_asset_event(
-            dg.AssetMaterialization(name, tags={"dagster/data_version": file_digest(path)})
-        )
+def store(instance, asset, path):
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(asset, tags={"dagster/data_version": file_digest(path)})
+    )
 
 
-def test_a_new_file_starts_the_main_job_once_and_a_touched_one_does_not(files):
+def deploy(instance, training, forecast):
+    store(instance, SPEC.source_asset, training)
+    store(instance, FORECAST, forecast)
+    instance.report_runless_asset_event(dg.AssetMaterialization(f"{SPEC.model_table}_table"))
+
+
+FORECAST = f"{SPEC.scoring_table}_file"
+
+
+def test_a_new_training_file_starts_the_main_job_once_and_a_touched_one_does_not(files):
     lake, sources, training, forecast = files
     with dg.instance_for_test() as instance:
         first = tick(instance, lake, sources)
-        again = tick(instance, lake, sources, first.cursor)
-        assert first.run_requests[0].run_key == again.run_requests[0].run_key
-        materialize_files(instance, training, forecast)
-        os.utime(training)
+        repeated = tick(instance, lake, sources)
+        assert first.run_requests[0].run_key == repeated.run_requests[0].run_key
         assert not tick(instance, lake, sources, first.cursor).run_requests
+        deploy(instance, training, forecast)
+        os.utime(training)
+        quiet = tick(instance, lake, sources, first.cursor)
+        assert not quiet.run_requests
         write_training_csv(training, years=2)
-        [request] = tick(instance, lake, sources, first.cursor).run_requests
+        [request] = tick(instance, lake, sources, quiet.cursor).run_requests
         assert request.run_key != first.run_requests[0].run_key
+        assert request.job_name == "main"
         assert request.tags["bikecast/changed_files"] == "bike-rentals-training.csv"
+
+
+def test_a_new_forecast_alone_is_scored(files):
+    lake, sources, training, forecast = files
+    with dg.instance_for_test() as instance:
+        deploy(instance, training, forecast)
+        write_forecast_csv(forecast, years=2)
+        [request] = tick(instance, lake, sources).run_requests
+        assert request.job_name == "score"
+
+
+def test_a_file_that_was_refused_is_not_tried_again_but_goes_on_when_it_is_corrected(files):
+    lake, sources, training, forecast = files
+    with dg.instance_for_test() as instance:
+        deploy(instance, training, forecast)
+        training.write_text("broken")
+        refused = tick(instance, lake, sources)
+        assert len(refused.run_requests) == 1
+        write_forecast_csv(forecast, years=2)
+        [request] = tick(instance, lake, sources, refused.cursor).run_requests
+        assert request.job_name == "score"
+        assert request.tags["bikecast/changed_files"] == "weather-forecast.csv"
+
+
+def test_going_back_to_an_earlier_content_is_a_change_too(files):
+    lake, sources, training, forecast = files
+    keys, cursor = [], None
+    with dg.instance_for_test() as instance:
+        deploy(instance, training, forecast)
+        for years in (2, 1, 2):
+            write_training_csv(training, years=years)
+            result = tick(instance, lake, sources, cursor)
+            [request] = result.run_requests
+            keys.append(request.run_key)
+            cursor = result.cursor
+            store(instance, SPEC.source_asset, training)
+    assert len(set(keys)) == 3
 
 
 def test_the_sample_and_a_url_are_not_watched(files):
@@ -145,7 +196,7 @@ def test_the_sample_and_a_url_are_not_watched(files):
 
 
 @pytest.fixture
-def webhook(monkeypatch):
+def webhook():
     received = []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -159,19 +210,25 @@ def webhook(monkeypatch):
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setenv(WEBHOOK, f"http://127.0.0.1:{server.server_port}/secret-path")
-    yield received
+    yield f"http://127.0.0.1:{server.server_port}/secret-path", received
     server.shutdown()
     server.server_close()
 
 
 def test_an_alert_reaches_the_webhook(webhook):
-    assert send_alert({"text": "score failed", "run_id": "r", "job": "score"})
-    assert webhook == [{"text": "score failed", "run_id": "r", "job": "score"}]
+    address, received = webhook
+    assert send_alert({"text": "score failed", "run_id": "r", "job": "score"}, address)
+    assert received == [{"text": "score failed", "run_id": "r", "job": "score"}]
 
 
-def test_a_webhook_that_does_not_answer_is_logged_without_its_address(monkeypatch, caplog):
-    monkeypatch.setenv(WEBHOOK, "http://127.0.0.1:1/secret-path")
-    assert not send_alert({"text": "score failed"})
+def test_a_webhook_that_does_not_answer_is_logged_without_its_address(caplog):
+    assert not send_alert({"text": "score failed"}, "http://127.0.0.1:1/secret-path")
     assert "score failed" in caplog.text
     assert "secret-path" not in caplog.text
+
+
+def test_a_webhook_that_is_no_address_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv(WEBHOOK, "ftp://secret-path")
+    with pytest.raises(InvalidInput, match=f"{WEBHOOK}: .*not an http") as caught:
+        load_settings()
+    assert "secret-path" not in str(caught.value)

@@ -1,0 +1,37 @@
+"""The code location of the simulation: the project's own, with the small AutoML."""
+
+from dataclasses import replace
+from functools import cache
+
+import dagster as dg
+
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.build import build_definitions
+from pipelines.environments import Resources, local_resources
+from pipelines.home import Home
+from pipelines.settings import Settings, load_settings
+from tests.simulation.small_automl import SmallAutoML
+
+
+def resources(settings: Settings) -> Resources:
+    """The local adapters but for the training."""
+    home = Home.of(settings)
+    small = SmallAutoML(jobs_dir=str(home.jobs), lake_root=str(home.lake))
+    return replace(local_resources(BIKE_RENTALS, settings, SAMPLES), automl=small)
+
+
+def definitions() -> dg.Definitions:
+    """What Dagster loads; the home is that of the environment."""
+    return _definitions(load_settings().model_dump_json())
+
+
+@cache
+def _definitions(_: str) -> dg.Definitions:
+    settings = load_settings()
+    return build_definitions(
+        BIKE_RENTALS,
+        resources(settings),
+        main_job=MAIN_JOB,
+        budget_seconds=settings.budget,
+        poll_seconds=settings.poll_seconds,
+    )

@@ -1,0 +1,169 @@
+"""AutoML at its smallest: one ridge regression a job, really fitted, tested and exported."""
+
+import hashlib
+import json
+from pathlib import Path
+
+import dagster as dg
+import numpy as np
+
+from resources.automl.local.export.graph import GraphBuilder
+from resources.automl.port import TrainingRequest, TrainingResult
+from resources.errors import BikecastError
+from resources.jobs import JobState, JobStatus
+from resources.lake.local import LocalLake
+from resources.lake.tables import read_table
+from resources.spec import ModelSpec
+from resources.spec_json import spec_from_json, spec_to_json
+from resources.sql_types import type_names
+
+HELD_BACK = 0.2
+#: Files in the jobs folder that make the next training go wrong.
+SHUFFLED, SCALED, BROKEN = "shuffle-next", "scale-next", "break-next"
+
+
+class SmallAutoML(dg.ConfigurableResource):
+    """Implements the port AutoML: a job is a folder, and `work` is the cluster that trains.
+
+    The logarithm of the target is linear in the numbers, their squares and the codes. A file in
+    the jobs folder spoils the next job: `shuffle-next` and `scale-next` let it train on a
+    shuffled or a hundredfold target (models that are fitted and bad), `break-next` lets it fail.
+    """
+
+    jobs_dir: str
+    lake_root: str
+
+    def submit(self, request: TrainingRequest) -> JobStatus:
+        """Record the job; it is queued until the cluster works."""
+        folder = self._folder(request.job_id)
+        if not folder.exists():
+            folder.mkdir(parents=True)
+            job = {"spec": spec_to_json(request.spec), "table": request.table_path}
+            (folder / "job.json").write_text(json.dumps(job))
+        return self.status(request.job_id)
+
+    def status(self, job_id: str) -> JobStatus:
+        """What the folder says."""
+        folder = self._folder(job_id)
+        if not (folder / "job.json").exists():
+            return JobStatus(job_id, JobState.NOT_FOUND)
+        if (folder / "error.txt").exists():
+            error = (folder / "error.txt").read_text()
+            return JobStatus(job_id, JobState.FAILED, str(folder), error)
+        done = (folder / "result.json").exists()
+        return JobStatus(job_id, JobState.COMPLETED if done else JobState.QUEUED, str(folder))
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """End a job that has not begun."""
+        if not self.status(job_id).state.is_terminal:
+            (self._folder(job_id) / "error.txt").write_text("canceled on request")
+        return self.status(job_id)
+
+    def result(self, job_id: str) -> TrainingResult:
+        """The fitted model."""
+        status = self.status(job_id)
+        if status.state is not JobState.COMPLETED:
+            raise BikecastError(f"training job {job_id} is {status.state}: {status.error}")
+        folder = self._folder(job_id)
+        found = json.loads((folder / "result.json").read_text())
+        return TrainingResult(
+            job_id, folder / "model.onnx", found["digest"], [found["scores"]], found["all"], {}
+        )
+
+    def work(self) -> list[str]:
+        """Train all queued jobs; returns their ids."""
+        queued = [
+            path.parent.name
+            for path in sorted(Path(self.jobs_dir).glob("*/job.json"))
+            if not self.status(path.parent.name).state.is_terminal
+        ]
+        for job_id in queued:
+            self._train(self._folder(job_id))
+        return queued
+
+    def _train(self, folder: Path) -> None:
+        if self._asked(BROKEN):
+            (folder / "error.txt").write_text("the node was lost")
+            return
+        job = json.loads((folder / "job.json").read_text())
+        spec = spec_from_json(job["spec"])
+        table = read_table(LocalLake(root=self.lake_root), job["table"])
+        if spec.time_key:
+            table = table.sort_by(spec.time_key)
+        columns = {name: table[name].to_numpy() for name in spec.feature_names}
+        matrix = _matrix(columns, spec)
+        target = table[spec.target.name].to_numpy().astype(np.float64)
+        learnt = target
+        if self._asked(SHUFFLED):
+            learnt = np.random.default_rng(0).permutation(target)
+        if self._asked(SCALED):
+            learnt = target * 100
+        split = round(len(target) * (1 - HELD_BACK))
+        tested = np.exp(matrix[split:] @ _fit(matrix[:split], learnt[:split]))
+        scores = _scores(learnt[split:], tested)
+        model = _export(_fit(matrix, learnt), spec)
+        (folder / "model.onnx").write_bytes(model)
+        result = {
+            "digest": hashlib.sha256(model).hexdigest(),
+            "scores": scores,
+            "all": {"cv": scores, "holdout": scores, "time_ordered": scores},
+        }
+        (folder / "result.tmp").write_text(json.dumps(result))
+        (folder / "result.tmp").rename(folder / "result.json")
+
+    def _asked(self, name: str) -> bool:
+        mark = Path(self.jobs_dir) / name
+        if not mark.exists():
+            return False
+        mark.unlink()
+        return True
+
+    def _folder(self, job_id: str) -> Path:
+        return Path(self.jobs_dir) / job_id
+
+
+def _blocks(spec: ModelSpec) -> list[tuple[str, tuple[int, ...]]]:
+    """(feature, codes) of each feature; without codes for a number."""
+    return [(each.name, tuple(int(code) for code in each.codes)) for each in spec.features]
+
+
+def _matrix(columns: dict[str, np.ndarray], spec: ModelSpec) -> np.ndarray:
+    parts = []
+    for name, codes in _blocks(spec):
+        values = columns[name].astype(np.float64)
+        parts += [values == code for code in codes] if codes else [values, values**2]
+    return np.column_stack(parts).astype(np.float64)
+
+
+def _fit(matrix: np.ndarray, target: np.ndarray, penalty: float = 1.0) -> np.ndarray:
+    square = matrix.T @ matrix + penalty * np.eye(matrix.shape[1])
+    weights: np.ndarray = np.linalg.solve(square, matrix.T @ np.log(np.maximum(target, 1)))
+    return weights
+
+
+def _scores(target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
+    from scipy.stats import spearmanr
+
+    errors = target - predicted
+    return {
+        "spearman": float(spearmanr(target, predicted).statistic),
+        "rmse": float(np.sqrt(np.mean(errors**2))),
+        "r2": float(1 - np.mean(errors**2) / np.var(target)),
+        "rows": len(target),
+    }
+
+
+def _export(weights: np.ndarray, spec: ModelSpec) -> bytes:
+    graph = GraphBuilder()
+    for column in spec.features:
+        graph.input(column.name, type_names(column).onnx or "")
+    parts = []
+    for name, codes in _blocks(spec):
+        if codes:
+            known = graph.constant(np.array([codes], dtype=np.int64))
+            parts.append(graph.node("Cast", graph.node("Equal", name, known), to=1))
+        else:
+            parts += [name, graph.node("Mul", name, name)]
+    column = graph.constant(weights.astype(np.float32)[:, None])
+    value = graph.node("Exp", graph.node("MatMul", graph.concat(parts), column))
+    return graph.bytes(value, spec.output)
