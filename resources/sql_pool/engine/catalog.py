@@ -84,7 +84,7 @@ def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
     try:  # binding is much faster than a look into duckdb_tables()
-        connection.execute("SELECT count(*) FROM bikecast.macros").fetchone()
+        connection.execute("SELECT digest FROM bikecast.macros").fetchall()
     except duckdb.CatalogException:
         connection.execute("BEGIN")
         connection.execute(_SETUP)

@@ -13,7 +13,6 @@ from resources.sql_pool.engine.copy_options import CopyOptions
 from resources.sql_pool.engine.copy_records import Record, read_records
 from resources.sql_pool.engine.copy_rejects import RejectedRows
 from resources.sql_pool.engine.errors import from_duckdb
-from resources.sql_pool.engine.macros import create_macros
 from resources.sql_pool.engine.scope import quoted
 from resources.sql_pool.engine.work import Work, used_parameters
 
@@ -46,7 +45,6 @@ def insert_records(
     inserted = 0
     with work.connection.cursor() as checker:
         # A failed query would end the statement's transaction, so another connection tries first.
-        create_macros(checker)
         numbered = enumerate(read_records(path, options), options.first_row)
         for batch in _batches(numbered):
             complete = []

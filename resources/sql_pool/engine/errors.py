@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from sqlglot import exp
 
 PARSE_ERROR = 103010
+#: A fault of this engine, which no user should ever see.
+INTERNAL_ERROR = 110802
+#: Stands before an error that a function in Python returns; no text of a user's has it.
+ERROR_MARK = "\uf8ff"
 
 
 class Cancelled(BaseException):
@@ -221,4 +225,6 @@ def from_duckdb(error: Exception) -> SqlError:
             groups["type"] = _TYPES.get(name, name.lower())
             return SqlError(number, message.format(**groups))
     first_line = text.split("\n", 1)[0]
-    return SqlError(110802, f"An internal error occurred in the embedded SQL pool: {first_line}")
+    return SqlError(
+        INTERNAL_ERROR, f"An internal error occurred in the embedded SQL pool: {first_line}"
+    )

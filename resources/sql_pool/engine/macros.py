@@ -26,8 +26,8 @@ def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
 
     A file of another program version gets them anew, in one transaction.
     """
-    row = connection.execute("SELECT max(digest) FROM bikecast.macros").fetchone()
-    if row and row[0] == _digest():
+    rows = connection.execute("SELECT digest FROM bikecast.macros").fetchall()
+    if rows == [(_digest(),)]:
         return
     connection.execute("BEGIN")
     connection.execute(_text())

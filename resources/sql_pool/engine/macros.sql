@@ -2,6 +2,58 @@
 -- A text such as '[[n]]text[[.]]' that no cast takes raises the SqlError of number n. (TRY takes
 -- no volatile function, and error() is one.)
 
+-- A text that a function in Python returned, unless it is an error (U+F8FF stands before it).
+CREATE OR REPLACE MACRO tsql_checked(value) AS
+    list_transform([value], lambda text: CASE WHEN starts_with(text, chr(63743))
+    THEN CAST(CAST(text AS INTEGER) AS VARCHAR) ELSE text END)[1];
+
+CREATE OR REPLACE MACRO tsql_parse_moment(value, kind, style) AS
+    CAST(python_parse_moment(value, kind, style) AS TIMESTAMP);
+
+CREATE OR REPLACE MACRO tsql_parse_offset(value) AS CAST(python_parse_offset(value) AS INTEGER);
+
+CREATE OR REPLACE MACRO tsql_offset_minutes(value) AS
+    CAST(python_offset_minutes(value) AS INTEGER);
+
+CREATE OR REPLACE MACRO tsql_moment_text(moment, kind, scale, style) AS
+    tsql_checked(python_moment_text(moment, kind, scale, style));
+
+CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern) AS
+    tsql_checked(python_format_moment(moment, pattern));
+
+CREATE OR REPLACE MACRO tsql_format_number(number, pattern) AS
+    tsql_checked(python_format_number(number, pattern));
+
+CREATE OR REPLACE MACRO tsql_like(value, pattern, escape_character) AS
+    CAST(python_like(value, pattern, escape_character) AS BOOLEAN);
+
+CREATE OR REPLACE MACRO tsql_patindex(pattern, value) AS
+    CAST(python_patindex(pattern, value) AS INTEGER);
+
+CREATE OR REPLACE MACRO tsql_soundex(value) AS tsql_checked(python_soundex(value));
+
+CREATE OR REPLACE MACRO tsql_difference(value, other) AS
+    CAST(python_difference(value, other) AS INTEGER);
+
+CREATE OR REPLACE MACRO tsql_str(number, size, decimals) AS
+    tsql_checked(python_str(number, size, decimals));
+
+CREATE OR REPLACE MACRO tsql_float_text(number, style) AS
+    tsql_checked(python_float_text(number, style));
+
+CREATE OR REPLACE MACRO tsql_divide(value, divisor, scale) AS
+    tsql_checked(python_divide(value, divisor, scale));
+
+CREATE OR REPLACE MACRO tsql_json_value(value, path) AS
+    tsql_checked(python_json_value(value, path));
+
+CREATE OR REPLACE MACRO tsql_json_query(value, path) AS
+    tsql_checked(python_json_query(value, path));
+
+CREATE OR REPLACE MACRO tsql_is_json(value) AS CAST(python_is_json(value) AS INTEGER);
+
+CREATE OR REPLACE MACRO tsql_is_numeric(value) AS CAST(python_is_numeric(value) AS INTEGER);
+
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
 CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
     coalesce(CASE WHEN style = 0 AND year(TRY_CAST(value AS DATE)) BETWEEN 1900 AND 2078 AND

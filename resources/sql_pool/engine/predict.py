@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.errors import ModelRejected
 from resources.model_contract import Tensor
+from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.predict_contract import MODEL_ERROR, check_contract, refused
 from resources.sql_pool.engine.types import SqlType
 
@@ -58,6 +59,7 @@ class Scorers:
         self._connection = connection
         self._max_bytes = max_bytes
         self._names: list[str] = []
+        self._failures: list[SqlError] = []
 
     def register(
         self,
@@ -84,7 +86,7 @@ class Scorers:
         create: Any = self._connection.create_function  # its stub knows no struct as text
         create(
             name,
-            _scoring_function(loaded),
+            _scoring_function(loaded, self._failures),
             [_DUCKDB_TYPES[tensor.type] for tensor in signature.inputs],
             results[0] if len(results) == 1 else f"STRUCT({struct})",
             type="arrow",
@@ -97,6 +99,11 @@ class Scorers:
             tuple(tensor.name for tensor in signature.outputs),
         )
 
+    def check(self) -> None:
+        """Raise the SqlError of a scoring that failed in the statement that has just run."""
+        if self._failures:
+            raise self._failures[0]
+
     def release(self) -> None:
         """Drop the functions; one that a rollback took is gone already."""
         import duckdb
@@ -108,8 +115,11 @@ class Scorers:
                 continue
 
 
-def _scoring_function(model: LoadedModel) -> Any:
-    """A function from Arrow arrays, one an input, to an Arrow array; it scores whole chunks."""
+def _scoring_function(model: LoadedModel, failures: list[SqlError]) -> Any:
+    """A function from Arrow arrays, one an input, to an Arrow array; it scores whole chunks.
+
+    It never raises: what fails comes into `failures`, and the results are NULL.
+    """
     import numpy as np
     import pyarrow as pa
 
@@ -127,9 +137,20 @@ def _scoring_function(model: LoadedModel) -> Any:
         run,
     )
 
+    empty = [
+        pa.from_numpy_dtype(np.dtype(_NUMPY_TYPES[t.type])) if t.type != "STRING" else pa.string()
+        for t in outputs
+    ]
+
     def score(*columns: Any) -> Any:
-        values = [_values(tensor, column) for tensor, column in zip(inputs, columns, strict=True)]
-        results = [pa.array(result) for result in distinct(values)]
+        try:
+            if failures:
+                raise failures[0]
+            values = [_values(tensor, c) for tensor, c in zip(inputs, columns, strict=True)]
+            results = [pa.array(result) for result in distinct(values)]
+        except Exception as error:  # noqa: BLE001 # see above
+            failures.append(error if isinstance(error, SqlError) else _failed(error))
+            results = [pa.nulls(len(columns[0]), kind) for kind in empty]
         if len(results) == 1:
             return results[0]
         return pa.StructArray.from_arrays(results, [f"o{i}" for i in range(len(results))])
@@ -141,15 +162,21 @@ def _scoring_function(model: LoadedModel) -> Any:
     return score
 
 
+def _failed(error: Exception) -> SqlError:
+    """What ONNX Runtime says of rows that it cannot score."""
+    return refused(str(error).splitlines()[0][:500] if str(error) else type(error).__name__)
+
+
 def _values(tensor: Tensor, column: Any) -> NDArray:
     """A chunk's column, an Arrow array or chunked array, as numpy's.
 
-    Raises ValueError with an SqlError's mark for NULL; DuckDB carries it to the statement.
+    Raises SqlError for NULL.
     """
     if column.null_count:
-        raise ValueError(
-            f"[[{MODEL_ERROR}]]The input column '{tensor.name}' of PREDICT holds NULL, for which "
-            "no behaviour is documented. Filter the rows out or replace NULL."
+        raise SqlError(
+            MODEL_ERROR,
+            f"The input column '{tensor.name}' of PREDICT holds NULL, for which no behaviour is "
+            "documented. Filter the rows out or replace NULL.",
         )
     found: NDArray = (
         column.to_numpy()

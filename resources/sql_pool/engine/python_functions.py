@@ -1,60 +1,75 @@
-"""Functions in Python that the compiled SQL calls; DuckDB keeps them with the database."""
+"""Functions in Python that the compiled SQL calls, by way of the macros of their names.
+
+Every one returns text, and none raises: an SqlError becomes a text of its number and message, on
+which the cast in the macro fails.
+"""
 
 from __future__ import annotations
 
+import datetime
 import functools
+import logging
 from typing import TYPE_CHECKING, Any
 
 from resources.sql_pool.engine import formats, moment_text, patterns
-from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import duckdb
 
-_FUNCTIONS: dict[str, tuple[Callable[..., object], list[str], str]] = {
-    "tsql_parse_moment": (
-        moment_text.parse_moment,
-        ["VARCHAR", "VARCHAR", "INTEGER"],
-        "TIMESTAMP",
-    ),
-    "tsql_parse_offset": (moment_text.parse_offset, ["VARCHAR"], "INTEGER"),
-    "tsql_offset_minutes": (moment_text.offset_minutes, ["VARCHAR"], "INTEGER"),
-    "tsql_moment_text": (
-        moment_text.moment_text,
-        ["TIMESTAMP", "VARCHAR", "INTEGER", "INTEGER"],
-        "VARCHAR",
-    ),
-    "tsql_format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR"], "VARCHAR"),
-    "tsql_format_number": (formats.format_number, ["VARCHAR", "VARCHAR"], "VARCHAR"),
-    "tsql_like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR"], "BOOLEAN"),
-    "tsql_patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"], "INTEGER"),
-    "tsql_soundex": (patterns.soundex, ["VARCHAR"], "VARCHAR"),
-    "tsql_difference": (patterns.difference, ["VARCHAR", "VARCHAR"], "INTEGER"),
-    "tsql_str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"], "VARCHAR"),
-    "tsql_float_text": (patterns.float_text, ["DOUBLE", "INTEGER"], "VARCHAR"),
-    "tsql_divide": (patterns.divided, ["VARCHAR", "VARCHAR", "INTEGER"], "VARCHAR"),
-    "tsql_json_value": (patterns.json_value, ["VARCHAR", "VARCHAR"], "VARCHAR"),
-    "tsql_json_query": (patterns.json_query, ["VARCHAR", "VARCHAR"], "VARCHAR"),
-    "tsql_is_json": (patterns.is_json, ["VARCHAR"], "INTEGER"),
-    "tsql_is_numeric": (patterns.is_numeric, ["VARCHAR"], "INTEGER"),
+_log = logging.getLogger(__name__)
+#: By the name of their macro without its prefix `tsql_`.
+_FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
+    "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
+    "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
+    "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", "INTEGER", "INTEGER"]),
+    "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR"]),
+    "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
+    "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR"]),
+    "patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"]),
+    "soundex": (patterns.soundex, ["VARCHAR"]),
+    "difference": (patterns.difference, ["VARCHAR", "VARCHAR"]),
+    "str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"]),
+    "float_text": (patterns.float_text, ["DOUBLE", "INTEGER"]),
+    "divide": (patterns.divided, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "json_value": (patterns.json_value, ["VARCHAR", "VARCHAR"]),
+    "json_query": (patterns.json_query, ["VARCHAR", "VARCHAR"]),
+    "is_json": (patterns.is_json, ["VARCHAR"]),
+    "is_numeric": (patterns.is_numeric, ["VARCHAR"]),
 }
 
 
-def _carried(function: Callable[..., object]) -> Callable[..., object]:
-    """A function whose SqlError passes through DuckDB with its number."""
+def _returning(function: Callable[..., object]) -> Callable[..., str | None]:
+    """A function whose result, or error, is a text."""
 
     @functools.wraps(function)
-    def call(*values: Any) -> object:
+    def call(*values: Any) -> str | None:
         try:
-            return function(*values)
+            result = function(*values)
         except SqlError as error:
-            raise ValueError(f"[[{error.number}]]{error.message}") from None
-        except OverflowError as error:
-            raise ValueError("[[8115]]Arithmetic overflow error.") from error
+            return _failure(error.number, error.message)
+        except (OverflowError, ArithmeticError):
+            return _failure(8115, "Arithmetic overflow error.")
+        except Exception as error:  # noqa: BLE001 # a fault of ours
+            _log.exception("A function of the embedded SQL pool failed")
+            return _failure(INTERNAL_ERROR, f"An internal error occurred: {type(error).__name__}.")
+        if result is None or isinstance(result, str):
+            return result
+        return result.isoformat() if isinstance(result, datetime.datetime) else str(result)
 
     return call
+
+
+def _failure(number: int, message: str) -> str:
+    return f"{ERROR_MARK}[[{number}]]{message}[[.]]"
+
+
+#: DuckDB drops its reference with the connection that registered a function, but calls it for
+#: others as long as the database is open; so they live as long as this module.
+_CALLED = {name: _returning(function) for name, (function, _) in _FUNCTIONS.items()}
 
 
 def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -62,10 +77,10 @@ def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
     import duckdb
 
     try:  # binding is much faster than a look into duckdb_functions()
-        connection.execute("SELECT tsql_is_numeric(NULL)").fetchall()
+        connection.execute("SELECT python_is_numeric(NULL)").fetchall()
         return
     except duckdb.CatalogException:
         pass
     create: Any = connection.create_function  # its stub knows no names of types
-    for name, (function, arguments, result) in _FUNCTIONS.items():
-        create(name, _carried(function), arguments, result)
+    for name, (_, arguments) in _FUNCTIONS.items():
+        create(f"python_{name}", _CALLED[name], arguments, "VARCHAR")

@@ -153,6 +153,7 @@ class Transaction:
             if own:
                 self._connection.execute("BEGIN")
             yield
+            work.scorers.check()
             work.scorers.release()
             if own:
                 self._connection.execute("COMMIT")
@@ -161,6 +162,8 @@ class Transaction:
                 self._connection.execute("ROLLBACK")
             self.is_doomed = self.is_open
             work.scorers.release()
+            if isinstance(error, Exception):
+                work.scorers.check()  # rows that were not scored are the cause of what followed
             if isinstance(error, duckdb.Error):
                 raise from_duckdb(error) from error
             raise
