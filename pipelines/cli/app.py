@@ -276,6 +276,19 @@ app.add_typer(link_app)
 app.add_typer(roles_app)
 
 
+@app.command("mlflow-ui")
+def mlflow_ui(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Open MLflow's UI on the trainings of this home, on 127.0.0.1; stop with Ctrl-C.
+
+    Needs the full `mlflow`; the pipeline itself installs only `mlflow-skinny`.
+    """
+    from pipelines.cli.mlflow_ui import mlflow_ui_command
+
+    mlflow_ui_command(port)
+
+
 @app.command("env")
 def env() -> None:
     """Print the exports that plain `dagster` and `dg` commands need: `eval "$(bikecast env)"`."""

@@ -38,7 +38,7 @@ def ui_command(port: int | None) -> None:
     """
     settings = load_settings()
     port = port or settings.ui_port
-    _check_port(port)
+    check_port(port, "bikecast ui --port 3001")
     home = open_home(settings)
     for name in ("csv", "forecast"):
         if value := getattr(settings, name):
@@ -161,7 +161,8 @@ def _trainings(instance: dg.DagsterInstance) -> list[str]:
     ]
 
 
-def _check_port(port: int) -> None:
+def check_port(port: int, other: str) -> None:
+    """Raise BikecastError where the port is taken; `other` is a command with another port."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -169,5 +170,5 @@ def _check_port(port: int) -> None:
         except OSError as error:
             raise BikecastError(
                 f"Port {port} on {HOST} is taken: {error.strerror}. Nothing was started. "
-                "Stop what runs there, or choose another port: bikecast ui --port 3001"
+                f"Stop what runs there, or choose another port: {other}"
             ) from error
