@@ -69,7 +69,8 @@ def run(instance: dg.DagsterInstance, jobs: int, repeats: int) -> None:
 
     def tick(cursor: str | None) -> dg.SensorResult:
         fake = Running()
-        resources = {"automl": fake, "registry": fake, "sql_pool": fake}
+        names = ("automl", "registry", "sql_pool", "sql_pool_power", "costs")
+        resources = dict.fromkeys(names, fake)
         context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
         return sensor(context)
 
@@ -91,7 +92,8 @@ def run(instance: dg.DagsterInstance, jobs: int, repeats: int) -> None:
     rows.append((f"reading ticks, longest of {len(seconds)}", max(seconds), 1000.0))
     full = cursor
     rows.append((f"tick over {jobs} pending jobs", median(lambda: tick(full), repeats), 1000.0))
-    fake = dict.fromkeys(("lake", "sources", "spark", "automl", "registry", "sql_pool"), Running())
+    keys = ("lake", "sources", "spark", "automl", "registry", "sql_pool", "sql_pool_power", "costs")
+    fake = dict.fromkeys(keys, Running())
     defs = dg.Definitions(automated(SPEC, model_assets(SPEC)), resources=fake)
     state = dg.evaluate_automation_conditions(defs, instance).cursor
     rows.append(

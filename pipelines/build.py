@@ -10,12 +10,13 @@ from assets.lineage import model_assets, model_checks
 from assets.workspace import workspace_link_assets
 from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
+from pipelines.cancellation import cancel_job, cancel_with_run
 from pipelines.check_sensors import bad_model_rollback, check_alerts, drift_retraining
 from pipelines.environments import Resources
 from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
 from pipelines.schedules import model_schedules
-from pipelines.sensors import training_sensor
+from pipelines.sensors import polling_sensors
 from resources.spec import ModelSpec
 
 
@@ -44,10 +45,11 @@ def build_definitions(
     return dg.Definitions(
         assets=[*assets, *links],
         asset_checks=checks,
-        jobs=jobs.all(),
+        jobs=[*jobs.all(), cancel_job(spec)],
         schedules=model_schedules(spec, jobs),
         sensors=[
-            training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds),
+            *polling_sensors(spec, jobs.finish_training.name, seconds=poll_seconds),
+            cancel_with_run(spec),
             file_sensor(spec, jobs),
             automation_sensor(spec),
             drift_retraining(spec, jobs),

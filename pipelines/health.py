@@ -10,7 +10,7 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
-from pipelines.sensors import PollCursor, finished_jobs, read_submissions
+from pipelines.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 from resources.jobs import JobState, JobStatus
 from resources.spec import ModelSpec

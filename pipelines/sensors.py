@@ -1,62 +1,58 @@
-"""The sensor that polls submitted training jobs and finishes the ended ones."""
+"""The sensors that wait, so that no worker does: for trainings, Spark jobs and the SQL pool."""
 
-import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
 
 import dagster as dg
 
-from assets.events import DATA_VERSION_TAG
+from assets.waiting import (
+    CONTINUES_TAG,
+    GAVE_UP_TAG,
+    SQL_POOL_SENSOR,
+    Awaited,
+)
+from pipelines.continuations import continuing_run, parents_of, waiting_assets, what_is_left
+from pipelines.polling import (
+    PollCursor,
+    awaited_job,
+    finished_jobs,
+    poll,
+    read_submissions,
+    read_waiting,
+)
 from resources.automl.port import AutoML
-from resources.jobs import JobStatus
+from resources.jobs import JobState
 from resources.registry.port import Registry
+from resources.spark.port import Spark
 from resources.spec import ModelSpec
-from resources.sql_pool.port import SqlPool
+from resources.sql_pool.port import SqlPool, SqlPoolPower
 
-NEW_SUBMISSIONS_A_TICK = 100
-POLLS_A_TICK = 25
 ALIGN_SECONDS = 60.0
 JOB_TAG = "bikecast/job_id"
+RUN_KEY_TAG = "dagster/run_key"
+#: Spark jobs and pools take minutes; a local environment has none.
+SLOW_SECONDS = 30
+#: A pool that is not online after this long is reported by a failed run.
+POOL_SECONDS = 3600.0
+#: Leases of running runs are renewed when they are this old. One that is not renewed for longer
+#: than LOST_SECONDS belongs to an installation that is gone, or to a command that was killed.
+RENEW_SECONDS = 600.0
+LOST_SECONDS = 7200.0
+
+Warn = Callable[[str], object]
 
 
-@dataclass
-class PollCursor:
-    """What the sensor remembers: the last event read, and the jobs that had not ended then.
-
-    `aligned_at` (seconds since the epoch) and `last_run` say when the registry's alias was last
-    compared with the pool, and after which change of a run.
-    """
-
-    after: int = 0
-    pending: list[str] = field(default_factory=list)
-    aligned_at: float = 0.0
-    last_run: str = ""
-
-    @classmethod
-    def parse(cls, text: str | None) -> "PollCursor":
-        """Read a cursor; a lost or damaged one starts from the first event again."""
-        try:
-            value = json.loads(text or "{}")
-            return cls(
-                int(value.get("after", 0)),
-                [str(job) for job in value.get("pending", [])],
-                float(value.get("aligned_at", 0.0)),
-                str(value.get("last_run", "")),
-            )
-        except (ValueError, TypeError, AttributeError):
-            return cls()
-
-    def dump(self) -> str:
-        """The cursor as text."""
-        return json.dumps(vars(self))
+def polling_sensors(spec: ModelSpec, finish_job: str, *, seconds: int) -> list[dg.SensorDefinition]:
+    """All of them, on by default; `finish_job` is the job that finishes a training."""
+    return [
+        training_sensor(spec, finish_job, seconds=seconds),
+        spark_sensor(spec, seconds=max(seconds, SLOW_SECONDS)),
+        sql_pool_sensor(spec, seconds=max(seconds, SLOW_SECONDS)),
+    ]
 
 
 def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.SensorDefinition:
-    """Poll the submitted jobs of a spec every `seconds`; on by default.
-
-    `job_name` is the job that finishes a training.
-    """
+    """Poll the submitted training jobs of a spec every `seconds`."""
 
     @dg.sensor(
         name=f"{spec.run_asset}_sensor",
@@ -71,10 +67,11 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
         automl: dg.ResourceParam[AutoML],
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
+        sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
         if should_align(context.instance, cursor, time.time()):
-            align_alias(spec, registry, sql_pool, context.log.warning)
+            align_alias(spec, registry, sql_pool, sql_pool_power, context.log.warning)
         read_submissions(context.instance, spec.run_asset, cursor)
         ended = poll(cursor, automl.status, context.log.warning)
         finished = finished_jobs(context.instance, spec.model_table) if ended else set()
@@ -87,14 +84,164 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
             for status in ended
             if status.job_id not in finished
         ]
-        reason = f"{len(cursor.pending)} training jobs still run" if cursor.pending else "no job"
+        return _result(requests, cursor, "training jobs")
+
+    return sensor
+
+
+def spark_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
+    """Poll the Spark jobs that the training table waits for every `seconds`."""
+    asset = spec.training_table
+
+    @dg.sensor(
+        name=f"{asset}_sensor",
+        target=dg.AssetSelection.assets(asset).downstream(),
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Waits for the jobs of a Spark pool. An ended one, failed or not, gets one "
+        "run that goes on with what waited for it.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, spark: dg.ResourceParam[Spark]
+    ) -> dg.SensorResult:
+        cursor = PollCursor.parse(context.cursor)
+        read_waiting(context.instance, asset, Awaited.SPARK, cursor)
+        requests = []
+        for status in poll(cursor, spark.status, context.log.warning):
+            run = waiting_run(context.instance, asset, Awaited.SPARK, status.job_id)
+            if run is None:
+                context.log.warning(f"nobody waits for Spark job {status.job_id} any more")
+                continue
+            requests.append(
+                _continued(
+                    context,
+                    run,
+                    Awaited.SPARK,
+                    status.job_id,
+                    config={asset: {"job_id": status.job_id}},
+                    tags={JOB_TAG: status.job_id},
+                )
+            )
+        return _result(requests, cursor, "Spark jobs")
+
+    return sensor
+
+
+def sql_pool_sensor(
+    spec: ModelSpec, *, seconds: int, limit_seconds: float = POOL_SECONDS
+) -> dg.SensorDefinition:
+    """Look after the leases of the SQL pool every `seconds`.
+
+    A run that waits for the pool is continued once it is online, or after `limit_seconds` so
+    that it fails visibly. A lease is given back when its run, and the one that continues it, has
+    ended in whatever way.
+    """
+    tables = (f"{spec.model_table}_table", spec.scoring_table)
+
+    @dg.sensor(
+        name=SQL_POOL_SENSOR,
+        target=dg.AssetSelection.assets(*tables).downstream(),
+        minimum_interval_seconds=seconds,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Waits for the SQL pool to be online, goes on with the runs that need it, and "
+        "pauses it again after the last of them if it was resumed for them.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, sql_pool_power: dg.ResourceParam[SqlPoolPower]
+    ) -> dg.SensorResult:
+        requests = []
+        try:
+            for holder, renewed in sorted(sql_pool_power.leases().items()):
+                request = _look_after(context, sql_pool_power, holder, renewed, limit_seconds)
+                if request is not None:
+                    requests.append(request)
+            if sql_pool_power.settle():
+                context.log.info("the SQL pool is paused: no run needs it any more")
+        except Exception as error:  # noqa: BLE001  # the next tick goes on from the leases
+            context.log.warning(f"the SQL pool's leases could not all be looked after: {error}")
         return dg.SensorResult(
             run_requests=requests,
-            skip_reason=None if requests else dg.SkipReason(reason),
-            cursor=cursor.dump(),
+            skip_reason=None if requests else dg.SkipReason("no run waits for the SQL pool"),
         )
 
     return sensor
+
+
+def _look_after(
+    context: dg.SensorEvaluationContext,
+    power: SqlPoolPower,
+    holder: str,
+    renewed: float,
+    limit_seconds: float,
+) -> dg.RunRequest | None:
+    """Renew, keep or give back one lease; returns the run that goes on with its holder's."""
+    now = time.time()
+    record = context.instance.get_run_record_by_id(holder)
+    if record is None:
+        if now - renewed > LOST_SECONDS:
+            context.log.warning(f"the lease of {holder} was not renewed for long; it is dropped")
+            power.release(holder)
+        return None
+    run = record.dagster_run
+    if not run.is_finished:
+        if now - renewed > RENEW_SECONDS:
+            power.acquire(holder)
+        return None
+    waiting = run.is_success and waiting_assets(context.instance, holder, Awaited.SQL_POOL)
+    going_on = context.instance.get_runs(
+        dg.RunsFilter(tags={CONTINUES_TAG: holder, RUN_KEY_TAG: pool_run_key(run)})
+    )
+    if not waiting or any(each.is_finished for each in going_on):
+        power.release(holder)
+        return None
+    if going_on:
+        return None
+    online = power.acquire(holder).state is JobState.COMPLETED
+    waited = now - (record.end_time or now)
+    if not online and waited < limit_seconds:
+        return None
+    tags = {} if online else {GAVE_UP_TAG: f"{waited:.0f}"}
+    return _continued(context, run, Awaited.SQL_POOL, None, tags=tags)
+
+
+def pool_run_key(run: dg.DagsterRun) -> str:
+    """The run key of the run that goes on with one that waited for the pool."""
+    return f"{run.run_id}-pool"
+
+
+def _continued(
+    context: dg.SensorEvaluationContext,
+    run: dg.DagsterRun,
+    awaited: Awaited,
+    job_id: str | None,
+    *,
+    config: Mapping[str, Mapping[str, object]] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> dg.RunRequest:
+    assert context.repository_def is not None  # noqa: S101  # Dagster always gives it
+    waiting = waiting_assets(context.instance, run.run_id, awaited, job_id)
+    parents = parents_of(context.repository_def.asset_graph)
+    left = what_is_left(context.instance, run.run_id, waiting, parents)
+    return continuing_run(run, left, job_id or pool_run_key(run), config=config, tags=tags)
+
+
+def waiting_run(
+    instance: dg.DagsterInstance, asset: str, awaited: Awaited, job_id: str, limit: int = 100
+) -> dg.DagsterRun | None:
+    """The latest run in which an asset waits for a job."""
+    for record in instance.fetch_observations(dg.AssetKey(asset), limit=limit).records:
+        if awaited_job(record.asset_observation, awaited) == job_id:
+            return instance.get_run_by_id(record.run_id)
+    return None
+
+
+def _result(requests: list[dg.RunRequest], cursor: PollCursor, what: str) -> dg.SensorResult:
+    reason = f"{len(cursor.pending)} {what} still run" if cursor.pending else "no job"
+    return dg.SensorResult(
+        run_requests=requests,
+        skip_reason=None if requests else dg.SkipReason(reason),
+        cursor=cursor.dump(),
+    )
 
 
 def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -> bool:
@@ -108,69 +255,20 @@ def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -
 
 
 def align_alias(
-    spec: ModelSpec, registry: Registry, pool: SqlPool, warn: Callable[[str], object]
+    spec: ModelSpec, registry: Registry, pool: SqlPool, power: SqlPoolPower, warn: Warn
 ) -> None:
-    """Let the registry's alias follow the pool; an error waits for the next time."""
+    """Let the registry's alias follow the pool; an error waits for the next time.
+
+    A pool that is not online changes nothing, and is not resumed for this.
+    """
     from assets.champion import reconcile_alias
 
     try:
+        if power.status().state is not JobState.COMPLETED:
+            return
         moved = reconcile_alias(registry, pool, spec)
     except Exception as error:  # noqa: BLE001  # polling must go on
         warn(f"the registry's alias could not be compared with the pool: {error}")
         return
     if moved is not None:
         warn(f"the registry's alias was behind and now points at version {moved}")
-
-
-def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollCursor) -> None:
-    """Add the jobs submitted since the cursor to its pending ones, a bounded number a tick."""
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(
-            asset_key=dg.AssetKey(run_asset), after_storage_id=cursor.after or None
-        ),
-        limit=NEW_SUBMISSIONS_A_TICK,
-        ascending=True,
-    ).records
-    for record in records:
-        cursor.after = record.storage_id
-        event = record.asset_materialization
-        job_id = (event.tags or {}).get(DATA_VERSION_TAG) if event else None
-        if job_id and job_id not in cursor.pending:
-            cursor.pending.append(job_id)
-
-
-def poll(
-    cursor: PollCursor, status_of: Callable[[str], JobStatus], warn: Callable[[str], object]
-) -> list[JobStatus]:
-    """Poll the next pending jobs and take the ended ones out of the cursor.
-
-    Jobs take turns, so that a bounded tick reaches all of them; an error of one job is a warning
-    and the job stays pending.
-    """
-    turn, later = cursor.pending[:POLLS_A_TICK], cursor.pending[POLLS_A_TICK:]
-    ended: list[JobStatus] = []
-    still: list[str] = []
-    for job_id in turn:
-        try:
-            status = status_of(job_id)
-        except Exception as error:  # noqa: BLE001  # one job must not block the others
-            warn(f"job {job_id} could not be polled and stays pending: {error}")
-            still.append(job_id)
-            continue
-        if status.state.is_terminal:
-            ended.append(status)
-        else:
-            still.append(job_id)
-    cursor.pending = later + still
-    return ended
-
-
-def finished_jobs(instance: dg.DagsterInstance, model_asset: str, limit: int = 100) -> set[str]:
-    """Jobs whose model was registered lately, by whatever run did it."""
-    records = instance.fetch_materializations(dg.AssetKey(model_asset), limit=limit).records
-    values = (
-        record.asset_materialization.metadata.get("job_id")
-        for record in records
-        if record.asset_materialization
-    )
-    return {str(value.value) for value in values if value is not None}

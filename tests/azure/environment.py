@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +21,8 @@ from tests.azure.workspace import ACCOUNT, CONTAINER, PLACE
 from tests.tds_server import odbc_driver
 
 SYNAPSE = "bikesynapse"
+SENSORS = ("bike_data_sensor", "automl_run_sensor", "sql_pool_sensor")
+MINUTES = 200.0
 
 
 @contextmanager
@@ -72,7 +75,19 @@ class Location:
         found = self.defs.resolve_job_def(job)
         return found.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)
 
-    def tick(self, sensor: str = "automl_run_sensor") -> list[dg.ExecuteInProcessResult]:
+    def carry_on(self, cloud: Cloud, rounds: int = 12) -> list[dg.ExecuteInProcessResult]:
+        """Let all sensors tick while minutes pass, until nothing waits; returns their runs."""
+        runs = []
+        for _ in range(rounds):
+            done = [run for sensor in SENSORS for run in self.tick(sensor)]
+            runs += done
+            idle = not any(json.loads(c or "{}").get("pending") for c in self.cursors.values())
+            if idle and not done and not self.resources.sql_pool_power.leases():
+                break
+            cloud.clock.advance(MINUTES)
+        return runs
+
+    def tick(self, sensor: str) -> list[dg.ExecuteInProcessResult]:
         """Evaluate a sensor once, run what it asks for (each run key once), and keep its cursor."""
         definition = self.defs.resolve_sensor_def(sensor)
         needed = {
@@ -90,15 +105,22 @@ class Location:
         self.cursors[sensor] = told.cursor
         new = [request for request in told.run_requests if request.run_key not in self.seen]
         self.seen |= {str(request.run_key) for request in new}
-        return [
-            self.run(
-                request.job_name or definition.job_name,
-                run_config=request.run_config,
-                tags={**request.tags, "dagster/run_key": request.run_key},
-                asset_selection=request.asset_selection,
-            )
-            for request in new
-        ]
+        return [self._asked(definition, request) for request in new]
+
+    def _asked(
+        self, sensor: dg.SensorDefinition, request: dg.RunRequest
+    ) -> dg.ExecuteInProcessResult:
+        keys = request.asset_selection
+        job = request.job_name or (sensor.job_name if not keys else None)
+        implicit = self.defs.resolve_implicit_global_asset_job_def()
+        found = self.defs.resolve_job_def(job) if job else implicit
+        return found.execute_in_process(
+            instance=self.instance,
+            raise_on_error=False,
+            run_config=request.run_config,
+            tags={**request.tags, "dagster/run_key": str(request.run_key)},
+            asset_selection=keys,
+        )
 
     def materialized(self) -> set[str]:
         """Names of the assets that have a materialization."""

@@ -2,27 +2,26 @@
 
 import dagster as dg
 
-from tests.azure.cloud.livy import RUN_SECONDS as SPARK_SECONDS
-from tests.azure.cloud.machine_learning import RUN_SECONDS as TRAINING_SECONDS
+from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 
 
-def test_the_chain_goes_from_the_csv_files_to_predictions(location, user):
-    user.sql_pools.status = "Online"
+def value(location, asset: str, name: str) -> object:
+    event = location.instance.get_latest_materialization_event(dg.AssetKey(asset))
+    return event.asset_materialization.metadata[name].value
+
+
+def test_the_chain_goes_from_the_csv_files_to_predictions_and_no_worker_waits(location, user):
     assert location.run().success
-    assert "bike_data" not in location.materialized()
+    assert location.materialized() == {"raw_bike_rentals", "weather_forecast_file"}
 
-    user.clock.advance(SPARK_SECONDS)
-    assert location.run().success
-    assert {"bike_data", "automl_run"} <= location.materialized()
-    assert "rental_prediction_model" not in location.materialized()
+    runs = location.carry_on(user)
+
+    assert all(run.success for run in runs)
+    assert value(location, "predicted_rentals", "dagster/row_count") == 10
+    assert value(location, "rental_prediction_model_table", "version") == 1
     assert len(user.livy.batches) == 1
-
-    assert location.tick() == []
-    user.clock.advance(TRAINING_SECONDS)
-    [run] = location.tick()
-
-    assert run.success
-    event = location.instance.get_latest_materialization_event(dg.AssetKey("predicted_rentals"))
-    assert event.asset_materialization.metadata["dagster/row_count"].value == 10
     assert len(user.calls("PUT", "/jobs/rental-prediction-model")) == 1
     assert user.sql_logins.accepted
+    assert location.resources.sql_pool_power.leases() == {}
+    user.clock.advance(SWITCH_SECONDS)
+    assert user.sql_pools.state() == "Paused"

@@ -89,6 +89,9 @@ def test_status_shows_the_live_model_and_the_switches(two_versions):
     on = {each["name"]: each["on"] for each in found["switches"]}
     assert on == {
         "automl_run_sensor": "on",
+        "cancel_automl_run": "on",
+        "bike_data_sensor": "on",
+        "sql_pool_sensor": "on",
         "new_files": "off",
         "automation": "off",
         "failure_alerts": "off",

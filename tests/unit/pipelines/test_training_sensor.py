@@ -6,9 +6,13 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.sensors import POLLS_A_TICK, PollCursor, poll, should_align, training_sensor
+from pipelines.polling import POLLS_A_TICK, PollCursor, poll
+from pipelines.sensors import should_align, training_sensor
 from resources.jobs import JobState, JobStatus
+from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.port import SqlError
+
+POWER = {"sql_pool_power": AlwaysOnline()}
 
 
 class StateTable:
@@ -64,7 +68,7 @@ def register(instance, job_id: str) -> None:
 
 def tick(instance, table: StateTable, cursor: str | None = None) -> dg.SensorResult:
     sensor = training_sensor(SPEC, "finish_training", seconds=5)
-    resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()}
+    resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()} | POWER
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
     result = sensor(context)
     assert isinstance(result, dg.SensorResult)
@@ -166,7 +170,8 @@ def test_a_pool_that_does_not_answer_does_not_stop_the_polling(instance):
             "automl": StateTable(**{"job-1": JobState.COMPLETED}),
             "registry": NoVersions(),
             "sql_pool": None,
-        },
+        }
+        | POWER,
     )
     result = training_sensor(SPEC, "finish_training", seconds=5)(context)
     assert requested(result) == ["job-1"]

@@ -1,0 +1,102 @@
+"""Going on with a run whose assets waited: what is left of it, as one new run."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, cast
+
+import dagster as dg
+
+from assets.waiting import CONTINUES_TAG, Awaited
+from pipelines.polling import awaited_job
+
+if TYPE_CHECKING:
+    from dagster._core.definitions.assets.graph.asset_graph import AssetGraph
+
+_OWN_TAGS = "bikecast/"
+_KEPT_TAGS = ("dagster/max_retries",)
+
+
+def waiting_assets(
+    instance: dg.DagsterInstance, run_id: str, awaited: Awaited, job_id: str | None = None
+) -> set[dg.AssetKey]:
+    """The assets of a run that wait for a job, or for any job of that kind."""
+    observed = instance.get_records_for_run(
+        run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION
+    ).records
+    found = set()
+    for record in observed:
+        told = awaited_job(record.asset_observation, awaited)
+        if told is not None and job_id in (None, told) and record.asset_key is not None:
+            found.add(record.asset_key)
+    return found
+
+
+def what_is_left(
+    instance: dg.DagsterInstance,
+    run_id: str,
+    waiting: Iterable[dg.AssetKey],
+    parents: Mapping[dg.AssetKey, Iterable[dg.AssetKey]],
+) -> set[dg.AssetKey]:
+    """The waiting assets of a run, and what it would have made from them.
+
+    An asset that the run left out for another reason as well (a parent that waits for something
+    else) is not part of it. `parents` is the asset graph in topological order.
+    """
+    planned = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
+    made = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    left = set(waiting)
+    for key, above in parents.items():
+        if key not in planned or key in made | left:
+            continue
+        above_in_run = planned & set(above)
+        if above_in_run & left and above_in_run <= left | made:
+            left.add(key)
+    return left
+
+
+def continuing_run(
+    run: dg.DagsterRun,
+    left: Iterable[dg.AssetKey],
+    run_key: str,
+    *,
+    config: Mapping[str, Mapping[str, object]] | None = None,
+    tags: Mapping[str, str] | None = None,
+) -> dg.RunRequest:
+    """The request for a run that makes what is left of another one, with its config and tags.
+
+    `config` is more config by asset name.
+    """
+    keys = sorted(left)
+    names = {key.to_user_string() for key in keys}
+    ops = {name: dict(value) for name, value in _ops(run).items() if name in names}
+    for name, values in (config or {}).items():
+        ops[name] = {"config": {**dict(ops.get(name, {}).get("config", {})), **values}}
+    kept = {
+        name: value
+        for name, value in run.tags.items()
+        if name.startswith(_OWN_TAGS) or name in _KEPT_TAGS
+    }
+    return dg.RunRequest(
+        run_key=run_key,
+        asset_selection=keys,
+        run_config={"ops": ops} if ops else {},
+        tags={**kept, CONTINUES_TAG: run.run_id, **(tags or {})},
+        partition_key=run.tags.get("dagster/partition"),
+    )
+
+
+def parents_of(graph: AssetGraph) -> dict[dg.AssetKey, set[dg.AssetKey]]:
+    """Parents by asset, in topological order."""
+    return {key: set(graph.get(key).parent_keys) for key in graph.toposorted_asset_keys}
+
+
+def _ops(run: dg.DagsterRun) -> Mapping[str, dict[str, dict[str, object]]]:
+    return cast("Mapping[str, dict[str, dict[str, object]]]", run.run_config.get("ops", {}))
+
+
+def _assets(
+    instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
+) -> set[dg.AssetKey]:
+    records = instance.get_records_for_run(run_id, of_type=kind).records
+    return {record.asset_key for record in records if record.asset_key is not None}

@@ -1,0 +1,136 @@
+"""Polling long jobs from a sensor: what was submitted, what has ended, what the cursor keeps."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import dagster as dg
+
+from assets.events import DATA_VERSION_TAG
+from assets.waiting import JOB_ID, WAITS_FOR, Awaited
+from resources.jobs import JobStatus
+
+NEW_SUBMISSIONS_A_TICK = 100
+POLLS_A_TICK = 25
+#: A tick that takes longer is cut off by Dagster; what was not asked has its turn in the next.
+TICK_SECONDS = 20.0
+
+
+@dataclass
+class PollCursor:
+    """What a sensor remembers: the last event read, and the jobs that had not ended then.
+
+    `aligned_at` (seconds since the epoch) and `last_run` say when the registry's alias was last
+    compared with the pool, and after which change of a run.
+    """
+
+    after: int = 0
+    pending: list[str] = field(default_factory=list)
+    aligned_at: float = 0.0
+    last_run: str = ""
+
+    @classmethod
+    def parse(cls, text: str | None) -> PollCursor:
+        """Read a cursor; a lost or damaged one starts from the first event again."""
+        try:
+            value = json.loads(text or "{}")
+            return cls(
+                int(value.get("after", 0)),
+                [str(job) for job in value.get("pending", [])],
+                float(value.get("aligned_at", 0.0)),
+                str(value.get("last_run", "")),
+            )
+        except (ValueError, TypeError, AttributeError):
+            return cls()
+
+    def dump(self) -> str:
+        """The cursor as text."""
+        return json.dumps(vars(self))
+
+    def add(self, job_id: str) -> None:
+        """Remember a job until it has ended."""
+        if job_id not in self.pending:
+            self.pending.append(job_id)
+
+
+def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollCursor) -> None:
+    """Add the jobs submitted since the cursor to its pending ones, a bounded number a tick."""
+    records = instance.fetch_materializations(
+        dg.AssetRecordsFilter(
+            asset_key=dg.AssetKey(run_asset), after_storage_id=cursor.after or None
+        ),
+        limit=NEW_SUBMISSIONS_A_TICK,
+        ascending=True,
+    ).records
+    for record in records:
+        cursor.after = record.storage_id
+        event = record.asset_materialization
+        job_id = (event.tags or {}).get(DATA_VERSION_TAG) if event else None
+        if job_id:
+            cursor.add(job_id)
+
+
+def read_waiting(
+    instance: dg.DagsterInstance, asset: str, awaited: Awaited, cursor: PollCursor
+) -> None:
+    """Add the jobs that an asset began to wait for since the cursor to its pending ones."""
+    records = instance.fetch_observations(
+        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=cursor.after or None),
+        limit=NEW_SUBMISSIONS_A_TICK,
+        ascending=True,
+    ).records
+    for record in records:
+        cursor.after = record.storage_id
+        if job_id := awaited_job(record.asset_observation, awaited):
+            cursor.add(job_id)
+
+
+def awaited_job(observation: dg.AssetObservation | None, awaited: Awaited) -> str | None:
+    """The job that an observation says an asset waits for; None for any other observation."""
+    told = observation.metadata if observation else {}
+    found = {name: str(told[name].value) for name in (WAITS_FOR, JOB_ID) if name in told}
+    return found.get(JOB_ID) if found.get(WAITS_FOR) == awaited else None
+
+
+def poll(
+    cursor: PollCursor, status_of: Callable[[str], JobStatus], warn: Callable[[str], object]
+) -> list[JobStatus]:
+    """Poll the next pending jobs and take the ended ones out of the cursor.
+
+    Jobs take turns, so that a bounded tick reaches all of them; an error of one job is a warning
+    and the job stays pending.
+    """
+    turn, later = cursor.pending[:POLLS_A_TICK], cursor.pending[POLLS_A_TICK:]
+    ended: list[JobStatus] = []
+    still: list[str] = []
+    begun = time.monotonic()
+    for place, job_id in enumerate(turn):
+        if time.monotonic() - begun > TICK_SECONDS:
+            later = turn[place:] + later
+            break
+        try:
+            status = status_of(job_id)
+        except Exception as error:  # noqa: BLE001  # one job must not block the others
+            warn(f"job {job_id} could not be polled and stays pending: {error}")
+            still.append(job_id)
+            continue
+        if status.state.is_terminal:
+            ended.append(status)
+        else:
+            still.append(job_id)
+    cursor.pending = later + still
+    return ended
+
+
+def finished_jobs(instance: dg.DagsterInstance, model_asset: str, limit: int = 100) -> set[str]:
+    """Jobs whose model was registered lately, by whatever run did it."""
+    records = instance.fetch_materializations(dg.AssetKey(model_asset), limit=limit).records
+    values = (
+        record.asset_materialization.metadata.get("job_id")
+        for record in records
+        if record.asset_materialization
+    )
+    return {str(value.value) for value in values if value is not None}
