@@ -188,7 +188,25 @@ def submit_training(
             **_source(context.instance, spec),
         },
     )
-    return automl.submit(request), "started"
+    try:
+        return automl.submit(request), "started"
+    except BaseException:
+        cancel_with_canceled_run(context, automl, attempt.job_id)
+        raise
+
+
+def cancel_with_canceled_run(
+    context: dg.AssetExecutionContext, automl: AutoML, job_id: str
+) -> None:
+    """Cancel a job whose submission was broken off because people cancelled the run.
+
+    A sensor does the same for a run whose submission is in the event log. Any other interruption
+    leaves the job alone: the next run joins it.
+    """
+    run = context.instance.get_run_by_id(context.run.run_id)
+    if run is not None and run.status is dg.DagsterRunStatus.CANCELING:
+        status = automl.cancel(job_id)
+        context.log.warning(f"The run was cancelled; job {job_id} is {status.state}.")
 
 
 def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, str]:
