@@ -16,7 +16,7 @@ from pipelines.environments import Resources
 from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
 from pipelines.schedules import model_schedules
-from pipelines.sensors import training_sensor
+from pipelines.sensors import polling_sensors
 from resources.spec import ModelSpec
 
 
@@ -48,7 +48,7 @@ def build_definitions(
         jobs=[*jobs.all(), cancel_job(spec)],
         schedules=model_schedules(spec, jobs),
         sensors=[
-            training_sensor(spec, jobs.finish_training.name, seconds=poll_seconds),
+            *polling_sensors(spec, jobs.finish_training.name, seconds=poll_seconds),
             cancel_with_run(spec),
             file_sensor(spec, jobs),
             automation_sensor(spec),
