@@ -12,7 +12,7 @@ from pydantic import Field
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState, JobStatus
 from resources.lake.local import lake_path
-from resources.spark.port import Preparation, PreparedTable
+from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -72,8 +72,22 @@ class ConnectSpark(ConfigurableResource):
             findings=findings,
         )
 
+    def score(self, job: ScoringJob) -> ScoredTable:
+        """Score by `mapInArrow` in the engine's workers; see the port. Each call scores.
+
+        Raises InvalidInput for rows that are not there or lack a feature, and BikecastError
+        where a value of a feature is missing, or engine or disk fail. The old table stays.
+        """
+        from resources.lake.local import LocalLake
+        from resources.spark.connect_scoring import score
+        from resources.spark.sessions import session_for
+
+        reads_delta = not self.remote.startswith("local")
+        lake = LocalLake(root=self.lake_root)
+        return score(session_for(self.remote), lake, job, reads_delta=reads_delta)
+
     def status(self, job_id: str) -> JobStatus:
-        """There are no jobs here: the table is made while `prepare` is called."""
+        """There are no jobs here: tables are made while `prepare` and `score` are called."""
         return JobStatus(job_id, JobState.NOT_FOUND)
 
     def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:

@@ -1,4 +1,4 @@
-"""Spark's port: from a CSV file in the lake to a Delta table."""
+"""Spark's port: from a CSV file in the lake to a Delta table, and from rows to predictions."""
 
 from __future__ import annotations
 
@@ -41,8 +41,52 @@ class PreparedTable:
     findings: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stamp:
+    """Where predictions come from: the columns that each of their rows carries.
+
+    `predicted_at` is an ISO 8601 moment with its offset. The model's digest is the job's.
+    """
+
+    model_version: int
+    data_version: str
+    code_version: str
+    run_id: str
+    predicted_at: str
+
+
+@dataclass(frozen=True)
+class ScoringJob:
+    """What to score, with which model; all paths are lake paths.
+
+    `model_path` is a file that `resources.model_contract` checked, and `model_digest` its
+    SHA-256. `rows_path` is a staged CSV (`.csv`: forecast_row, keys, features) or a Delta table
+    with the features at least.
+    """
+
+    spec: ModelSpec
+    model_path: str
+    model_digest: str
+    rows_path: str
+    table_path: str
+    stamp: Stamp
+
+
+@dataclass(frozen=True)
+class ScoredTable:
+    """A committed Delta table of predictions.
+
+    `folder` is the lake path of the Parquet files of exactly this version, for COPY INTO.
+    """
+
+    path: str
+    folder: str
+    rows: int
+    delta_version: int
+
+
 class Spark(Protocol):
-    """Prepares tables. Remote engines answer with a pending JobStatus first."""
+    """Prepares tables and scores rows. Remote engines answer with a pending JobStatus first."""
 
     def prepare(self, preparation: Preparation) -> PreparedTable | JobStatus:
         """Make the table, or attach to the job that makes it.
@@ -53,6 +97,16 @@ class Spark(Protocol):
         """
         ...
 
+    def score(self, job: ScoringJob) -> ScoredTable | JobStatus:
+        """Score the rows, or attach to the job that scores them.
+
+        Returns the table of predictions once it is committed, or the job's status while it still
+        runs. An engine may answer with a table that it made from the same rows by the same model
+        before; its stamp is that of then. The old table stays until the commit.
+        Raises InvalidInput for rows that cannot be scored.
+        """
+        ...
+
     def status(self, job_id: str) -> JobStatus:
-        """Poll a job that `prepare` returned; an unknown id is NotFound, not an error."""
+        """Poll a job that was returned; an unknown id is NotFound, not an error."""
         ...

@@ -1,26 +1,18 @@
-"""The job's code as files that a Spark pool loads: a main file and an archive of modules."""
+"""A job's code as files that a Spark pool loads: a main file and an archive of modules."""
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import io
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MAIN = "resources/spark/synapse_main.py"
-#: What the job imports, and the packages these are in.
-_MODULES = (
-    "resources/__init__.py",
-    "resources/errors.py",
-    "resources/spark/__init__.py",
-    "resources/spark/batch.py",
-    "resources/spark/transform.py",
-    "resources/spec.py",
-    "resources/spec_json.py",
-    "resources/sql_types.py",
-)
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -34,11 +26,45 @@ class Code:
     """12 hex digits over both."""
 
 
-def job_code() -> Code:
-    """The code as it is in this installation."""
+@cache
+def job_code(main_file: str = _MAIN) -> Code:
+    """A main file (relative to the project) and the modules that it imports, as installed here."""
     archive = io.BytesIO()
     with zipfile.ZipFile(archive, "w", zipfile.ZIP_DEFLATED) as file:
-        for name in _MODULES:
+        for name in shipped_modules(main_file):
             file.writestr(zipfile.ZipInfo(name, _EPOCH), (_ROOT / name).read_bytes())
-    main, modules = (_ROOT / _MAIN).read_bytes(), archive.getvalue()
+    main, modules = (_ROOT / main_file).read_bytes(), archive.getvalue()
     return Code(main, modules, hashlib.sha256(main + modules).hexdigest()[:12])
+
+
+def shipped_modules(main_file: str = _MAIN) -> list[str]:
+    """This project's files that a main file needs, in order; what only type checkers read is out.
+
+    An import inside a function counts, so a job's modules must not have those of adapters.
+    """
+    found: set[str] = set()
+    todo = [main_file]
+    while todo:
+        tree = ast.parse((_ROOT / todo.pop()).read_text("utf-8"))
+        for name in _imported(tree):
+            parts = name.split(".")
+            for end in range(1, len(parts) + 1):
+                for path in ("/".join(parts[:end]) + ".py", "/".join(parts[:end]) + "/__init__.py"):
+                    if path not in found and (_ROOT / path).is_file():
+                        found.add(path)
+                        todo.append(path)
+    return sorted(found)
+
+
+def _imported(node: ast.AST) -> Iterator[str]:
+    """Dotted names below `resources` that code imports; a name may be a module's attribute."""
+    if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
+        return
+    names: list[str] = []
+    if isinstance(node, ast.Import):
+        names = [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom) and node.module:
+        names = [f"{node.module}.{alias.name}" for alias in node.names]
+    yield from (name for name in names if name.split(".")[0] == "resources")
+    for child in ast.iter_child_nodes(node):
+        yield from _imported(child)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 from pydantic import Field
@@ -15,7 +16,10 @@ from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
 from resources.lake.adls import AdlsLake
 from resources.spark.livy import Batches
-from resources.spark.port import Preparation, PreparedTable
+from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
+
+if TYPE_CHECKING:
+    from resources.spark.shipping import Code
 
 _FOLDER = "jobs/spark"
 
@@ -56,25 +60,43 @@ class SynapseSpark(ConfigurableResource):
             if attempt.status is not None and attempt.status.state is not JobState.COMPLETED:
                 return attempt.status
             if attempt.status is not None:
-                outcome = self._outcome(attempt.job_id)
+                outcome = self.outcome(attempt.job_id)
                 committed = self._commit(preparation.table_path)
                 if outcome["data_version"] == committed.get("data_version"):
                     return self._prepared(preparation, outcome)
                 # Another input replaced the table since.
                 return self._submit(preparation, header, identity, attempt.number + 1, committed)
             if attempt.number > 1:
-                self._raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
+                self.raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
             return self._submit(preparation, header, identity, attempt.number, committed)
         except AzureError as error:
-            raise BikecastError(
-                f"the Spark pool {self.pool} of {self.workspace} refuses: {first_line(error)}. "
-                f"{spec.training_table} is unchanged"
-            ) from error
+            raise self._refused(error, spec.training_table) from error
+
+    def score(self, job: ScoringJob) -> ScoredTable | JobStatus:
+        """Score by a batch, or attach to the batch that scores; see the port.
+
+        Raises InvalidInput for rows that are not there, BikecastError where the batch failed
+        (once; the call after that starts the next attempt) or Synapse refuses it.
+        """
+        from azure.core.exceptions import AzureError
+
+        from resources.spark.synapse_scoring import score
+
+        try:
+            return score(self, self.lake, job)
+        except AzureError as error:
+            raise self._refused(error, job.spec.predictions_table) from error
 
     def status(self, job_id: str) -> JobStatus:
         """Poll a batch by its name; an unknown name is NotFound."""
         found = self._batches.find(job_id)
         return self._batches.status(found[0]) if found else JobStatus(job_id, JobState.NOT_FOUND)
+
+    def _refused(self, error: Exception, table: str) -> BikecastError:
+        return BikecastError(
+            f"the Spark pool {self.pool} of {self.workspace} refuses: {first_line(error)}. "
+            f"{table} is unchanged"
+        )
 
     @property
     def _batches(self) -> Batches:
@@ -113,41 +135,44 @@ class SynapseSpark(ConfigurableResource):
         from resources.spark.shipping import job_code
         from resources.spec_json import spec_to_json
 
-        name, code = f"{identity}-{number}", job_code()
         job = {
             "spec": spec_to_json(preparation.spec),
             "header": header,
             "input": identity,
             "current": committed.get("data_version", ""),
         }
+        paths = [preparation.csv_path, preparation.table_path]
+        return self.start(f"{identity}-{number}", job_code(), job, paths)
+
+    def start(self, name: str, code: Code, job: dict[str, Any], paths: Sequence[str]) -> JobStatus:
+        """Submit a batch of this name.
+
+        Its arguments are the URLs of the file with `job`, of `paths`, and of its result.
+        """
         main, modules = f"{_FOLDER}/code/{code.digest}.py", f"{_FOLDER}/code/{code.digest}.zip"
         self._write(main, code.main)
         self._write(modules, code.modules)
         self._write(f"{_FOLDER}/{name}/job.json", json.dumps(job).encode())
+        arguments = [f"{_FOLDER}/{name}/job.json", *paths, f"{_FOLDER}/{name}/result"]
         batch = self._batches.submit(
             name,
             file=self.lake.url(main),
             modules=self.lake.url(modules),
-            arguments=[
-                self.lake.url(f"{_FOLDER}/{name}/job.json"),
-                self.lake.url(preparation.csv_path),
-                self.lake.url(preparation.table_path),
-                self.lake.url(f"{_FOLDER}/{name}/result"),
-            ],
+            arguments=[self.lake.url(path) for path in arguments],
             executors=self.executors,
             cores=self.cores,
             memory=self.memory,
         )
         return self._batches.status(batch)
 
-    def _raise_once(self, name: str, table: str) -> None:
+    def raise_once(self, name: str, table: str) -> None:
         """Raise the error of a failed batch, unless an earlier call did."""
         told = f"{_FOLDER}/{name}/told"
         if self.lake.stat(told) is not None:
             return
         status = self.status(name)
         try:
-            reason = str(self._outcome(name)["error"])
+            reason = str(self.outcome(name)["error"])
         except BikecastError:
             reason = ""
         self._write(told, b"told\n")
@@ -157,7 +182,7 @@ class SynapseSpark(ConfigurableResource):
             f"unchanged; run again for the next attempt. See {status.link}"
         )
 
-    def _outcome(self, name: str) -> dict[str, Any]:
+    def outcome(self, name: str) -> dict[str, Any]:
         """What the batch of a name wrote at its end."""
         from deltalake.exceptions import TableNotFoundError
 

@@ -33,6 +33,8 @@ _PARQUET = {
     "BLOB": ("varbinary(max)", ("varbinary", "binary")),
     "DATE": ("date", ("date",)),
     "TIMESTAMP": ("datetime2", ("datetime2", "datetime", "smalldatetime")),
+    # Adjusted to UTC; the pool takes the moment as UTC.
+    "TIMESTAMP WITH TIME ZONE": ("datetime2", ("datetime2", "datetime", "smalldatetime")),
     "DECIMAL": ("", ("decimal", "money", "smallmoney")),
 }
 
@@ -56,7 +58,10 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
     values = []
     for field in fields:
         name, kind = (str(item) for item in described[field.number - 1][:2])
-        source = Typed(f"q.{quoted(name)}", _parquet_type(path, name, kind, field.column))
+        read = f"q.{quoted(name)}"
+        if kind == "TIMESTAMP WITH TIME ZONE":
+            read = f"make_timestamp(epoch_us({read}))"
+        source = Typed(read, _parquet_type(path, name, kind, field.column))
         value = assign(source, field.column.type, column=field.column.name)
         values.append(with_default(value.sql, field))
     listed = ", ".join(quoted(field.column.name) for field in fields)

@@ -1,0 +1,1 @@
+"""Scoring with the live model: PREDICT in the SQL pool, or Spark."""

@@ -1,0 +1,70 @@
+"""Scoring by T-SQL PREDICT, in the pool."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from resources.scoring.port import MOST_ROWS, Scored
+from resources.spec import ModelSpec
+from resources.sql_pool.port import SqlError, SqlPool
+
+if TYPE_CHECKING:
+    from resources.sql_pool.model_table import LiveModel
+
+NO_MODEL = 51000
+#: The pool's own state, not PREDICT: paused, warming up, busy, a deadlock, a timeout, no answer.
+_POOL_ERRORS = frozenset({42108, 42109, 40613, 1205, 1222, 18456, -2, 0})
+
+
+@dataclass(frozen=True)
+class PredictScoring:
+    """Scores the pool's scoring table by the procedures that the pool has."""
+
+    pool: SqlPool
+    reason: str = "PREDICT is the way that the settings name"
+
+    def score(self, spec: ModelSpec, *, run_id: str) -> Scored:
+        """Run the procedure with PREDICT; nothing is stored."""
+        from resources.sql_pool.deployment import predicted_rows
+
+        live = require_live(self.pool, spec)
+        rows = predicted_rows(self.pool, spec)
+        return Scored("predict", self.reason, live.version, rows[:MOST_ROWS], len(rows), run_id)
+
+    def store(self, spec: ModelSpec, scored: Scored) -> list[dict[str, object]]:
+        """Run the procedure that stores what PREDICT gives."""
+        from resources.sql_pool.deployment import save_predictions
+
+        return save_predictions(self.pool, spec, run_id=scored.run_id)[:MOST_ROWS]
+
+
+def predict_refusal(pool: SqlPool, spec: ModelSpec) -> str:
+    """Why PREDICT cannot score with the live model, in the pool's words; empty where it can.
+
+    One row is scored. Raises SqlError where the pool does not answer, or lacks a live model or
+    the rows to score.
+    """
+    from resources.sql_pool.deployment import INVALID_OBJECT, probe_predict
+
+    require_live(pool, spec)
+    try:
+        probe_predict(pool, spec)
+    except SqlError as error:
+        if error.number in {*_POOL_ERRORS, INVALID_OBJECT}:
+            raise
+        return str(error)
+    return ""
+
+
+def require_live(pool: SqlPool, spec: ModelSpec) -> LiveModel:
+    """The live version; raises SqlError 51000 where there is none, as the procedures do."""
+    from resources.sql_pool.model_table import live_model
+
+    live = live_model(pool, spec)
+    if live is None:
+        raise SqlError(
+            NO_MODEL,
+            f"No model is live in {spec.schema}.{spec.model_table}. Publish one, then score again.",
+        )
+    return live

@@ -1,0 +1,92 @@
+"""Scoring over Spark Connect, or in a JVM, on a lake folder that this process sees too."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from resources.errors import BikecastError, InvalidInput
+from resources.lake.local import LocalLake
+from resources.lake.parquet_folders import commit_files, local_files
+from resources.spark.port import ScoredTable, ScoringJob
+from resources.spark.prediction_schema import predictions_schema
+from resources.spark.scoring import missing_features, read_scoring_csv, scored_rows, write_folder
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+#: Table features whose files alone do not tell the rows.
+_NOT_IN_FILES = frozenset({"deletionVectors", "columnMapping"})
+
+
+def score(
+    session: SparkSession, lake: LocalLake, job: ScoringJob, *, reads_delta: bool
+) -> ScoredTable:
+    """Score by the workers of a session and commit; see the port.
+
+    Only the commit passes through this process. Where the engine has no Delta reader
+    (`reads_delta`), it gets the table's files.
+    """
+    from pyspark import cloudpickle
+    from pyspark.errors import PySparkException
+
+    import resources.onnx_session
+
+    # A cluster's workers do not have this project.
+    cloudpickle.register_pickle_by_value(resources.onnx_session)  # type: ignore[no-untyped-call]
+    model = lake.local_path(job.model_path).read_bytes()
+    folder = f"scored-{uuid4().hex}"
+    try:
+        rows = _rows(session, lake, job, reads_delta=reads_delta)
+        if missing := missing_features(rows, job.spec):
+            raise InvalidInput(f"{job.rows_path}: missing columns {', '.join(missing)}")
+        scored = scored_rows(rows, job.spec, model, job.model_digest, job.stamp)
+        write_folder(scored, str(lake.local_path(f"{job.table_path}/{folder}")))
+    except PySparkException as error:
+        raise BikecastError(
+            f"Spark cannot score {job.rows_path}: {_reason(error)}. {job.table_path} is unchanged"
+        ) from error
+    schema = predictions_schema(job.spec)
+    files = local_files(lake.local_path(job.table_path), folder, schema)
+    rows_done = sum(file.rows or 0 for file in files)
+    properties = {"bikecast.modelDigest": job.model_digest, "bikecast.runId": job.stamp.run_id}
+    version = commit_files(lake, job.table_path, files, schema, properties)
+    return ScoredTable(job.table_path, f"{job.table_path}/{folder}", rows_done, version)
+
+
+def _rows(
+    session: SparkSession, lake: LocalLake, job: ScoringJob, *, reads_delta: bool
+) -> DataFrame:
+    from deltalake import DeltaTable
+    from deltalake.exceptions import TableNotFoundError
+
+    from resources.spark.delta_table import current_files
+
+    path = lake.local_path(job.rows_path)
+    if job.rows_path.endswith(".csv"):
+        if not path.is_file():
+            raise InvalidInput(f"there is no file {job.rows_path} in the lake")
+        return read_scoring_csv(session, str(path), job.spec)
+    try:
+        table = DeltaTable(str(path))
+    except TableNotFoundError as error:
+        raise InvalidInput(f"there is no Delta table at {job.rows_path} in the lake") from error
+    # Sail 0.7 finds no table in a folder whose name is percent-encoded in a URL.
+    if reads_delta and str(path).isascii() and " " not in str(path):
+        return session.read.format("delta").load(str(path))
+    hidden = _NOT_IN_FILES & set(table.protocol().reader_features or ())
+    if hidden or table.metadata().partition_columns:
+        why = ", ".join(sorted(hidden)) or "partitions"
+        raise InvalidInput(
+            f"{job.rows_path} has {why}, which this engine cannot read from {path}; use a folder "
+            "without blanks and accents, and not local[*]"
+        )
+    return session.read.parquet(*current_files(path))
+
+
+def _reason(error: Exception) -> str:
+    """The last line of a worker's Python error, else the first line."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    if not lines:
+        return type(error).__name__
+    return lines[-1] if any("Traceback" in line for line in lines) else lines[0]

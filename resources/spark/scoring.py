@@ -1,0 +1,77 @@
+"""Scoring as a Spark DataFrame, for every engine: rows of the lake in, Parquet files out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from resources.spark.onnx_rows import row_scorer
+from resources.spec import FORECAST_ROW, Column, ModelSpec
+from resources.sql_types import spark_schema, type_names
+
+if TYPE_CHECKING:
+    from pyspark.sql import DataFrame, SparkSession
+
+    from resources.spark.port import Stamp
+
+
+def read_scoring_csv(session: SparkSession, url: str, spec: ModelSpec) -> DataFrame:
+    """The staged scoring file: forecast_row, keys, features; an empty field is NULL."""
+    return session.read.csv(
+        url, schema=spark_schema(source_columns(spec)), header=True, mode="FAILFAST", escape='"'
+    )
+
+
+def scored_rows(
+    rows: DataFrame, spec: ModelSpec, model: bytes, digest: str, stamp: Stamp
+) -> DataFrame:
+    """The columns of the predictions table, scored in the workers.
+
+    `rows` have the features; missing keys are NULL, and a missing forecast_row is numbered:
+    unique, but with gaps. `model` was checked by `resources.model_contract`.
+    """
+    from pyspark.sql import functions as f
+
+    there = set(rows.columns)
+    columns = source_columns(spec)
+
+    def value(column: Column):  # type: ignore[no-untyped-def]  # pyspark.sql.Column
+        if column.name in there:
+            source = f.col(column.name)
+        elif column == FORECAST_ROW:
+            source = f.monotonically_increasing_id() + 1
+        else:
+            source = f.lit(None)
+        return source.cast(type_names(column).spark).alias(column.name)
+
+    typed = rows.select(*[value(column) for column in columns])
+    features = [(column.name, type_names(column).numpy) for column in spec.features]
+    score = row_scorer(model, digest, features, spec.output)
+    scored = typed.mapInArrow(score, spark_schema((*columns, Column(spec.output, "real"))))
+    moment = f.lit(stamp.predicted_at).cast("timestamp").alias("predicted_at")
+    return scored.select(
+        *scored.columns,
+        f.lit(stamp.model_version).cast("int").alias("model_version"),
+        f.lit(digest).alias("model_digest"),
+        f.lit(stamp.data_version).alias("data_version"),
+        f.lit(stamp.code_version).alias("code_version"),
+        f.lit(stamp.run_id).alias("run_id"),
+        moment,
+    )
+
+
+def write_folder(rows: DataFrame, url: str) -> None:
+    """Write Parquet files that COPY INTO takes; what was in the folder goes."""
+    # Spark's default, INT96, has no place in a Delta table.
+    rows.sparkSession.conf.set("spark.sql.parquet.outputTimestampType", "TIMESTAMP_MICROS")
+    rows.write.mode("overwrite").option("compression", "snappy").parquet(url)
+
+
+def missing_features(rows: DataFrame, spec: ModelSpec) -> list[str]:
+    """Features that the rows do not have."""
+    there = set(rows.columns)
+    return [name for name in spec.feature_names if name not in there]
+
+
+def source_columns(spec: ModelSpec) -> tuple[Column, ...]:
+    """What is read: forecast_row, keys, features."""
+    return (FORECAST_ROW, *spec.keys, *spec.features)
