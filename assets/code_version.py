@@ -1,11 +1,13 @@
-"""Code versions of assets: a digest of the source files that decide their result."""
+"""Code versions of assets: a digest of the source files and libraries that decide their result."""
 
 from __future__ import annotations
 
 import hashlib
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
 
+LIBRARY = "library:"
 _ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -13,10 +15,14 @@ _ROOT = Path(__file__).resolve().parents[1]
 def code_version(*sources: str) -> str:
     """Digest of files and folders given relative to the project; 12 hex digits.
 
-    A folder stands for all Python and SQL files below it. Nothing is imported.
+    A folder stands for all Python and SQL files below it, `library:NAME` for the version of an
+    installed distribution. Nothing is imported.
     """
     digest = hashlib.sha256()
     for source in sources:
+        if source.startswith(LIBRARY):
+            digest.update(f"{source}=={version(source.removeprefix(LIBRARY))}".encode())
+            continue
         path = _ROOT / source
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:

@@ -21,7 +21,18 @@ from resources.jobs import JobStatus, current_attempt, job_base_name
 from resources.registry.port import Registry
 from resources.spec import ModelSpec
 
-TRAINING_CODE = ("resources/automl", "resources/model_contract.py", "resources/sql_types.py")
+#: What decides a model beside data and settings: a new version of any of it is a new training.
+TRAINING_CODE = (
+    "resources/automl",
+    "resources/model_contract.py",
+    "resources/onnx_versions.py",
+    "resources/sql_types.py",
+    "library:lightgbm",
+    "library:numpy",
+    "library:onnx",
+    "library:scikit-learn",
+    "library:scipy",
+)
 
 
 Submission = Literal["started", "joined", "unchanged"]

@@ -2,7 +2,8 @@
 
 request.json    what was asked; it appears together with the folder
 driver.lock     held (flock) by the driver process for as long as it lives
-process.json    pid and start time of the driver, written when it begins
+launch.json     pid and start time of the driver, written by who started it
+process.json    the same and when the budget began, written by the driver when it begins
 progress.json   the driver's heartbeat and progress, replaced about twice a second
 end.json        how a job without a result ended: state, error, kind of error
 result/         the finished result; it appears by one rename
@@ -100,6 +101,10 @@ class JobRecord:
         """True once a driver process has started to work on the job."""
         return (self.folder / "process.json").exists()
 
+    def write_launch(self, pid: int, created: float) -> None:
+        """Record the driver that was just started, so that it can be stopped before it begins."""
+        self._write("launch.json", {"pid": pid, "created": created})
+
     def write_process(self, pid: int, created: float, started: float) -> None:
         """Record the driver: process id, psutil's creation time, and when the budget began.
 
@@ -111,6 +116,10 @@ class JobRecord:
     def process(self) -> dict[str, Any]:
         """What `write_process` recorded; empty before the driver begins."""
         return _read(self.folder / "process.json")
+
+    def driver(self) -> dict[str, Any]:
+        """Process id and creation time of the driver; empty before it is started."""
+        return self.process() or _read(self.folder / "launch.json")
 
     def write_progress(self, progress: Mapping[str, object]) -> None:
         """Replace the progress. Not flushed to disk: the next heartbeat comes soon."""

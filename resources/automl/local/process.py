@@ -7,6 +7,7 @@ import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from resources.automl.local.job import JobRecord
@@ -20,6 +21,8 @@ ONE_THREAD = dict.fromkeys(_THREADS.split(), "1")
 
 def start_driver(record: JobRecord, lock: FileLock) -> None:
     """Start the driver in a session of its own; it inherits the lock and nothing else."""
+    import psutil
+
     root = str(Path(__file__).resolve().parents[3])
     path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH", "")]))
     with record.log_path.open("ab") as log:
@@ -41,6 +44,8 @@ def start_driver(record: JobRecord, lock: FileLock) -> None:
             pass_fds=(lock.descriptor,),
             start_new_session=True,
         )
+    with suppress(psutil.NoSuchProcess):  # it ended at once
+        record.write_launch(process.pid, psutil.Process(process.pid).create_time())
     # A long-lived parent must collect the exit code, or the driver stays behind as a zombie.
     threading.Thread(target=process.wait, daemon=True).start()
 
@@ -48,13 +53,13 @@ def start_driver(record: JobRecord, lock: FileLock) -> None:
 def kill_driver(record: JobRecord, *, patience: float = 5.0) -> bool:
     """Kill the driver and its children; True once nobody holds the job's lock.
 
-    A driver that has not recorded its process yet is awaited for `patience` seconds.
+    One whose starter died before it recorded the process is awaited for `patience` seconds.
     """
     import psutil
 
     deadline = time.monotonic() + patience
     while is_held(record.lock_path) and time.monotonic() < deadline:
-        told = record.process()
+        told = record.driver()
         try:
             driver = psutil.Process(int(told["pid"]))
             if abs(driver.create_time() - float(told["created"])) < 0.1:

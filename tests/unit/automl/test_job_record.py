@@ -2,10 +2,12 @@
 
 import multiprocessing
 
+import psutil
 import pytest
 
 from resources.automl.local.job import JobRecord
 from resources.automl.local.locks import FileLock, exclusive, is_held
+from resources.automl.local.process import kill_driver, start_driver
 from resources.errors import InvalidInput
 from resources.jobs import JobState
 
@@ -98,3 +100,15 @@ def test_a_lock_ends_with_its_holders_death(tmp_path):
     holder.kill()
     holder.join()
     assert not is_held(tmp_path / "lock")
+
+
+def test_a_driver_that_has_not_begun_can_be_stopped(record, monkeypatch):
+    monkeypatch.setattr("resources.automl.local.process.DRIVER", "tests.unit.automl.endless_driver")
+    lock = record.holder()
+    start_driver(record, lock)
+    lock.close()
+    assert record.status().state is JobState.QUEUED
+    assert kill_driver(record, patience=60)
+    driver = [p for p in psutil.Process().children() if p.pid == record.driver()["pid"]]
+    assert psutil.wait_procs(driver, timeout=10)[1] == []
+    assert record.status().state is JobState.NOT_FOUND
