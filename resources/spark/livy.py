@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -44,6 +45,23 @@ class Batches:
         found = [batch for batch in self._all() if batch.name == name]
         return sorted(found, key=lambda batch: int(batch.id), reverse=True)
 
+    def get(self, livy_id: int, name: str) -> list[Any]:
+        """The batch of an id if it has the name, as a list; empty where it is unknown."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        try:
+            batch = self._client.spark_batch.get_spark_batch_job(livy_id, detailed=True, **TIMEOUTS)
+        except ResourceNotFoundError:
+            return []
+        return [batch] if batch.name == name else []
+
+    def cancel(self, batch: Any) -> None:
+        """Ask Livy to end a batch; one that is gone is no error."""
+        from azure.core.exceptions import ResourceNotFoundError
+
+        with contextlib.suppress(ResourceNotFoundError):
+            self._client.spark_batch.cancel_spark_batch_job(batch.id, **TIMEOUTS)
+
     def submit(
         self,
         name: str,
@@ -55,7 +73,10 @@ class Batches:
         cores: int,
         memory: str,
     ) -> Any:
-        """Start a batch; Livy does not refuse a name that is there already."""
+        """Start a batch; Livy does not refuse a name that is there already.
+
+        So a request that may have been taken is never sent again here.
+        """
         from azure.synapse.spark.models import SparkBatchJobOptions
 
         options = SparkBatchJobOptions(
@@ -70,7 +91,9 @@ class Batches:
             executor_cores=cores,
             executor_count=executors,
         )
-        return self._client.spark_batch.create_spark_batch_job(options, detailed=True, **TIMEOUTS)
+        return self._client.spark_batch.create_spark_batch_job(
+            options, detailed=True, retry_status=0, retry_read=0, **TIMEOUTS
+        )
 
     def status(self, batch: Any) -> JobStatus:
         """The state of a batch, by Livy's result where it is certain, else by its state."""

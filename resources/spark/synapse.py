@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import tempfile
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +18,7 @@ from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
 from resources.lake.adls import AdlsLake
 from resources.spark.livy import Batches
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
+from resources.spark.submissions import Submissions
 
 if TYPE_CHECKING:
     from resources.spark.shipping import Code
@@ -27,10 +29,9 @@ _FOLDER = "jobs/spark"
 class SynapseSpark(ConfigurableResource):
     """Prepares tables by Livy batches; implements the port Spark.
 
-    A batch's name is a hash of CSV, spec and code with an attempt number, and Livy is asked for
-    the name before anything is submitted, so a run that starts again finds the batch of the
-    first. Livy itself takes a name twice: two processes in the same second may submit twins,
-    which write the same content.
+    A batch's name is a hash of CSV, spec and code with an attempt number, so a run that starts
+    again finds the batch of the first; `resources.spark.submissions` sees to it that a name is
+    submitted once.
     """
 
     workspace: str
@@ -39,6 +40,12 @@ class SynapseSpark(ConfigurableResource):
     executors: int = Field(default=2, ge=1, description="Executors a batch.")
     cores: int = Field(default=4, ge=1, description="Cores of the driver and of each executor.")
     memory: str = Field(default="28g", description="Memory of the driver and of each executor.")
+    lag_seconds: float = Field(
+        default=120.0, ge=0, description="How far Livy's list may lag behind a submission."
+    )
+    limit_seconds: float = Field(
+        default=7200.0, gt=0, description="A batch that is older is canceled and reported."
+    )
 
     def prepare(self, preparation: Preparation) -> PreparedTable | JobStatus:
         """Make the table, or attach to the batch that makes it.
@@ -56,6 +63,12 @@ class SynapseSpark(ConfigurableResource):
         if committed.get("input") == identity:
             return self._prepared(preparation, committed | {"changed": False})
         try:
+            if preparation.job_id is not None:
+                asked = self.status(preparation.job_id)
+                if not asked.state.is_terminal:
+                    return asked
+                if asked.state is not JobState.COMPLETED:
+                    self._raise_failed(preparation.job_id, spec.training_table)
             attempt = current_attempt(identity, self.status)
             if attempt.status is not None and attempt.status.state is not JobState.COMPLETED:
                 return attempt.status
@@ -88,9 +101,11 @@ class SynapseSpark(ConfigurableResource):
             raise self._refused(error, job.spec.predictions_table) from error
 
     def status(self, job_id: str) -> JobStatus:
-        """Poll a batch by its name; an unknown name is NotFound."""
-        found = self._batches.find(job_id)
-        return self._batches.status(found[0]) if found else JobStatus(job_id, JobState.NOT_FOUND)
+        """Poll a batch by its name; an unknown name is NotFound.
+
+        A batch over its limit, and twins of one name, are canceled.
+        """
+        return self._submissions.status(job_id)
 
     def _refused(self, error: Exception, table: str) -> BikecastError:
         return BikecastError(
@@ -99,8 +114,9 @@ class SynapseSpark(ConfigurableResource):
         )
 
     @property
-    def _batches(self) -> Batches:
-        return Batches(self.workspace, self.pool)
+    def _submissions(self) -> Submissions:
+        batches = Batches(self.workspace, self.pool)
+        return Submissions(batches, self.lake, _FOLDER, self.lag_seconds, self.limit_seconds)
 
     def _input(self, preparation: Preparation) -> tuple[list[str], str]:
         """The CSV's column names, and the name of what is asked for."""
@@ -154,7 +170,9 @@ class SynapseSpark(ConfigurableResource):
         self._write(modules, code.modules)
         self._write(f"{_FOLDER}/{name}/job.json", json.dumps(job).encode())
         arguments = [f"{_FOLDER}/{name}/job.json", *paths, f"{_FOLDER}/{name}/result"]
-        batch = self._batches.submit(
+        submissions = self._submissions
+        start = partial(
+            submissions.batches.submit,
             name,
             file=self.lake.url(main),
             modules=self.lake.url(modules),
@@ -163,23 +181,27 @@ class SynapseSpark(ConfigurableResource):
             cores=self.cores,
             memory=self.memory,
         )
-        return self._batches.status(batch)
+        return submissions.submit(name, start)
 
     def raise_once(self, name: str, table: str) -> None:
         """Raise the error of a failed batch, unless an earlier call did."""
-        told = f"{_FOLDER}/{name}/told"
-        if self.lake.stat(told) is not None:
-            return
+        if self.lake.stat(_told(name)) is None:
+            self._raise_failed(name, table)
+
+    def _raise_failed(self, name: str, table: str) -> None:
+        """Raise the error of a batch that failed, was canceled or is lost."""
         status = self.status(name)
         try:
             reason = str(self.outcome(name)["error"])
         except BikecastError:
             reason = ""
-        self._write(told, b"told\n")
+        self._write(_told(name), b"told\n")
         kind = InvalidInput if reason else BikecastError
+        why = reason or status.error or "Livy does not list it any more"
+        see = f" See {status.link}" if status.link else ""
         raise kind(
-            f"Spark batch {name} is {status.state}: {reason or status.error}. {table} is "
-            f"unchanged; run again for the next attempt. See {status.link}"
+            f"Spark batch {name} is {status.state}: {why}. {table} is unchanged; run again for "
+            f"the next attempt.{see}"
         )
 
     def outcome(self, name: str) -> dict[str, Any]:
@@ -232,3 +254,8 @@ class SynapseSpark(ConfigurableResource):
             file = Path(folder) / "file"
             file.write_bytes(content)
             self.lake.put(path, file)
+
+
+def _told(name: str) -> str:
+    """The lake path of the mark that a batch's failure was reported."""
+    return f"{_FOLDER}/{name}/told"

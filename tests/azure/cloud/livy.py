@@ -32,6 +32,8 @@ class Batch:
     state: str = "not_started"
     result: str = "Uncertain"
     errors: list[dict[str, str]] = field(default_factory=list)
+    hidden: bool = False
+    """Not in the list, whatever its age."""
 
 
 class Livy:
@@ -39,6 +41,8 @@ class Livy:
 
     def __init__(self, clock: Clock, storage: Storage) -> None:
         self.batches: list[Batch] = []
+        self.listing_lag = 0.0
+        """Seconds until a new batch is in the list."""
         self._clock = clock
         self._storage = storage
         self._ids = itertools.count(1)
@@ -52,14 +56,24 @@ class Livy:
         self.batches.append(batch)
         return answer(self._body(batch))
 
+    @route("GET", HOST, BATCHES + r"/(?P<id>\d+)")
+    def get(self, request: Request) -> Response:
+        for batch in self.batches:
+            if batch.id == int(request.match["id"]):
+                self._advance(batch)
+                return answer(self._body(batch))
+        return arm_error(404, "NotFound", "no such batch")
+
     @route("GET", HOST, BATCHES)
     def list(self, request: Request) -> Response:
         first, size = int(request.query.get("from", 0)), int(request.query.get("size", 20))
         for batch in self.batches:
             self._advance(batch)
-        shown = self.batches[first : first + min(size, 20)]
+        now = self._clock.now()
+        listed = [b for b in self.batches if now - b.started >= self.listing_lag and not b.hidden]
+        shown = listed[first : first + min(size, 20)]
         sessions = [self._body(batch) for batch in shown]
-        return answer({"from": first, "total": len(self.batches), "sessions": sessions})
+        return answer({"from": first, "total": len(listed), "sessions": sessions})
 
     @route("DELETE", HOST, BATCHES + r"/(?P<id>\d+)")
     def cancel(self, request: Request) -> Response:

@@ -1,0 +1,167 @@
+"""Livy batches that are submitted once: a durable record beside what Livy lists.
+
+Livy has no idempotent submit, and its list may lag behind. So a record of the lake says that a
+batch is about to be submitted before it is, and which one it became after that. Whoever finds a
+record without a batch waits for the list to catch up before anything is submitted again.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from resources.jobs import JobState, JobStatus
+from resources.lake.adls import AdlsLake, Conflict
+from resources.spark.livy import Batches
+
+#: Answers that say that nothing was started.
+NOT_TAKEN = frozenset({400, 401, 403, 404, 409, 429})
+ATTEMPTS = 3
+LONGEST_PAUSE = 60.0
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """When a batch was about to be submitted (seconds since 1970), and its id once it is known.
+
+    `canceled` is why we canceled it.
+    """
+
+    at: float
+    livy_id: int | None = None
+    canceled: str = ""
+
+
+@dataclass(frozen=True)
+class Submissions:
+    """The batches of one pool by name, with their records in a folder of the lake."""
+
+    batches: Batches
+    lake: AdlsLake
+    folder: str
+    lag_seconds: float
+    """How far Livy's list may lag behind."""
+    limit_seconds: float
+    """A batch that is older is canceled."""
+
+    def submit(self, name: str, start: Callable[[], Any]) -> JobStatus:
+        """Start a batch by `start`, or attach to the one of that name.
+
+        Raises what `start` raises, where it is not known to have started a batch.
+        """
+        status = self.status(name)
+        if status.state is not JobState.NOT_FOUND:
+            return status
+        version = self._read(name)[1]
+        try:
+            self._write(name, Submission(time.time()), version)
+        except Conflict:
+            return JobStatus(name, JobState.QUEUED, progress={"status": "somebody else submits it"})
+        batch = self._started(name, start)
+        if batch is None:
+            return self.status(name)
+        self._note(name, Submission(time.time(), int(batch.id)))
+        return self.batches.status(batch)
+
+    def status(self, name: str) -> JobStatus:
+        """Poll a batch; twins of it and one beyond its limit are canceled. Unknown: NotFound."""
+        record, _ = self._read(name)
+        found = self.batches.find(name)
+        if not found and record is not None and record.livy_id is not None:
+            found = self.batches.get(record.livy_id, name)
+        if not found:
+            young = record is not None and time.time() - record.at < self.lag_seconds
+            state = JobState.QUEUED if young else JobState.NOT_FOUND
+            return JobStatus(name, state, progress={"status": "not listed"})
+        ours = self._ours(found, record)
+        status = self.batches.status(ours)
+        twins = self._without_twins(name, ours, found)
+        if twins:
+            status = replace(status, progress={**status.progress, "canceled_twins": twins})
+        if record is None:
+            return status
+        if record.canceled and status.state is JobState.CANCELED:
+            return replace(status, error=record.canceled)
+        age = time.time() - record.at
+        if not status.state.is_terminal and age > self.limit_seconds:
+            why = f"it ran longer than its limit of {self.limit_seconds:.0f} s and was canceled"
+            self.batches.cancel(ours)
+            self._note(name, replace(record, canceled=why))
+            return replace(status, state=JobState.CANCELED, error=why)
+        return status
+
+    def _started(self, name: str, start: Callable[[], Any]) -> Any | None:
+        """The new batch; None where Livy has one although its answer was an error."""
+        from azure.core.exceptions import AzureError, HttpResponseError
+
+        for attempt in range(1, ATTEMPTS + 1):
+            try:
+                return start()
+            except AzureError as error:
+                status = error.status_code if isinstance(error, HttpResponseError) else None
+                if status == 429 and attempt < ATTEMPTS:
+                    time.sleep(_pause(error))
+                    continue
+                if status in NOT_TAKEN:
+                    self._note(name, Submission(0.0))
+                elif self.batches.find(name):
+                    return None
+                raise
+        raise AssertionError("the last attempt returns or raises")
+
+    @staticmethod
+    def _ours(found: list[Any], record: Submission | None) -> Any:
+        """The recorded batch, else the oldest one."""
+        known = [each for each in found if record is not None and each.id == record.livy_id]
+        return known[0] if known else min(found, key=lambda each: int(each.id))
+
+    def _without_twins(self, name: str, ours: Any, found: list[Any]) -> list[int]:
+        """Cancel all other batches of the name that have not ended; return their ids."""
+        canceled = []
+        for twin in found:
+            if twin.id == ours.id or self.batches.status(twin).state.is_terminal:
+                continue
+            self.batches.cancel(twin)
+            canceled.append(int(twin.id))
+            _log.warning(
+                "Spark batch %s was submitted twice: batch %s is kept, its twin %s is canceled. "
+                "Livy's list lagged behind by more than %.0f s",
+                name,
+                ours.id,
+                twin.id,
+                self.lag_seconds,
+            )
+        return canceled
+
+    def _place(self, name: str) -> str:
+        return f"{self.folder}/{name}/submission.json"
+
+    def _read(self, name: str) -> tuple[Submission | None, str | None]:
+        found = self.lake.read_versioned(self._place(name))
+        return (None, None) if found is None else (Submission(**json.loads(found[0])), found[1])
+
+    def _note(self, name: str, record: Submission) -> None:
+        self._write(name, record, self._read(name)[1])
+
+    def _write(self, name: str, record: Submission, version: str | None) -> None:
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            file = Path(folder) / "submission.json"
+            file.write_text(json.dumps(asdict(record)), encoding="utf-8")
+            self.lake.put_if(self._place(name), file, version)
+
+
+def _pause(error: Any) -> float:
+    """Seconds that the service asks to wait, at most a minute."""
+    headers = error.response.headers if error.response is not None else {}
+    try:
+        return min(float(headers.get("Retry-After", 5)), LONGEST_PAUSE)
+    except ValueError:
+        return LONGEST_PAUSE
