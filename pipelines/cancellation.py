@@ -55,7 +55,7 @@ def cancel_job(spec: ModelSpec) -> dg.JobDefinition:
     """A job that cancels a training which no run waits for."""
 
     @dg.op(
-        name=CANCEL_JOB,
+        name="cancel",
         description=f"Cancels a training job of {spec.model_name}; an ended one stays as it is.",
     )
     def cancel(

@@ -130,7 +130,7 @@ def test_the_job_cancels_the_last_submitted_training(instance, submit):
 
 def test_the_job_leaves_an_ended_training_as_it_is(instance, submit):
     jobs = Jobs({"job-1": JobState.COMPLETED})
-    config = {"ops": {"cancel_training": {"config": {"job_id": "job-1"}}}}
+    config = {"ops": {"cancel": {"config": {"job_id": "job-1"}}}}
     done = cancel_job(SPEC).execute_in_process(
         instance=instance, resources={"automl": jobs}, run_config=config
     )
