@@ -12,7 +12,14 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError, describe
-from resources.sql_pool.engine.moments import as_timestamp, local_time, rounded, with_offset
+from resources.sql_pool.engine.moments import (
+    as_timestamp,
+    local_time,
+    offset_of,
+    rounded,
+    utc_time,
+    with_offset,
+)
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.types import (
     BIGINT,
@@ -149,7 +156,7 @@ def _date_add(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
     if moment.type.name == "datetimeoffset":
         moved = f"tsql_in_range({local_time(moment.sql)} + {interval})"
-        return Typed(with_offset(moved, f"({moment.sql}).minutes"), moment.type)
+        return Typed(with_offset(moved, offset_of(moment.sql)), moment.type)
     moved = f"tsql_in_range({as_timestamp(moment)} + {interval})"
     return Typed(rounded(moved, moment.type), moment.type)
 
@@ -166,7 +173,7 @@ def _date_diff(kind: SqlType) -> Function:
         for item in nodes:
             moment = _moment(compiler, item)
             offset = moment.type.name == "datetimeoffset"
-            ends.append(f"({moment.sql}).utc" if offset else as_timestamp(moment))
+            ends.append(utc_time(moment.sql) if offset else as_timestamp(moment))
         first, last = ends
         if part == "week":
             weeks = [f"(date_diff('day', {_SUNDAY}, CAST({end} AS DATE)) // 7)" for end in ends]
@@ -183,7 +190,7 @@ def _date_diff(kind: SqlType) -> Function:
 
 def _part_sql(part: str, moment: Typed) -> str:
     if part == "tzoffset":
-        return f"({moment.sql}).minutes" if moment.type.name == "datetimeoffset" else "0"
+        return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
     template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
     return template.format(as_timestamp(moment))
 
@@ -280,7 +287,7 @@ def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
 def _switch_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     value = convert(_moment(compiler, moment_node), DATETIMEOFFSET)
-    utc = f"({value.sql}).utc"
+    utc = utc_time(value.sql)
     return Typed(f"tsql_utc_offset({utc}, {_offset_minutes(compiler, offset)})", value.type)
 
 
@@ -302,7 +309,7 @@ def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
         "datetimeoffset", scale=value.type.scale or (3 if value.type.name == "datetime" else 0)
     )
     if value.type.name == "datetimeoffset":
-        return Typed(f"tsql_utc_offset(({value.sql}).utc, 0)", value.type)
+        return Typed(f"tsql_utc_offset({utc_time(value.sql)}, 0)", value.type)
     return Typed(with_offset(as_timestamp(value), "0"), kind)
 
 

@@ -15,7 +15,7 @@ from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
 from resources.sql_pool.engine.conditions import COMPARISONS, Conditions
 from resources.sql_pool.engine.context import Context
-from resources.sql_pool.engine.conversion import convert
+from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.dates import at_time_zone
 from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.functions import FUNCTIONS
@@ -215,7 +215,8 @@ class ExpressionCompiler(Conditions):
                 raise not_emulated("CONVERT with a style that is not a constant")
             style = int(style_node.name)
         result = convert(value, to, style)
-        return Typed(f"TRY({result.sql})", to) if node.args.get("safe") else result
+        # TRY has no type where DuckDB finds at once that its argument fails
+        return Typed(cast(f"TRY({result.sql})", to), to) if node.args.get("safe") else result
 
     def _function(self, node: exp.Anonymous) -> Typed:
         only(node, "this", "expressions")

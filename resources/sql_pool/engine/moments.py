@@ -33,7 +33,7 @@ def moment_text(value: Typed, style: int | None) -> str:
     if kind.name == "datetimeoffset":
         local = local_time(value.sql)
         text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number})"
-        return f"({text} || ' ' || tsql_offset_text(({value.sql}).minutes))"
+        return f"({text} || ' ' || tsql_offset_text({offset_of(value.sql)}))"
     return f"tsql_moment_text({as_timestamp(value)}, '{kind.name}', {kind.scale}, {number})"
 
 
@@ -46,9 +46,19 @@ def as_timestamp(value: Typed) -> str:
     return f"CAST({value.sql} AS TIMESTAMP)" if value.type.name == "date" else value.sql
 
 
+def utc_time(sql: str) -> str:
+    """The moment of a datetimeoffset; DuckDB gives the fields of a NULL struct no type."""
+    return f"CAST(({sql}).utc AS TIMESTAMP)"
+
+
+def offset_of(sql: str) -> str:
+    """The minutes of a datetimeoffset's offset."""
+    return f"CAST(({sql}).minutes AS INTEGER)"
+
+
 def local_time(sql: str) -> str:
     """The clock time of a datetimeoffset."""
-    return f"(({sql}).utc + to_minutes(({sql}).minutes))"
+    return f"({utc_time(sql)} + to_minutes({offset_of(sql)}))"
 
 
 def with_offset(local: str, minutes: str) -> str:
@@ -69,8 +79,8 @@ def to_moment(value: Typed, to: SqlType, style: int | None) -> str:
         raise operand_clash("time", "date")
     if to.name == "datetimeoffset":
         if source.name == "datetimeoffset":
-            sql = rounded(f"({value.sql}).utc", to)
-            return f"{{'utc': {sql}, 'minutes': ({value.sql}).minutes}}"
+            sql = rounded(utc_time(value.sql), to)
+            return f"tsql_utc_offset({sql}, {offset_of(value.sql)})"
         return with_offset(rounded(as_timestamp(value), to), "0")
     return rounded(as_timestamp(value), to)
 

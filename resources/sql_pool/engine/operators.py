@@ -6,6 +6,7 @@ import re
 
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError, operand_clash
+from resources.sql_pool.engine.moments import utc_time
 from resources.sql_pool.engine.patterns import like_regex
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import (
@@ -207,7 +208,7 @@ def comparable_type(left: SqlType, right: SqlType) -> SqlType:
 def convert_compared(value: Typed, kind: SqlType) -> str:
     """A value converted for a comparison; the collation of the database ignores case."""
     if kind.name == "datetimeoffset":
-        return f"({convert(value, kind).sql}).utc"
+        return utc_time(convert(value, kind).sql)
     if not kind.is_text:
         return convert(value, kind).sql
     sql = value.sql if value.type.is_text else convert(value, kind).sql

@@ -43,10 +43,12 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
 
 
 def _returning(function: Callable[..., object]) -> Callable[..., str | None]:
-    """A function whose result, or error, is a text."""
+    """A function whose result, or error, is a text; NULL where an argument is NULL."""
 
     @functools.wraps(function)
     def call(*values: Any) -> str | None:
+        if None in values:
+            return None
         try:
             result = function(*values)
         except SqlError as error:
@@ -83,4 +85,5 @@ def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
         pass
     create: Any = connection.create_function  # its stub knows no names of types
     for name, (_, arguments) in _FUNCTIONS.items():
-        create(f"python_{name}", _CALLED[name], arguments, "VARCHAR")
+        call = _CALLED[name]
+        create(f"python_{name}", call, arguments, "VARCHAR", null_handling="special")
