@@ -7,6 +7,7 @@ import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import dagster as dg
 
@@ -115,7 +116,10 @@ def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
     from resources.lake.csv_file import read_scoring_csv, read_training_csv
 
     problems = []
-    readers = {spec.source_file: read_training_csv, spec.scoring_file: read_scoring_csv}
+    readers = {
+        spec.source_file: partial(read_training_csv, trainable=True),
+        spec.scoring_file: read_scoring_csv,
+    }
     for path, read in readers.items():
         try:
             read(files[path].path, spec, source_name=files[path].origin)

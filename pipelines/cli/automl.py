@@ -204,7 +204,7 @@ def _leave(result: TrainingResult, folder: Path) -> None:
 
 def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
     out = stdout_console()
-    leaders = result.leaderboard[:SHOWN]
+    leaders = result.leaders(SHOWN)
     cells = [["" if row[name] is None else row[name] for name in _FINAL] for row in leaders]
     metric = inferred.spec.training.primary_metric
     out.print(rows_table(_FINAL, cells, title=f"Leaderboard ({metric}; more is better)"))

@@ -28,7 +28,7 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     rows = [[_word(spec, name, row[name]) for name in names] for row in outcome.predictions]
     title = f"Forecast by {model.name} version {model.version}"
     out.print(rows_table(names, rows, title=title))
-    leaders = outcome.result.leaderboard[:BEST]
+    leaders = outcome.result.leaders(BEST)
     cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]
     out.print(rows_table(_LEADERBOARD, cells, title=f"Leaderboard, best {len(leaders)}"))
     out.print(_scores(outcome.result.scores))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import logging
 import math
 import tempfile
+import time
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +15,11 @@ import dagster as dg
 from pydantic import Field
 
 from resources.automl.port import TrainingRequest, TrainingResult
-from resources.azure_ml import first_line, workspace_client
+from resources.azure_ml import workspace_client
 from resources.errors import BikecastError, InvalidInput, ModelRejected
 from resources.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake
+from resources.refusals import refused_by_azure
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -54,6 +58,11 @@ class AzureAutoML(dg.ConfigurableResource):
     compute: str = Field("", description="A compute cluster's name; empty for serverless compute.")
     lake: AdlsLake
     downloads: str = Field(description="The folder of downloaded results, one folder a job.")
+    queue_seconds: float = Field(
+        default=7200.0,
+        ge=0,
+        description="A job older than its time for training and this is canceled and reported.",
+    )
 
     def submit(self, request: TrainingRequest) -> JobStatus:
         """Start the job, or attach to the one of that id; never starts an id twice.
@@ -61,7 +70,7 @@ class AzureAutoML(dg.ConfigurableResource):
         Azure ML runs no experiment shorter than 15 minutes, so a smaller budget becomes that.
         Raises InvalidInput for a bad budget, BikecastError where Azure ML refuses the job.
         """
-        from azure.core.exceptions import AzureError
+        from azure.core.exceptions import ResourceExistsError
 
         if not request.budget_seconds > 0:
             raise InvalidInput(
@@ -76,27 +85,29 @@ class AzureAutoML(dg.ConfigurableResource):
 
         data = stage_training_data(self.lake, request)
         job = regression_job(request, data, self.compute, folds=FOLDS)
-        try:
-            return self._status(self._client.jobs.create_or_update(job))
-        except AzureError as error:
-            raise BikecastError(
-                f"Azure ML did not take the job {request.job_id}: {first_line(error)}"
-            ) from error
+        with self._refusing(f"Azure ML did not take the job {request.job_id}"):
+            try:
+                return self._status(self._client.jobs.create_or_update(job))
+            except ResourceExistsError:
+                # Another process was quicker, or the answer to our own request was lost.
+                return self.status(request.job_id)
 
     def status(self, job_id: str) -> JobStatus:
-        """Poll one job; an unknown id is NotFound."""
+        """Poll one job; an unknown id is NotFound. A job over its own limit is canceled."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            return self._status(self._client.jobs.get(job_id))
-        except ResourceNotFoundError:
-            return JobStatus(job_id, JobState.NOT_FOUND)
+        with self._refusing(f"cannot ask for the job {job_id}"):
+            try:
+                return self._within_limit(self._client.jobs.get(job_id))
+            except ResourceNotFoundError:
+                return JobStatus(job_id, JobState.NOT_FOUND)
 
     def cancel(self, job_id: str) -> JobStatus:
         """Ask Azure ML to cancel the job; does not wait until it has."""
         status = self.status(job_id)
         if not status.state.is_terminal:
-            self._client.jobs.begin_cancel(job_id, polling=False)
+            with self._refusing(f"cannot cancel the job {job_id}"):
+                self._client.jobs.begin_cancel(job_id, polling=False)
             status = self.status(job_id)
         return status
 
@@ -106,6 +117,10 @@ class AzureAutoML(dg.ConfigurableResource):
         Raises BikecastError where the job is not complete or left no ONNX model, and
         ModelRejected where the model breaks the contract of PREDICT.
         """
+        with self._refusing(f"the result of {job_id} cannot be read"):
+            return self._result(job_id)
+
+    def _result(self, job_id: str) -> TrainingResult:
         from resources.automl.azure_job import best_child, leaderboard
 
         status = self.status(job_id)
@@ -140,6 +155,31 @@ class AzureAutoML(dg.ConfigurableResource):
     @property
     def _client(self) -> MLClient:
         return workspace_client(self.subscription_id, self.resource_group, self.workspace)
+
+    def _refusing(self, what: str) -> AbstractContextManager[None]:
+        """Errors of the SDK in words, with the role that is missing."""
+        scope = (
+            f"/subscriptions/{self.subscription_id}/resourceGroups/{self.resource_group}"
+            f"/providers/Microsoft.MachineLearningServices/workspaces/{self.workspace}"
+        )
+        return refused_by_azure(what, role="AzureML Data Scientist", scope=scope)
+
+    def _within_limit(self, job: Any) -> JobStatus:
+        """The job's status; one that is too old is canceled, and counts as such at once."""
+        status = self._status(job)
+        created = getattr(job.creation_context, "created_at", None)
+        allowed = float(getattr(job.limits, "timeout_minutes", None) or SHORTEST_MINUTES) * 60
+        limit = allowed + self.queue_seconds
+        if created is None or time.time() - created.timestamp() <= limit:
+            return status
+        why = f"it was not done {limit:.0f} s after its submission and was canceled"
+        if status.state is JobState.CANCELED:
+            return replace(status, error=f"{status.error}; {why}")
+        if status.state.is_terminal:
+            return status
+        if status.progress["state"] != "CancelRequested":
+            self._client.jobs.begin_cancel(job.name, polling=False)
+        return replace(status, state=JobState.CANCELED, error=why)
 
     def _status(self, job: Any) -> JobStatus:
         told = str(getattr(job.status, "value", job.status))

@@ -51,6 +51,10 @@ class TrainingResult:
     warnings: tuple[str, ...] = ()
     diagnostics: Mapping[str, object] = field(default_factory=dict)
 
+    def leaders(self, most: int) -> list[dict[str, object]]:
+        """The best trials, without those that have no score: skipped or failed ones."""
+        return [row for row in self.leaderboard if row.get("score") is not None][:most]
+
 
 class AutoML(Protocol):
     """Training jobs under deterministic ids."""

@@ -19,6 +19,7 @@ import pyarrow.csv as pacsv
 from resources.errors import InvalidInput
 from resources.spec import Column, ModelSpec, TrainingSettings
 from resources.sql_types import arrow_schema
+from resources.trainable import target_problem
 
 #: Formats of a whole column of dates, tried in this order; ISO dates are recognized before.
 DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
@@ -81,7 +82,8 @@ def tabular_data(
 ) -> Tabular:
     """Infer a spec. `features` are all other columns where none are given.
 
-    Raises InvalidInput for an unknown column, a target that is not a number, and infinite values.
+    Raises InvalidInput for an unknown column, a target that is not a number or does not vary, too
+    few rows, and infinite values.
     """
     wanted = list(features) or [column for column in table.column_names if column != target]
     if unknown := [column for column in [*wanted, target] if column not in table.column_names]:
@@ -98,6 +100,10 @@ def tabular_data(
     if dropped:
         made.notes.append(f"{dropped} rows without a target {target!r} are left out")
         table, column = table.filter(known), column.filter(known)
+    limits = pc.min_max(column).as_py()
+    problem = target_problem(target, len(column), limits["min"], limits["max"])
+    if problem is not None:
+        raise InvalidInput(f"{name}: {problem}. Nothing was trained.")
     made.name(target)
     dates: dict[str, pa.ChunkedArray] = {}
     for original in table.column_names:

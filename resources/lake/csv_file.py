@@ -23,6 +23,7 @@ from resources.lake.findings import suspicious_findings
 from resources.lake.values import INTEGER_BITS, parse_date, pattern
 from resources.spec import FORECAST_ROW, Column, ModelSpec
 from resources.sql_types import arrow_schema
+from resources.trainable import target_problem
 
 
 @dataclass(frozen=True)
@@ -43,8 +44,14 @@ class CsvContent:
         return int(self.table.num_rows)
 
 
-def read_training_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvContent:
-    """Read a training file: features, target and keys, all required, the keys unique."""
+def read_training_csv(
+    path: Path, spec: ModelSpec, *, source_name: str, trainable: bool = False
+) -> CsvContent:
+    """Read a training file: features, target and keys, all required, the keys unique.
+
+    `trainable` also asks for enough rows, without those that the spec drops, and for a target
+    that varies. Raises InvalidInput as `read_csv` does.
+    """
     content = read_csv(
         path,
         spec.training_columns,
@@ -52,8 +59,22 @@ def read_training_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvCo
         unique=spec.key_names,
         source_name=source_name,
     )
+    if trainable:
+        _check_trainable(content.table, spec, source_name)
     flagged = suspicious_findings(content.table, spec)
     return CsvContent(content.table, content.findings + flagged, content.absent)
+
+
+def _check_trainable(table: pa.Table, spec: ModelSpec, source_name: str) -> None:
+    for column in spec.features if spec.suspicious_treatment == "drop" else ():
+        values = table[column.name]
+        if column.suspicious:
+            known = pa.array(column.suspicious).cast(values.type)
+            table = table.filter(pc.invert(pc.is_in(values, known)))
+    limits = pc.min_max(table[spec.target.name]).as_py()
+    problem = target_problem(spec.target.name, table.num_rows, limits["min"], limits["max"])
+    if problem is not None:
+        raise InvalidInput(f"{source_name}: {problem}. Nothing was changed.")
 
 
 def read_scoring_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvContent:

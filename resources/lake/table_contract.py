@@ -7,15 +7,14 @@ import pyarrow.compute as pc
 
 from resources.spec import Column, ModelSpec
 from resources.sql_types import arrow_schema
-
-MINIMUM_ROWS = 20
+from resources.trainable import MINIMUM_ROWS
 
 
 def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object]]:
     """What breaks the contract: one dict a problem, with column, problem and number of rows.
 
-    Checked are names and types, the number of rows, missing values, unique keys, and the codes
-    and limits that the spec calls hard.
+    Checked are names and types, the number of rows, a target that varies, missing values, unique
+    keys, and the codes and limits that the spec calls hard.
     """
     found: list[dict[str, object]] = []
     for field in arrow_schema(spec.training_columns):
@@ -30,6 +29,9 @@ def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object
         found.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", table.num_rows))
     for column in spec.training_columns:
         found += _column_problems(table[column.name], column)
+    limits = pc.min_max(table[spec.target.name]).as_py()
+    if table.num_rows and limits["min"] == limits["max"]:
+        found.append(_problem(spec.target.name, "the same value in every row", table.num_rows))
     keys = list(spec.key_names)
     if keys:
         distinct = table.select(keys).group_by(keys).aggregate([]).num_rows

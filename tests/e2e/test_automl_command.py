@@ -80,12 +80,13 @@ def test_a_wrong_argument_ends_with_code_2_and_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
-def test_bad_data_ends_with_code_2_and_the_jobs_reason(cli, tmp_path):
+def test_bad_data_ends_with_code_2_and_stores_nothing(cli, tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(19)))
     done = cli("automl", "--csv", str(path), "--target", "y", "-o", str(tmp_path / "out"))
     assert done.returncode == 2
-    assert "has 19 rows; training needs at least 20" in done.stderr
+    assert "19 usable rows; training needs at least 20" in done.stderr
+    assert not (cli.home / "automl").exists()
 
 
 @pytest.mark.slow

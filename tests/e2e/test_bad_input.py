@@ -12,7 +12,7 @@ HEADER = (
     "temp,atemp,hum,windspeed,rentals"
 )
 GOOD = "1,1/1/2011,1,0,1,0,6,0,2,0.344167,0.363625,0.805833,0.160446,331"
-
+ALIKE = "".join(GOOD.replace("1/1/2011", f"1/{day}/2011") + "\n" for day in range(1, 31))
 
 TABLES = "SELECT * FROM dbo.predicted_rentals ORDER BY forecast_row"
 TABLES += "; SELECT * FROM dbo.weather_forecast ORDER BY forecast_row"
@@ -41,8 +41,18 @@ def finished_home(sample_run, tmp_path_factory) -> Cli:
         (HEADER + "\n", ["no row below the column names"]),
         ("", ["empty"]),
         (HEADER + "\n" + GOOD + "\n" + GOOD + "\n", ["dteday", "line 3"]),
+        (HEADER + "\n" + GOOD + "\n", ["1 usable row; training needs at least 20"]),
+        (HEADER + "\n" + ALIKE, ["'rentals' is 331 in every row"]),
     ],
-    ids=["code out of range", "missing column", "header only", "empty file", "duplicate key"],
+    ids=[
+        "code out of range",
+        "missing column",
+        "header only",
+        "empty file",
+        "duplicate key",
+        "too few rows",
+        "constant target",
+    ],
 )
 def test_a_bad_training_file_ends_with_code_2_and_changes_nothing(
     finished_home, tmp_path, content, said

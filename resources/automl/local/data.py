@@ -11,9 +11,7 @@ import numpy as np
 
 from resources.errors import InvalidInput
 from resources.spec import Column, ModelSpec
-
-#: Fewer rows than this give no meaningful folds.
-MINIMUM_ROWS = 20
+from resources.trainable import target_problem
 
 Values = Mapping[str, np.ndarray]
 
@@ -101,22 +99,16 @@ def dataset_from_arrow(spec: ModelSpec, content: Any) -> Dataset:
 
 
 def _check_target(where: str, name: str, target: np.ndarray) -> None:
-    if len(target) < MINIMUM_ROWS:
-        raise InvalidInput(
-            f"{where} has {len(target)} rows; training needs at least {MINIMUM_ROWS}. "
-            "Nothing was trained. Add rows and prepare the table again."
-        )
     bad = int((~np.isfinite(target)).sum())
     if bad:
         raise InvalidInput(
             f"{where}: the target {name!r} is missing, infinite or not a number in {bad} of "
             f"{len(target)} rows. Nothing was trained. Correct or remove these rows."
         )
-    if np.ptp(target) == 0:
-        raise InvalidInput(
-            f"{where}: the target {name!r} is {target[0]:g} in every row, so there is nothing to "
-            "learn. Nothing was trained. Check the column."
-        )
+    low, high = (float(target.min()), float(target.max())) if len(target) else (None, None)
+    problem = target_problem(name, len(target), low, high)
+    if problem is not None:
+        raise InvalidInput(f"{where}: {problem}. Nothing was trained.")
 
 
 def _values(column: Column, array: Any) -> np.ndarray:

@@ -40,6 +40,7 @@ def test_each_break_of_the_contract_is_named(table):
         "is missing": table.drop_columns(["windspeed"]),
         "not int64": table.set_column(0, "season", table["season"].cast(pa.int32())),
         "fewer than": table.slice(0, 5),
+        "the same value in every row": changed(table, "rentals", [7] * rows),
     }
     for word, broken in cases.items():
         problems = contract_problems(broken, SPEC)

@@ -95,3 +95,15 @@ def test_an_adapter_that_tells_only_scores_gets_a_table_of_them(result, tmp_path
 def test_no_leakage_is_said_where_it_was_looked_for(result):
     metadata = shown(replace(result, diagnostics={**DIAGNOSTICS, "leakage": []}))
     assert metadata["leakage"].value == "No sign of leakage."
+
+
+def test_leaders_are_the_best_trials_that_have_a_score(result):
+    board = [
+        {"trial": "a", "score": 0.9, "status": "ok"},
+        {"trial": "b", "score": 0.0, "status": "raced"},
+        {"trial": "c", "score": None, "status": "skipped"},
+        {"trial": "d", "score": None, "status": "failed"},
+    ]
+    told = replace(result, leaderboard=board)
+    assert [row["trial"] for row in told.leaders(5)] == ["a", "b"]
+    assert [row["trial"] for row in told.leaders(1)] == ["a"]

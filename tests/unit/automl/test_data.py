@@ -45,7 +45,7 @@ def test_a_missing_column_is_named(tmp_path):
 
 
 def test_too_few_rows_are_refused():
-    with pytest.raises(InvalidInput, match="19 rows; training needs at least 20"):
+    with pytest.raises(InvalidInput, match="19 usable rows; training needs at least 20"):
         dataset_from_arrow(TIMED_COFFEE, coffee_table(19))
 
 

@@ -82,10 +82,25 @@ def test_a_target_with_text_is_refused_with_its_row():
 
 @pytest.mark.parametrize("column", ["x", "y"])
 def test_an_infinite_value_is_refused_with_its_row(column):
-    values = {"x": [1.0, 2.0, 3.0], "y": [1.0, 2.0, 3.0]}
+    values = {"x": [*TARGET], "y": [*TARGET]}
     values[column][1] = float("-inf")
     with pytest.raises(InvalidInput, match=f"column '{column}' is infinite in data row 2"):
         tabular_data(pa.table(values), target="y", name="t.csv")
+
+
+@pytest.mark.parametrize(
+    ("target", "said"),
+    [
+        ([1.0, 2.0], "2 usable rows; training needs at least 20"),
+        ([None] * 30 + [1.0] * 19, "19 usable rows"),
+        ([], "0 usable rows"),
+        ([7] * 30, "'y' is 7 in every row"),
+    ],
+)
+def test_too_few_rows_and_a_constant_target_are_refused(target, said):
+    table = pa.table({"x": range(len(target)), "y": pa.array(target, pa.float64())})
+    with pytest.raises(InvalidInput, match=said):
+        tabular_data(table, target="y", name="t.csv")
 
 
 def test_an_unknown_column_is_refused_with_those_that_exist():

@@ -1,5 +1,6 @@
 import csv
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -265,3 +266,32 @@ def test_the_fast_and_the_exact_reader_accept_the_same_files(tmp_path, rows, foc
     fast = csv_file._read_fast(path, NAMES, COLUMNS, ())
     problems = list(find_problems(path, NAMES, COLUMNS, optional=(), unique=()))
     assert (fast is not None and fast.num_rows > 0) == (not problems), (fast, problems)
+
+
+def trainable(path, spec=BIKE_RENTALS):
+    return read_training_csv(path, spec, source_name="in.csv", trainable=True)
+
+
+def days(count: int, **values) -> list[str]:
+    return [
+        edited(dteday=f"1/{day}/2011", rentals=str(day), **values) for day in range(1, count + 1)
+    ]
+
+
+def test_too_few_rows_are_refused_before_anything_is_stored(tmp_path):
+    assert trainable(training_file(tmp_path, *days(20))).rows == 20
+    with pytest.raises(InvalidInput, match=r"in\.csv: 19 usable rows; training needs at least 20"):
+        trainable(training_file(tmp_path, *days(19)))
+
+
+def test_rows_that_the_spec_drops_are_not_usable(tmp_path):
+    path = training_file(tmp_path, *days(20)[:-1], edited(dteday="2/1/2011", hum="0"))
+    assert trainable(path).rows == 20
+    with pytest.raises(InvalidInput, match="19 usable rows"):
+        trainable(path, replace(BIKE_RENTALS, suspicious_treatment="drop"))
+
+
+def test_a_constant_target_is_refused_before_anything_is_stored(tmp_path):
+    rows = [edited(dteday=f"1/{day}/2011") for day in range(1, 31)]
+    with pytest.raises(InvalidInput, match="'rentals' is 331 in every row"):
+        trainable(training_file(tmp_path, *rows))
