@@ -27,6 +27,8 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+    from resources.sql_pool.daily import Scorer
+
 ALIAS = "champion"
 #: Tags of a registered version: what it was trained from.
 DATA_VERSION, CODE_VERSION, TRAINED_THROUGH = "data_version", "code_version", "trained_through"
@@ -167,6 +169,27 @@ def make_live(
     )
     reconcile_alias(registry, pool, spec)
     return changed
+
+
+def scorer(registry: Registry, pool: SqlPool, spec: ModelSpec, version: int | None) -> Scorer:
+    """A version with its bytes, ready to score; None is the live one.
+
+    Raises InvalidInput where there is no such version, ModelRejected for one that PREDICT
+    cannot score.
+    """
+    from resources.sql_pool.daily import Scorer
+
+    if version is None:
+        live = live_model(pool, spec)
+        if live is None:
+            raise InvalidInput("No model is live, so nothing was scored. Start with: bikecast run")
+        version = live.version
+    entry = registered(registry, spec, version)
+    model = registry.download(spec.model_name, version)
+    check_contract(model, spec)
+    return Scorer(
+        version, model, entry.tags.get(DATA_VERSION, ""), entry.tags.get(CODE_VERSION, "")
+    )
 
 
 def check_contract(model: bytes, spec: ModelSpec) -> None:

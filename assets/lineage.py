@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.by_day import daily_assets
 from assets.checks import finding_checks
 from assets.gates import gate_checks
 from assets.lake import lake_assets
@@ -25,6 +26,7 @@ def model_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[dg.As
         *training_assets(spec),
         *promotion_assets(spec, always_promote=always_promote),
         *serving_assets(spec),
+        *daily_assets(spec),
     ]
 
 

@@ -38,6 +38,7 @@ BIKE_RENTALS = ModelSpec(
     procedure="predict_rentals",
     predictions_table="predicted_rentals",
     time_key="dteday",
+    first_day="2011-01-01",
     segments=("weathersit", "workingday"),
     shown=("weekday", "workingday", "weathersit", "temp"),
     owners=("team:data-engineering",),

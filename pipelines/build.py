@@ -12,6 +12,7 @@ from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
 from pipelines.cancellation import cancel_job, cancel_with_run
 from pipelines.check_sensors import bad_model_rollback, check_alerts, drift_retraining
+from pipelines.day_sensor import day_sensors
 from pipelines.environments import Resources
 from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
@@ -52,6 +53,7 @@ def build_definitions(
             cancel_with_run(spec),
             file_sensor(spec, jobs),
             automation_sensor(spec),
+            *day_sensors(spec, jobs),
             drift_retraining(spec, jobs),
             bad_model_rollback(spec, jobs),
             failure_alerts(alert_webhook),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.by_day import daily_asset_names
 from resources.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 
 
-ROLLBACK_JOB = "rollback"
+ROLLBACK_JOB, RESCORE_JOB = "rollback", "rescore"
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,27 @@ class ModelJobs:
     finish_training: AssetJob
     score: AssetJob
     rollback: AssetJob
+    rescore: AssetJob | None
+    """None for a spec without daily partitions."""
 
     def all(self) -> list[AssetJob]:
         """The jobs as a list."""
-        return [self.everything, self.train, self.finish_training, self.score, self.rollback]
+        jobs = [self.everything, self.train, self.finish_training, self.score, self.rollback]
+        return jobs if self.rescore is None else [*jobs, self.rescore]
+
+
+def range_tags(first: str, last: str) -> dict[str, str]:
+    """Tags of a run over the daily partitions of a range, both days included."""
+    return {
+        "dagster/asset_partition_range_start": first,
+        "dagster/asset_partition_range_end": last,
+    }
+
+
+def rescore_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
+    """Run config of the job `rescore`; None for the live version."""
+    name = f"{spec.predictions_table}_by_day"
+    return {"ops": {name: {"config": {"model_version": version}}}} if version else {}
 
 
 def rollback_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
@@ -51,6 +69,7 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
     predictions = dg.AssetSelection.assets(spec.predictions_table)
     scoring_table = dg.AssetSelection.assets(spec.scoring_table)
     model = dg.AssetSelection.assets(spec.model_table)
+    by_day = daily_asset_names(spec)
     everything = training_run.upstream() | predictions.upstream()
     return ModelJobs(
         everything=dg.define_asset_job(
@@ -66,7 +85,7 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
         ),
         finish_training=dg.define_asset_job(
             "finish_training",
-            model.downstream(),
+            model.downstream() - dg.AssetSelection.assets(*by_day),
             description="From an ended training job to predictions with its model.",
         ),
         score=dg.define_asset_job(
@@ -82,4 +101,12 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
             description="Make the version live that was live before, or the one in the config "
             "(`version`). The next scoring uses it, and it stays until a newer version wins.",
         ),
+        rescore=dg.define_asset_job(
+            RESCORE_JOB,
+            dg.AssetSelection.assets(*by_day),
+            description="Score days again: the forecast file's rows are taken over by day, and the "
+            "days of the range are scored by the live version or the one in the config.",
+        )
+        if by_day
+        else None,
     )

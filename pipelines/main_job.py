@@ -95,14 +95,14 @@ def run_main_job(
         check_files(spec, files)
         clean_up_dead_runs(instance)
         reconcile_alias(resources.registry, resources.sql_pool, spec)
-        _execute(defs, instance, main_job, run_config, {}, record, watcher)
+        execute_job(defs, instance, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
         _wait(resources.automl, job_id, spec.run_asset, record, watcher)
         config = {"ops": {spec.model_table: {"config": {"job_id": job_id}}}}
         tags = {"bikecast/job_id": job_id}
-        _execute(defs, instance, "finish_training", config, tags, record, watcher)
+        execute_job(defs, instance, "finish_training", config, tags, record, watcher)
     record.seconds["total"] = round(time.perf_counter() - start, 3)
     trained = submission["submission"] != "unchanged"
     return _outcome(spec, resources, record, job_id, trained=trained)
@@ -144,11 +144,11 @@ def run_rollback(
     """
     clean_up_dead_runs(instance)
     record, config = Record(), rollback_config(spec, version)
-    _execute(defs, instance, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
+    execute_job(defs, instance, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
     return record.metadata[f"{spec.model_table}_table"]
 
 
-def _execute(
+def execute_job(
     defs: dg.Definitions,
     instance: dg.DagsterInstance,
     job: str,
@@ -157,6 +157,7 @@ def _execute(
     record: Record,
     watcher: Watcher,
 ) -> None:
+    """Run one job here; raises the error of its first failed step."""
     run_id = str(uuid.uuid4())
     record.run_ids.append(run_id)
     instance.add_event_listener(run_id, lambda entry: hear(entry, record, watcher))

@@ -6,6 +6,7 @@ ModelSpec and one more call of each asset function.
 
 from __future__ import annotations
 
+import datetime
 import re
 from dataclasses import dataclass, field
 from typing import Literal
@@ -169,6 +170,8 @@ class ModelSpec:
     output: str = "variable_out1"
     time_key: str | None = None
     """The key that orders rows in time; None where rows have no order."""
+    first_day: str | None = None
+    """The first daily partition, an ISO date; None for none. It takes a time key of type date."""
     ignored: tuple[str, ...] = ()
     """Columns that files of this kind usually carry and that are left out without a finding."""
     segments: tuple[str, ...] = ()
@@ -193,6 +196,14 @@ class ModelSpec:
             raise ValueError(
                 f"{self.model_name}: time_key {self.time_key!r} is not one of the keys"
             )
+        if self.first_day is not None:
+            datetime.date.fromisoformat(self.first_day)
+            kinds = {key.name: key.sql_type for key in self.keys}
+            if kinds.get(self.time_key or "") != "date":
+                raise ValueError(
+                    f"{self.model_name}: daily partitions take a time_key of type date, "
+                    f"not {self.time_key!r}"
+                )
         unknown = sorted(
             {*self.segments, *self.shown} - {feature.name for feature in self.features}
         )

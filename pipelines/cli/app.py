@@ -147,6 +147,27 @@ def rollback(
 
 
 @app.command()
+def rescore(
+    first: Annotated[str, typer.Option("--from", help="First day (2013-01-01).")],
+    last: Annotated[str, typer.Option("--to", help="Last day, included.")],
+    version: Annotated[
+        int | None,
+        typer.Option(help="Model version. Default: the live one.", show_default=False),
+    ] = None,
+) -> None:
+    """Score a range of days again, with the live model or any other version, in one run.
+
+    The result is in `dbo.predicted_rentals_by_day`. Days come from the forecast file, or from
+    earlier ones.
+
+    Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
+    """
+    from pipelines.cli.rescore import rescore_command
+
+    rescore_command(first, last, version)
+
+
+@app.command()
 def explain(
     day: Annotated[str, typer.Argument(help="The day (2013-01-01), or the number of the row.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,

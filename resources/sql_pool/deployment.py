@@ -23,7 +23,7 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
     field is NULL, which only a key may be. The rows are loaded into a staging table and then
     exchanged in one transaction, so readers see the old rows or the new ones.
     """
-    columns = _scoring_columns(spec)
+    columns = scoring_columns(spec)
     table, staging = (
         table_name(spec, spec.scoring_table),
         table_name(spec, f"{spec.scoring_table}_staging"),
@@ -31,17 +31,7 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
     declared = ",\n        ".join(columns.values())
     names = ", ".join(columns)
     with pool.session() as session:
-        run_script(
-            session,
-            render(
-                "staging_table.sql",
-                table=staging,
-                table_text=unicode_text(staging),
-                columns=declared,
-                url=quote_text(url),
-                credential=_credential(url),
-            ),
-        )
+        stage_rows(session, spec, staging, url=url)
         run_script(
             session,
             render("data_table.sql", table=table, table_text=unicode_text(table), columns=declared),
@@ -50,6 +40,21 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
         counted = session.run(f"SELECT COUNT_BIG(*) AS [rows] FROM {table}")  # noqa: S608 # quoted
         session.run(f"DROP TABLE {staging}")
     return int(str(counted[0].rows[0][0]))
+
+
+def stage_rows(session: Session, spec: ModelSpec, staging: str, *, url: str) -> None:
+    """Make the staging table (a quoted name) anew and load a staged CSV of the lake into it."""
+    run_script(
+        session,
+        render(
+            "staging_table.sql",
+            table=staging,
+            table_text=unicode_text(staging),
+            columns=",\n        ".join(scoring_columns(spec).values()),
+            url=quote_text(url),
+            credential=_credential(url),
+        ),
+    )
 
 
 def procedure_script(spec: ModelSpec) -> str:
@@ -62,8 +67,8 @@ def procedure_script(spec: ModelSpec) -> str:
     predict, save = table_name(spec, spec.procedure), table_name(spec, _save_name(spec))
     models = table_name(spec, spec.model_table)
     output = quote_identifier(spec.output)
-    scored = [*(f"d.{name}" for name in _scoring_columns(spec)), f"p.{output}"]
-    stored = _prediction_columns(spec)
+    scored = [*(f"d.{name}" for name in scoring_columns(spec)), f"p.{output}"]
+    stored = prediction_columns(spec)
     return render(
         "procedures.sql",
         predictions=predictions,
@@ -131,7 +136,7 @@ def load_predictions(
     into a staging table and exchanged in one transaction, so readers see the old rows or the new
     ones. Returns the stored rows in order, the first `limit` of them.
     """
-    columns = _prediction_columns(spec)
+    columns = prediction_columns(spec)
     table = table_name(spec, spec.predictions_table)
     staging = table_name(spec, f"{spec.predictions_table}_staging")
     declared, names = ",\n        ".join(columns.values()), ", ".join(columns)
@@ -176,14 +181,14 @@ def _exchange(session: Session, table: str, staging: str, names: str) -> None:
 def _stored_rows(
     session: Session, spec: ModelSpec, limit: int | None = None
 ) -> list[dict[str, object]]:
-    names = ", ".join(_prediction_columns(spec))
+    names = ", ".join(prediction_columns(spec))
     table = table_name(spec, spec.predictions_table)
     top = "" if limit is None else f"TOP ({limit:d}) "
     query = f"SELECT {top}{names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted
     return session.run(query)[0].as_dicts()
 
 
-def _scoring_columns(spec: ModelSpec) -> dict[str, str]:
+def scoring_columns(spec: ModelSpec) -> dict[str, str]:
     """Declarations of the scoring table by quoted name; only keys may be NULL."""
     return {
         **_declared([FORECAST_ROW], "NOT NULL"),
@@ -206,7 +211,7 @@ def prediction_types(spec: ModelSpec) -> dict[str, str]:
     }
 
 
-def _prediction_columns(spec: ModelSpec) -> dict[str, str]:
+def prediction_columns(spec: ModelSpec) -> dict[str, str]:
     """Declarations of the predictions table by quoted name; keys and the score may be NULL."""
     nullable = {*spec.key_names, spec.output}
     return {

@@ -1,0 +1,56 @@
+"""Scoring a range of days again, in this process."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+import dagster as dg
+
+from assets.by_day import daily_partitions
+from pipelines.dead_runs import clean_up_dead_runs
+from pipelines.jobs import RESCORE_JOB, range_tags, rescore_config
+from pipelines.main_job import execute_job
+from pipelines.run_events import Record, Watcher
+from resources.errors import InvalidInput
+from resources.spec import ModelSpec
+
+
+def run_rescoring(
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    spec: ModelSpec,
+    *,
+    first: str,
+    last: str,
+    version: int | None,
+    watcher: Watcher,
+) -> Mapping[str, object]:
+    """Run the job `rescore` over the days; returns the metadata of the predictions.
+
+    Raises InvalidInput for a wrong range, an unknown version and days without a forecast.
+    """
+    check_range(spec, first, last)
+    clean_up_dead_runs(instance)
+    record = Record()
+    config = rescore_config(spec, version)
+    execute_job(defs, instance, RESCORE_JOB, config, range_tags(first, last), record, watcher)
+    return record.metadata[f"{spec.predictions_table}_by_day"]
+
+
+def check_range(spec: ModelSpec, first: str, last: str) -> None:
+    """Raise InvalidInput unless these are two days of the spec's partitions, in order."""
+    for day in (first, last):
+        try:
+            dt.date.fromisoformat(day)
+        except ValueError:
+            raise InvalidInput(
+                f"{day!r} is not a day such as 2013-01-31. Nothing was changed."
+            ) from None
+    days = daily_partitions(spec)
+    if first > last:
+        raise InvalidInput(f"{first} is after {last}. Nothing was changed.")
+    for day in (first, last):
+        if not days.has_partition_key(day):
+            known = f"{days.get_first_partition_key()} to {days.get_last_partition_key()}"
+            raise InvalidInput(f"{day} is none of the days {known}. Nothing was changed.")

@@ -1,0 +1,168 @@
+"""Rows to score and predictions that are kept by day: loaded, and scored, a range at a time.
+
+Beside the scoring table, which holds one file, these tables keep the last forecast and the last
+prediction of each day. A range changes in one transaction; other days are untouched.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+from resources.model_contract import model_digest
+from resources.spec import ModelSpec
+from resources.sql_pool.deployment import (
+    INVALID_OBJECT,
+    prediction_columns,
+    scoring_columns,
+    stage_rows,
+    table_name,
+    unicode_text,
+)
+from resources.sql_pool.port import Session, SqlError, SqlPool
+from resources.sql_pool.scripts import quote_identifier, render, run_script
+
+
+@dataclass(frozen=True)
+class Days:
+    """A range of days, both included."""
+
+    first: dt.date
+    last: dt.date
+
+    def all(self) -> list[dt.date]:
+        """The days of the range."""
+        return [self.first + dt.timedelta(n) for n in range((self.last - self.first).days + 1)]
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A registered model and what its predictions say of it."""
+
+    version: int
+    model: bytes
+    data_version: str
+    code_version: str
+
+
+def scoring_days_table(spec: ModelSpec) -> str:
+    """Name of the table of rows to score by day."""
+    return f"{spec.scoring_table}_by_day"
+
+
+def predicted_days_table(spec: ModelSpec) -> str:
+    """Name of the table of predictions by day."""
+    return f"{spec.predictions_table}_by_day"
+
+
+def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[dt.date, int]:
+    """Replace the days of a range that a CSV file has; returns the rows that each day has then.
+
+    The file is one that `load_scoring_table` takes. A day of the range that the file lacks keeps
+    its rows.
+    """
+    table = table_name(spec, scoring_days_table(spec))
+    staging = table_name(spec, f"{scoring_days_table(spec)}_staging")
+    names, key = ", ".join(scoring_columns(spec)), _key(spec)
+    within = f"{key} BETWEEN ? AND ?"
+    limits = [days.first, days.last]
+    with pool.session() as session:
+        stage_rows(session, spec, staging, url=url)
+        _make_table(session, table, ",\n        ".join(scoring_columns(spec).values()))
+        session.run("BEGIN TRANSACTION")
+        session.run(
+            f"DELETE FROM {table} WHERE {within} "  # noqa: S608 # quoted names
+            f"AND {key} IN (SELECT {key} FROM {staging})",
+            limits,
+        )
+        session.run(
+            f"INSERT INTO {table} ({names}) SELECT {names} FROM {staging} "  # noqa: S608 # quoted
+            f"WHERE {within}",
+            limits,
+        )
+        session.run("COMMIT TRANSACTION")
+        session.run(f"DROP TABLE {staging}")
+        found = session.run(
+            f"SELECT {key}, COUNT_BIG(*) FROM {table} "  # noqa: S608 # quoted names
+            f"WHERE {within} GROUP BY {key} ORDER BY {key}",
+            limits,
+        )[0]
+    return {_date(day): int(str(rows)) for day, rows in found.rows}
+
+
+def score_days(
+    pool: SqlPool, spec: ModelSpec, days: Days, scorer: Scorer, *, run_id: str
+) -> list[dict[str, object]]:
+    """Score the rows of a range with a model, replace its predictions and return them by day.
+
+    The model comes from the registry, so that a version that was never live can score too.
+    """
+    table = table_name(spec, predicted_days_table(spec))
+    stored, key = prediction_columns(spec), _key(spec)
+    output = quote_identifier(spec.output)
+    with pool.session() as session:
+        _make_table(session, table, ",\n        ".join(stored.values()))
+        session.run("BEGIN TRANSACTION")
+        session.run(
+            f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?",  # noqa: S608 # quoted names
+            [days.first, days.last],
+        )
+        session.run(
+            render(
+                "score_days.sql",
+                table=table,
+                names=", ".join(stored),
+                scored=",\n    ".join([*(f"d.{n}" for n in scoring_columns(spec)), f"p.{output}"]),
+                rows=table_name(spec, scoring_days_table(spec)),
+                output=output,
+                key=key,
+            ),
+            [
+                scorer.model,
+                scorer.version,
+                model_digest(scorer.model),
+                scorer.data_version or "unknown",
+                scorer.code_version or "unknown",
+                run_id,
+                days.first,
+                days.last,
+            ],
+        )
+        session.run("COMMIT TRANSACTION")
+        return _stored(session, spec, days)
+
+
+def predicted_days(pool: SqlPool, spec: ModelSpec, days: Days) -> list[dict[str, object]]:
+    """The stored predictions of a range in order; empty while nothing was stored."""
+    with pool.session() as session:
+        try:
+            return _stored(session, spec, days)
+        except SqlError as error:
+            if error.number == INVALID_OBJECT:
+                return []
+            raise
+
+
+def _stored(session: Session, spec: ModelSpec, days: Days) -> list[dict[str, object]]:
+    table, key = table_name(spec, predicted_days_table(spec)), _key(spec)
+    names = ", ".join(prediction_columns(spec))
+    query = (
+        f"SELECT {names} FROM {table} WHERE {key} BETWEEN ? AND ? "  # noqa: S608 # quoted names
+        f"ORDER BY {key}, [forecast_row]"
+    )
+    return session.run(query, [days.first, days.last])[0].as_dicts()
+
+
+def _make_table(session: Session, table: str, columns: str) -> None:
+    text = unicode_text(table)
+    run_script(session, render("data_table.sql", table=table, table_text=text, columns=columns))
+
+
+def _key(spec: ModelSpec) -> str:
+    if spec.time_key is None:
+        raise ValueError(f"{spec.model_name} has no time key")
+    return quote_identifier(spec.time_key)
+
+
+def _date(value: object) -> dt.date:
+    return value if isinstance(value, dt.date) else dt.date.fromisoformat(str(value))
