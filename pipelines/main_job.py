@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -116,7 +116,7 @@ def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
     from resources.lake.csv_file import read_scoring_csv, read_training_csv
 
     problems = []
-    readers = {
+    readers: dict[str, Callable[..., object]] = {
         spec.source_file: partial(read_training_csv, trainable=True),
         spec.scoring_file: read_scoring_csv,
     }
