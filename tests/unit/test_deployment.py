@@ -151,6 +151,7 @@ def test_dagster_is_configured_as_locally_but_for_the_storage():
     local, deployed = read_yaml(PROJECT / "dagster.yaml"), read_yaml(DEPLOY / "dagster.yaml")
     storage = deployed.pop("storage")["postgres"]["postgres_db"]
     assert deployed == local
+    assert storage.pop("scheme") == "postgresql+psycopg2"
     assert {value["env"] for value in storage.values()} == {
         "PGHOST",
         "PGPORT",
