@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 from typing import TYPE_CHECKING
 
 from pipelines.home import Home
@@ -90,7 +91,7 @@ def azure_resources(
 
     azure = load_azure_settings()
     lake = AdlsLake.of(azure.account, azure.container)
-    ml = {
+    ml: dict[str, Any] = {
         "subscription_id": azure.subscription_id,
         "resource_group": azure.resource_group,
         "workspace": azure.ml_workspace,

@@ -27,10 +27,16 @@ def refused_by_azure(what: str, *, role: str, scope: str, unchanged: str = "") -
     try:
         yield
     except AzureError as error:
-        remedy = remedy_of(error, role, scope)
-        said = f"{what}: {first_line(error)}"
-        parts = (said.rstrip("."), unchanged.rstrip("."), remedy)
-        raise BikecastError(". ".join(part for part in parts if part)) from error
+        raise refusal(error, what, role=role, scope=scope, unchanged=unchanged) from error
+
+
+def refusal(
+    error: Exception, what: str, *, role: str, scope: str, unchanged: str = ""
+) -> BikecastError:
+    """An error of an Azure client in words, with its remedy; see `refused_by_azure`."""
+    said = f"{what}: {first_line(error)}"
+    parts = (said.rstrip("."), unchanged.rstrip("."), remedy_of(error, role, scope))
+    return BikecastError(". ".join(part for part in parts if part))
 
 
 def role_command(role: str, scope: str) -> str:

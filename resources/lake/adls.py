@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, cast
 from uuid import uuid4
@@ -22,14 +23,17 @@ from resources.errors import BikecastError, InvalidInput
 from resources.files import file_digest
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
+from resources.refusals import refusal, refused_by_azure
 
 if TYPE_CHECKING:
-    from azure.storage.filedatalake import DataLakeFileClient
+    from azure.storage.filedatalake import DataLakeFileClient, DataLakeServiceClient
 
 #: Metadata of a file that holds the SHA-256 of its content.
 DIGEST = "sha256"
 #: Files above this size are read through the disk.
 _IN_MEMORY = 16 << 20
+#: The SDK's own first pause is 15 seconds.
+_RETRIES: dict[str, Any] = {"initial_backoff": 1, "increment_base": 2, "retry_total": 4}
 
 
 class Conflict(BikecastError):
@@ -74,14 +78,20 @@ class AdlsLake(ADLS2Resource):
                 raise
         return new
 
+    @property
+    def adls2_client(self) -> DataLakeServiceClient:
+        """The process's client of the account; nothing is contacted here."""
+        return _service(f"https://{self._host('dfs')}")
+
     def read_versioned(self, path: str) -> tuple[bytes, str] | None:
         """Content and version (etag) of a small file, for `put_if`; None where there is none."""
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            download = self._file(self._place(path)).download_file(**TIMEOUTS)
-        except ResourceNotFoundError:
-            return None
+        with self._refusing(f"cannot read {path}"):
+            try:
+                download = self._file(self._place(path)).download_file(**TIMEOUTS)
+            except ResourceNotFoundError:
+                return None
         return download.readall(), str(download.properties.etag)
 
     def put_if(self, path: str, source: Path, version: str | None) -> None:
@@ -144,10 +154,11 @@ class AdlsLake(ADLS2Resource):
     def _properties(self, place: str) -> Any | None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            return self._file(place).get_file_properties(**TIMEOUTS)
-        except ResourceNotFoundError:
-            return None
+        with self._refusing(f"cannot look at {place}"):
+            try:
+                return self._file(place).get_file_properties(**TIMEOUTS)
+            except ResourceNotFoundError:
+                return None
 
     def _described(self, path: str, properties: Any) -> LakeFile:
         """What is stored; the digest of a file that another program wrote is computed."""
@@ -160,12 +171,22 @@ class AdlsLake(ADLS2Resource):
     def _download(self, path: str, stream: BinaryIO) -> None:
         from azure.core.exceptions import ResourceNotFoundError
 
-        try:
-            self._file(self._place(path)).download_file(**TIMEOUTS).readinto(stream)
-        except ResourceNotFoundError as error:
-            raise InvalidInput(
-                f"there is no file {path} in the lake {self._host('dfs')}/{self.container}"
-            ) from error
+        with self._refusing(f"cannot read {path}"):
+            try:
+                self._file(self._place(path)).download_file(**TIMEOUTS).readinto(stream)
+            except ResourceNotFoundError as error:
+                raise InvalidInput(
+                    f"there is no file {path} in the lake {self._host('dfs')}/{self.container}"
+                ) from error
+
+    def _refusing(self, what: str) -> AbstractContextManager[None]:
+        """Errors of storage in words, with the role that is missing."""
+        return refused_by_azure(f"{what} in {self._host('dfs')}", **self._right)
+
+    @property
+    def _right(self) -> dict[str, str]:
+        account = f"$(az storage account show --name {self.storage_account} --query id -o tsv)"
+        return {"role": "Storage Blob Data Contributor", "scope": account}
 
     def _replace(self, place: str, source: Path, new: LakeFile, version: str | None) -> None:
         """Upload beside the place, then rename if the place still has this version."""
@@ -195,9 +216,11 @@ class AdlsLake(ADLS2Resource):
                     f"{place} was changed by somebody else at the same moment; what they wrote "
                     "is kept. Run again to write over it."
                 ) from error
-            raise BikecastError(
-                f"cannot write {place} to {self._host('dfs')}: {_reason(error)}. What was there "
-                "before is unchanged."
+            raise refusal(
+                error,
+                f"cannot write {place} to {self._host('dfs')}",
+                unchanged="What was there before is unchanged",
+                **self._right,
             ) from error
 
     def _remove_quietly(self, client: DataLakeFileClient) -> None:
@@ -209,5 +232,8 @@ class AdlsLake(ADLS2Resource):
             return  # the caller already reports what went wrong
 
 
-def _reason(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+@cache
+def _service(address: str) -> DataLakeServiceClient:
+    from azure.storage.filedatalake import DataLakeServiceClient
+
+    return DataLakeServiceClient(address, azure_credential(), **_RETRIES)

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.azure_ml import first_line
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
 from resources.lake.adls import AdlsLake
+from resources.refusals import refusal
 from resources.spark.livy import Batches
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 from resources.spark.submissions import Submissions
@@ -108,9 +108,12 @@ class SynapseSpark(ConfigurableResource):
         return self._submissions.status(job_id)
 
     def _refused(self, error: Exception, table: str) -> BikecastError:
-        return BikecastError(
-            f"the Spark pool {self.pool} of {self.workspace} refuses: {first_line(error)}. "
-            f"{table} is unchanged"
+        return refusal(
+            error,
+            f"the Spark pool {self.pool} of {self.workspace} refuses",
+            role="Synapse Compute Operator",
+            scope=self.workspace,
+            unchanged=f"{table} is unchanged",
         )
 
     @property

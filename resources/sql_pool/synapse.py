@@ -32,6 +32,15 @@ TIMEOUT = -2
 """The number of a query that took too long, as Microsoft's clients give it."""
 LONGEST_PAUSE = 30.0
 
+#: What people can do about an error, by its number.
+REMEDIES = {
+    18456: "Make the identity a user of the pool: CREATE USER [its name] FROM EXTERNAL PROVIDER",
+    229: "Give the user of the pool the rights EXECUTE, INSERT, SELECT, CREATE TABLE and ALTER",
+    42108: "Resume it: az synapse sql pool resume --name POOL --workspace-name WS -g GROUP",
+    42109: "It is being resumed: try again in a few minutes",
+    40613: "Its gateway asks to try again: try again in a few minutes",
+}
+
 _ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
 _DATETIMEOFFSET = -155  # SQL_SS_TIMESTAMPOFFSET
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
@@ -272,4 +281,6 @@ def sql_error(error: pyodbc.Error) -> SqlError:
     message = _PREFIX.sub("", text[: found.start()] if found else text).strip()
     if state == "HYT00" and number == 0:
         number = TIMEOUT
-    return SqlError(number, message or "The ODBC driver gave no message.")
+    told = message or "The ODBC driver gave no message."
+    remedy = REMEDIES.get(number)
+    return SqlError(number, f"{told} {remedy}." if remedy else told)
