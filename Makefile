@@ -58,7 +58,7 @@ bench: test-setup ## Measure the pipeline, and PREDICT on ROWS rows (10 million)
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
 	@$(BIN)/python benchmarks/predict.py --rows $(ROWS)
 
-bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon
+bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon (half an hour)
 	@test -x .cache/autogluon/bin/python || $(BIN)/python -m venv .cache/autogluon
 	@.cache/autogluon/bin/python -m pip install -q "autogluon.tabular[lightgbm,catboost]>=1.6,<1.7"
 	@.cache/autogluon/bin/python benchmarks/automl_autogluon.py .cache/autogluon.json
