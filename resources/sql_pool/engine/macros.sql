@@ -1,6 +1,8 @@
 -- Macros that the compiled SQL calls. The pool's file keeps them, with the digest of this text.
 -- A text such as '[[n]]text[[.]]' that no cast takes raises the SqlError of number n. (TRY takes
 -- no volatile function, and error() is one.)
+-- An argument stands once in the result, where calls of a macro may be nested: each text of it would
+-- double the statement. A list of one item and a lambda give it a name.
 
 -- A text that a function in Python returned, unless it is an error (U+F8FF stands before it).
 CREATE OR REPLACE MACRO tsql_checked(value) AS
@@ -56,13 +58,20 @@ CREATE OR REPLACE MACRO tsql_is_numeric(value) AS CAST(python_is_numeric(value) 
 
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
 CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
-    coalesce(CASE WHEN style = 0 AND year(TRY_CAST(value AS DATE)) BETWEEN 1900 AND 2078 AND
-    regexp_full_match(value, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,3})?)?') THEN
-    TRY_CAST(value AS TIMESTAMP) END, tsql_parse_moment(value, kind, style));
+    list_transform([value], lambda text:
+        CASE WHEN style = 0 AND year(TRY_CAST(text AS DATE)) BETWEEN 1900 AND 2078 AND
+            regexp_full_match(text, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,3})?)?')
+        THEN CAST(text AS TIMESTAMP) ELSE tsql_parse_moment(text, kind, style) END)[1];
 
 CREATE OR REPLACE MACRO tsql_offset_value(local, minutes) AS
-    CASE WHEN local IS NOT NULL AND minutes IS NOT NULL THEN {'utc': local - to_minutes(minutes),
-    'minutes': minutes} END;
+    list_transform([{'local': CAST(local AS TIMESTAMP), 'minutes': CAST(minutes AS INTEGER)}],
+    lambda o: CASE WHEN o.local IS NOT NULL AND o.minutes IS NOT NULL
+    THEN {'utc': o.local - to_minutes(o.minutes), 'minutes': o.minutes} END)[1];
+
+-- The clock time of a datetimeoffset.
+CREATE OR REPLACE MACRO tsql_local_time(value) AS
+    list_transform([CAST(value AS STRUCT(utc TIMESTAMP, minutes INTEGER))],
+    lambda o: o.utc + to_minutes(o.minutes))[1];
 
 CREATE OR REPLACE MACRO tsql_offset_text(minutes) AS
     printf('%s%02d:%02d', CASE WHEN minutes < 0 THEN '-' ELSE '+' END, abs(minutes) // 60,
@@ -142,8 +151,8 @@ CREATE OR REPLACE MACRO tsql_substring(value, start, size) AS
     greatest(start, 1), greatest(size + least(start, 1) - 1, 0)) END;
 
 CREATE OR REPLACE MACRO tsql_nonzero(value) AS
-    CASE WHEN value = 0 THEN CAST('[[8134]]' || 'Divide by zero error encountered.' || '[[.]]' AS INTEGER) ELSE value
-    END;
+    list_transform([value], lambda o: CASE WHEN o = 0 THEN CAST('[[8134]]' ||
+    'Divide by zero error encountered.' || '[[.]]' AS INTEGER) ELSE o END)[1];
 
 CREATE OR REPLACE MACRO tsql_not_negative(value) AS
     CASE WHEN value < 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
@@ -165,16 +174,17 @@ CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
     make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT));
 
 CREATE OR REPLACE MACRO tsql_in_range(moment) AS
-    CASE WHEN year(moment) > 9999 OR year(moment) < 1 THEN CAST('[[517]]' ||
-    'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP) ELSE moment END;
+    list_transform([moment], lambda o: CASE WHEN year(o) > 9999 OR year(o) < 1 THEN CAST('[[517]]' ||
+    'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP)
+    ELSE o END)[1];
 
 -- T-SQL's weeks start on Sunday; week 1 holds January 1.
 CREATE OR REPLACE MACRO tsql_week(moment) AS
     (dayofyear(moment) - 1 + dayofweek(date_trunc('year', moment))) // 7 + 1;
 
 CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
-    CASE WHEN moment IS NOT NULL AND minutes IS NOT NULL THEN {'utc': moment, 'minutes':
-    CAST(minutes AS INTEGER)} END;
+    list_transform([{'utc': CAST(moment AS TIMESTAMP), 'minutes': CAST(minutes AS INTEGER)}],
+    lambda o: CASE WHEN o.utc IS NOT NULL AND o.minutes IS NOT NULL THEN o END)[1];
 
 CREATE OR REPLACE MACRO tsql_difference_int(value) AS
     CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||
@@ -220,8 +230,9 @@ CREATE OR REPLACE MACRO tsql_quotename(value, mark) AS
     END;
 
 CREATE OR REPLACE MACRO tsql_finite(value) AS
-    CASE WHEN isfinite(value) THEN value WHEN value IS NULL THEN NULL
-    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' || '[[.]]' AS INTEGER) END;
+    list_transform([value], lambda o: CASE WHEN isfinite(o) THEN o WHEN o IS NULL THEN NULL
+    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' ||
+    '[[.]]' AS INTEGER) END)[1];
 
 CREATE OR REPLACE MACRO tsql_unit(value) AS
     CASE WHEN abs(value) > 1 THEN CAST('[[3623]]An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)

@@ -58,7 +58,7 @@ def offset_of(sql: str) -> str:
 
 def local_time(sql: str) -> str:
     """The clock time of a datetimeoffset."""
-    return f"({utc_time(sql)} + to_minutes({offset_of(sql)}))"
+    return f"tsql_local_time({sql})"
 
 
 def with_offset(local: str, minutes: str) -> str:

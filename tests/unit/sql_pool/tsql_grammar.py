@@ -261,7 +261,7 @@ class Grammar:
             lambda: f"BEGIN TRAN; UPDATE dbo.u SET id = 1; {self.one_of('COMMIT', 'ROLLBACK')}",
             lambda: (
                 "DROP TABLE IF EXISTS #t; CREATE TABLE #t (a int, b varchar(9)); "
-                f"INSERT INTO #t SELECT {self.integer()}, 'x' FROM dbo.t; SELECT * FROM #t; DROP TABLE #t"
+                f"INSERT INTO #t SELECT {self.integer()}, 'x' FROM dbo.t; SELECT * FROM #t"
             ),
             lambda: (
                 "DROP TABLE IF EXISTS dbo.w; "
