@@ -58,6 +58,7 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
         "digest": version.digest,
         "model": link_or_path(version.link),
         "scores": _table(_honest_scores(result)),
+        "intervals": _intervals(told),
         "leakage": _leakage(told),
         "permutation_importance": _table(_rows(told.get("permutation_importance"))),
         "segments": _table(_rows(told.get("segments"))),
@@ -67,7 +68,7 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
         "model_card": _card(result),
         "data_licence": spec.data_licence or None,
         "warnings": dg.MetadataValue.json(list(result.warnings)),
-        "dagster/column_schema": column_schema((*spec.features, Column(spec.output, "real"))),
+        "dagster/column_schema": column_schema((*spec.features, _output(spec))),
         "rows_trained_on": told.get("rows"),
         **flat_scores(result),
     }
@@ -75,12 +76,41 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
 
 
 def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:
-    """Each kind beside its naive baselines, or the scores alone where there are no baselines."""
+    """Each kind beside its naive baselines, or the scores alone where there are no baselines.
+
+    Narrow, so that the page shows it whole: the intervals are metadata of their own.
+    """
     if honest := _rows(result.diagnostics.get("honest_scores")):
-        return honest
+        return [
+            {
+                "scored on": row.get("scored on"),
+                "model": row.get("model"),
+                "spearman": row.get("spearman"),
+                "rmse": row.get("rmse"),
+                "r2": row.get("r2"),
+                "rows": f"{row.get('rows trained on')} -> {row.get('rows scored')}",
+            }
+            for row in honest
+        ]
     return [
         {"scored on": kind, **score} for kind in KINDS if (score := result.scores.get(kind) or {})
     ]
+
+
+def _intervals(told: Mapping[str, object]) -> dg.MetadataValue | None:
+    """The 95% bootstrap intervals of the model's scores, a row a kind."""
+    found = told.get("intervals")
+    kinds = found if isinstance(found, Mapping) else {}
+    return _table(
+        [
+            {
+                "scored on": kind,
+                **{name: f"{low:.4g} to {high:.4g}" for name, (low, high) in kinds[kind].items()},
+            }
+            for kind in KINDS
+            if kind in kinds
+        ]
+    )
 
 
 def _leakage(told: Mapping[str, object]) -> dg.MetadataValue | None:
@@ -100,6 +130,10 @@ def _leaders(result: TrainingResult) -> list[Mapping[str, object]]:
 
 def _plots(result: TrainingResult) -> Metadata:
     return {title: picture(path.read_bytes(), title) for title, path in result.plots.items()}
+
+
+def _output(spec: ModelSpec) -> Column:
+    return Column(spec.output, "real", f"The model's output: predicted {spec.target.name}")
 
 
 def _card(result: TrainingResult) -> dg.MetadataValue | None:

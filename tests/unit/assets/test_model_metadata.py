@@ -19,6 +19,7 @@ HONEST = [
 DIAGNOSTICS = {
     "rows": 731,
     "honest_scores": HONEST,
+    "intervals": {"holdout": {"spearman": [0.85, 0.93], "rmse": [280.0, 320.0]}},
     "permutation_importance": [{"feature": "temp", "importance": 0.2, "sd": 0.01}],
     "segments": [{"segment": "weathersit", "value": "clear", "rows": 90, "spearman": 0.9}],
     "leakage": [{"finding": "identifier", "column": "x", "text": "column 'x' names its row"}],
@@ -56,6 +57,8 @@ def test_scores_stand_beside_their_baselines_the_time_ordered_ones_first(result)
         kind for kind in ("time_ordered", "holdout", "cv") for _ in range(3)
     ]
     assert "mean by month and weekday" in shown(result)["scores"].value
+    assert "585 -> 146" in shown(result)["scores"].value
+    assert "0.85 to 0.93" in shown(result)["intervals"].value
 
 
 def test_leakage_importance_segments_leaderboard_card_and_plots_are_shown(result):
