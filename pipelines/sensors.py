@@ -21,7 +21,7 @@ from pipelines.polling import (
     read_waiting,
 )
 from resources.automl.port import AutoML
-from resources.jobs import JobState
+from resources.jobs import JobState, JobStatus
 from resources.registry.port import Registry
 from resources.spark.port import Spark
 from resources.spec import ModelSpec
@@ -106,8 +106,15 @@ def spark_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
         read_waiting(context.instance, asset, Awaited.SPARK, cursor)
+
+        def status_of(job_id: str) -> JobStatus:
+            status = spark.status(job_id)
+            if twins := status.progress.get("canceled_twins"):
+                context.log.warning(f"{job_id} was submitted twice; canceled: {twins}")
+            return status
+
         requests = []
-        for status in poll(cursor, spark.status, context.log.warning):
+        for status in poll(cursor, status_of, context.log.warning):
             run = waiting_run(context.instance, asset, Awaited.SPARK, status.job_id)
             if run is None:
                 context.log.warning(f"nobody waits for Spark job {status.job_id} any more")

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 import traceback
 from dataclasses import dataclass, replace
 
 from tests.azure.cloud.authorization import Authorization
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.compute import Computes
+from tests.azure.cloud.faults import Faults
 from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
 from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.login import Login, audience
@@ -55,6 +57,7 @@ class Cloud:
         self.computes = Computes(self.clock)
         self.synapse = Synapse(self.clock)
         self.authorization = Authorization(self.clock)
+        self.faults = Faults()
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
         self._lock = threading.RLock()
@@ -76,6 +79,19 @@ class Cloud:
         """Answer one request; services see one request at a time."""
         if request.host == TELEMETRY:
             return Response(503)
+        fault = self.faults.take(request)
+        if fault is None:
+            return self._served(request)
+        response = fault.answer
+        if response is None or fault.late:
+            served = self._served(request)
+            response = response or served
+        if fault.then is not None:
+            fault.then()
+        time.sleep(fault.seconds)
+        return response
+
+    def _served(self, request: Request) -> Response:
         with self._lock:
             name, response = "", None
             try:

@@ -82,6 +82,10 @@ class _Handler(BaseHTTPRequestHandler):
             body=self._body(headers),
         )
         response = self.server.proxy.handle(request)
+        if not response.status:
+            self.close_connection = True
+            self.connection.close()
+            return
         self.send_response(response.status)
         sent = {name.lower() for name in response.headers}
         for name, value in response.headers.items():

@@ -1,0 +1,173 @@
+"""What single calls make of Azure's faults: they succeed after a retry, or say what mends it."""
+
+import pytest
+
+from pipelines.bike_rentals import BIKE_RENTALS
+from resources.credentials import TIMEOUTS
+from resources.errors import BikecastError
+from resources.jobs import JobState
+from resources.sql_pool.port import SqlError
+from tests.azure.cloud import faults
+from tests.azure.cloud.machine_learning import QUEUED_SECONDS
+from tests.azure.cloud.sql_endpoint import PAUSED, WARMING_UP
+from tests.azure.workspace import automl, lake, power, spark, training_request, write_training_table
+
+BUSY = SqlError(40613, "Database 'sqlpool' on server 'bikesynapse' is not currently available.")
+TEMPORARY = {
+    "429": faults.TOO_MANY,
+    "500": faults.INTERNAL,
+    "503": faults.UNAVAILABLE,
+    "dropped": faults.DROPPED,
+}
+#: A call of each service, and the request that it makes.
+CALLS = {
+    "Azure ML": (lambda folder: automl(folder).status("job-1"), "/jobs/job-1"),
+    "Livy": (lambda folder: spark().status("batch-1"), "/batches"),
+    "SQL pool": (lambda folder: power().status(), "/sqlPools/"),
+}
+ROLES = {
+    "Azure ML": "AzureML Data Scientist",
+    "SQL pool": "Contributor",
+    "lake": "Storage Blob Data Contributor",
+}
+
+
+@pytest.fixture(params=CALLS)
+def call(request, cloud, tmp_path):
+    """A service's name, the call, and what its path contains."""
+    work, where = CALLS[request.param]
+    return request.param, lambda: work(tmp_path), where
+
+
+@pytest.mark.parametrize("fault", TEMPORARY)
+def test_a_passing_fault_is_tried_again(call, cloud, fault):
+    _, work, where = call
+    cloud.faults.add("GET", where, TEMPORARY[fault])
+
+    assert work().state is JobState.NOT_FOUND
+
+
+def test_a_slow_answer_is_not_waited_for(call, cloud, monkeypatch):
+    _, work, where = call
+    work()
+    monkeypatch.setitem(TIMEOUTS, "read_timeout", 0.3)
+    cloud.faults.add("GET", where, seconds=1.0)
+
+    assert work().state is JobState.NOT_FOUND
+
+
+def test_the_lake_is_tried_again(cloud, tmp_path):
+    cloud.faults.add("HEAD", "/data/days.csv", faults.UNAVAILABLE)
+
+    assert lake().stat("data/days.csv") is None
+
+
+@pytest.fixture
+def refused(cloud, tmp_path):
+    """The texts of refused calls, by service."""
+
+    def texts(answer) -> dict[str, str]:
+        write_training_table(tmp_path)
+        cloud.faults.add("GET", "/sqlPools/", answer)
+        cloud.faults.add("PUT", "/jobs/", answer)
+        cloud.faults.add("PATCH", "/data/days.csv", answer)
+        works = {
+            "SQL pool": power().status,
+            "Azure ML": lambda: automl(tmp_path).submit(training_request("job-1")),
+            "lake": lambda: lake().put("data/days.csv", tmp_path / "days.csv"),
+        }
+        cloud.faults.add("PATCH", ".days.csv", answer)
+        found = {}
+        for name, work in works.items():
+            with pytest.raises(BikecastError) as caught:
+                work()
+            found[name] = str(caught.value)
+        return found
+
+    return texts
+
+
+def test_a_missing_role_is_named_with_the_command_that_gives_it(refused):
+    texts = refused(faults.FORBIDDEN)
+
+    for name, role in ROLES.items():
+        assert f'--role "{role}"' in texts[name]
+        assert "az role assignment create --assignee 33333333" in texts[name]
+
+
+def test_an_expired_login_says_how_to_log_in_again(refused):
+    for text in refused(faults.EXPIRED).values():
+        assert "`az login`" in text
+        assert "AZURE_TOKEN_CREDENTIALS" in text
+
+
+def test_a_submission_whose_answer_was_lost_is_one_job(cloud, tmp_path):
+    write_training_table(tmp_path)
+    cloud.faults.add("PUT", "/jobs/job-1", faults.DROPPED, late=True)
+
+    assert automl(tmp_path).submit(training_request("job-1")).state is JobState.QUEUED
+    assert list(cloud.machine_learning.jobs) == ["job-1"]
+    assert [call.status for call in cloud.calls("PUT", "/jobs/job-1")] == [201, 409]
+
+
+def test_a_job_that_another_process_submitted_meanwhile_is_joined(cloud, tmp_path):
+    write_training_table(tmp_path)
+    automl(tmp_path).submit(training_request("job-1"))
+    cloud.clock.advance(QUEUED_SECONDS)
+    missing = faults.arm_error(404, "UserError", "RunId job-1 was not found")
+    cloud.faults.add("GET", "/jobs/job-1", missing)
+
+    assert automl(tmp_path).submit(training_request("job-1")).state is JobState.RUNNING
+    assert len(cloud.machine_learning.jobs) == 1
+
+
+def test_a_training_beyond_its_limit_is_canceled_and_reported(cloud, tmp_path):
+    write_training_table(tmp_path)
+    trainer = automl(tmp_path)
+    trainer.submit(training_request("job-1"))
+    cloud.machine_learning.jobs["job-1"].status = "NotResponding"
+    impatient = trainer.model_copy(update={"queue_seconds": -901.0})
+
+    status = impatient.status("job-1")
+
+    assert status.state is JobState.CANCELED
+    assert "was canceled" in status.error
+    assert len(cloud.calls("POST", "/jobs/job-1/cancel")) == 1
+
+
+@pytest.mark.parametrize("error", [PAUSED, WARMING_UP, BUSY], ids=lambda error: str(error.number))
+def test_a_login_to_a_pool_that_is_not_ready_is_tried_again(location, user, error):
+    user.sql_pools.status = "Online"
+    user.sql_logins.answers = [error, error]
+    pool = location.resources.sql_pool.model_copy(update={"pause_seconds": 0.0})
+
+    with pool.session() as session:
+        assert session.run("SELECT 1 AS a")[0].rows == [(1,)]
+
+
+@pytest.mark.parametrize("number", [18456, 42108])
+def test_a_login_that_stays_refused_says_what_mends_it(location, user, number):
+    user.sql_pools.status = "Online" if number == 18456 else "Paused"
+    if number == 18456:
+        user.sql_logins.answers = [SqlError(18456, "Login failed for user '<token-identified>'.")]
+    pool = location.resources.sql_pool.model_copy(update={"pause_seconds": 0.0})
+
+    with pytest.raises(SqlError) as caught, pool.session():
+        pass
+    assert caught.value.number == number
+    remedy = {18456: "FROM EXTERNAL PROVIDER", 42108: "az synapse sql pool resume"}[number]
+    assert remedy in caught.value.message
+
+
+def test_the_specs_table_is_named_when_livy_refuses(cloud, tmp_path):
+    from resources.spark.port import Preparation
+    from tests.azure.test_spark import store
+
+    store(tmp_path, years=1)
+    cloud.faults.add("POST", "/batches", faults.FORBIDDEN)
+    asked = Preparation(BIKE_RENTALS, BIKE_RENTALS.source_file, BIKE_RENTALS.training_table_path)
+
+    with pytest.raises(BikecastError, match="bike_data is unchanged") as caught:
+        spark().prepare(asked)
+    assert "az synapse role assignment create --workspace-name bikesynapse" in str(caught.value)
+    assert cloud.livy.batches == []
