@@ -87,3 +87,15 @@ def copy_outputs(
         target = outer.get(argument.value.name.lower())
         if target is not None:
             target.value = inner[name.lower()].value
+
+
+def require_national(statement: exp.Expression, variables: dict[str, Variable]) -> None:
+    """Raise 214 for a statement of sp_executesql that is not Unicode text."""
+    kind = "varchar" if isinstance(statement, exp.Literal) else ""
+    if isinstance(statement, exp.Parameter):
+        found = variables.get(statement.name.lower())
+        kind = found.type.name if found is not None else ""
+    if kind in ("char", "varchar"):
+        raise SqlError(
+            214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."
+        )

@@ -11,7 +11,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine import alterations, changes, copy_into, definitions, execute, flow
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.calls import bind_arguments, copy_outputs
+from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_national
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
@@ -20,7 +20,7 @@ from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.raising import raised, thrown
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
-from resources.sql_pool.engine.work import ServerValues, Transaction, Work
+from resources.sql_pool.engine.work import Transaction, Work, server_values
 from resources.sql_pool.port import ResultSet
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ class Interpreter:
         self.catalog = Catalog(self.connection)
         self.transaction = Transaction(self.connection)
         self._error: SqlError | None = None
+        self._failed_in: str | None = None  # the procedure in which the caught error was raised
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
         self._row_count = 0
@@ -101,29 +102,12 @@ class Interpreter:
             raise
         return [outcome for outcome in self.outcomes if isinstance(outcome, ResultSet)]
 
-    def _server(self, frame: Frame) -> ServerValues:
-        error = self._error
-        return {
-            "TRANCOUNT": (int(self.transaction.is_open), INT),
-            "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
-            "SERVERNAME": ("bikecast", nvarchar(128)),
-            "ROWCOUNT": (self._row_count, INT),
-            "SPID": (1, SqlType("smallint")),
-            "ERROR": (error.number if error else 0, INT),
-            "XACT_STATE": (self.transaction.state, SqlType("smallint")),
-            "ERROR_NUMBER": (error.number if error else None, INT),
-            "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),
-            "ERROR_SEVERITY": (16 if error else None, INT),
-            "ERROR_STATE": (error.state if error else None, INT),
-            "ERROR_PROCEDURE": (frame.procedure if error else None, nvarchar(128)),
-        }
-
     def _work(self, frame: Frame) -> Work:
         return Work(
             self.connection,
             self.catalog,
             frame.variables,
-            self._server(frame),
+            server_values(self.transaction, self._row_count, self._error, self._failed_in),
             self.max_model_bytes,
         )
 
@@ -275,13 +259,15 @@ class Interpreter:
                 frame.variables[name.lower()] = Variable(kind, value)
 
     def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
-        before = self._error
+        before = self._error, self._failed_in
+        self._failed_in = None
         try:
             self._body(statement.body, frame)
         except SqlError as error:
             self._error = error
+            self._failed_in = self._failed_in or frame.procedure
             self._body(statement.handler, frame)
-            self._error = before
+        self._error, self._failed_in = before
 
     def _execute_procedure(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
         if statement.name.name.lower() == "sp_executesql":
@@ -304,6 +290,9 @@ class Interpreter:
             if jump.kind != "RETURN":
                 raise
             status = jump.value
+        except SqlError:
+            self._failed_in = self._failed_in or label
+            raise
         if statement.status is not None:
             target = frame.variables.get(statement.status.lower())
             if target is None:
@@ -323,6 +312,7 @@ class Interpreter:
         """sp_executesql @stmt, @params, @p = value, ..."""
         if not statement.arguments or statement.arguments[0].value is None:
             raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
+        require_national(statement.arguments[0].value, frame.variables)
         text = str(self._evaluate(statement.arguments[0].value, _TEXT, frame) or "")
         variables: dict[str, Variable] = {}
         rest = statement.arguments[2:]

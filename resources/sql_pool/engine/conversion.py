@@ -185,4 +185,6 @@ def _text_to_number(sql: str, to: SqlType) -> str:
         return cast(f"regexp_replace({_hidden(sql, '.eExXbB_')}, '^ *$', '0')", to)
     if to.name in ("real", "float"):
         return cast(_hidden(sql, "xX_nNiI"), to)
+    if to.name in ("money", "smallmoney"):  # with a sign of currency, commas, or empty for 0
+        sql = f"regexp_replace(regexp_replace({sql}, '[$£€,]', '', 'g'), '^ *$', '0')"
     return cast(_hidden(sql, "eExX_nN"), to)

@@ -65,9 +65,9 @@ _PART_SQL = {
     "weekday": "(dayofweek({0}) + 1)",
     "dayofyear": "dayofyear({0})",
     "iso_week": "weekofyear({0})",
-    "millisecond": "(epoch_us({0}) // 1000 % 1000)",
-    "microsecond": "(epoch_us({0}) % 1000000)",
-    "nanosecond": "(epoch_us({0}) % 1000000 * 1000)",
+    "millisecond": "(microsecond({0}) // 1000 % 1000)",
+    "microsecond": "(microsecond({0}) % 1000000)",
+    "nanosecond": "(microsecond({0}) % 1000000 * 1000)",
 }
 
 

@@ -183,7 +183,14 @@ def _drop_schema(work: Work, statement: st.Drop) -> None:
 
 def truncate(work: Work, statement: st.Truncate) -> None:
     """TRUNCATE TABLE."""
-    work.run(f"TRUNCATE {existing_table(work, statement.name).duckdb_name}")
+    found = work.catalog.find(statement.name)
+    if found is None or found.type != TABLE:
+        raise SqlError(
+            4701,
+            f'Cannot find the object "{statement.name.name}" because it does not exist or you do '
+            "not have permissions.",
+        )
+    work.run(f"TRUNCATE {found.duckdb_name}")
 
 
 def rename(work: Work, statement: st.Rename) -> None:

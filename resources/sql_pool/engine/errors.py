@@ -111,6 +111,7 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         4864,
         "Line {line} cannot be read: {detail}.",
     ),
+    (r"LIMIT/OFFSET cannot be negative", 127, "A TOP N value may not be negative."),
     (r"Division by zero", 8134, "Divide by zero error encountered."),
     (
         r"NOT NULL constraint failed: (?P<table>\S+)\.(?P<column>\S+)",

@@ -19,6 +19,7 @@ from resources.sql_pool.engine.operators import comparison
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.text_functions import TEXT_FUNCTIONS
 from resources.sql_pool.engine.types import (
+    MAX,
     SqlType,
     varbinary,
 )
@@ -66,15 +67,18 @@ _HASHES = {
     "SHA": ("sha1", 20),
     "SHA1": ("sha1", 20),
     "SHA2_256": ("sha256", 32),
+    "SHA2_512": ("sha512", 64),
 }
 
 
 def _hash_bytes(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     algorithm, value = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     name, size = _HASHES.get((algorithm.constant or "").upper(), ("", 0))
-    if not name or value.type.name in ("nchar", "nvarchar"):
-        raise not_emulated("HASHBYTES with these arguments")
-    return Typed(f"unhex({name}({value.sql}))", varbinary(size))
+    if not name:
+        raise not_emulated("HASHBYTES by this algorithm, or by one that is not a constant")
+    if not (value.type.is_text or value.type.is_binary or value.type.name == "null"):
+        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for hashbytes.")
+    return Typed(f"tsql_hash('{name}', {convert(value, varbinary(MAX)).sql})", varbinary(size))
 
 
 def _server(name: str) -> Function:

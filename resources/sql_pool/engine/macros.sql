@@ -26,8 +26,8 @@ CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern) AS
 CREATE OR REPLACE MACRO tsql_format_number(number, pattern) AS
     tsql_checked(python_format_number(number, pattern));
 
-CREATE OR REPLACE MACRO tsql_like(value, pattern, escape_character) AS
-    CAST(python_like(value, pattern, escape_character) AS BOOLEAN);
+CREATE OR REPLACE MACRO tsql_like(value, pattern, escape_character, exact) AS
+    CAST(python_like(value, pattern, escape_character, exact) AS BOOLEAN);
 
 CREATE OR REPLACE MACRO tsql_patindex(pattern, value) AS
     CAST(python_patindex(pattern, value) AS INTEGER);
@@ -81,14 +81,12 @@ CREATE OR REPLACE MACRO tsql_padded_bytes(value, size) AS
     array_slice(value || unhex(repeat('00', size)), 1, size);
 
 CREATE OR REPLACE MACRO tsql_text_bytes(value, national) AS
-    CASE WHEN national THEN unhex(array_to_string(list_transform(string_split(value, ''), lambda
-    c: CASE WHEN c = '' THEN '' ELSE printf('%02X%02X', ord(c) % 256, ord(c) // 256) END), ''))
-    ELSE encode(value) END;
+    unhex(python_text_bytes(value, national));
 
 CREATE OR REPLACE MACRO tsql_bytes_text(value, national) AS
-    CASE WHEN national THEN array_to_string(list_transform(range(0, octet_length(value) // 2),
-    lambda i: chr(CAST('0x' || substr(hex(value), 4 * i + 3, 2) || substr(hex(value), 4 * i + 1,
-    2) AS INTEGER))), '') ELSE decode(value) END;
+    python_bytes_text(hex(value), national);
+
+CREATE OR REPLACE MACRO tsql_hash(algorithm, value) AS unhex(python_hash(algorithm, hex(value)));
 
 CREATE OR REPLACE MACRO tsql_from_hex(value, style) AS
     unhex(CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END);
@@ -141,9 +139,9 @@ CREATE OR REPLACE MACRO tsql_length(value) AS
     CAST(length(rtrim(value)) AS INTEGER);
 
 CREATE OR REPLACE MACRO tsql_charindex(part, value, start) AS
-    CAST(CASE WHEN strpos(lower(substring(value, greatest(start, 1))), lower(part)) = 0 THEN 0
-    ELSE strpos(lower(substring(value, greatest(start, 1))), lower(part)) + greatest(start, 1) - 1
-    END AS INTEGER);
+    list_transform([{'place': CASE WHEN part = '' THEN 0 ELSE
+    strpos(lower(substring(value, greatest(start, 1))), lower(part)) END, 'start': start}],
+    lambda o: CASE WHEN o.place > 0 THEN o.place + greatest(o.start, 1) - 1 ELSE o.place END)[1];
 
 CREATE OR REPLACE MACRO tsql_substring(value, start, size) AS
     CASE WHEN size < 0 THEN CAST(CAST('[[537]]' ||

@@ -75,14 +75,19 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "/":
         if kind.is_integer:
             return Typed(f"({a} // {b})", kind)
-        return Typed(cast(f"({a} / tsql_nonzero({b}))", kind), kind)
+        return Typed(cast(_in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
     if kind.name in ("real", "float") and operator == "%":
         raise SqlError(
             402,
             f"The data types {left.type.name} and {right.type.name} are "
             "incompatible in the modulo operator.",
         )
-    return Typed(cast(f"({a} {operator} {b})", kind), kind)
+    return Typed(cast(_in_range(f"{a} {operator} {b}", kind), kind), kind)
+
+
+def _in_range(sql: str, kind: SqlType) -> str:
+    """A result of arithmetic: a float that is too large is an error, and never infinite."""
+    return f"tsql_finite({sql})" if kind.name in ("real", "float") else f"({sql})"
 
 
 def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
@@ -222,9 +227,12 @@ def like(subject: Typed, pattern: Typed, escape: str | None) -> str:
     subject = _as_text(subject)
     if pattern.type.name == "null":
         return "(NULL LIKE '')"
+    # Trailing blanks of the subject count where one of the two is Unicode.
+    exact = any(side.type.name in ("nchar", "nvarchar") for side in (subject, pattern))
     if pattern.constant is None:
-        return f"tsql_like({subject.sql}, {_as_text(pattern).sql}, {text_literal(escape or '')})"
-    regex = like_regex(pattern.constant, escape or "")
+        text = _as_text(pattern).sql
+        return f"tsql_like({subject.sql}, {text}, {text_literal(escape or '')}, {exact})"
+    regex = like_regex(pattern.constant, escape or "") + ("" if exact else " *")
     return f"regexp_full_match({subject.sql}, {text_literal(regex)}, 'is')"
 
 

@@ -37,6 +37,7 @@ class BatchParser:
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
+        self._loops = 0
         self._parsers: dict[str, Callable[[int], st.Statement]] = {
             "SELECT": self._query,
             "WITH": self._query,
@@ -159,7 +160,10 @@ class BatchParser:
     def _while(self, line: int) -> st.Statement:
         self.reader.take()
         condition = self.reader.expression(BODY_WORDS)
-        return flow.While(line, condition, self.statement())
+        self._loops += 1
+        body = self.statement()
+        self._loops -= 1
+        return flow.While(line, condition, body)
 
     def _begin(self, line: int) -> st.Statement:
         reader = self.reader
@@ -258,6 +262,11 @@ class BatchParser:
 
     def _jump(self, line: int) -> st.Statement:
         kind = self.reader.take().text.upper()
+        if kind != "RETURN" and not self._loops:
+            raise SqlError(
+                135 if kind == "BREAK" else 136,
+                f"Cannot use a {kind} statement outside the scope of a WHILE statement.",
+            )
         if kind == "RETURN" and not self.reader.at_statement_end():
             return flow.Jump(line, kind, self.reader.expression())
         return flow.Jump(line, kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from decimal import ROUND_HALF_UP, Decimal
@@ -49,9 +50,14 @@ def _set(inner: str, negated: bool) -> str:
     return text
 
 
-def like(subject: str, pattern: str, escape: str) -> bool:
-    """subject LIKE pattern ESCAPE escape."""
-    return like_pattern(pattern, escape).fullmatch(subject) is not None
+def like(subject: str, pattern: str, escape: str, exact: bool = True) -> bool:
+    """subject LIKE pattern ESCAPE escape; unless `exact`, trailing blanks are left out."""
+    regex = like_pattern(pattern, escape)
+    if regex.fullmatch(subject) is not None:
+        return True
+    return not exact and any(
+        regex.fullmatch(subject, 0, end) for end in range(len(subject.rstrip(" ")), len(subject))
+    )
 
 
 def pattern_index(pattern: str, subject: str) -> int:
@@ -139,6 +145,25 @@ def divided(left: str, right: str, scale: int) -> str:
         context.prec = 90
         quotient = Decimal(left) / Decimal(right)
         return format(quotient.quantize(Decimal(1).scaleb(-scale), ROUND_DOWN), "f")
+
+
+def _encoding(national: bool) -> str:
+    return "utf-16-le" if national else "cp1252"
+
+
+def text_bytes(text: str, national: bool) -> str:
+    """The bytes of a text, in hex: UTF-16, or the code page of a dedicated pool's collation."""
+    return text.encode(_encoding(national), "replace").hex()
+
+
+def bytes_text(digits: str, national: bool) -> str:
+    """The text of bytes in hex; bytes without a meaning become U+FFFD."""
+    return bytes.fromhex(digits).decode(_encoding(national), "replace")
+
+
+def hashed(algorithm: str, digits: str) -> str:
+    """The hash, in hex, of bytes in hex by an algorithm of Python's name."""
+    return hashlib.new(algorithm, bytes.fromhex(digits), usedforsecurity=False).hexdigest()
 
 
 _STEP = re.compile(r'\.(?:"([^"]*)"|([A-Za-z_$][\w$]*))|\[(\d+)\]')

@@ -12,7 +12,7 @@ from resources.sql_pool.engine.context import Context, Variable
 from resources.sql_pool.engine.errors import SqlError, from_duckdb
 from resources.sql_pool.engine.predict import Scorers
 from resources.sql_pool.engine.scope import BoundQuery
-from resources.sql_pool.engine.types import SqlType
+from resources.sql_pool.engine.types import INT, SqlType, nvarchar
 
 if TYPE_CHECKING:
     import duckdb
@@ -167,3 +167,26 @@ class Transaction:
             if isinstance(error, duckdb.Error):
                 raise from_duckdb(error) from error
             raise
+
+
+def server_values(
+    transaction: Transaction, row_count: int, error: SqlError | None, failed_in: str | None
+) -> ServerValues:
+    """What @@NAME and the functions of the session return.
+
+    `error` is the one that a CATCH block handles, `failed_in` the procedure that raised it.
+    """
+    return {
+        "TRANCOUNT": (int(transaction.is_open), INT),
+        "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
+        "SERVERNAME": ("bikecast", nvarchar(128)),
+        "ROWCOUNT": (row_count, INT),
+        "SPID": (1, SqlType("smallint")),
+        "ERROR": (error.number if error else 0, INT),
+        "XACT_STATE": (transaction.state, SqlType("smallint")),
+        "ERROR_NUMBER": (error.number if error else None, INT),
+        "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),
+        "ERROR_SEVERITY": (16 if error else None, INT),
+        "ERROR_STATE": (error.state if error else None, INT),
+        "ERROR_PROCEDURE": (failed_in if error else None, nvarchar(128)),
+    }

@@ -183,3 +183,57 @@ def test_a_pool_that_is_not_online_opens_no_session(tmp_path, state, number):
     with pytest.raises(SqlError) as caught, pool.session():
         pass
     assert caught.value.number == number
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("CHARINDEX('', 'abc')", 0),
+        ("DATEPART(ms, CAST('1899-01-01T00:00:01.250' AS datetime2))", 250),
+        ("CAST('$1,234.5' AS money)", Decimal("1234.5000")),
+        ("CAST('é€' AS varbinary(4))", b"\xe9\x80"),
+        ("CAST(0xE9 AS varchar(4))", "é"),
+        (
+            "HASHBYTES('SHA2_256', N'a')",
+            bytes.fromhex("ffe9aaeaa2a2d5048174df0b80599ef0197ec024c4b051bc9860cff58ef7f9f3"),
+        ),
+        ("JSON_VALUE('{}', '$.a')", None),
+        ("SWITCHOFFSET(CAST(NULL AS datetimeoffset), '+01:00')", None),
+        ("CASE WHEN 'abc  ' LIKE 'abc' THEN 1 ELSE 0 END", 1),
+        ("CASE WHEN N'abc  ' LIKE N'abc' THEN 1 ELSE 0 END", 0),
+        ("CASE WHEN 'abc' LIKE 'abc ' THEN 1 ELSE 0 END", 0),
+    ],
+)
+def test_further_values_are_those_of_sql_server(shared_session, expression, expected):
+    assert value(shared_session, expression) == expected
+
+
+@pytest.mark.parametrize(
+    ("batch", "number"),
+    [
+        ("SELECT TOP (-1) 1 AS a", 127),
+        ("SELECT 1e308 * 10 AS a", 8115),
+        ("TRUNCATE TABLE dbo.nope", 4701),
+        ("BREAK", 135),
+        ("IF 1 = 0 CONTINUE", 136),
+        ("EXEC sp_executesql 'SELECT 1 AS a'", 214),
+        ("DECLARE @s varchar(20) = 'SELECT 1 AS a'; EXEC sp_executesql @s", 214),
+    ],
+)
+def test_further_errors_have_the_numbers_of_sql_server(shared_session, batch, number):
+    with pytest.raises(SqlError) as caught:
+        shared_session.run(batch)
+    assert caught.value.number == number
+
+
+def test_error_procedure_names_the_procedure_that_failed(session):
+    session.run("CREATE PROCEDURE dbo.fails AS THROW 50005, 'x', 1")
+    batch = "BEGIN TRY EXEC dbo.fails END TRY BEGIN CATCH SELECT ERROR_PROCEDURE() AS p END CATCH"
+    assert session.run(batch)[-1].rows == [("fails",)]
+
+
+def test_nested_conversions_of_moments_do_not_grow(shared_session):
+    nested = "CAST('2024-01-02 03:04:05 +02:00' AS datetimeoffset)"
+    for _ in range(6):
+        nested = f"DATEADD(minute, 1, SWITCHOFFSET({nested}, '+01:00'))"
+    assert value(shared_session, f"DATEPART(minute, {nested})") == 10
