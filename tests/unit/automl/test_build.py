@@ -76,3 +76,18 @@ def test_an_all_missing_column_and_many_categories_are_trained_on():
     findings = evaluate(SPEC, data, made)
     assert any("no value in any row" in text for text in findings.column_findings)
     assert [entry["column"] for entry in findings.leakage] == ["drink"]
+
+
+@pytest.mark.slow
+def test_ten_thousand_categories_become_a_small_model():
+    rows = 12_000
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 10_000, rows)
+    texts = np.array([f"place {code}" for code in codes], dtype=object)
+    data = coffee_data(rows)
+    data = replace(data, values={**data.values, "drink": texts}, target=codes % 50 + data.target)
+    with WorkerPool(data, 2) as own:
+        made = build(data, own, Clock(time.monotonic() + 300), SPEC)
+    assert len(made.model) < 5_000_000
+    findings = evaluate(SPEC, data, made).column_findings
+    assert any("the 1,000 most frequent ones are told apart" in text for text in findings)

@@ -88,6 +88,47 @@ def test_rows_on_a_split_fall_to_the_same_side(family):
     assert predict_onnx(graph, data.columns, values) == pytest.approx(native, rel=1e-5)
 
 
+def thresholds(model, column: int) -> set[float]:
+    """The values, as float64, that a fitted tree model splits a column of its matrix at."""
+    if model.configuration.family == "lightgbm":
+        frame = model.estimator.booster.trees_to_dataframe()
+        used = frame[frame["split_feature"] == f"Column_{column}"]
+        return set(used["threshold"].dropna())
+    members = np.ravel(model.estimator.estimators_)
+    trees = [member.tree_ for member in members]
+    return {float(t) for tree in trees for t in tree.threshold[tree.feature == column]}
+
+
+@pytest.mark.parametrize("family", TREES)
+@given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-6, 1.0, 1e6]))
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_inputs_at_and_beside_every_threshold_are_scored_alike(family, seed, scale):
+    data = coffee_data(80, seed=seed)
+    name = "outdoor_temp"
+    warmth = (data.values[name] * np.float32(scale)).astype(np.float32)
+    data = replace(
+        data, values={**data.values, name: warmth}, target=data.target + 9 * (warmth > 0)
+    )
+    model = fitted(replace(BY_FAMILY[family], view="raw"), data, seed)
+    first = model.view.matrix(data.values, np.arange(1)).shape[1]
+    (column,) = [
+        place
+        for place in range(first)
+        if np.array_equal(model.view.matrix(data.values, np.arange(80))[:, place], warmth)
+    ]
+    found = thresholds(model, column)
+    assert found
+    at = np.array(sorted(found), dtype=np.float32)
+    edges = np.concatenate(
+        [at, np.nextafter(at, np.float32(-np.inf)), np.nextafter(at, np.float32(np.inf))]
+    )
+    values = {key: np.resize(array, len(edges)) for key, array in data.values.items()}
+    values[name] = edges
+    graph = export_model([(model, 1.0)], data.columns, "out")
+    native = model.predict(values, np.arange(len(edges)))
+    assert predict_onnx(graph, data.columns, values) == pytest.approx(native, rel=1e-4)
+
+
 @given(st.floats(-1e30, 1e30))
 def test_rounding_down_keeps_every_float32_on_its_side(threshold):
     down = np.float32(round_down(threshold))
