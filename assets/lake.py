@@ -6,8 +6,10 @@ import dagster as dg
 from pydantic import Field
 
 from assets.code_version import code_version
+from assets.costs import check_new_data
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
+from resources.costs.port import Costs
 from resources.lake.port import Lake
 from resources.lake.sources import Sources
 from resources.spec import Column, ModelSpec
@@ -63,12 +65,14 @@ def _file(
         config: SourceConfig,
         lake: dg.ResourceParam[Lake],
         sources: dg.ResourceParam[Sources],
+        costs: dg.ResourceParam[Costs],
     ) -> dg.MaterializeResult:
         from resources.lake.csv_file import read_scoring_csv, read_training_csv
 
         read = read_training_csv if purpose == "training" else read_scoring_csv
         seconds = stopwatch()
         with shown_to_people(), sources.fetch(lake_path, config.source) as fetched:
+            check_new_data(context, spec, costs, lake, sources)
             content = read(fetched.path, spec, source_name=fetched.origin)
             stored = lake.put(lake_path, fetched.path)
         for finding in content.findings:

@@ -10,12 +10,14 @@ from pydantic import Field
 from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.code_version import code_version
 from assets.column_lineage import KEY, trained
+from assets.costs import actual_training, check_limit, estimate, training_part
 from assets.events import latest_data_version, latest_metadata, submission_metadata
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
 from assets.metadata import link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
+from resources.costs.port import Costs
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobStatus, current_attempt, job_base_name
 from resources.registry.port import Registry
@@ -72,10 +74,12 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         context: dg.AssetExecutionContext,
         config: TrainingConfig,
         automl: dg.ResourceParam[AutoML],
+        costs: dg.ResourceParam[Costs],
     ) -> dg.MaterializeResult:
         seconds = stopwatch()
         with shown_to_people():
-            status, submission = submit_training(context, spec, config, automl)
+            status, submission = submit_training(context, spec, config, automl, costs)
+        part = training_part(costs, spec, budget_of(spec, config))
         facts: dict[str, Any] = {
             DATA_VERSION: latest_data_version(context.instance, spec.training_table),
             CODE_VERSION: code_version(*TRAINING_CODE),
@@ -97,6 +101,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 "job_id": status.job_id,
                 "state": str(status.state),
                 "submission": submission,
+                **(estimate(costs, part) if submission == "started" else {}),
                 **{name: value for name, value in facts.items() if value is not None},
                 "job": link_or_path(status.link),
                 "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
@@ -121,6 +126,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         config: FinishConfig,
         automl: dg.ResourceParam[AutoML],
         registry: dg.ResourceParam[Registry],
+        costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.MaterializeResult]:
         seconds = stopwatch()
         job_id = config.job_id or latest_metadata(context.instance, spec.run_asset, "job_id")
@@ -149,6 +155,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             data_version=dg.DataVersion(version.digest),
             metadata={
                 **model_metadata(spec, version, result),
+                **actual_training(context.instance, spec, job_id, costs),
                 KEY: trained(spec),
                 "seconds": seconds(),
             },
@@ -157,25 +164,16 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
     return [training_run, model]
 
 
-def submit_training(
-    context: dg.AssetExecutionContext, spec: ModelSpec, config: TrainingConfig, automl: AutoML
-) -> tuple[JobStatus, Submission]:
-    """Start the job for the current training table, or attach to the attempt that has it.
+def budget_of(spec: ModelSpec, config: TrainingConfig) -> float:
+    """Longest training in seconds."""
+    return config.budget_seconds or spec.training.max_training_hours * 3600
 
-    Returns the job's status, and whether it was started, joined while it runs, or is complete
-    and unchanged.
-    Raises InvalidInput where the training table was never materialized.
-    """
-    data_version = latest_data_version(context.instance, spec.training_table)
-    if data_version is None:
-        raise InvalidInput(
-            f"{spec.training_table} was never materialized, so there is nothing to train on. "
-            f"Nothing was submitted. Materialize {spec.training_table} first."
-        )
+
+def training_job_name(spec: ModelSpec, data_version: str, seconds: float) -> str:
+    """Name of the jobs that train on this data with this code and these settings."""
     training = asdict(spec.training)
-    budget = config.budget_seconds or spec.training.max_training_hours * 3600
-    training["max_training_hours"] = budget / 3600
-    base = job_base_name(
+    training["max_training_hours"] = seconds / 3600
+    return job_base_name(
         spec.model_name,
         data=data_version,
         code=code_version(*TRAINING_CODE),
@@ -183,9 +181,34 @@ def submit_training(
         columns=[asdict(column) for column in spec.training_columns],
         output=spec.output,
     )
+
+
+def submit_training(
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    config: TrainingConfig,
+    automl: AutoML,
+    costs: Costs,
+) -> tuple[JobStatus, Submission]:
+    """Start the job for the current training table, or attach to the attempt that has it.
+
+    Returns the job's status, and whether it was started, joined while it runs, or is complete
+    and unchanged.
+    Raises InvalidInput where the training table was never materialized, and where a new job may
+    cost more than the limit.
+    """
+    data_version = latest_data_version(context.instance, spec.training_table)
+    if data_version is None:
+        raise InvalidInput(
+            f"{spec.training_table} was never materialized, so there is nothing to train on. "
+            f"Nothing was submitted. Materialize {spec.training_table} first."
+        )
+    budget = budget_of(spec, config)
+    base = training_job_name(spec, data_version, budget)
     attempt = current_attempt(base, automl.status, retrain=config.retrain)
     if attempt.status is not None:
         return attempt.status, "joined" if not attempt.status.state.is_terminal else "unchanged"
+    check_limit(costs, spec, budget)
     request = TrainingRequest(
         job_id=attempt.job_id,
         spec=spec,

@@ -7,14 +7,19 @@ from pydantic import Field
 
 from assets.code_version import code_version
 from assets.column_lineage import KEY, copied
+from assets.costs import actual_spark
 from assets.failures import shown_to_people
 from assets.gates import table_contract, table_contract_spec
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.waiting import Awaited, mark_waiting
+from resources.costs.port import Costs
 from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.spark.port import Preparation, Spark
 from resources.spec import ModelSpec
+
+#: What decides the content of the table.
+TABLE_CODE = ("assets/training_table.py", "resources/spark")
 
 
 class PreparationConfig(dg.Config):
@@ -36,7 +41,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         group_name="spark",
         kinds={"spark", "deltalake"},
         owners=list(spec.owners),
-        code_version=code_version("assets/training_table.py", "resources/spark"),
+        code_version=code_version(*TABLE_CODE),
         description="The training table: features, target, then keys, with an explicit schema.",
     )
 
@@ -53,9 +58,10 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         config: PreparationConfig,
         lake: dg.ResourceParam[Lake],
         spark: dg.ResourceParam[Spark],
+        costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         if context.selected_asset_keys:
-            prepared = yield from materialized(context, config, lake, spark)
+            prepared = yield from materialized(context, config, lake, spark, costs)
             if not prepared:
                 return
         if context.selected_asset_check_keys:
@@ -70,7 +76,11 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 )
 
     def materialized(
-        context: dg.AssetExecutionContext, config: PreparationConfig, lake: Lake, spark: Spark
+        context: dg.AssetExecutionContext,
+        config: PreparationConfig,
+        lake: Lake,
+        spark: Spark,
+        costs: Costs,
     ) -> Generator[dg.MaterializeResult, None, bool]:
         """Make the table; returns False while a job makes it."""
         from resources.lake.csv_file import read_training_csv
@@ -109,6 +119,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 **({"last_time": last_time} if last_time is not None else {}),
                 "preview": dg.MetadataValue.md(table_preview(rows)),
                 "findings": dg.MetadataValue.json(list(prepared.findings)),
+                **actual_spark(context.instance, spec, config.job_id, costs),
                 "seconds": seconds(),
             },
         )

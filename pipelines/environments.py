@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pipelines.home import Home
 from pipelines.settings import AzureSettings, Settings, load_azure_settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
+from resources.costs.port import Costs
+from resources.costs.prices import NoCosts, PricedCosts, read_prices
 from resources.lake.local import LocalLake
 from resources.lake.port import Lake
 from resources.lake.sources import Sample, Sources
@@ -39,6 +40,7 @@ class Resources:
     registry: Registry
     sql_pool: SqlPool
     sql_pool_power: SqlPoolPower = field(default_factory=AlwaysOnline)
+    costs: Costs = field(default_factory=NoCosts)
     workspace_links: WorkspaceLinks | None = None
     """Only the azure environment has workspaces to link."""
 
@@ -114,6 +116,7 @@ def azure_resources(
             lake=lake,
         ),
         workspace_links=workspace_links_for(azure),
+        costs=PricedCosts(read_prices(settings.prices), settings.cost_limit),
     )
 
 

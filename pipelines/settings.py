@@ -107,6 +107,8 @@ class Settings(BaseSettings):
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
+    prices: Path | None = Field(None, description="Price file; default: the project's own")
+    cost_limit: float | None = Field(None, ge=0, description="Most that one run may cost")
     always_promote: bool = Field(False, description="Make each new model live uncompared")
     alert_webhook: SecretStr = Field(SecretStr(""), description="http(s) address for alerts")
 
@@ -140,7 +142,7 @@ class Settings(BaseSettings):
 def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str, object]:
     """What a source says, with its paths made absolute; "sample" and URLs are no paths."""
     values = dict(source())
-    for name in ("home", "csv", "forecast", "dagster_config"):
+    for name in ("home", "csv", "forecast", "dagster_config", "prices"):
         value = values.get(name)
         if value and value != "sample" and "://" not in str(value):
             values[name] = str(base / Path(str(value)).expanduser())

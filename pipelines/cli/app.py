@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.link import link_app
-from pipelines.cli.roles import roles_app
+from pipelines.cli.planning import add_planning_commands
 from resources.errors import BikecastError
 
 app = typer.Typer(
@@ -279,22 +278,7 @@ def sql_server(
     sql_server_command(port, host, tls=tls)
 
 
-@app.command()
-def doctor(
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
-    timeout: Annotated[float, typer.Option(min=1, help="Seconds a check may take.")] = 60.0,
-) -> None:
-    """Check this installation: machine, settings and, in azure, identity, services and roles.
-
-    Each problem is shown with the command or setting that mends it; exit code 1 where one fails.
-    """
-    from pipelines.cli.doctor import doctor_command
-
-    doctor_command(as_json=as_json, seconds=timeout)
-
-
-app.add_typer(link_app)
-app.add_typer(roles_app)
+add_planning_commands(app)
 
 
 @app.command("mlflow-ui")

@@ -6,6 +6,7 @@ import json
 import sys
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
+from pipelines.cli.plan import refuse_a_run_beyond_the_limit, with_sources
 from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
 from pipelines.cli.values import plain
@@ -14,7 +15,6 @@ from pipelines.installation import open_installation
 from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
-from resources.lake.sources import SAMPLE
 
 
 def run_command(
@@ -22,12 +22,11 @@ def run_command(
 ) -> None:
     """Run the main job and print what it made."""
     settings = load_settings(csv=csv, forecast=forecast, budget=budget)
-    settings = settings.model_copy(
-        update={"csv": settings.csv or SAMPLE, "forecast": settings.forecast or SAMPLE}
-    )
+    settings = with_sources(settings)
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
+    refuse_a_run_beyond_the_limit(settings, retrain=retrain)
     training = {"budget_seconds": settings.budget, "retrain": retrain}
     with (
         full_disk_explained(home),

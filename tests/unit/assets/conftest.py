@@ -12,6 +12,7 @@ from assets.lineage import model_assets, model_checks
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import rollback_config
 from pipelines.simulator import simulate, write_forecast_csv
+from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
@@ -79,6 +80,7 @@ class Stage:
                 "registry": self.registry,
                 "sql_pool": self.pool,
                 "sql_pool_power": AlwaysOnline(),
+                "costs": NoCosts(),
             },
             run_config=config,
             tags=tags,

@@ -1,0 +1,118 @@
+"""Estimates in the assets: the limit before something starts, the actual beside the estimate."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import dagster as dg
+
+from assets.events import DATA_VERSION_TAG
+from assets.metadata import table_preview
+from assets.waiting import JOB_ID
+from resources.costs.port import CostItem, Costs, refuse_beyond_limit
+from resources.files import file_digest
+from resources.lake.port import Lake
+from resources.lake.sources import Sources
+from resources.spec import ModelSpec
+
+COST, MINUTES = "estimated_cost", "estimated_minutes"
+
+
+def whole_run(costs: Costs, spec: ModelSpec, seconds: float) -> list[CostItem]:
+    """The parts of a run that makes everything new, with so long a training."""
+    return [costs.spark(), training_part(costs, spec, seconds), costs.sql_pool()]
+
+
+def training_part(costs: Costs, spec: ModelSpec, seconds: float) -> CostItem:
+    """The training of a run."""
+    return costs.training(seconds / 60, spec.training.max_concurrent_trials)
+
+
+def check_limit(costs: Costs, spec: ModelSpec, seconds: float) -> None:
+    """Raise InvalidInput where a run that makes everything new may cost more than the limit."""
+    refuse_beyond_limit(costs, whole_run(costs, spec, seconds))
+
+
+def check_new_data(
+    context: dg.AssetExecutionContext, spec: ModelSpec, costs: Costs, lake: Lake, sources: Sources
+) -> None:
+    """Check the limit where this run also has the training CSV and brings another one.
+
+    Every file asset asks, so that no branch of a run starts anything that the other refuses.
+    Raises InvalidInput.
+    """
+    nodes = {node.name for node in context.job_def.nodes}
+    if costs.limit is None or spec.source_asset not in nodes:
+        return
+    ops: Any = context.run.run_config.get("ops", {})
+    override = ops.get(spec.source_asset, {}).get("config", {}).get("source")
+    with sources.fetch(spec.source_file, override) as fetched:
+        known = lake.stat(spec.source_file)
+        if known is None or known.digest != file_digest(fetched.path):
+            check_limit(costs, spec, spec.training.max_training_hours * 3600)
+
+
+def estimate(costs: Costs, item: CostItem) -> dict[str, dg.MetadataValue | float]:
+    """An estimate as metadata; nothing where nothing costs anything."""
+    if not costs.currency:
+        return {}
+    return {COST: round(item.cost, 2), MINUTES: item.minutes}
+
+
+def actual_training(
+    instance: dg.DagsterInstance, spec: ModelSpec, job_id: str, costs: Costs
+) -> dict[str, dg.MetadataValue | float]:
+    """The training's time from its submission until now, and what it cost, beside the estimate."""
+    records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=200).records
+    started = [
+        record.timestamp
+        for record in records
+        if (event := record.asset_materialization)
+        and (event.tags or {}).get(DATA_VERSION_TAG) == job_id
+    ]
+    nodes = spec.training.max_concurrent_trials
+    expected = training_part(costs, spec, spec.training.max_training_hours * 3600)
+    return _beside(
+        costs, started, expected, lambda minutes: costs.training(minutes, nodes, spent=True)
+    )
+
+
+def actual_spark(
+    instance: dg.DagsterInstance, spec: ModelSpec, job_id: str | None, costs: Costs
+) -> dict[str, dg.MetadataValue | float]:
+    """The batch's time from its submission until now, and what it cost, beside the estimate."""
+    records = instance.fetch_observations(dg.AssetKey(spec.training_table), limit=100).records
+    started = [
+        record.timestamp
+        for record in records
+        if job_id is not None
+        and (event := record.asset_observation)
+        and JOB_ID in event.metadata
+        and event.metadata[JOB_ID].value == job_id
+    ]
+    return _beside(costs, started, costs.spark(), costs.spark)
+
+
+def _beside(
+    costs: Costs,
+    started: list[float],
+    expected: CostItem,
+    spent: Callable[[float], CostItem],
+) -> dict[str, dg.MetadataValue | float]:
+    if not costs.currency or not started:
+        return {}
+    minutes = (time.time() - min(started)) / 60
+    actual = spent(minutes)
+    rows = [
+        {"": "estimate", "minutes": expected.minutes, costs.currency: round(expected.cost, 2)},
+        {"": "actual", "minutes": round(minutes, 1), costs.currency: round(actual.cost, 2)},
+    ]
+    return {
+        "cost": round(actual.cost, 2),
+        "cost_beside_estimate": dg.MetadataValue.md(
+            f"{table_preview(rows)}\n\n{actual.basis}; by the prices of "
+            "`bikecast plan`, not Azure's bill."
+        ),
+    }
