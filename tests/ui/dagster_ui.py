@@ -69,7 +69,8 @@ class DagsterUi:
         self._wait(settled, timeout)
         state = self.materializations()
         assert state, "no asset"
-        assert all(state.values()), f"not all materialized: {state}, {self.runs()}"
+        said = self.log.read_text()[-4000:]
+        assert all(state.values()), f"not all materialized: {state}, {self.runs()}\n{said}"
         return state
 
     def wait_for_run(self, job: str, known: Collection[str] = (), timeout: float = 300) -> dict:

@@ -68,7 +68,8 @@ def open_checks(page: Page, ui: DagsterUi, asset: str, check: str) -> None:
 
 def metadata_value(page: Page, name: str) -> Locator:
     """The cell with a metadata value, on an asset's page."""
-    return page.locator(f"tr:has(td:text-is('{name}')) td:last-child").last
+    row = f"tr:has(td:first-child span:text-is('{name}'))"
+    return page.locator(f"{row} > td:last-child").last
 
 
 def show_markdown(page: Page, name: str) -> None:
@@ -93,10 +94,15 @@ def open_automation(page: Page, ui: DagsterUi) -> None:
 
 
 def switch(page: Page, kind: Literal["sensors", "schedules"], name: str) -> Locator:
-    """The switch of a sensor or a schedule in the list."""
+    """The checkbox of a sensor's or a schedule's switch in the list."""
     row = page.locator(f"a[href$='/{kind}/{name}']").first
     row = row.locator("xpath=ancestor::*[.//input[@type='checkbox']][1]")
     return row.locator("input[type=checkbox]").last
+
+
+def flip(found: Locator) -> None:
+    """Click a switch; its checkbox lies off the page, under a label."""
+    found.locator("xpath=ancestor::label[1]").click()
 
 
 def loaded(page: Page) -> None:

@@ -4,26 +4,100 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.simulator import write_training_csv
 from tests.cli import PROJECT, Cli
-from tests.ui.dagster_ui import dagster_ui
-from tests.ui.pages import browser_page, materialize_all, open_graph
+from tests.ui.dagster_ui import DagsterUi, dagster_ui
+from tests.ui.pages import (
+    browser_page,
+    launch_job,
+    loaded,
+    materialize_all,
+    metadata_value,
+    open_asset,
+    open_automation,
+    open_checks,
+    open_graph,
+    show_markdown,
+)
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
 
 PICTURES = PROJECT / "docs" / "images"
+MODEL_TABLE = f"{SPEC.model_table}_table"
+FEW_ROWS = 11
+#: Milliseconds until what moves has come to rest.
+REST = 2_000
 
 
 def main() -> None:
-    """Materialize all in an empty home and take the pictures."""
+    """Materialize all in an empty home and walk through the pages."""
     PICTURES.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as folder:
-        cli = Cli(Path(folder) / "home")
-        with dagster_ui(cli) as ui, browser_page(2300, 860) as page:
-            open_graph(page, ui)
-            materialize_all(page)
-            ui.wait_for_assets()
-            open_graph(page, ui)
-            page.wait_for_timeout(5_000)
-            page.screenshot(path=PICTURES / "asset-graph.png")
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        csv = folder / "rentals.csv"
+        write_training_csv(csv)
+        cli = Cli(folder / "home")
+        with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
+            with browser_page(2300, 860) as page:
+                open_graph(page, ui)
+                materialize_all(page)
+                ui.wait_for_assets()
+                open_graph(page, ui)
+                take(page, "asset-graph")
+            with browser_page(1280, 800) as page:
+                walk(page, ui)
+            with browser_page(1280, 800) as page:
+                roll_back(page, ui, cli, csv)
+            with browser_page(1280, 560) as page:
+                fail_a_check(page, ui, csv)
+
+
+def walk(page: Page, ui: DagsterUi) -> None:
+    """The pages of assets, checks, sensors and schedules."""
+    open_asset(page, ui, SPEC.predictions_table)
+    take(page, "asset-page")
+    show_markdown(page, "forecast")
+    take(page, "asset-plot")
+    open_asset(page, ui, SPEC.model_table)
+    metadata_value(page, "leaderboard").scroll_into_view_if_needed()
+    take(page, "model-metadata")
+    open_checks(page, ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
+    take(page, "checks")
+    open_automation(page, ui)
+    take(page, "automation")
+    page.goto(f"{ui.url}/locations/bikecast/sensors/{SPEC.run_asset}_sensor")
+    page.get_by_text("Latest tick").first.wait_for()
+    take(page, "sensor")
+
+
+def roll_back(page: Page, ui: DagsterUi, cli: Cli, csv: Path) -> None:
+    """A second version, made live, and the job that undoes it."""
+    again = cli("run", "--retrain", "--csv", str(csv))
+    assert again.returncode == 0, again.stderr
+    cli("rollback", "2")
+    launch_job(page, ui, "rollback")
+    open_asset(page, ui, MODEL_TABLE)
+    metadata_value(page, "reason").scroll_into_view_if_needed()
+    take(page, "rollback")
+
+
+def fail_a_check(page: Page, ui: DagsterUi, csv: Path) -> None:
+    """A file of ten days, which stops the training."""
+    csv.write_text("".join(csv.read_text().splitlines(keepends=True)[:FEW_ROWS]))
+    launch_job(page, ui, "train")
+    open_checks(page, ui, SPEC.training_table, "keeps_the_contract")
+    take(page, "failing-check")
+
+
+def take(page: Page, name: str) -> None:
+    """Wait until the page is at rest and save its picture."""
+    loaded(page)
+    page.wait_for_timeout(REST)
+    page.screenshot(path=PICTURES / f"{name}.png")
 
 
 if __name__ == "__main__":
