@@ -134,11 +134,14 @@ def _begin(parent: int) -> None:
 
 def _stop(home: Home, children: Sequence[subprocess.Popen[bytes]]) -> None:
     """Stop the processes and say what was interrupted and what goes on."""
-    with open_event_log(home) as instance:
-        running = launched_runs(instance)
+    running: list[str] = []
+    try:
+        with open_event_log(home) as instance:
+            running = launched_runs(instance)
+    finally:
         stop_processes(children)
-        told = interrupted_runs(instance, running)
-        told += _trainings(instance)
+    with open_event_log(home) as instance:
+        told = interrupted_runs(instance, running) + _trainings(instance)
     stderr_console().print("\n".join(["Stopped.", *told]), highlight=False, markup=False)
 
 
