@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,6 +14,8 @@ if TYPE_CHECKING:
 EXPORT_SECONDS = 2.2
 #: That is on an idle machine; trials that wait for a processor raise it, by this factor at most.
 MAX_WAITING = 4.0
+#: Less processor time than this tells nothing of waiting.
+MIN_WORKED = 0.3
 #: Members of an ensemble that the time of the last refits is reckoned for, the slowest ones.
 EXPECTED_MEMBERS = 4
 #: A job keeps at least and at most these shares of its time for what follows the search.
@@ -43,9 +44,10 @@ class Clock:
 
     def tail(self, trials: Sequence[Trial]) -> float:
         """Seconds that what follows the last fits takes, as busy as the machine is."""
-        waiting = [trial.waiting for trial in trials if trial.scored]
-        busy = min(MAX_WAITING, statistics.median(waiting)) if waiting else 1.0
-        return busy * (EXPORT_SECONDS + self.after_seconds)
+        clock = sum(trial.worked[0] for trial in trials)
+        processor = sum(trial.worked[1] for trial in trials)
+        busy = clock / processor if processor >= MIN_WORKED else 1.0
+        return min(MAX_WAITING, max(1.0, busy)) * (EXPORT_SECONDS + self.after_seconds)
 
     def time_for_fits(self, trials: Sequence[Trial]) -> float:
         """Seconds left for the search and the last fits."""

@@ -116,7 +116,7 @@ def build(
     everything = np.arange(data.rows)
     splits = {"all": (everything, everything[:1]), **scored}
     shuffle = Shuffle.plan(held, len(data.columns), settings.seed)
-    fitted = _refit(found.recipe, splits, pool, settings.seed, clock, shuffle)
+    fitted = _refit(found, splits, pool, settings.seed, clock, shuffle)
     phase("exporting")
     recipe = _usable(found, fitted, splits, pool, settings.seed, shuffle)
     if recipe != found.recipe:
@@ -176,17 +176,17 @@ def _affordable(found: SearchResult, clock: Clock, spec: ModelSpec, data: Datase
 
 
 def _refit(
-    recipe: Recipe,
+    found: SearchResult,
     splits: Mapping[str, Split],
     pool: WorkerPool,
     seed: int,
     clock: Clock,
     shuffle: Shuffle,
 ) -> Fitted:
-    limit = clock.deadline - min(clock.tail(()), 0.5 * clock.left())
+    limit = clock.deadline - min(clock.tail(found.trials), 0.5 * clock.left())
     shuffles = {"holdout": shuffle}
     return refit(
-        recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
+        found.recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
     )
 
 

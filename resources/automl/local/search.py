@@ -49,8 +49,8 @@ class Trial:
     """How many rows a fit of the last repeat saw."""
     fit_seconds: float = 0.0
     """Mean seconds of such a fit, on the clock."""
-    waiting: float = 1.0
-    """Its seconds on the clock over its processor time: how busy the machine is."""
+    worked: tuple[float, float] = (0.0, 0.0)
+    """Seconds on the clock, and of them processor time, of the repeats for which both are known."""
 
     @property
     def scored(self) -> bool:
@@ -260,7 +260,8 @@ def _record(
     trial.fit_rows = folds.fit_rows(repeat)
     trial.fit_seconds = outcome.seconds / len(outcome.predictions)
     if outcome.processor_seconds:
-        trial.waiting = max(1.0, outcome.seconds / outcome.processor_seconds)
+        clock, processor = trial.worked
+        trial.worked = clock + outcome.seconds, processor + outcome.processor_seconds
     known = {repeat: outcome.predictions} if folds.growing else trial.predictions
     values = folds.scores(metric, target, known)
     predicted = folds.out_of_fold(known)

@@ -161,10 +161,14 @@ def test_folds_grow_only_where_a_sample_is_much_cheaper():
 
 
 def test_a_busy_machine_gets_more_time_for_what_follows_the_search():
-    trials = [Trial(RIDGE, predictions={0: []}, waiting=waiting) for waiting in (3.0, 3.0, 99.0)]
-    clock = Clock(100, after_seconds=1)
-    assert clock.tail(trials) == 3 * clock.tail([])
-    assert clock.tail(trials[2:]) == budget_module.MAX_WAITING * clock.tail([])
+    clock, idle = Clock(100, after_seconds=1), Clock(100, after_seconds=1).tail([])
+    slow, hung = Trial(RIDGE, worked=(9.0, 3.0)), Trial(RIDGE, worked=(900.0, 3.0))
+    assert clock.tail([slow, slow]) == 3 * idle
+    assert clock.tail([slow, hung]) == budget_module.MAX_WAITING * idle
+
+
+def test_a_trial_of_a_moment_does_not_tell_how_busy_the_machine_is():
+    assert Clock(100).tail([Trial(RIDGE, worked=(0.5, 0.1))]) == Clock(100).tail([])
 
 
 def test_a_fit_on_more_rows_is_expected_to_take_longer():
