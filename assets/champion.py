@@ -232,9 +232,10 @@ def compare_versions(
 
     from resources.lake.tables import read_table
 
-    rows = latest_rows(read_table(lake, spec.training_table_path), spec, rules)
-    old = _contender(champion, registry, spec, rows, all_seen=False)
-    new = _contender(challenger, registry, spec, rows, all_seen=True)
+    table = read_table(lake, spec.training_table_path)
+    rows = latest_rows(table, spec, rules)
+    old = _contender(champion, registry, spec, table, rows, all_seen=False)
+    new = _contender(challenger, registry, spec, table, rows, all_seen=True)
     target = np.asarray(rows[spec.target.name].to_numpy(), dtype=np.float64)
     segments = {name: rows[name].to_pylist() for name in spec.segments}
     return compare(target, old, new, segments, rules)
@@ -253,19 +254,47 @@ def latest_rows(table: pa.Table, spec: ModelSpec, rules: PromotionRules) -> pa.T
 
 
 def _contender(
-    entry: ModelVersion, registry: Registry, spec: ModelSpec, rows: pa.Table, *, all_seen: bool
+    entry: ModelVersion,
+    registry: Registry,
+    spec: ModelSpec,
+    table: pa.Table,
+    rows: pa.Table,
+    *,
+    all_seen: bool,
 ) -> Contender:
     from resources.onnx_scoring import score_table
 
     through = None if all_seen else entry.tags.get(TRAINED_THROUGH)
     kind = "time_ordered" if "time_ordered_rmse" in entry.scores else "holdout"
+    model = registry.download(spec.model_name, entry.version)
     return Contender(
         version=entry.version,
-        predicted=score_table(registry.download(spec.model_name, entry.version), spec, rows),
+        predicted=score_table(model, spec, rows),
         seen=_seen(rows, spec, through),
         held_back_rmse=entry.scores.get(f"{kind}_rmse"),
         held_back_spearman=entry.scores.get(f"{kind}_spearman"),
+        learnt_rmse=_learnt_rmse(entry, model, spec, table),
     )
+
+
+def _learnt_rmse(
+    entry: ModelVersion, model: bytes, spec: ModelSpec, table: pa.Table
+) -> float | None:
+    """RMSE on the latest rows that its training held back in time order, if they are known."""
+    import numpy as np
+
+    from resources.onnx_scoring import score_table
+
+    count = int(entry.scores.get("time_ordered_rows") or 0)
+    through = entry.tags.get(TRAINED_THROUGH)
+    if spec.time_key is None or through is None or not count:
+        return None
+    known = table.filter(_seen(table, spec, through)).sort_by(spec.time_key)
+    held_back = known.slice(max(0, known.num_rows - count))
+    if held_back.num_rows < count:
+        return None
+    target = np.asarray(held_back[spec.target.name].to_numpy(), dtype=np.float64)
+    return float(np.sqrt(np.mean(np.square(target - score_table(model, spec, held_back)))))
 
 
 def _seen(rows: pa.Table, spec: ModelSpec, through: str | None) -> np.ndarray:

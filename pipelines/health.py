@@ -10,6 +10,7 @@ from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
+from pipelines.orphans import orphan_jobs
 from pipelines.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 from resources.jobs import JobState, JobStatus
@@ -37,6 +38,10 @@ def health(
     last = _last_run(instance, problems)
     jobs = _jobs(instance, spec, resources, problems)
     assets = _assets(defs, instance, problems)
+    problems += [
+        f"{path} is a training job that no run knows of; the next `bikecast run` removes it"
+        for path in orphan_jobs(instance, spec, resources.automl)
+    ]
     problems += [
         f"run {run.run_id} is marked as running, but its process is gone; "
         "the next `bikecast run` marks it as failed"

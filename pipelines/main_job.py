@@ -16,6 +16,7 @@ from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
 from pipelines.environments import Resources
 from pipelines.home import Home
 from pipelines.jobs import ROLLBACK_JOB, rollback_config
+from pipelines.orphans import clean_up_orphan_jobs
 from pipelines.run_events import Record, Watcher, failure, hear
 from resources.automl.port import AutoML, TrainingResult
 from resources.errors import BikecastError, InvalidInput
@@ -94,6 +95,7 @@ def run_main_job(
     with resources.sources.hold(spec.source_file, spec.scoring_file) as files:
         check_files(spec, files)
         clean_up_dead_runs(instance)
+        clean_up_orphan_jobs(instance, spec, resources.automl)
         reconcile_alias(resources.registry, resources.sql_pool, spec)
         execute_job(defs, instance, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]

@@ -1,8 +1,10 @@
 """Challenger against champion on the same rows: is the difference more than noise?
 
 The rows are the latest of the training table. A model that was trained on some of them looks
-better there than it is, so its squared errors on those rows are scaled up until their mean is
-the squared error that its own training job measured on rows it had held back. The interval is
+better there than it is, so its errors on those rows are scaled up by what learning rows by heart
+gave it: the RMSE that its training job measured on rows it had held back, over the RMSE on the
+same rows once it had learnt them too. Being a ratio on the same rows, it does not depend on how
+hard these rows were. The interval is
 that of a paired circular block bootstrap (Politis and Romano 1992): blocks, because neighbouring
 days resemble each other.
 """
@@ -48,6 +50,8 @@ class Contender:
     """bool [rows]"""
     held_back_rmse: float | None = None
     held_back_spearman: float | None = None
+    learnt_rmse: float | None = None
+    """On the rows of `held_back_rmse`, by the finished model, which has learnt them too."""
 
 
 @dataclass(frozen=True)
@@ -121,15 +125,21 @@ def compare(
 
 
 def _squared_errors(target: np.ndarray, model: Contender) -> np.ndarray:
-    """Squared errors, those of rows trained on scaled up to what the model's job measured."""
+    """Squared errors, those of rows trained on scaled up by what learning them gave.
+
+    Where the finished model's error on its held-back rows is not known, that on the rows seen
+    here stands for it. Rows known by heart count as the held-back ones did.
+    """
     import numpy as np
 
     errors: np.ndarray = np.square(target - model.predicted)
     if model.seen.any() and model.held_back_rmse:
-        mean = float(errors[model.seen].mean())
-        if 0 < mean < model.held_back_rmse**2:
-            errors[model.seen] *= model.held_back_rmse**2 / mean
-        elif mean == 0:
+        learnt = model.learnt_rmse
+        if learnt is None:
+            learnt = float(np.sqrt(errors[model.seen].mean()))
+        if learnt > 0:
+            errors[model.seen] *= max(1.0, model.held_back_rmse / learnt) ** 2
+        else:
             errors[model.seen] = model.held_back_rmse**2
     return errors
 

@@ -29,7 +29,8 @@ class DriftLimits:
     min_rows: int = 30
     """With fewer rows nothing can be told."""
     season_days: int = 15
-    """Rows are compared with training rows at most this many days of the year away."""
+    """Rows are compared with training rows of the same days of any year; where these are too
+    few, with those at most so many days away."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ def same_season(
         return training
     if not scoring.num_rows or scoring[key].null_count:
         return training
-    wanted = {
-        (day.timetuple().tm_yday + shift) % 366
-        for day in set(scoring[key].to_pylist())
-        for shift in range(-limits.season_days, limits.season_days + 1)
-    }
-    near = [day.timetuple().tm_yday % 366 in wanted for day in training[key].to_pylist()]
-    return training.filter(pa.array(near)) if sum(near) >= limits.min_rows else training
+    days = {day.timetuple().tm_yday for day in set(scoring[key].to_pylist())}
+    known = [day.timetuple().tm_yday for day in training[key].to_pylist()]
+    for margin in range(0, limits.season_days + 1, 5):
+        wanted = {(day + shift) % 366 for day in days for shift in range(-margin, margin + 1)}
+        near = [day % 366 in wanted for day in known]
+        if sum(near) >= limits.min_rows:
+            return training.filter(pa.array(near))
+    return training
 
 
 def feature_drift(

@@ -51,6 +51,7 @@ class Year:
         self.daemon, self.resources, self.folder = daemon, resources, folder
         self.weeks: dict[int, Week] = {}
         self.lasting: list[world.Fault] = []
+        self.forecast_rows: list[world.Row] = []
         self._seen: set[str] = set()
         self._entries = self._submission = 0
 
@@ -75,6 +76,7 @@ class Year:
         rows = world.forecast_days(week, days)
         for fault in faults:
             rows = fault(rows)
+        self.forecast_rows = rows
         world.write_rows(self.folder / "forecast.csv", rows)
 
     def pass_week(self, week: int, hours: Sequence[float] = (0, 145.02)) -> Week:

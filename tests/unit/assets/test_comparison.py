@@ -9,8 +9,8 @@ RULES = PromotionRules(resamples=400)
 ROWS = 150
 
 
-def contender(predicted, seen=False, rmse=None, spearman=None):
-    return Contender(1, predicted, np.full(len(predicted), seen), rmse, spearman)
+def contender(predicted, seen=False, rmse=None, spearman=None, learnt=None):
+    return Contender(1, predicted, np.full(len(predicted), seen), rmse, spearman, learnt)
 
 
 @pytest.fixture
@@ -51,6 +51,12 @@ def test_rows_learnt_by_heart_count_as_the_held_back_rows_did(target):
     found = compare(target, honest, by_heart, {}, RULES)
     assert found.challenger_rmse == pytest.approx(12.0)
     assert found.is_worse
+
+
+def test_held_back_rows_that_were_harder_for_everybody_do_not_count_against_a_model(target):
+    winter = contender(noisy(target, 6, 2), seen=True, rmse=6.0, learnt=5.0)
+    summer = contender(noisy(target, 6, 2), seen=True, rmse=60.0, learnt=50.0)
+    assert compare(target, winter, summer, {}, RULES).gain == pytest.approx(0)
 
 
 def test_a_segment_that_gets_much_worse_breaks_a_floor(target):
