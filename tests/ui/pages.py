@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
+from pipelines.bike_rentals import MAIN_JOB
 from tests.ui.dagster_ui import DagsterUi
 
 if TYPE_CHECKING:
@@ -48,9 +49,10 @@ def open_graph(page: Page, ui: DagsterUi) -> None:
     page.get_by_text("predicted_rentals").first.wait_for()
 
 
-def materialize_all(page: Page) -> None:
-    """Click "Materialize all" on the asset graph."""
-    page.get_by_role("button", name="Materialize all").first.click()
+def materialize_all(page: Page, ui: DagsterUi, job: str = MAIN_JOB) -> None:
+    """Click "Materialize all" on a job's page."""
+    page.goto(f"{ui.url}/locations/bikecast/jobs/{job}")
+    page.get_by_role("button", name="Materialize").first.click()
 
 
 def open_asset(page: Page, ui: DagsterUi, asset: str) -> None:
@@ -81,8 +83,7 @@ def show_markdown(page: Page, name: str) -> None:
 def launch_job(page: Page, ui: DagsterUi, job: str) -> dict:
     """Click "Materialize" on a job's page; returns the run once it has ended."""
     known = {run["runId"] for run in ui.runs()}
-    page.goto(f"{ui.url}/locations/bikecast/jobs/{job}")
-    page.get_by_role("button", name="Materialize").first.click()
+    materialize_all(page, ui, job)
     return ui.wait_for_run(job, known)
 
 

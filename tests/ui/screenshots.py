@@ -43,8 +43,7 @@ def main() -> None:
         cli = Cli(folder / "home")
         with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
             with browser_page(2300, 860) as page:
-                open_graph(page, ui)
-                materialize_all(page)
+                materialize_all(page, ui)
                 ui.wait_for_assets()
                 open_graph(page, ui)
                 take(page, "asset-graph")

@@ -56,9 +56,8 @@ def chain(tmp_path_factory) -> Iterator[Chain]:
     cli = Cli(folder / "home", budget="2")
     with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
         with browser_page() as page:
-            open_graph(page, ui)
             before = ui.materializations()
-            materialize_all(page)
+            materialize_all(page, ui)
             state = ui.wait_for_assets()
         runs = {run["runId"]: run for run in ui.runs()}
         yield Chain(cli, ui, csv, before, state, runs)
@@ -70,7 +69,7 @@ def page(chain):
         yield page
 
 
-def test_materialize_all_finishes_the_chain_without_another_click(chain):
+def test_materialize_all_on_the_main_job_finishes_the_chain_without_another_click(chain):
     runs, state = chain.runs, chain.state
     assert set(map(len, chain.before.values())) == {0}
     assert {run["status"] for run in runs.values()} == {"SUCCESS"}
@@ -95,6 +94,12 @@ def test_materialize_all_finishes_the_chain_without_another_click(chain):
         "predicted_rentals",
     }
     assert len(runs) == 2
+
+
+def test_the_graph_shows_every_asset_of_the_chain(chain, page):
+    open_graph(page, chain.ui)
+    for name in chain.state:
+        assert page.get_by_text(name[:6]).count(), name
 
 
 def test_the_page_of_the_predictions_shows_their_plot_and_passed_checks(chain, page):
