@@ -58,15 +58,16 @@ class Clock:
         rounds = -(-self.refits // self.workers)
         return rounds * sum(trial.seconds_for(rows) for trial in trials)
 
-    def search_deadline(self, trials: Sequence[Trial], rows: int, left: float) -> float:
-        """When the search must stop so that the last fits of an ensemble still fit in.
+    def search_deadline(
+        self, trials: Sequence[Trial], members: Sequence[Trial], rows: int, left: float
+    ) -> float:
+        """When the search must stop so that the last fits of the slowest `members` still fit in.
 
         `left` are the seconds that were left when this part of the search began: what is kept is a
-        share of them at most.
+        share of them at least and at most.
         """
-        known = (trial.seconds_for(rows) for trial in trials if trial.scored)
-        slowest = sorted(known, reverse=True)[:EXPECTED_MEMBERS]
-        refits = self.refits * sum(slowest) / self.workers
+        slowest = sorted((trial.seconds_for(rows) for trial in members), reverse=True)
+        refits = self.refits * sum(slowest[:EXPECTED_MEMBERS]) / self.workers
         reserve = max(self.tail(trials) + refits, MIN_RESERVE * left)
         return self.deadline - min(reserve, MAX_RESERVE * left)
 

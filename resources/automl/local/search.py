@@ -145,15 +145,15 @@ def search(
                 memory.record(outcome)
             take(outcome)
 
-    def until(share: float) -> Deadline:
-        """Earlier the slower the trials turn out to be."""
+    def until(share: float, members: Callable[[], list[Trial]]) -> Deadline:
+        """Earlier the slower the trials turn out to be; `members` may have to be fitted again."""
         if folds.growing:
             fixed = clock.share_deadline(share, trials)
             return lambda: fixed
         left = clock.left()
-        return lambda: clock.search_deadline(trials, data.rows, left)
+        return lambda: clock.search_deadline(trials, members(), data.rows, left)
 
-    race(0, trials, until(SAMPLE_SHARE))
+    race(0, trials, until(SAMPLE_SHARE, lambda: _best(trials)))
     if not any(trial.status == "ok" for trial in trials):
         stopped = [t for t in trials if t.status == "pending" or "out of time" in t.error]
         for trial in stopped[:3]:  # whatever the time: a job without a model is worth nothing
@@ -170,7 +170,7 @@ def search(
     finalists = [trial for trial in good if trial.mean >= best - RACE_MARGIN]
     if len(folds.repeats) > 1:
         racing = _can_end(finalists, folds, clock, data.rows) if folds.growing else finalists
-        race(1, racing, until(ALL_ROWS_SHARE))
+        race(1, racing, until(ALL_ROWS_SHARE, lambda: finalists))
     candidates = _comparable(finalists, folds)
     for trial in good:
         if trial not in candidates and trial.status == "ok":
@@ -179,6 +179,12 @@ def search(
     chosen = [(t.configuration, predictions[t.configuration.name]) for t in candidates]
     recipe = choose(chosen, scored, metric, data.target, prefer_simple=settings.prefer_simple)
     return search_result(trials, recipe, folds, metric, data.target)
+
+
+def _best(trials: list[Trial]) -> list[Trial]:
+    """The best trial so far; empty before the first score."""
+    scored = [trial for trial in trials if trial.scored]
+    return [max(scored, key=lambda trial: trial.mean)] if scored else []
 
 
 def _expected(trial: Trial, folds: Folds, repeat: int) -> float:
