@@ -25,7 +25,7 @@ from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.scope import Scope, Typed, quoted
 from resources.sql_pool.engine.sources import table_name
-from resources.sql_pool.engine.types import SqlType
+from resources.sql_pool.engine.types import MAX, SqlType
 from resources.sql_pool.engine.work import Work
 from resources.sql_pool.port import ResultColumn, ResultSet
 
@@ -119,9 +119,24 @@ def _variable(work: Work, name: str) -> Variable:
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
     """The value of an expression, converted to a type as an assignment does."""
+    if isinstance(tree, exp.Parameter) and not isinstance(tree.this, exp.Parameter):
+        variable = work.context.variables.get(tree.name.lower())
+        if variable is not None and _fits(variable, to):
+            return variable.value
     compiler = _expressions(work, Scope())
     value = assign(compiler.value(tree), to)
     return work.run(f"SELECT {value.sql}")[0][0]
+
+
+def _fits(variable: Variable, to: SqlType) -> bool:
+    """Whether a variable's value is one of the type `to` as it is."""
+    kind, value = variable.type, variable.value
+    if kind == to:
+        return True
+    if kind.name != to.name or to.name not in ("varchar", "nvarchar", "varbinary"):
+        return False
+    size = len(value) if isinstance(value, str | bytes) else 0
+    return to.length == MAX or size <= (to.length or 0)
 
 
 def holds(work: Work, tree: exp.Expression) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -12,14 +13,25 @@ from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import SqlError, not_emulated, unsupported
 from resources.sql_pool.engine.reader import BODY_WORDS, Reader
 
+#: A driver sends one text for many rows; longer ones carry their data and do not come again.
+_REMEMBERED_LENGTH = 10_000
 _COMMA = frozenset({","})
 
 
-def parse_batch(text: str) -> list[st.Statement]:
-    """The statements of one batch (a script between GO lines).
+def parse_batch(text: str) -> tuple[st.Statement, ...]:
+    """The statements of one batch (a script between GO lines); nobody changes them.
 
     Raises SqlError with SQL Server's number for a parse error or an unsupported construct.
     """
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _parsed(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(text: str) -> tuple[st.Statement, ...]:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> tuple[st.Statement, ...]:
     reader = Reader(text)
     parser = BatchParser(reader)
     found: list[st.Statement] = []
@@ -29,7 +41,7 @@ def parse_batch(text: str) -> list[st.Statement]:
         alone = st.CreateView | st.CreateProcedure | st.CreateFunction
         if isinstance(statement, alone) and len(found) > 1:
             raise profile.must_be_first(statement)
-    return found
+    return tuple(found)
 
 
 class BatchParser:

@@ -61,6 +61,17 @@ _TYPE_COLUMNS = tuple(
 )
 _RADIX = {"float": 2, "real": 2}
 _NUMBERS = frozenset("bit tinyint smallint int bigint numeric decimal money smallmoney".split())
+#: ODBC type, precision, whether it is text, whether it is a number, and the radix, by name.
+TYPES: dict[str, tuple[int, int, bool, bool, int | None]] = {
+    name: (
+        code,
+        precision,
+        quotes in ("char", "n") and code in (-9, -8, 1, 12),
+        name in _NUMBERS or name in _RADIX,
+        _RADIX.get(name, 10) if name in _NUMBERS or name in _RADIX else None,
+    )
+    for name, code, precision, quotes, *_ in _TYPES
+}
 
 
 def data_types(wanted: int = 0) -> ResultSet:

@@ -38,6 +38,8 @@ class Answer:
     outcomes: list[ResultSet | int] = field(default_factory=list)
     messages: list[str] = field(default_factory=list)
     error: SqlError | None = None
+    status: int = 0
+    """The value of a procedure's RETURN."""
     outputs: list[tuple[int, str, Variable]] = field(default_factory=list)
 
 

@@ -9,10 +9,12 @@ from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.types import INT
 from resources.sql_pool.port import SqlError
 from resources.sql_pool.tds import describe
+from resources.sql_pool.tds.catalog import catalog_procedures
 from resources.sql_pool.tds.pool_session import Answer, PoolSession
 from resources.sql_pool.tds.rpc import Call, Parameter
 
 _PREFIX = "rpc_"
+_STATUS = "rpc_status"
 #: Prepared statements of one connection; the oldest is forgotten beyond that.
 MAX_PREPARED = 1_000
 _NO_HANDLE = 8179
@@ -37,6 +39,7 @@ class Procedures:
             "sp_datatype_info_100": self._data_types,
             "sp_describe_undeclared_parameters": self._undeclared,
             "sp_reset_connection": lambda _: Answer(),
+            **catalog_procedures(session),
         }
 
     def reset(self) -> None:
@@ -68,7 +71,11 @@ class Procedures:
             variables[name] = Variable(parameter.value.type, parameter.value.value)
             label = f"@{_parameter_name(parameter.name)} = " if parameter.name else ""
             arguments.append(f"{label}@{name}{' OUTPUT' if parameter.output else ''}")
-        answer = self._session.run(f"EXEC {procedure} {', '.join(arguments)}", variables)
+        target = "" if procedure == "sp_executesql" else f"@{_STATUS} = "
+        variables[_STATUS] = Variable(INT, 0)
+        answer = self._session.run(f"EXEC {target}{procedure} {', '.join(arguments)}", variables)
+        status = variables[_STATUS].value
+        answer.status = status if isinstance(status, int) else 0
         if answer.error is None:
             answer.outputs = [
                 (number, f"@{parameter.name}" if parameter.name else "", variables[name])

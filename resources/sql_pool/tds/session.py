@@ -205,7 +205,7 @@ class Connection:
             if answer.error is not None:
                 yield tokens.done(tokens.DONE_PROCEDURE, tokens.ERROR)
                 return
-            yield tokens.return_status()
+            yield tokens.return_status(answer.status)
             for ordinal, name, variable in answer.outputs:
                 yield tokens.return_value(ordinal, name, variable)
             yield tokens.done(tokens.DONE_PROCEDURE, tokens.MORE if number < len(calls) else 0)

@@ -55,6 +55,11 @@ def call(number, *parameters):
     return packet(Kind.RPC, HEADERS + struct.pack("<HHH", 0xFFFF, number, 0) + b"".join(parameters))
 
 
+def named_call(name, *parameters):
+    head = struct.pack("<H", len(name)) + text(name) + struct.pack("<H", 0)
+    return packet(Kind.RPC, HEADERS + head + b"".join(parameters))
+
+
 def transaction(kind):
     length = 4 if kind == 5 else 5
     return packet(Kind.TRANSACTION, HEADERS + struct.pack("<H3B", kind, 0, 0, 0)[:length])

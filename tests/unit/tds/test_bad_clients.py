@@ -12,7 +12,17 @@ from resources.sql_pool.tds.packets import HEADER, Kind
 from resources.sql_pool.tds.rpc import read_calls
 from resources.sql_pool.tds.wire import ProtocolError
 from tests.tds_server import sql_server
-from tests.unit.tds.sessions import REQUESTS, answer, batch, login, packet, prelogin, raw
+from tests.unit.tds.sessions import (
+    REQUESTS,
+    answer,
+    batch,
+    integer,
+    login,
+    named_call,
+    packet,
+    prelogin,
+    raw,
+)
 
 PACKETS = 20_000
 
@@ -45,6 +55,20 @@ def test_a_session_written_by_hand_gets_answers(plain):
         for request in REQUESTS:
             client.sendall(request)
             assert answer(client) is not None
+
+
+def test_a_called_procedure_returns_its_status_and_its_output(plain):
+    with raw(plain.port) as client:
+        log_in(client)
+        definition = "CREATE PROCEDURE dbo.p @a int, @b int OUTPUT AS SET @b = @a * 2; RETURN 7"
+        client.sendall(batch(definition))
+        answer(client)
+        client.sendall(named_call("dbo.p", integer(21), integer(0, output=True)))
+        found = answer(client)
+        client.sendall(batch("DROP PROCEDURE dbo.p"))
+        answer(client)
+    assert b"\x79\x07\x00\x00\x00" in found
+    assert b"\x04\x2a\x00\x00\x00" in found
 
 
 @pytest.mark.parametrize(
