@@ -6,6 +6,7 @@ import dagster as dg
 import pytest
 import trustme
 
+from tests.azure.calls import heard
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
 from tests.azure.environment import Location, settings_of
@@ -24,13 +25,13 @@ def proxy(tmp_path_factory):
 
 
 @pytest.fixture
-def cloud(proxy, monkeypatch):
+def cloud(proxy, monkeypatch, request):
     """An empty cloud, and an environment in which every client goes there.
 
     A call that the cloud does not know fails the test.
     """
     fake = Cloud()
-    proxy.handle = fake.handle
+    proxy.handle = heard(request.node.nodeid, fake.handle)
     for name in list(os.environ):
         if name.startswith("AZURE") or name.lower() in ("http_proxy", "no_proxy", "all_proxy"):
             monkeypatch.delenv(name)

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import app
 from pipelines.environments import place_of, workspace_links_for
 from pipelines.settings import load_azure_settings
+from resources.workspace import arm_roles, synapse_roles
 from resources.workspace.principals import find_principals
 from resources.workspace.roles import check, role_table
 from tests.azure.cloud.machine_learning import IDENTITY as AZURE_ML
@@ -18,6 +19,8 @@ ORCHESTRATOR = "33333333-3333-3333-3333-333333333333"
 
 @pytest.fixture
 def place(user, old_sdk):
+    arm_roles._definition.cache_clear()
+    synapse_roles._definitions.cache_clear()
     return place_of(load_azure_settings())
 
 
