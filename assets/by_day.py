@@ -144,7 +144,7 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/column_schema": typed_schema(prediction_types(spec)),
                 KEY: predicted(spec, f"{spec.scoring_table}_by_day"),
                 "model_version": model.version,
-                "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
+                "preview": dg.MetadataValue.md(table_preview(rows)),
                 "seconds": seconds(),
             },
         )

@@ -55,6 +55,8 @@ def hear(entry: dg.EventLogEntry, record: Record, watcher: Watcher) -> None:
     elif event.event_type is dg.DagsterEventType.ASSET_MATERIALIZATION:
         materialization = event.step_materialization_data.materialization
         name = materialization.asset_key.to_user_string()
+        if materialization.partition is not None and name in record.metadata:
+            return  # a range of days is one step, with an event a day
         metadata: dict[str, object] = {k: v.value for k, v in materialization.metadata.items()}
         record.metadata[name] = metadata
         record.seconds[name] = float(str(metadata.get("seconds", 0)))
