@@ -2,6 +2,7 @@
 
 import dagster as dg
 
+from assets.gates import nothing_to_compare
 from resources.lake.port import Lake
 from resources.spec import ModelSpec
 
@@ -30,9 +31,11 @@ def finding_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
     def no_training_rows(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
         from resources.lake.findings import repeated_rows
         from resources.lake.scoring_rows import read_scoring_rows
-        from resources.lake.tables import read_table
+        from resources.lake.tables import read_table_if_any
 
-        training = read_table(lake, spec.training_table_path, spec.feature_names)
+        training = read_table_if_any(lake, spec.training_table_path, spec.feature_names)
+        if training is None:
+            return nothing_to_compare(spec)
         scoring = read_scoring_rows(lake, spec).table
         repeated = repeated_rows(training, scoring, spec.feature_names)
         if not repeated:

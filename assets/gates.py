@@ -76,11 +76,13 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
         from assets.plots import bars_plot
         from resources.lake.drift import DriftLimits, feature_drift, same_season
         from resources.lake.scoring_rows import read_scoring_rows
-        from resources.lake.tables import read_table
+        from resources.lake.tables import read_table_if_any
 
         limits = DriftLimits()
         names = (*spec.key_names, *spec.feature_names)
-        training = read_table(lake, spec.training_table_path, names)
+        training = read_table_if_any(lake, spec.training_table_path, names)
+        if training is None:
+            return nothing_to_compare(spec)
         scoring = read_scoring_rows(lake, spec).table
         compared = same_season(training, scoring, spec, limits)
         found = feature_drift(compared, scoring, spec, limits)
@@ -134,6 +136,15 @@ def _champion(spec: ModelSpec) -> dg.AssetChecksDefinition:
         )
 
     return newest_version_is_live
+
+
+def nothing_to_compare(spec: ModelSpec) -> dg.AssetCheckResult:
+    """The result of a check of rows to score that are there before the training table is."""
+    return dg.AssetCheckResult(
+        passed=True,
+        severity=dg.AssetCheckSeverity.WARN,
+        description=f"there is no {spec.training_table} yet to compare with",
+    )
 
 
 def golden_rows_spec(spec: ModelSpec) -> dg.AssetCheckSpec:

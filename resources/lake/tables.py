@@ -16,6 +16,16 @@ def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> p
     return _dataset(lake, path).to_table(columns=list(columns) if columns else None)
 
 
+def read_table_if_any(lake: Lake, path: str, columns: Sequence[str]) -> pa.Table | None:
+    """The same, or None where there is no table yet."""
+    from deltalake.exceptions import TableNotFoundError
+
+    try:
+        return read_table(lake, path, columns)
+    except TableNotFoundError:
+        return None
+
+
 def read_rows(lake: Lake, path: str, *, limit: int) -> list[dict[str, object]]:
     """The first rows of the Delta table at a lake path, as dicts."""
     rows: list[dict[str, object]] = _dataset(lake, path).head(limit).to_pylist()

@@ -87,9 +87,10 @@ class Location:
             cloud.clock.advance(MINUTES)
         return runs
 
-    def tick(self, sensor: str) -> list[dg.ExecuteInProcessResult]:
+    def tick(self, sensor: str | dg.SensorDefinition) -> list[dg.ExecuteInProcessResult]:
         """Evaluate a sensor once, run what it asks for (each run key once), and keep its cursor."""
-        definition = self.defs.resolve_sensor_def(sensor)
+        definition = self.defs.resolve_sensor_def(sensor) if isinstance(sensor, str) else sensor
+        sensor = definition.name
         needed = {
             name: value
             for name, value in self.defs.resources.items()
