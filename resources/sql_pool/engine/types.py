@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from resources.sql_pool.engine.errors import SqlError, unsupported
+from resources.sql_pool.engine.errors import SqlError, near, unsupported
 
 MAX = -1
 """The length of varchar(max) and its kin."""
@@ -174,6 +174,9 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
         if in_cast:
             raise SqlError(243, f"Type {name} is not a defined system type.")
         raise SqlError(2715, f"Cannot find data type {name}.")
+    for text in arguments:
+        if text.lower() != "max" and not (text.isdecimal() and len(text) <= 10):
+            raise near(text)
     numbers = [MAX if text.lower() == "max" else int(text) for text in arguments]
     if name.lower() == "sysname":
         numbers = [128]
