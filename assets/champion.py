@@ -101,7 +101,12 @@ def judge(
         f"{found.challenger_rmse:.4g} against {found.champion_rmse:.4g}, gain {found.gain:.4g} "
         f"(95% interval {found.low:.4g} to {found.high:.4g})"
     )
-    if found.seen_by_champion:
+    if found.is_flattered:
+        measured += (
+            "; trained on these rows and without an error on rows held back, a model looks better "
+            "than it is"
+        )
+    elif found.seen_by_champion:
         measured += (
             f"; version {champion} was trained on {found.seen_by_champion} of them and version "
             f"{challenger} on all, so errors count as those on rows held back in training"
@@ -267,12 +272,14 @@ def _contender(
     through = None if all_seen else entry.tags.get(TRAINED_THROUGH)
     kind = "time_ordered" if "time_ordered_rmse" in entry.scores else "holdout"
     model = registry.download(spec.model_name, entry.version)
+    # Azure AutoML tells the rank correlation of its own cross-validation alone.
+    ranked = entry.scores.get(f"{kind}_spearman", entry.scores.get("cv_spearman"))
     return Contender(
         version=entry.version,
         predicted=score_table(model, spec, rows),
         seen=_seen(rows, spec, through),
         held_back_rmse=entry.scores.get(f"{kind}_rmse"),
-        held_back_spearman=entry.scores.get(f"{kind}_spearman"),
+        held_back_spearman=ranked,
         learnt_rmse=_learnt_rmse(entry, model, spec, table),
     )
 

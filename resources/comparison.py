@@ -82,6 +82,8 @@ class Comparison:
     is_worse: bool = False
     segments: tuple[Segment, ...] = ()
     broken_floors: tuple[str, ...] = ()
+    is_flattered: bool = False
+    """A model has seen some of the rows, and its error on rows held back is not known."""
 
 
 def compare(
@@ -121,6 +123,7 @@ def compare(
         is_worse=matters and high < 0,
         segments=tuple(found),
         broken_floors=_broken_floors(challenger, found, rules),
+        is_flattered=any(m.seen.any() and not m.held_back_rmse for m in (champion, challenger)),
     )
 
 

@@ -12,6 +12,7 @@ from resources.spec import ModelSpec
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")
+_SCORE_NAMES = ("spearman", "rmse", "r2", "rows")
 _SCORE_WORDS = {
     "time_ordered": "time-ordered (earliest 80% -> the rest)",
     "holdout": "outer holdout (random 20%)",
@@ -53,7 +54,7 @@ def _scores(scores: Mapping[str, Mapping[str, float] | None]):  # type: ignore[n
     for kind, words in _SCORE_WORDS.items():
         score = scores.get(kind)
         if score:
-            rows.append([words, *(score[name] for name in ("spearman", "rmse", "r2", "rows"))])
+            rows.append([words, *(_shown(score.get(name)) for name in _SCORE_NAMES)])
     return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title="Scores")
 
 

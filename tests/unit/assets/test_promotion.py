@@ -162,3 +162,21 @@ def test_each_prediction_carries_where_it_comes_from(stage):
         "code-1",
     )
     assert audit_trail(stage.pool, SPEC)[0].run_id
+
+
+def test_models_that_only_have_scores_of_azure_are_compared_and_the_reason_says_what_is_missing(
+    stage,
+):
+    stage.register(BAD, cv_spearman=0.8)
+    stage.promote()
+    stage.register(GOOD, cv_spearman=0.9)
+    done = stage.promote()
+    assert (done["version"], done["decision"]) == (2, "promote")
+    assert "without an error on rows held back" in done["reason"]
+
+
+def test_a_model_whose_only_score_ranks_like_chance_is_below_the_floor(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(GOOD, cv_spearman=0.02)
+    assert "below a floor" in stage.promote()["reason"]
