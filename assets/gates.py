@@ -7,6 +7,7 @@ import dagster as dg
 from assets.metadata import picture, table_preview
 from resources.lake.port import Lake
 from resources.registry.port import Registry
+from resources.scoring.port import Scored, Way
 from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool
 
@@ -14,6 +15,7 @@ from resources.sql_pool.port import SqlPool
 PARITY = 1e-5
 TABLE_CONTRACT = "keeps_the_contract"
 GOLDEN_ROWS = "predict_equals_onnx_runtime"
+_WAYS: dict[Way, str] = {"predict": "PREDICT", "spark": "Spark"}
 DRIFT, PLAUSIBLE = "no_drift", "are_plausible"
 #: Metadata of the check on predictions: the version that made them.
 MODEL_VERSION = "model_version"
@@ -152,28 +154,22 @@ def golden_rows_spec(spec: ModelSpec) -> dg.AssetCheckSpec:
     return dg.AssetCheckSpec(
         GOLDEN_ROWS,
         asset=spec.predictions_table,
-        description="T-SQL PREDICT and ONNX Runtime on the live model of the registry give the "
-        "same scores. A failure stores nothing. (The exporter compares ONNX Runtime with the "
-        "native model before a model is registered.)",
+        description="What scores (PREDICT, or Spark) and ONNX Runtime on the live model of the "
+        "registry give the same scores. A failure stores nothing. (The exporter compares ONNX "
+        "Runtime with the native model before a model is registered.)",
     )
 
 
-def golden_rows(spec: ModelSpec, registry: Registry, pool: SqlPool) -> dg.AssetCheckResult:
-    """Score the scoring table both ways and compare.
-
-    Raises SqlError 51000 while no model is live.
-    """
+def golden_rows(spec: ModelSpec, registry: Registry, scored: Scored) -> dg.AssetCheckResult:
+    """Score the rows by ONNX Runtime here too, and compare."""
     import numpy as np
     import pyarrow as pa
 
     from resources.onnx_scoring import score_table
-    from resources.sql_pool.deployment import predicted_rows
-    from resources.sql_pool.model_table import live_model
     from resources.sql_types import arrow_schema
 
-    rows = predicted_rows(pool, spec)
-    live = live_model(pool, spec)
-    if live is None or not rows:
+    rows, way = scored.rows, _WAYS[scored.way]
+    if not rows:
         return dg.AssetCheckResult(
             passed=True, check_name=GOLDEN_ROWS, asset_key=dg.AssetKey(spec.predictions_table)
         )
@@ -181,16 +177,16 @@ def golden_rows(spec: ModelSpec, registry: Registry, pool: SqlPool) -> dg.AssetC
         [{name: row[name] for name in spec.feature_names} for row in rows],
         schema=arrow_schema(spec.features),
     )
-    expected = score_table(registry.download(spec.model_name, live.version), spec, table)
-    scored = np.array([float(str(row[spec.output])) for row in rows])
+    expected = score_table(registry.download(spec.model_name, scored.model_version), spec, table)
+    found = np.array([float(str(row[spec.output])) for row in rows])
     scale = float(np.abs(expected).max()) or 1.0
-    difference = float(np.max(np.abs(scored - expected))) / scale
+    difference = float(np.max(np.abs(found - expected))) / scale
     passed = difference <= PARITY
     shown = [
-        {"forecast_row": row["forecast_row"], "PREDICT": a, "ONNX Runtime": b}
-        for row, a, b in zip(rows, scored.tolist(), expected.tolist(), strict=True)
+        {"forecast_row": row["forecast_row"], way: a, "ONNX Runtime": b}
+        for row, a, b in zip(rows, found.tolist(), expected.tolist(), strict=True)
     ]
-    said = f"PREDICT differs from ONNX Runtime by {difference:.2g} (relative)"
+    said = f"{way} differs from ONNX Runtime by {difference:.2g} (relative)"
     return dg.AssetCheckResult(
         passed=passed,
         check_name=GOLDEN_ROWS,

@@ -11,9 +11,11 @@ from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
-from assets.waiting import pool_is_online
+from assets.waiting import Awaited, mark_waiting, pool_is_online
+from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.registry.port import Registry
+from resources.scoring.port import Scoring
 from resources.spec import FORECAST_ROW, ModelSpec
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
@@ -139,17 +141,23 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
     def predictions(
         context: dg.AssetExecutionContext,
         registry: dg.ResourceParam[Registry],
-        sql_pool: dg.ResourceParam[SqlPool],
+        scoring: dg.ResourceParam[Scoring],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         from assets.plots import forecast_plot
-        from resources.sql_pool.deployment import prediction_types, save_predictions
+        from resources.sql_pool.deployment import prediction_types
 
         if not pool_is_online(context, sql_pool_power):
             return
         seconds = stopwatch()
         with shown_to_people():
-            parity = golden_rows(spec, registry, sql_pool)
+            scored = scoring.score(spec, run_id=context.run.run_id)
+        if isinstance(scored, JobStatus):
+            sensor = f"{spec.predictions_table}_sensor"
+            mark_waiting(context, Awaited.SPARK, scored, sensor)
+            return
+        with shown_to_people():
+            parity = golden_rows(spec, registry, scored)
         if context.selected_asset_check_keys:
             yield parity
         if not context.selected_asset_keys:
@@ -161,14 +169,17 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
                 allow_retries=False,
             )
         with shown_to_people():
-            rows = save_predictions(sql_pool, spec, run_id=context.run.run_id)
+            rows = scoring.store(spec, scored)
         yield dg.MaterializeResult(
             asset_key=predictions_table.key,
-            data_version=dg.DataVersion(predictions_digest(spec, rows)),
+            data_version=dg.DataVersion(predictions_digest(spec, rows, scored.version)),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
-                "dagster/row_count": len(rows),
+                "dagster/row_count": scored.count,
                 "dagster/column_schema": typed_schema(prediction_types(spec)),
+                "scored_by": scored.way,
+                "why": scored.reason,
+                **scored.details,
                 KEY: predicted(spec),
                 "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
                 "forecast": picture(forecast_plot(spec, rows), "Forecast"),
@@ -179,9 +190,12 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
     return predictions
 
 
-def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]]) -> str:
-    """SHA-256 of the predictions themselves, without run id and time."""
+def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]], version: str = "") -> str:
+    """SHA-256 of the predictions themselves, without run id and time.
+
+    `version` stands for rows beyond the first ones.
+    """
     from resources.model_contract import model_digest
 
     kept = ("forecast_row", *spec.key_names, *spec.feature_names, spec.output, "model_digest")
-    return model_digest(repr([[row[name] for name in kept] for row in rows]).encode())
+    return model_digest((version + repr([[row[n] for n in kept] for row in rows])).encode())

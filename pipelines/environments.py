@@ -17,6 +17,10 @@ from resources.lake.port import Lake
 from resources.lake.sources import Sample, Sources
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.registry.port import Registry
+from resources.scoring.choice import ChosenScoring
+from resources.scoring.port import Scoring
+from resources.scoring.predict import PredictScoring
+from resources.scoring.spark import SparkScoring
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Spark
 from resources.spec import ModelSpec
@@ -39,6 +43,7 @@ class Resources:
     automl: AutoML
     registry: Registry
     sql_pool: SqlPool
+    scoring: Scoring
     sql_pool_power: SqlPoolPower = field(default_factory=AlwaysOnline)
     costs: Costs = field(default_factory=NoCosts)
     workspace_links: WorkspaceLinks | None = None
@@ -59,6 +64,17 @@ def registry_for(home: Home) -> MlflowRegistry:
     return MlflowRegistry(tracking_uri=home.tracking_uri, artifact_root=str(home.models))
 
 
+def scoring_for(
+    settings: Settings, lake: Lake, registry: Registry, spark: Spark, pool: SqlPool
+) -> ChosenScoring:
+    """Scoring in the way that the settings name."""
+    return ChosenScoring(
+        settings.scoring,
+        PredictScoring(pool),
+        SparkScoring(lake, registry, spark, pool, settings.scoring_table),
+    )
+
+
 def local_resources(
     spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]
 ) -> Resources:
@@ -69,15 +85,18 @@ def local_resources(
     home = Home.of(settings)
     lake = LocalLake(root=str(home.lake))
     paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
+    spark = ConnectSpark(remote=settings.spark_remote, lake_root=lake.root)
+    registry, pool = registry_for(home), sql_pool_for(home)
     return Resources(
         lake=lake,
         sources=Sources(lake, paths=paths, samples=samples),
-        spark=ConnectSpark(remote=settings.spark_remote, lake_root=lake.root),
+        spark=spark,
         automl=LocalAutoML(
             jobs_dir=str(home.jobs), lake_root=lake.root, tracking_uri=home.tracking_uri
         ),
-        registry=registry_for(home),
-        sql_pool=sql_pool_for(home),
+        registry=registry,
+        sql_pool=pool,
+        scoring=scoring_for(settings, lake, registry, spark, pool),
     )
 
 
@@ -99,15 +118,18 @@ def azure_resources(
         "workspace": azure.ml_workspace,
     }
     paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
+    spark = SynapseSpark(workspace=azure.synapse_workspace, pool=azure.spark_pool, lake=lake)
+    registry, pool = AzureMlRegistry(**ml), _synapse_sql_pool(azure)
     return Resources(
         lake=lake,
         sources=Sources(lake, paths=paths, samples=samples),
-        spark=SynapseSpark(workspace=azure.synapse_workspace, pool=azure.spark_pool, lake=lake),
+        spark=spark,
         automl=AzureAutoML(
             **ml, compute=azure.ml_compute, lake=lake, downloads=str(Home.of(settings).jobs)
         ),
-        registry=AzureMlRegistry(**ml),
-        sql_pool=_synapse_sql_pool(azure),
+        registry=registry,
+        sql_pool=pool,
+        scoring=scoring_for(settings, lake, registry, spark, pool),
         sql_pool_power=SynapseSqlPoolPower(
             subscription_id=azure.subscription_id,
             resource_group=azure.resource_group,

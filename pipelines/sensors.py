@@ -46,7 +46,8 @@ def polling_sensors(spec: ModelSpec, finish_job: str, *, seconds: int) -> list[d
     """All of them, on by default; `finish_job` is the job that finishes a training."""
     return [
         training_sensor(spec, finish_job, seconds=seconds),
-        spark_sensor(spec, seconds=max(seconds, SLOW_SECONDS)),
+        spark_sensor(spec.training_table, seconds=max(seconds, SLOW_SECONDS), by_job=True),
+        spark_sensor(spec.predictions_table, seconds=max(seconds, SLOW_SECONDS), by_job=False),
         sql_pool_sensor(spec, seconds=max(seconds, SLOW_SECONDS)),
     ]
 
@@ -89,9 +90,11 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
     return sensor
 
 
-def spark_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
-    """Poll the Spark jobs that the training table waits for every `seconds`."""
-    asset = spec.training_table
+def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefinition:
+    """Poll the Spark jobs that an asset waits for every `seconds`.
+
+    With `by_job` the asset's config takes the id of the job whose result it is to take.
+    """
 
     @dg.sensor(
         name=f"{asset}_sensor",
@@ -125,7 +128,7 @@ def spark_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
                     run,
                     Awaited.SPARK,
                     status.job_id,
-                    config={asset: {"job_id": status.job_id}},
+                    config={asset: {"job_id": status.job_id}} if by_job else None,
                     tags={JOB_TAG: status.job_id},
                 )
             )

@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -104,6 +104,12 @@ class Settings(BaseSettings):
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
     budget: float = Field(20.0, ge=1, le=86_400, description="Longest training, in seconds")
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
+    scoring: Literal["predict", "spark", "auto"] = Field(
+        "predict", description="Score by PREDICT, on Spark, or by PREDICT where it can"
+    )
+    scoring_table: str = Field(
+        "", description="Lake path of a Delta table to score on Spark; empty: the forecast"
+    )
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
@@ -118,6 +124,13 @@ class Settings(BaseSettings):
         address = value.get_secret_value()
         if address and not address.startswith(("https://", "http://")):
             raise ValueError("not an http(s) address")
+        return value
+
+    @field_validator("scoring_table")
+    @classmethod
+    def _only_spark_scores_a_table_of_the_lake(cls, value: str, info: ValidationInfo) -> str:
+        if value and info.data.get("scoring") == "predict":
+            raise ValueError("PREDICT does not score it; set BIKECAST_SCORING to spark or auto")
         return value
 
     @classmethod

@@ -30,8 +30,10 @@ class Scored:
     run_id: str
     folder: str = ""
     """Lake path of the Parquet files to load; empty where the pool has the rows."""
-    details: Mapping[str, object] = field(default_factory=dict)
+    details: Mapping[str, str | int] = field(default_factory=dict)
     """Numbers and texts for people."""
+    version: str = ""
+    """What tells the content apart where there are more rows than `rows`."""
 
 
 class Scoring(Protocol):

@@ -30,7 +30,15 @@ class PredictScoring:
 
         live = require_live(self.pool, spec)
         rows = predicted_rows(self.pool, spec)
-        return Scored("predict", self.reason, live.version, rows[:MOST_ROWS], len(rows), run_id)
+        return Scored(
+            way="predict",
+            reason=self.reason,
+            model_version=live.version,
+            rows=rows[:MOST_ROWS],
+            count=len(rows),
+            run_id=run_id,
+            version=run_id if len(rows) > MOST_ROWS else "",
+        )
 
     def store(self, spec: ModelSpec, scored: Scored) -> list[dict[str, object]]:
         """Run the procedure that stores what PREDICT gives."""

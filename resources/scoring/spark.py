@@ -61,6 +61,7 @@ class SparkScoring:
             count=done.rows,
             run_id=run_id,
             folder=done.folder,
+            version=done.folder if done.rows > MOST_ROWS else "",
             details={
                 "delta_table": done.path,
                 "delta_version": done.delta_version,

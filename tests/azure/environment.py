@@ -21,7 +21,12 @@ from tests.azure.workspace import ACCOUNT, CONTAINER, PLACE
 from tests.tds_server import odbc_driver
 
 SYNAPSE = "bikesynapse"
-SENSORS = ("bike_data_sensor", "automl_run_sensor", "sql_pool_sensor")
+SENSORS = (
+    "bike_data_sensor",
+    "automl_run_sensor",
+    "sql_pool_sensor",
+    "predicted_rentals_sensor",
+)
 MINUTES = 200.0
 
 

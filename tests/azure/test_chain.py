@@ -1,8 +1,10 @@
 """From the CSV files to the predictions in the azure environment, on the fake cloud."""
 
 import dagster as dg
+import pytest
 
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
+from tests.azure.environment import Location
 
 
 def value(location, asset: str, name: str) -> object:
@@ -25,3 +27,19 @@ def test_the_chain_goes_from_the_csv_files_to_predictions_and_no_worker_waits(lo
     assert location.resources.sql_pool_power.leases() == {}
     user.clock.advance(SWITCH_SECONDS)
     assert user.sql_pools.state() == "Paused"
+
+
+@pytest.mark.slow
+def test_the_spark_pool_scores_where_the_settings_say_so(user, monkeypatch):
+    monkeypatch.setenv("BIKECAST_SCORING", "spark")
+    with dg.DagsterInstance.ephemeral() as instance:
+        location = Location.load(instance)
+        assert location.run().success
+        runs = location.carry_on(user)
+
+        assert all(run.success for run in runs)
+        assert value(location, "predicted_rentals", "scored_by") == "spark"
+        assert value(location, "predicted_rentals", "dagster/row_count") == 10
+        assert value(location, "predicted_rentals", "delta_version") == 0
+        assert len(user.livy.batches) == 2
+        assert location.resources.sql_pool_power.leases() == {}

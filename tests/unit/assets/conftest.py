@@ -16,6 +16,7 @@ from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
+from resources.scoring.predict import PredictScoring
 from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import audit_trail, live_model
@@ -79,6 +80,7 @@ class Stage:
                 "automl": None,
                 "registry": self.registry,
                 "sql_pool": self.pool,
+                "scoring": PredictScoring(self.pool),
                 "sql_pool_power": AlwaysOnline(),
                 "costs": NoCosts(),
             },
