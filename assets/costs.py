@@ -10,7 +10,7 @@ import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
 from assets.metadata import table_preview
-from assets.waiting import JOB_ID
+from assets.waiting import JOB_ID, WAITS_FOR, Awaited
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
 from resources.files import file_digest
 from resources.lake.port import Lake
@@ -93,6 +93,27 @@ def actual_spark(
         and event.metadata[JOB_ID].value == job_id
     ]
     return _beside(costs, started, costs.spark(), costs.spark)
+
+
+def actual_sql_pool(
+    instance: dg.DagsterInstance, spec: ModelSpec, costs: Costs
+) -> dict[str, dg.MetadataValue | float]:
+    """The time since the first wait for the pool after the last predictions, and its cost.
+
+    Empty where nothing had to wait: the pool was online, and is not the run's to pay.
+    """
+    before = instance.get_latest_materialization_event(dg.AssetKey(spec.predictions_table))
+    waiting = (spec.scoring_table, f"{spec.model_table}_table", spec.predictions_table)
+    started = [
+        record.timestamp
+        for name in waiting
+        for record in instance.fetch_observations(dg.AssetKey(name), limit=50).records
+        if (event := record.asset_observation)
+        and WAITS_FOR in event.metadata
+        and event.metadata[WAITS_FOR].value == Awaited.SQL_POOL
+        and (before is None or record.timestamp > before.timestamp)
+    ]
+    return _beside(costs, started, costs.sql_pool(), costs.sql_pool)
 
 
 def _beside(

@@ -6,12 +6,14 @@ import dagster as dg
 
 from assets.code_version import code_version
 from assets.column_lineage import KEY, copied, predicted
+from assets.costs import actual_sql_pool
 from assets.failures import shown_to_people
 from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from assets.waiting import Awaited, mark_waiting, pool_is_online
+from resources.costs.port import Costs
 from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.registry.port import Registry
@@ -143,6 +145,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         scoring: dg.ResourceParam[Scoring],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
+        costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
         from assets.plots import forecast_plot
         from resources.sql_pool.deployment import prediction_types
@@ -183,6 +186,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
                 KEY: predicted(spec),
                 "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
                 "forecast": picture(forecast_plot(spec, rows), "Forecast"),
+                **actual_sql_pool(context.instance, spec, costs),
                 "seconds": seconds(),
             },
         )

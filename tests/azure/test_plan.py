@@ -80,7 +80,7 @@ def test_actual_minutes_stand_beside_the_estimate_and_a_repeated_run_costs_no_tr
     location.run()
     location.carry_on(user)
 
-    for name in ("bike_data", "rental_prediction_model"):
+    for name in ("bike_data", "rental_prediction_model", "predicted_rentals"):
         event = location.instance.get_latest_materialization_event(dg.AssetKey(name))
         metadata = event.asset_materialization.metadata
         assert metadata["cost"].value >= 0
