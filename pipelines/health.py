@@ -54,6 +54,15 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
     from assets.champion import ALIAS
     from resources.sql_pool.model_table import audit_trail, live_model
 
+    power = resources.sql_pool_power.status()
+    if power.state is not JobState.COMPLETED:  # not resumed for a look
+        versions = resources.registry.versions(spec.model_name)
+        aliased = [entry.version for entry in versions if ALIAS in entry.aliases]
+        return {
+            "model": spec.model_name,
+            "version": aliased[0] if aliased else None,
+            "SQL pool": f"{power.progress['status']}: the version is the registry's",
+        }
     live = live_model(resources.sql_pool, spec)
     if live is None:
         problems.append("no model is live: bikecast run")

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
+from pipelines.cli.online import online_pool
 from pipelines.cli.tables import rows_table
 from pipelines.cli.values import plain
 from pipelines.installation import open_installation
@@ -18,7 +19,10 @@ def explain_command(key: str, *, as_json: bool) -> None:
     """Print the provenance of one prediction."""
     from pipelines.provenance import explain
 
-    with open_installation(load_settings()) as here:
+    with (
+        open_installation(load_settings()) as here,
+        online_pool(here.resources.sql_pool_power),
+    ):
         found = explain(key, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
         _print_json(vars(found))

@@ -2,32 +2,45 @@
 
 from __future__ import annotations
 
-from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
-from pipelines.environments import registry_for, sql_pool_for
+from pipelines.environments import resources_for
 from pipelines.home import open_home
 from pipelines.settings import load_settings
+from resources.jobs import JobState
 
 
 def models_command() -> None:
-    """Print all versions, newest first; the live one is what the pool's procedure uses."""
+    """Print all versions, newest first; the live one is what the pool's procedure uses.
+
+    A paused pool is not resumed for this: the registry's alias tells the version then.
+    """
+    from assets.champion import ALIAS
     from resources.sql_pool.model_table import audit_trail, live_model
 
-    home = open_home(load_settings())
-    versions = registry_for(home).versions(BIKE_RENTALS.model_name)
+    settings = load_settings()
+    open_home(settings)
+    here = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    versions = here.registry.versions(BIKE_RENTALS.model_name)
     if not versions:
         stderr_console().print("No model is registered yet. Start with: bikecast run")
         return
-    pool = sql_pool_for(home)
-    live = live_model(pool, BIKE_RENTALS)
+    live = {version.version for version in versions if ALIAS in version.aliases}
     reasons: dict[int, str] = {}
-    for entry in audit_trail(pool, BIKE_RENTALS):
-        reasons.setdefault(entry.candidate, f"{entry.action}: {entry.reason}")
+    power = here.sql_pool_power.status()
+    if power.state is JobState.COMPLETED:
+        found = live_model(here.sql_pool, BIKE_RENTALS)
+        live = {found.version} if found else set()
+        for entry in audit_trail(here.sql_pool, BIKE_RENTALS):
+            reasons.setdefault(entry.candidate, f"{entry.action}: {entry.reason}")
+    else:
+        said = f"The SQL pool is {power.progress['status']}: the live version is the registry's."
+        stderr_console().print(said, highlight=False)
     rows = [
         (
             version.version,
-            "live" if live and live.version == version.version else "",
+            "live" if version.version in live else "",
             version.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
             version.scores.get("time_ordered_spearman"),
             version.scores.get("holdout_spearman"),

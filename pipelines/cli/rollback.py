@@ -22,16 +22,21 @@ def rollback_command(version: int | None) -> None:
         import dagster as dg
 
         from pipelines.build import build_definitions
-        from pipelines.environments import local_resources
+        from pipelines.cli.online import online_pool
+        from pipelines.environments import resources_for
 
+        here = resources_for(BIKE_RENTALS, settings, SAMPLES)
         defs = build_definitions(
             BIKE_RENTALS,
-            local_resources(BIKE_RENTALS, settings, SAMPLES),
+            here,
             main_job=MAIN_JOB,
             budget_seconds=settings.budget,
             poll_seconds=settings.poll_seconds,
         )
-        with dg.DagsterInstance.get() as instance:
+        with (
+            dg.DagsterInstance.get() as instance,
+            online_pool(here.sql_pool_power, instance),
+        ):
             done = run_rollback(
                 defs,
                 instance,

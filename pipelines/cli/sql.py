@@ -7,9 +7,11 @@ import json
 import sys
 from pathlib import Path
 
+from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console, stdout_console
+from pipelines.cli.online import online_pool
 from pipelines.cli.values import plain
-from pipelines.environments import sql_pool_for
+from pipelines.environments import resources_for
 from pipelines.home import open_home
 from pipelines.settings import load_settings
 from resources.errors import BikecastError, InvalidInput
@@ -26,8 +28,10 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
     batches = split_batches(script)
     if not batches:
         raise InvalidInput("The query is empty. Nothing was run.")
-    pool = sql_pool_for(open_home(load_settings()))
-    with pool.session() as session:
+    settings = load_settings()
+    open_home(settings)
+    here = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    with online_pool(here.sql_pool_power), here.sql_pool.session() as session:
         for number, batch in enumerate(batches, start=1):
             try:
                 results = session.run(batch)
@@ -37,7 +41,7 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
                 raise BikecastError(
                     f"{error}\nin batch {number} of {len(batches)}; the batches before it ran."
                 ) from error
-            for text in session.messages:
+            for text in getattr(session, "messages", ()):  # the embedded pool's PRINT
                 stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
             for result in results:
                 _print(result, output)

@@ -1,0 +1,84 @@
+"""The commands in the azure environment: they lease the pool, or do without it."""
+
+import json
+
+import numpy as np
+import pytest
+
+from pipelines.cli.inspect import status_command
+from pipelines.cli.models import models_command
+from pipelines.cli.rollback import rollback_command
+from pipelines.cli.sql import sql_command
+from resources.errors import BikecastError, InvalidInput
+from tests.azure.cloud import faults
+from tests.azure.cloud.sql_pool import SWITCH_SECONDS
+from tests.azure.test_fault_runs import is_paused
+from tests.azure.workspace import power, registry
+
+
+@pytest.fixture
+def quick(user, monkeypatch):
+    """The user's cloud, whose pool is online a moment after it was resumed."""
+    monkeypatch.setattr("pipelines.cli.online.POLL_SECONDS", 0.0)
+
+    def pass_time() -> None:
+        half = SWITCH_SECONDS / 2
+        user.faults.add("GET", "/sqlPools/", times=2, then=lambda: user.clock.advance(half))
+
+    user.faults.add("POST", "/resume", late=True, then=pass_time)
+    return user
+
+
+def test_sql_resumes_a_paused_pool_and_pauses_it_again(quick, capsys):
+    sql_command("SELECT 1 AS one", None, "json")
+
+    told = capsys.readouterr()
+    assert json.loads(told.out) == [{"one": 1}]
+    assert "waiting until it is online" in told.err
+    assert power().leases() == {}
+    assert is_paused(quick)
+
+
+def test_sql_that_fails_gives_the_pool_back_too(quick):
+    with pytest.raises(BikecastError, match="Msg 208"):
+        sql_command("SELECT * FROM dbo.nope", None, "json")
+    assert is_paused(quick)
+
+
+def test_sql_without_the_right_to_resume_names_the_role(user):
+    user.faults.add("POST", "/resume", faults.FORBIDDEN)
+
+    with pytest.raises(BikecastError, match="az role assignment create"):
+        sql_command("SELECT 1 AS one", None, "json")
+    assert power().leases() == {}
+
+
+@pytest.mark.slow
+def test_rollback_leaves_no_lease_behind(quick, capsys):
+    with pytest.raises(InvalidInput, match="No model is live"):
+        rollback_command(None)
+    assert power().leases() == {}
+    assert is_paused(quick)
+
+
+@pytest.mark.slow
+def test_models_and_status_do_not_resume_the_pool(user, capsys, tmp_path):
+    from resources.model_contract import model_digest
+    from tests.azure.cloud.trainer import linear_model
+
+    path = tmp_path / "model.onnx"
+    path.write_bytes(linear_model([("temp", "float")], np.ones(1), 0.0))
+    digest = model_digest(path.read_bytes())
+    name = "rental-prediction-model"
+    registry().register(name, path, job_id="job-1", digest=digest, scores={}, tags={})
+    registry().set_alias(name, "champion", 1)
+
+    models_command()
+    told = capsys.readouterr()
+    assert "The SQL pool is Paused" in told.err
+    assert "live" in told.out
+    status_command(as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert found["live"]["version"] == 1
+    assert found["live"]["SQL pool"].startswith("Paused")
+    assert user.calls("POST", "/resume") == []
