@@ -18,8 +18,9 @@ MAX_WAITING = 4.0
 MIN_WORKED = 0.3
 #: Members of an ensemble that the time of the last refits is reckoned for, the slowest ones.
 EXPECTED_MEMBERS = 4
-#: A job keeps at least and at most these shares of its time for what follows the search.
-MIN_RESERVE, MAX_RESERVE = 0.15, 0.6
+#: A job keeps at least this share of its time for what follows the search; at most these for what
+#: follows the last fits and, of the rest, for the last fits.
+MIN_RESERVE, MAX_TAIL, MAX_REFITS = 0.15, 0.6, 0.5
 #: Of a large table: what the race on a sample, and then the one on all rows, may take of the time
 #: that is left. Its last fits see all rows too, so most of the time is theirs.
 SAMPLE_SHARE = 0.35
@@ -68,8 +69,9 @@ class Clock:
         """
         slowest = sorted((trial.seconds_for(rows) for trial in members), reverse=True)
         refits = self.refits * sum(slowest[:EXPECTED_MEMBERS]) / self.workers
-        reserve = max(self.tail(trials) + refits, MIN_RESERVE * left)
-        return self.deadline - min(reserve, MAX_RESERVE * left)
+        tail = min(self.tail(trials), MAX_TAIL * left)
+        reserve = tail + min(refits, MAX_REFITS * (left - tail))
+        return self.deadline - max(reserve, MIN_RESERVE * left)
 
     def share_deadline(self, share: float, trials: Sequence[Trial]) -> float:
         """When a phase must stop that may take this share of the time for fits."""
