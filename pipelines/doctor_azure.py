@@ -84,12 +84,13 @@ def credential() -> list[Finding]:
             )
             return [Finding(AREA, "credential", "failed", "; ".join(lines[:6]), remedy)]
     who = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or "unknown"
-    detail = f"{winner.name or 'a credential'} won: {who}, object id {claims.get('oid')}"
+    won = winner.credential or "AzureCliCredential"
+    detail = f"{winner.credential or 'a credential'} won: {who}, object id {claims.get('oid')}"
     detail += f", tenant {claims.get('tid')}"
     if chosen:
         detail += f" (AZURE_TOKEN_CREDENTIALS={chosen})"
         return [Finding(AREA, "credential", "ok", detail)]
-    remedy = f"Set AZURE_TOKEN_CREDENTIALS={winner.name or 'AzureCliCredential'} to keep to it"
+    remedy = f"Set AZURE_TOKEN_CREDENTIALS={won} to keep to it"
     detail += "; AZURE_TOKEN_CREDENTIALS is not set, so elsewhere another one may win"
     return [Finding(AREA, "credential", "warning", detail, remedy)]
 
@@ -99,13 +100,13 @@ class _Winner(logging.Handler):
 
     def __init__(self) -> None:
         super().__init__(logging.INFO)
-        self.name = ""
+        self.credential = ""
         self._logger = logging.getLogger("azure.identity")
 
     def emit(self, record: logging.LogRecord) -> None:
         text = record.getMessage()
         if "DefaultAzureCredential acquired a token from " in text:
-            self.name = text.rpartition(" ")[2]
+            self.credential = text.rpartition(" ")[2]
 
     def __enter__(self) -> _Winner:
         self._before = self._logger.level, self._logger.propagate

@@ -15,6 +15,7 @@ from pipelines.environments import Resources
 from resources.costs.port import CostItem, total
 from resources.files import file_digest
 from resources.jobs import JobState, current_attempt
+from resources.scoring.choice import ChosenScoring
 from resources.spec import ModelSpec
 
 CODE_TAG, INPUT_TAG = "dagster/code_version", "dagster/input_data_version/"
@@ -73,7 +74,9 @@ def make_plan(
         if trains
         else _version(spec, resources, training)
     )
-    score = PlannedStep(spec.predictions_table, "score", "with the model that is live then")
+    score, on_spark = _score(resources, spec)
+    if on_spark:
+        parts.append(costs.spark())
     steps = [source, table, training, version, scoring, pool, score]
     return Plan(steps, parts, costs.currency, costs.limit)
 
@@ -139,6 +142,19 @@ def _version(spec: ModelSpec, resources: Resources, training: PlannedStep) -> Pl
         if entry.job_id in training.why.split():
             return PlannedStep(spec.model_table, "re-use", f"version {entry.version}")
     return PlannedStep(spec.model_table, "register", "the job's model is not registered yet")
+
+
+def _score(resources: Resources, spec: ModelSpec) -> tuple[PlannedStep, bool]:
+    """How the rows are scored, and whether that may take a Spark batch."""
+    ways = {
+        "predict": "by PREDICT in the pool",
+        "spark": "on Spark",
+        "auto": "by PREDICT, or on Spark where it cannot",
+    }
+    chosen = resources.scoring
+    mode = chosen.mode if isinstance(chosen, ChosenScoring) else "predict"
+    why = f"{ways[mode]}, with the model that is live then"
+    return PlannedStep(spec.predictions_table, "score", why), mode != "predict"
 
 
 def _pool(resources: Resources, spec: ModelSpec) -> tuple[PlannedStep, bool]:

@@ -9,6 +9,7 @@ from typer.testing import CliRunner
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.app import app
 from pipelines.plan import make_plan
+from tests.azure.environment import Location
 
 
 def planned(location, seconds=900.0):
@@ -42,6 +43,15 @@ def test_a_pool_that_is_online_is_not_the_runs_to_pay(location, user):
     assert [item.name for item in plan.costs] == ["Spark", "training"]
 
 
+def test_scoring_on_spark_is_one_more_batch(user, monkeypatch):
+    monkeypatch.setenv("BIKECAST_SCORING", "spark")
+    with dg.DagsterInstance.ephemeral() as instance:
+        plan, _ = planned(Location.load(instance))
+
+    assert [item.name for item in plan.costs].count("Spark") == 2
+    assert "on Spark" in plan.steps[-1].why
+
+
 def test_bikecast_run_beyond_the_limit_starts_nothing(user, monkeypatch):
     monkeypatch.setenv("BIKECAST_COST_LIMIT", "0.5")
     runner = CliRunner()
@@ -57,8 +67,6 @@ def test_bikecast_run_beyond_the_limit_starts_nothing(user, monkeypatch):
 
 
 def test_a_run_of_the_daemon_beyond_the_limit_fails_before_it_stores_new_data(user, monkeypatch):
-    from tests.azure.environment import Location
-
     monkeypatch.setenv("BIKECAST_COST_LIMIT", "0.5")
     with dg.DagsterInstance.ephemeral() as instance:
         run = Location.load(instance).run()
