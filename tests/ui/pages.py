@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
-from pipelines.bike_rentals import MAIN_JOB
 from tests.ui.dagster_ui import DagsterUi
 
 if TYPE_CHECKING:
@@ -27,14 +26,16 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def browser_page(width: int = 1600, height: int = 900) -> Iterator[Page]:
-    """A page of headless Chromium."""
+def browser_page(width: int = 1600, height: int = 900, scale: float = 1) -> Iterator[Page]:
+    """A page of headless Chromium; `scale` is pixels of a picture a pixel of the page."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         try:
-            page = browser.new_page(viewport={"width": width, "height": height})
+            page = browser.new_page(
+                viewport={"width": width, "height": height}, device_scale_factor=scale
+            )
             page.set_default_timeout(PATIENCE)
             yield page
         finally:
@@ -49,10 +50,10 @@ def open_graph(page: Page, ui: DagsterUi) -> None:
     page.get_by_text("predicted_rentals").first.wait_for()
 
 
-def materialize_all(page: Page, ui: DagsterUi, job: str = MAIN_JOB) -> None:
-    """Click "Materialize all" on a job's page."""
-    page.goto(f"{ui.url}/locations/bikecast/jobs/{job}")
-    page.get_by_role("button", name="Materialize").first.click()
+def materialize_all(page: Page, ui: DagsterUi) -> None:
+    """Click "Materialize all" on the graph of all assets."""
+    open_graph(page, ui)
+    page.get_by_role("button", name="Materialize all").click()
 
 
 def open_asset(page: Page, ui: DagsterUi, asset: str) -> None:

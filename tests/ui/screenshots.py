@@ -15,7 +15,6 @@ from tests.ui.pages import (
     launch_job,
     loaded,
     materialize_all,
-    metadata_value,
     open_asset,
     open_automation,
     open_checks,
@@ -24,7 +23,7 @@ from tests.ui.pages import (
 )
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import FloatRect, Page
 
 PICTURES = PROJECT / "docs" / "images"
 MODEL_TABLE = f"{SPEC.model_table}_table"
@@ -42,35 +41,35 @@ def main() -> None:
         write_training_csv(csv)
         cli = Cli(folder / "home")
         with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
-            with browser_page(2300, 860) as page:
+            with browser_page(2900, 1050, scale=0.7) as page:
                 materialize_all(page, ui)
                 ui.wait_for_assets()
-                open_graph(page, ui)
-                take(page, "asset-graph")
+                graph(page, ui)
             with browser_page(1280, 800) as page:
                 walk(page, ui)
             with browser_page(1280, 800) as page:
                 roll_back(page, ui, cli, csv)
-            with browser_page(1280, 560) as page:
+            with browser_page(1280, 640) as page:
                 fail_a_check(page, ui, csv)
 
 
+def graph(page: Page, ui: DagsterUi) -> None:
+    """The asset graph, without what stands beside it."""
+    open_graph(page, ui)
+    page.get_by_text("Materialized", exact=True).first.wait_for()
+    take(page, "asset-graph", clip={"x": 560, "y": 130, "width": 2260, "height": 850})
+
+
 def walk(page: Page, ui: DagsterUi) -> None:
-    """The pages of assets, checks, sensors and schedules."""
+    """The pages of an asset, its checks, and all sensors and schedules."""
     open_asset(page, ui, SPEC.predictions_table)
     take(page, "asset-page")
     show_markdown(page, "forecast")
     take(page, "asset-plot")
-    open_asset(page, ui, SPEC.model_table)
-    metadata_value(page, "leaderboard").scroll_into_view_if_needed()
-    take(page, "model-metadata")
     open_checks(page, ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
     take(page, "checks")
     open_automation(page, ui)
     take(page, "automation")
-    page.goto(f"{ui.url}/locations/bikecast/sensors/{SPEC.run_asset}_sensor")
-    page.get_by_text("Latest tick").first.wait_for()
-    take(page, "sensor")
 
 
 def roll_back(page: Page, ui: DagsterUi, cli: Cli, csv: Path) -> None:
@@ -79,8 +78,14 @@ def roll_back(page: Page, ui: DagsterUi, cli: Cli, csv: Path) -> None:
     assert again.returncode == 0, again.stderr
     cli("rollback", "2")
     launch_job(page, ui, "rollback")
+    after_rollback(page, ui)
+
+
+def after_rollback(page: Page, ui: DagsterUi) -> None:
+    """What the model table's page says then."""
     open_asset(page, ui, MODEL_TABLE)
-    metadata_value(page, "reason").scroll_into_view_if_needed()
+    name = page.get_by_text("reason", exact=True).last
+    name.evaluate("cell => cell.scrollIntoView({block: 'center', inline: 'start'})")
     take(page, "rollback")
 
 
@@ -92,11 +97,11 @@ def fail_a_check(page: Page, ui: DagsterUi, csv: Path) -> None:
     take(page, "failing-check")
 
 
-def take(page: Page, name: str) -> None:
-    """Wait until the page is at rest and save its picture."""
+def take(page: Page, name: str, clip: FloatRect | None = None) -> None:
+    """Wait until the page is at rest and save its picture, or a part of it."""
     loaded(page)
     page.wait_for_timeout(REST)
-    page.screenshot(path=PICTURES / f"{name}.png")
+    page.screenshot(path=PICTURES / f"{name}.png", clip=clip)
 
 
 if __name__ == "__main__":

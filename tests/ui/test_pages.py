@@ -69,7 +69,7 @@ def page(chain):
         yield page
 
 
-def test_materialize_all_on_the_main_job_finishes_the_chain_without_another_click(chain):
+def test_materialize_all_on_the_graph_finishes_the_chain_without_another_click(chain):
     runs, state = chain.runs, chain.state
     assert set(map(len, chain.before.values())) == {0}
     assert {run["status"] for run in runs.values()} == {"SUCCESS"}
