@@ -29,16 +29,22 @@ def build_definitions(
     budget_seconds: float,
     poll_seconds: int,
     always_promote: bool = False,
+    daily_partitions: bool = False,
     alert_webhook: str = "",
 ) -> dg.Definitions:
     """Everything of one model.
 
     `budget_seconds` replaces the spec's training time where a run does not set its own. Runs are
-    in one process: the assets are chained and wait on other systems. `alert_webhook` is an
-    http(s) address, or empty.
+    in one process: the assets are chained and wait on other systems. `daily_partitions` adds the
+    assets by day; with them "Materialize all" on the whole graph asks for days. `alert_webhook`
+    is an http(s) address, or empty.
     """
     hours = budget_seconds / 3600
-    spec = replace(spec, training=replace(spec.training, max_training_hours=hours))
+    spec = replace(
+        spec,
+        training=replace(spec.training, max_training_hours=hours),
+        first_day=spec.first_day if daily_partitions else None,
+    )
     jobs = model_jobs(spec, main_job)
     links = workspace_link_assets() if resources.workspace_links else []
     assets = automated(spec, model_assets(spec, always_promote=always_promote))

@@ -16,5 +16,6 @@ defs = build_definitions(
     budget_seconds=_settings.budget,
     poll_seconds=_settings.poll_seconds,
     always_promote=_settings.always_promote,
+    daily_partitions=_settings.daily_partitions,
     alert_webhook=_settings.alert_webhook.get_secret_value(),
 )

@@ -42,6 +42,7 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
         budget_seconds=settings.budget,
         poll_seconds=settings.poll_seconds,
         always_promote=settings.always_promote,
+        daily_partitions=settings.daily_partitions,
     )
     with open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)

@@ -87,8 +87,8 @@ def ui(
 ) -> None:
     """Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1.
 
-    Then open the job `bike_rentals` and choose "Materialize all". It ends at the training job;
-    the sensor finishes the chain when the job has ended. Stop with Ctrl-C.
+    Then choose "Materialize all" on the asset graph. The run ends at the training job; the
+    sensor finishes the chain when the job has ended. Stop with Ctrl-C.
     """
     from pipelines.cli.ui import ui_command
 

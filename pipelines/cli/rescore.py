@@ -15,7 +15,8 @@ def rescore_command(first: str, last: str, version: int | None) -> None:
     from pipelines.rescoring import check_range, run_rescoring
 
     check_range(BIKE_RENTALS, first, last)
-    with Progress(BIKE_RENTALS) as progress, open_installation(load_settings()) as here:
+    settings = load_settings(daily_partitions=True)
+    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
         open_log(here.home).info("rescore: %s to %s, version %s", first, last, version or "live")
         done = run_rescoring(
             here.defs,

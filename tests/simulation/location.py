@@ -34,4 +34,5 @@ def _definitions(_: str) -> dg.Definitions:
         main_job=MAIN_JOB,
         budget_seconds=settings.budget,
         poll_seconds=settings.poll_seconds,
+        daily_partitions=True,
     )
