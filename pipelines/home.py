@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from string import Template
 
-from pipelines.settings import Settings
+from pipelines.settings import PROJECT, Settings, load_azure_settings
 from resources.errors import BikecastError, InvalidInput
 from resources.files import replaced_file
 from resources.lake.local import LocalLake
@@ -71,7 +73,7 @@ def open_home(settings: Settings) -> Home:
     the home cannot be written.
     """
     try:
-        config = settings.dagster_config.read_bytes()
+        config = _dagster_config(settings)
     except OSError as error:
         raise InvalidInput(
             f"BIKECAST_DAGSTER_CONFIG names {settings.dagster_config}, which cannot be read: "
@@ -115,6 +117,20 @@ def full_disk_explained(home: Home) -> Iterator[None]:
             with suppress(OSError):
                 (home.root / ".room").unlink(missing_ok=True)
         raise
+
+
+def _dagster_config(settings: Settings) -> bytes:
+    """The dagster.yaml of the settings; in azure with run logs in the lake's account.
+
+    A file that says where logs go keeps its own word.
+    """
+    config = settings.dagster_config.read_bytes()
+    if settings.env != "azure" or re.search(rb"^compute_logs:", config, re.MULTILINE):
+        return config
+    azure = load_azure_settings()
+    logs = Template((PROJECT / "pipelines" / "azure_logs.yaml").read_text("utf-8"))
+    added = logs.safe_substitute(account=azure.account, container=azure.container)
+    return config.rstrip(b"\n") + b"\n" + added.encode()
 
 
 def _place(content: bytes, target: Path) -> None:

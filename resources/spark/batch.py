@@ -56,9 +56,33 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
     if rows and outcome["changed"]:
         writer = table.write.format("delta").mode("overwrite").option("overwriteSchema", "true")
         writer.option("userMetadata", outcome_text).save(table_url)
+    if rows:
+        # After the commit, whose metadata is the outcome, so that a refusal costs no table.
+        problem = register_table(session, spec.training_table, table_url)
+        if problem:
+            outcome_text = json.dumps({**outcome, "findings": [*outcome["findings"], problem]})
     done = session.createDataFrame([(outcome_text,)], "outcome string").coalesce(1)
     done.write.format("delta").mode("overwrite").save(result_url)
     return str(outcome["error"])
+
+
+def register_table(session: SparkSession, name: str, url: str) -> str:
+    """Let the lake database `default` know a Delta table, as default.NAME; returns what refuses.
+
+    Serverless SQL pools and other Spark jobs of the workspace find it there. A table of that name
+    is left as it is, wherever it lies: dropping it could delete somebody's data.
+    """
+    from pyspark.errors import PySparkException
+
+    location = url.replace("\\", "\\\\").replace("'", "\\'")
+    try:
+        session.sql(
+            f"CREATE TABLE IF NOT EXISTS default.`{name}` USING DELTA LOCATION '{location}'"
+        ).collect()
+    except PySparkException as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        return f"{name} could not be registered as default.{name}: {reason}"
+    return ""
 
 
 def content_version(table: DataFrame) -> tuple[int, str]:
