@@ -76,25 +76,12 @@ def create_index(reader: Reader, line: int) -> st.Statement:
     table = reader.object_name()
     columns: tuple[str, ...] = ()
     if reader.word() == "(":
-        columns = _column_list(reader)
+        columns = reader.column_list()
     if reader.word() in ("WHERE", "INCLUDE"):
         raise unsupported(f"CREATE INDEX with {reader.word()}")
     if reader.word() == "WITH":
         reader.position = reader.span()
     return st.TableNote(line, table, "indexes", name, columns)
-
-
-def _column_list(reader: Reader) -> tuple[str, ...]:
-    reader.expect("(")
-    names: list[str] = []
-    while True:
-        names.append(reader.identifier())
-        if not reader.match("ASC"):
-            reader.match("DESC")
-        if not reader.match(","):
-            break
-    reader.expect(")")
-    return tuple(names)
 
 
 def create_statistics(reader: Reader, line: int) -> st.Statement:
@@ -103,7 +90,7 @@ def create_statistics(reader: Reader, line: int) -> st.Statement:
     name = reader.identifier()
     reader.expect("ON")
     table = reader.object_name()
-    columns = _column_list(reader)
+    columns = reader.column_list()
     if reader.match("WHERE"):
         reader.expression(frozenset({"WITH"}))
     if reader.word() == "WITH":

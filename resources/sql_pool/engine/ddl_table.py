@@ -199,23 +199,10 @@ def _option(reader: Reader) -> dict[str, object]:
         ordered = reader.names_in_parentheses() if reader.match("ORDER") else ()
         return {"index": "CLUSTERED COLUMNSTORE INDEX", "index_columns": ordered}
     if reader.match("CLUSTERED", "INDEX"):
-        return {"index": "CLUSTERED INDEX", "index_columns": _index_columns(reader)}
+        return {"index": "CLUSTERED INDEX", "index_columns": reader.column_list()}
     if reader.match("PARTITION"):
         return _partition(reader)
     raise reader.error()
-
-
-def _index_columns(reader: Reader) -> tuple[str, ...]:
-    reader.expect("(")
-    names: list[str] = []
-    while True:
-        names.append(reader.identifier())
-        if not reader.match("ASC"):
-            reader.match("DESC")
-        if not reader.match(","):
-            break
-    reader.expect(")")
-    return tuple(names)
 
 
 def _partition(reader: Reader) -> dict[str, object]:

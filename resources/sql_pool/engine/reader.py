@@ -170,6 +170,19 @@ class Reader:
         self.expect(")")
         return tuple(names)
 
+    def column_list(self) -> tuple[str, ...]:
+        """(a [ASC | DESC], b, ...) of an index or of statistics; the order has no effect here."""
+        self.expect("(")
+        names: list[str] = []
+        while True:
+            names.append(self.identifier())
+            if not self.match("ASC"):
+                self.match("DESC")
+            if not self.match(","):
+                break
+        self.expect(")")
+        return tuple(names)
+
     def span(self, *, selects: int = 0, sets: int = 0, stop: frozenset[str] = frozenset()) -> int:
         """The position where the statement that starts here ends.
 
