@@ -15,6 +15,7 @@ from pipelines.installation import open_installation
 from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
+from resources.errors import InvalidInput
 
 
 def run_command(
@@ -22,6 +23,12 @@ def run_command(
 ) -> None:
     """Run the main job and print what it made."""
     settings = load_settings(csv=csv, forecast=forecast, budget=budget)
+    if settings.env == "azure":
+        raise InvalidInput(
+            "`bikecast run` waits for the training in its own process, which is for the local "
+            "environment. Nothing was started. In azure: `bikecast ui`, then Materialize all; its "
+            "sensors wait. `bikecast plan` says what that costs."
+        )
     settings = with_sources(settings)
     home = open_home(settings)
     log = open_log(home)

@@ -8,6 +8,7 @@ import pytest
 from pipelines.cli.inspect import status_command
 from pipelines.cli.models import models_command
 from pipelines.cli.rollback import rollback_command
+from pipelines.cli.run import run_command
 from pipelines.cli.sql import sql_command
 from resources.errors import BikecastError, InvalidInput
 from tests.azure.cloud import faults
@@ -43,6 +44,11 @@ def test_sql_that_fails_gives_the_pool_back_too(quick):
     with pytest.raises(BikecastError, match="Msg 208"):
         sql_command("SELECT * FROM dbo.nope", None, "json")
     assert is_paused(quick)
+
+
+def test_run_says_what_to_do_instead(user):
+    with pytest.raises(InvalidInput, match="bikecast ui"):
+        run_command(csv=None, forecast=None, budget=None, retrain=False, as_json=True)
 
 
 def test_sql_without_the_right_to_resume_names_the_role(user):

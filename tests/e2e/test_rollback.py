@@ -91,6 +91,7 @@ def test_status_shows_the_live_model_and_the_switches(two_versions):
         "automl_run_sensor": "on",
         "cancel_automl_run": "on",
         "bike_data_sensor": "on",
+        "predicted_rentals_sensor": "on",
         "sql_pool_sensor": "on",
         "new_files": "off",
         "automation": "off",
