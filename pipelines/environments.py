@@ -118,7 +118,13 @@ def azure_resources(
         "workspace": azure.ml_workspace,
     }
     paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
-    spark = SynapseSpark(workspace=azure.synapse_workspace, pool=azure.spark_pool, lake=lake)
+    spark = SynapseSpark(
+        workspace=azure.synapse_workspace,
+        pool=azure.spark_pool,
+        lake=lake,
+        lag_seconds=azure.livy_lag,
+        limit_seconds=azure.spark_limit,
+    )
     registry, pool = AzureMlRegistry(**ml), _synapse_sql_pool(azure)
     return Resources(
         lake=lake,

@@ -65,6 +65,18 @@ class AzureSettings(BaseSettings):
         alias="SYNAPSE_SQL_USER",
         description="SQL login, with its password in SYNAPSE_SQL_PASSWORD; empty: Entra token",
     )
+    livy_lag: float = Field(
+        120.0,
+        alias="SYNAPSE_LIVY_LAG_SECONDS",
+        ge=0,
+        description="How far Livy's list of batches may lag behind a submission",
+    )
+    spark_limit: float = Field(
+        7200.0,
+        alias="SYNAPSE_SPARK_LIMIT_SECONDS",
+        gt=0,
+        description="A Spark batch that is older is canceled and reported",
+    )
     odbc_driver: str = Field(
         "ODBC Driver 18 for SQL Server",
         alias="SYNAPSE_ODBC_DRIVER",
