@@ -12,7 +12,6 @@ from pipelines.cli.tables import rows_table
 from pipelines.installation import open_installation
 from pipelines.plan import Plan, make_plan
 from pipelines.settings import Settings, load_settings
-from resources.costs.port import refuse_beyond_limit
 from resources.lake.sources import SAMPLE
 
 
@@ -20,7 +19,9 @@ def plan_command(
     *, csv: str | None, forecast: str | None, budget: float | None, retrain: bool, as_json: bool
 ) -> None:
     """Print the plan; exit code 1 where it is beyond the limit."""
-    settings = with_sources(load_settings(csv=csv, forecast=forecast, budget=budget))
+    settings = load_settings(csv=csv, forecast=forecast, budget=budget)
+    if settings.env == "local":
+        settings = with_sources(settings)
     with open_installation(settings) as here:
         plan = make_plan(
             here.instance,
@@ -49,21 +50,6 @@ def with_sources(settings: Settings) -> Settings:
 def is_within_limit(plan: Plan) -> bool:
     """Whether a run may start."""
     return plan.limit is None or plan.total <= plan.limit
-
-
-def refuse_a_run_beyond_the_limit(settings: Settings, *, retrain: bool) -> None:
-    """Raise InvalidInput where a run in the current state may cost more than the limit."""
-    if settings.cost_limit is None or settings.env == "local":
-        return
-    with open_installation(settings) as here:
-        plan = make_plan(
-            here.instance,
-            BIKE_RENTALS,
-            here.resources,
-            budget_seconds=settings.budget,
-            retrain=retrain,
-        )
-        refuse_beyond_limit(here.resources.costs, plan.costs)
 
 
 def _print(plan: Plan) -> None:

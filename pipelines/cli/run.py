@@ -6,7 +6,7 @@ import json
 import sys
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
-from pipelines.cli.plan import refuse_a_run_beyond_the_limit, with_sources
+from pipelines.cli.plan import with_sources
 from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
 from pipelines.cli.values import plain
@@ -33,7 +33,6 @@ def run_command(
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
-    refuse_a_run_beyond_the_limit(settings, retrain=retrain)
     training = {"budget_seconds": settings.budget, "retrain": retrain}
     with (
         full_disk_explained(home),

@@ -52,15 +52,13 @@ def test_scoring_on_spark_is_one_more_batch(user, monkeypatch):
     assert "on Spark" in plan.steps[-1].why
 
 
-def test_bikecast_run_beyond_the_limit_starts_nothing(user, monkeypatch):
+def test_a_plan_beyond_the_limit_says_so_and_starts_nothing(user, monkeypatch):
     monkeypatch.setenv("BIKECAST_COST_LIMIT", "0.5")
     runner = CliRunner()
     plan = runner.invoke(app, ["plan", "--json"], catch_exceptions=False)
-    run = runner.invoke(app, ["run"])
 
     assert plan.exit_code == 1
     assert json.loads(plan.stdout)["within_limit"] is False
-    assert "BIKECAST_COST_LIMIT=0.5" in str(run.exception)
     assert started(user) == []
     shown = runner.invoke(app, ["plan"], catch_exceptions=False)
     assert "Such a run is refused." in shown.stdout
