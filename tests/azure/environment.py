@@ -117,9 +117,7 @@ class Location:
         self, sensor: dg.SensorDefinition, request: dg.RunRequest
     ) -> dg.ExecuteInProcessResult:
         keys = request.asset_selection
-        job = request.job_name or (sensor.job_name if not keys else None)
-        implicit = self.defs.resolve_implicit_global_asset_job_def()
-        found = self.defs.resolve_job_def(job) if job else implicit
+        found = self.defs.resolve_job_def(request.job_name or sensor.job_name)
         return found.execute_in_process(
             instance=self.instance,
             raise_on_error=False,
