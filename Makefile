@@ -57,6 +57,7 @@ EVERYTHING := --extra azure --extra deploy
 bench: test-setup ## Measure the pipeline, and PREDICT on ROWS rows (10 million), as ratios
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
 	@$(BIN)/python benchmarks/predict.py --rows $(ROWS)
+	@$(BIN)/python benchmarks/scoring.py
 
 bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon (half an hour)
 	@test -x .cache/autogluon/bin/python || $(BIN)/python -m venv .cache/autogluon
