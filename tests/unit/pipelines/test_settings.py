@@ -58,3 +58,10 @@ def test_relative_paths_of_the_env_file_count_from_the_project(monkeypatch, tmp_
 @pytest.mark.parametrize("source", ["sample", "https://host/a.csv"])
 def test_the_sample_and_urls_are_no_paths(source):
     assert load_settings(csv=source).csv == source
+
+
+def test_a_table_of_the_lake_can_only_be_scored_where_spark_may_score(monkeypatch):
+    monkeypatch.setenv("BIKECAST_SCORING_TABLE", "tables/stations")
+    with pytest.raises(InvalidInput, match="BIKECAST_SCORING_TABLE: .*set BIKECAST_SCORING to"):
+        load_settings()
+    assert load_settings(scoring="auto").scoring_table == "tables/stations"
