@@ -62,6 +62,6 @@ def test_the_sample_and_urls_are_no_paths(source):
 
 def test_a_table_of_the_lake_can_only_be_scored_where_spark_may_score(monkeypatch):
     monkeypatch.setenv("BIKECAST_SCORING_TABLE", "tables/stations")
-    with pytest.raises(InvalidInput, match="BIKECAST_SCORING_TABLE: .*set BIKECAST_SCORING to"):
+    with pytest.raises(InvalidInput, match=r"BIKECAST_SCORING_TABLE: .*set BIKECAST_SCORING to"):
         load_settings()
     assert load_settings(scoring="auto").scoring_table == "tables/stations"
