@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import dagster as dg
 
+from pipelines.jobs import ROLLBACK_TAG
 from resources.spec import ModelSpec
 
 SENSOR = "automation"
@@ -33,11 +34,16 @@ def reload_new_forecast() -> Condition:
 
 def rescore_on_change() -> Condition:
     """Predictions follow the live model and the rows to score, a rollback included."""
+    updated = dg.AutomationCondition.data_version_changed()
+    undone = updated & dg.AutomationCondition.executed_with_tags(tag_keys={ROLLBACK_TAG})
     changed = dg.AutomationCondition.any_deps_match(
-        dg.AutomationCondition.data_version_changed() | dg.AutomationCondition.will_be_requested()
+        updated | dg.AutomationCondition.will_be_requested()
     )
+    # A change in the tick in which an earlier one counts as handled is lost with it. A rollback
+    # may follow the scoring that was its cause so closely, so the next tick looks at it too.
+    just_before = (~dg.AutomationCondition.any_deps_match(undone)).newly_true()
     return (
-        changed.since_last_handled()
+        (changed | just_before).since_last_handled()
         & ~dg.AutomationCondition.in_progress()
         & ~dg.AutomationCondition.any_deps_missing()
         & ~dg.AutomationCondition.any_deps_in_progress()

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 
 
+#: Marks the runs that change the live model and score nothing.
+ROLLBACK_TAG = "bikecast/rollback"
 ROLLBACK_JOB, RESCORE_JOB = "rollback", "rescore"
 
 
@@ -97,7 +99,7 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
             ROLLBACK_JOB,
             dg.AssetSelection.assets(f"{spec.model_table}_table"),
             config=rollback_config(spec, None),
-            tags=_NO_RUN_RETRY,
+            tags={**_NO_RUN_RETRY, ROLLBACK_TAG: "yes"},
             description="Make the version live that was live before, or the one in the config "
             "(`version`). The next scoring uses it, and it stays until a newer version wins.",
         ),

@@ -215,6 +215,8 @@ def test_a_bad_model_that_was_forced_is_rolled_back_once_and_scored_away(year):
     assert actions[:2] == ["force", "rollback"]
     assert year.weeks[41].audit[1][2] == before
     assert jobs(year, 41).count(("rollback_bad_model", "rollback")) == 1
+    undone = jobs(year, 41).index(("rollback_bad_model", "rollback"))
+    assert jobs(year, 41)[undone + 1] == RESCORED
 
 
 def test_daily_scoring_runs_once_a_day(year):

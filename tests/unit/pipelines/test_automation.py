@@ -12,7 +12,7 @@ from pipelines.alerts import WEBHOOK, send_alert
 from pipelines.automation import automated, reload_new_forecast, rescore_on_change
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.file_sensor import file_sensor
-from pipelines.jobs import model_jobs
+from pipelines.jobs import ROLLBACK_TAG, model_jobs
 from pipelines.settings import load_settings
 from pipelines.simulator import write_forecast_csv, write_training_csv
 from resources.errors import InvalidInput
@@ -55,9 +55,9 @@ class Automation:
             self.run(*asked)
         return [key.to_user_string() for key in asked]
 
-    def run(self, *keys) -> None:
+    def run(self, *keys, tags=None) -> None:
         done = dg.materialize(
-            [source, table, predictions], selection=[*keys], instance=self.instance
+            [source, table, predictions], selection=[*keys], instance=self.instance, tags=tags
         )
         assert done.success
 
@@ -92,12 +92,23 @@ def test_a_change_of_the_model_rescores_once(automation):
     assert asked == ["predictions"]
 
 
+def test_a_rollback_just_after_a_rescoring_is_not_lost(automation):
+    CONTENT["source"] = "4"
+    automation.run("table")
+    assert automation.tick() == ["predictions"]
+    CONTENT["source"] = "5"
+    automation.run("table", tags={ROLLBACK_TAG: "yes"})
+    asked = automation.tick() + automation.tick() + automation.tick() + automation.tick()
+    assert asked == ["predictions"]
+
+
 def test_each_asset_has_a_freshness_policy_and_all_but_the_polling_is_off():
     from assets.lineage import model_assets
 
     for asset in automated(SPEC, model_assets(SPEC)):
         for each in asset.specs:
-            assert each.freshness_policy is not None, each.key
+            is_on_demand = each.partitions_def is not None
+            assert is_on_demand or each.freshness_policy is not None, each.key
 
 
 @pytest.fixture
