@@ -221,7 +221,8 @@ def test_a_bad_model_that_was_forced_is_rolled_back_once_and_scored_away(year):
 
 def test_daily_scoring_runs_once_a_day(year):
     runs = Counter(jobs(year, 44))
-    assert runs["daily_scoring", "score"] == 6
+    # Switched on on Monday before 05:00, until the Monday after: eight mornings.
+    assert runs["daily_scoring", "score"] == 8
 
 
 def test_each_training_is_finished_by_exactly_one_run(year):
