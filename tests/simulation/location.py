@@ -35,5 +35,4 @@ def _definitions(_: str) -> dg.Definitions:
         budget_seconds=settings.budget,
         poll_seconds=settings.poll_seconds,
         daily_partitions=True,
-        daily_partitions=True,
     )
