@@ -25,8 +25,8 @@ run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget
 ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/bikecast ui $(ARGS)
 
-test: test-setup ## Run the tests without the slow tier
-	@$(BIN)/python -m pytest -m "not slow" $(ARGS)
+test: test-setup ## Run the tests without the slow tier, on all processors up to four
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
 
 test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -1,6 +1,19 @@
 import os
+from pathlib import Path
 
 import pytest
+
+TESTS = Path(__file__).parent
+#: Folders whose tests share what is costly to make; elsewhere the tests of a file stay together.
+TOGETHER = {"azure", "e2e"}
+
+
+def pytest_collection_modifyitems(items):
+    """Say which tests one worker runs, for `--dist loadgroup`."""
+    for item in items:
+        file = item.path.relative_to(TESTS)
+        group = file.parts[0] if file.parts[0] in TOGETHER else str(file)
+        item.add_marker(pytest.mark.xdist_group(group))
 
 
 @pytest.fixture(autouse=True)
