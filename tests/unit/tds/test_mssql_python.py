@@ -1,7 +1,4 @@
-"""mssql-python, Microsoft's other driver for Python, as a client.
-
-It is not among the locked packages, so the test is skipped where nobody has installed it.
-"""
+"""mssql-python, Microsoft's other driver for Python, as a client."""
 
 import decimal
 
@@ -9,7 +6,7 @@ import pytest
 
 from tests.tds_server import PASSWORD, USER
 
-driver = pytest.importorskip("mssql_python", reason="mssql-python is not installed")
+driver = pytest.importorskip("mssql_python", reason="mssql-python cannot be loaded here")
 
 
 @pytest.fixture
