@@ -84,6 +84,17 @@ def round_down(threshold: float) -> float:
     return float(nearest)
 
 
+def _around_zero(threshold: float) -> float:
+    """The threshold with which values that LightGBM reads as zero go where its zero goes.
+
+    These are the values of at most 1e-35 (kZeroThreshold of its source), either sign.
+    """
+    zero = np.float32(1e-35)
+    if -float(zero) <= threshold < 0:
+        return float(np.nextafter(-zero, np.float32(-np.inf)))
+    return float(zero) if 0 <= threshold < float(zero) else threshold
+
+
 def add_lightgbm(graph: GraphBuilder, matrix: str, estimator: Any) -> str:
     """Float [N, 1] of a fitted LightGbm. Inputs have no NaN, so default directions play no part."""
     ensemble = _Ensemble()
@@ -96,7 +107,7 @@ def add_lightgbm(graph: GraphBuilder, matrix: str, estimator: Any) -> str:
                     number,
                     node,
                     int(content["split_feature"]),
-                    float(content["threshold"]),
+                    _around_zero(float(content["threshold"])),
                     content["yes"],
                     content["no"],
                 )
