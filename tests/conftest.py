@@ -8,8 +8,9 @@ TESTS = Path(__file__).parent
 TOGETHER = {"azure", "e2e"}
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Say which tests one worker runs, for `--dist loadgroup`."""
+    """Say which tests one worker runs, for `--dist loadgroup`, before it looks."""
     for item in items:
         file = item.path.relative_to(TESTS)
         group = file.parts[0] if file.parts[0] in TOGETHER else str(file)
