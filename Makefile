@@ -26,7 +26,7 @@ ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/bikecast ui $(ARGS)
 
 test: test-setup ## Run the tests without the slow tier, on all processors up to four
-	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --dist loadgroup $(ARGS)
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --no-loadscope-reorder $(ARGS)
 
 test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs
 	@$(BIN)/python -m pytest -m slow $(ARGS)

@@ -3,18 +3,22 @@ from pathlib import Path
 
 import pytest
 
-TESTS = Path(__file__).parent
 #: Folders whose tests share what is costly to make; elsewhere the tests of a file stay together.
 TOGETHER = {"azure", "e2e"}
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items):
-    """Say which tests one worker runs, for `--dist loadgroup`, before it looks."""
-    for item in items:
-        file = item.path.relative_to(TESTS)
-        group = file.parts[0] if file.parts[0] in TOGETHER else str(file)
-        item.add_marker(pytest.mark.xdist_group(group))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """Say which tests one of several workers runs."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class Together(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            file = Path(nodeid.split("::")[0])
+            folder = file.parts[1]
+            return folder if folder in TOGETHER else str(file)
+
+    return Together(config, log)
 
 
 @pytest.fixture(autouse=True)
