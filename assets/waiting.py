@@ -11,6 +11,8 @@ from resources.sql_pool.port import SqlPoolPower
 
 #: Metadata of the observation that marks a waiting asset.
 WAITS_FOR, JOB_ID = "waits_for", "job_id"
+#: Tag of a run that finishes or continues a job.
+JOB_TAG = "bikecast/job_id"
 #: Tags of a run that continues another one.
 CONTINUES_TAG = "bikecast/continues"
 GAVE_UP_TAG = "bikecast/gave_up_waiting"

@@ -21,7 +21,7 @@ import dagster as dg
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
-from pipelines.sensors import training_sensor
+from pipelines.polling_sensors import training_sensor
 from resources.jobs import JobState, JobStatus
 from resources.registry.tracking import prepare_store
 from resources.sql_pool.always_online import AlwaysOnline

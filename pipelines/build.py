@@ -16,8 +16,8 @@ from pipelines.day_sensor import day_sensors
 from pipelines.environments import Resources
 from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
+from pipelines.polling_sensors import polling_sensors
 from pipelines.schedules import model_schedules
-from pipelines.sensors import polling_sensors
 from resources.spec import ModelSpec
 
 

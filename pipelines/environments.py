@@ -108,7 +108,7 @@ def azure_resources(
     from resources.lake.adls import AdlsLake
     from resources.registry.azure_ml import AzureMlRegistry
     from resources.spark.synapse import SynapseSpark
-    from resources.sql_pool.management import SynapseSqlPoolPower
+    from resources.sql_pool.synapse_power import SynapseSqlPoolPower
 
     azure = load_azure_settings()
     lake = AdlsLake.of(azure.account, azure.container)

@@ -27,15 +27,11 @@ class Installation:
     resources: Resources
 
 
-@contextmanager
-def open_installation(settings: Settings) -> Iterator[Installation]:
-    """Open the home of these settings, as the code location would load it."""
+def definitions_of(settings: Settings, resources: Resources) -> dg.Definitions:
+    """What the code location has by these settings."""
     from pipelines.build import build_definitions
-    from pipelines.environments import resources_for
 
-    home = open_home(settings)
-    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-    defs = build_definitions(
+    return build_definitions(
         BIKE_RENTALS,
         resources,
         main_job=MAIN_JOB,
@@ -43,7 +39,18 @@ def open_installation(settings: Settings) -> Iterator[Installation]:
         poll_seconds=settings.poll_seconds,
         always_promote=settings.always_promote,
         daily_partitions=settings.daily_partitions,
+        alert_webhook=settings.alert_webhook.get_secret_value(),
     )
+
+
+@contextmanager
+def open_installation(settings: Settings) -> Iterator[Installation]:
+    """Open the home of these settings, as the code location would load it."""
+    from pipelines.environments import resources_for
+
+    home = open_home(settings)
+    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    defs = definitions_of(settings, resources)
     with open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)
 

@@ -12,6 +12,7 @@ from functools import partial
 import dagster as dg
 
 from assets.promotion import ACTOR_TAG
+from assets.waiting import JOB_TAG
 from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
 from pipelines.environments import Resources
 from pipelines.home import Home
@@ -103,7 +104,7 @@ def run_main_job(
     if spec.predictions_table not in record.metadata:
         _wait(resources.automl, job_id, spec.run_asset, record, watcher)
         config = {"ops": {spec.model_table: {"config": {"job_id": job_id}}}}
-        tags = {"bikecast/job_id": job_id}
+        tags = {JOB_TAG: job_id}
         execute_job(defs, instance, "finish_training", config, tags, record, watcher)
     record.seconds["total"] = round(time.perf_counter() - start, 3)
     trained = submission["submission"] != "unchanged"

@@ -11,8 +11,8 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
-from pipelines.build import build_definitions
 from pipelines.environments import Resources, resources_for
+from pipelines.installation import definitions_of
 from pipelines.settings import load_settings
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
@@ -66,14 +66,7 @@ class Location:
         """What `pipelines.definitions` loads."""
         settings = load_settings()
         resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        defs = build_definitions(
-            BIKE_RENTALS,
-            resources,
-            main_job=MAIN_JOB,
-            budget_seconds=settings.budget,
-            poll_seconds=settings.poll_seconds,
-        )
-        return cls(defs, resources, instance)
+        return cls(definitions_of(settings, resources), resources, instance)
 
     def run(self, job: str = MAIN_JOB, **arguments: object) -> dg.ExecuteInProcessResult:
         """Run a job here."""

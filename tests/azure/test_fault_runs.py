@@ -6,7 +6,7 @@ import pytest
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.bike_rentals import MAIN_JOB
 from pipelines.jobs import rollback_config
-from pipelines.sensors import sql_pool_sensor
+from pipelines.polling_sensors import sql_pool_sensor
 from resources.sql_pool.port import SqlError
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS
@@ -183,7 +183,7 @@ def test_a_lease_of_an_installation_that_is_gone_is_dropped(location, user, monk
     user.clock.advance(SWITCH_SECONDS)
     location.tick(SQL_POOL_SENSOR)
     assert set(power.leases()) == {"somebody-else"}
-    monkeypatch.setattr("pipelines.sensors.LOST_SECONDS", -1.0)
+    monkeypatch.setattr("pipelines.polling_sensors.LOST_SECONDS", -1.0)
 
     location.tick(SQL_POOL_SENSOR)
 

@@ -8,7 +8,7 @@ import pytest
 
 from resources.errors import BikecastError
 from resources.jobs import JobState
-from resources.sql_pool.management import PAUSING_SECONDS
+from resources.sql_pool.synapse_power import PAUSING_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.workspace import ACCOUNT, CONTAINER, power
 

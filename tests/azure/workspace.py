@@ -11,7 +11,7 @@ from resources.automl.port import TrainingRequest
 from resources.lake.adls import AdlsLake
 from resources.registry.azure_ml import AzureMlRegistry
 from resources.spark.synapse import SynapseSpark
-from resources.sql_pool.management import SynapseSqlPoolPower
+from resources.sql_pool.synapse_power import SynapseSqlPoolPower
 
 PLACE = {
     "subscription_id": "55555555-5555-5555-5555-555555555555",

@@ -5,10 +5,10 @@ from functools import cache
 
 import dagster as dg
 
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
-from pipelines.build import build_definitions
+from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
+from pipelines.installation import definitions_of
 from pipelines.settings import Settings, load_settings
 from tests.simulation.small_automl import SmallAutoML
 
@@ -27,12 +27,5 @@ def definitions() -> dg.Definitions:
 
 @cache
 def _definitions(_: str) -> dg.Definitions:
-    settings = load_settings()
-    return build_definitions(
-        BIKE_RENTALS,
-        resources(settings),
-        main_job=MAIN_JOB,
-        budget_seconds=settings.budget,
-        poll_seconds=settings.poll_seconds,
-        daily_partitions=True,
-    )
+    settings = load_settings(daily_partitions=True)
+    return definitions_of(settings, resources(settings))

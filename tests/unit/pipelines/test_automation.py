@@ -1,9 +1,6 @@
 """What runs by itself: conditions on a real event log, the file sensor, the alerts."""
 
-import http.server
-import json
 import os
-import threading
 
 import dagster as dg
 import pytest
@@ -204,26 +201,6 @@ def test_the_sample_and_a_url_are_not_watched(files):
     paths = {SPEC.source_file: SAMPLE, SPEC.scoring_file: "https://localhost/f.csv"}
     with dg.instance_for_test() as instance:
         assert not tick(instance, lake, Sources(lake, paths=paths)).run_requests
-
-
-@pytest.fixture
-def webhook():
-    received = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/secret-path", received
-    server.shutdown()
-    server.server_close()
 
 
 def test_an_alert_reaches_the_webhook(webhook):

@@ -2,9 +2,6 @@
 
 import contextlib
 import datetime as dt
-import http.server
-import json
-import threading
 
 import dagster as dg
 import pytest
@@ -125,26 +122,6 @@ def test_drift_asks_for_one_training_for_each_content_of_the_forecast(instance):
     assert first.run_key == same.run_key != other.run_key
     evaluate(instance, True, content="mild")
     assert not tick(sensor, instance).run_requests
-
-
-@pytest.fixture
-def webhook():
-    received = []
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_POST(self):
-            received.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(204)
-            self.end_headers()
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}/", received
-    server.shutdown()
-    server.server_close()
 
 
 def test_each_failed_check_is_told_once(instance, webhook):

@@ -7,7 +7,7 @@ import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.polling import POLLS_A_TICK, PollCursor, poll
-from pipelines.sensors import should_align, training_sensor
+from pipelines.polling_sensors import should_align, training_sensor
 from resources.jobs import JobState, JobStatus
 from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.port import SqlError

@@ -114,3 +114,17 @@ def _exactly(client, count):
             return None
         data += part
     return data
+
+
+def log_in(client):
+    client.sendall(prelogin())
+    assert answer(client) is not None
+    client.sendall(login())
+    assert b"\xad" in answer(client)
+
+
+def works(server):
+    with raw(server.port) as client:
+        log_in(client)
+        client.sendall(batch("SELECT 1 AS a"))
+        return b"\xd1\x04\x01\x00\x00\x00" in answer(client)

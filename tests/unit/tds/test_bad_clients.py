@@ -14,11 +14,13 @@ from tests.unit.tds.sessions import (
     answer,
     batch,
     integer,
+    log_in,
     login,
     named_call,
     packet,
     prelogin,
     raw,
+    works,
 )
 
 
@@ -28,20 +30,6 @@ def plain(tmp_path_factory):
     folder = tmp_path_factory.mktemp("plain")
     with sql_server(folder, tls=False, max_message_bytes=200_000) as server:
         yield server
-
-
-def log_in(client):
-    client.sendall(prelogin())
-    assert answer(client) is not None
-    client.sendall(login())
-    assert b"\xad" in answer(client)
-
-
-def works(server):
-    with raw(server.port) as client:
-        log_in(client)
-        client.sendall(batch("SELECT 1 AS a"))
-        return b"\xd1\x04\x01\x00\x00\x00" in answer(client)
 
 
 def test_a_session_written_by_hand_gets_answers(plain):

@@ -12,7 +12,7 @@ from resources.sql_pool.engine.errors import INTERNAL_ERROR
 from resources.sql_pool.tds.packets import HEADER
 from tests.tds_server import embedded_pool, sql_server
 from tests.unit.tds.packet_fuzz import PacketFuzz
-from tests.unit.tds.sessions import answer, batch, login, prelogin, raw
+from tests.unit.tds.sessions import answer, log_in, prelogin, raw, works
 
 PACKETS = 20_000
 STAGES = ("session", "session", "session", "request", "cancelled", "login", "prelogin", "noise")
@@ -28,20 +28,6 @@ def reached(found):
     if b"\x81" in found[:40]:
         return "result"
     return "error" if b"\xaa" in found else "done"
-
-
-def log_in(client):
-    client.sendall(prelogin())
-    assert answer(client) is not None
-    client.sendall(login())
-    assert b"\xad" in answer(client)
-
-
-def works(server):
-    with raw(server.port) as client:
-        log_in(client)
-        client.sendall(batch("SELECT 1 AS a"))
-        return b"\xd1\x04\x01\x00\x00\x00" in answer(client)
 
 
 def send(client, data):

@@ -8,6 +8,7 @@ import dagster as dg
 from assets.waiting import (
     CONTINUES_TAG,
     GAVE_UP_TAG,
+    JOB_TAG,
     SQL_POOL_SENSOR,
     Awaited,
 )
@@ -28,7 +29,6 @@ from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 ALIGN_SECONDS = 60.0
-JOB_TAG = "bikecast/job_id"
 RUN_KEY_TAG = "dagster/run_key"
 #: Spark jobs and pools take minutes; a local environment has none.
 SLOW_SECONDS = 30
