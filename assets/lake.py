@@ -1,5 +1,6 @@
 """Stage 1: the CSV files in the lake."""
 
+from functools import partial
 from typing import Literal
 
 import dagster as dg
@@ -10,6 +11,8 @@ from assets.costs import check_new_data
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
 from resources.costs.port import Costs
+from resources.errors import InvalidInput
+from resources.lake.download import is_url, public_url
 from resources.lake.port import Lake
 from resources.lake.sources import Sources
 from resources.spec import Column, ModelSpec
@@ -27,7 +30,9 @@ class SourceConfig(dg.Config):
     """Where a file comes from in this run."""
 
     source: str | None = Field(
-        None, description="Path, URL or 'sample'. Empty: the setting, else the file in the lake."
+        None,
+        description="Path, URL or 'sample'. Empty: the setting, else the file in the lake. "
+        "A signed URL belongs in the setting: Dagster keeps what is written here.",
     )
 
 
@@ -69,9 +74,10 @@ def _file(
     ) -> dg.MaterializeResult:
         from resources.lake.csv_file import read_scoring_csv, read_training_csv
 
-        read = read_training_csv if purpose == "training" else read_scoring_csv
+        training = partial(read_training_csv, trainable=True)
+        read = training if purpose == "training" else read_scoring_csv
         seconds = stopwatch()
-        with shown_to_people(), sources.fetch(lake_path, config.source) as fetched:
+        with shown_to_people(), sources.fetch(lake_path, _unsigned(config.source)) as fetched:
             check_new_data(context, spec, costs, lake, sources)
             content = read(fetched.path, spec, source_name=fetched.origin)
             stored = lake.put(lake_path, fetched.path)
@@ -93,3 +99,15 @@ def _file(
         )
 
     return file
+
+
+def _unsigned(source: str | None) -> str | None:
+    """The source of this run. Raises InvalidInput where its URL may hold a secret."""
+    if source and is_url(source) and public_url(source) != source:
+        raise InvalidInput(
+            f"{public_url(source)}: a URL with a password, a query or a fragment does not belong "
+            "in the configuration of a run, which Dagster keeps and shows. Nothing was changed. "
+            "Put it into the setting of this file (BIKECAST_CSV, BIKECAST_FORECAST); if it held a "
+            "secret, renew that and delete this run."
+        )
+    return source

@@ -16,6 +16,7 @@ from pipelines.logs import open_log
 from pipelines.main_job import Outcome, run_main_job, sole_run
 from pipelines.settings import load_settings
 from resources.errors import InvalidInput
+from resources.lake.sources import check_paths
 
 
 def run_command(
@@ -30,6 +31,7 @@ def run_command(
             "sensors wait. `bikecast plan` says what that costs."
         )
     settings = with_sources(settings)
+    check_paths(settings.csv, settings.forecast)
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)

@@ -1,0 +1,60 @@
+"""The assets of the CSV files: what they refuse, and that the lake keeps what it had."""
+
+import dagster as dg
+import pytest
+
+from assets.lake import lake_assets
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.simulator import write_training_csv
+from resources.costs.prices import NoCosts
+from resources.lake.local import LocalLake
+from resources.lake.sources import Sources
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return LocalLake(root=str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def stored(lake):
+    """Materialize the training file from a source of this run."""
+
+    def materialize(source: str) -> dg.ExecuteInProcessResult:
+        return dg.materialize(
+            lake_assets(SPEC),
+            selection=[SPEC.source_asset],
+            resources={"lake": lake, "sources": Sources(lake), "costs": NoCosts()},
+            run_config={"ops": {SPEC.source_asset: {"config": {"source": source}}}},
+            raise_on_error=False,
+        )
+
+    return materialize
+
+
+def reason(result: dg.ExecuteInProcessResult) -> str:
+    """The text of the failed step."""
+    (failure,) = result.get_step_failure_events()
+    return str(failure.step_failure_data.user_failure_data.description)
+
+
+def test_a_whole_file_is_stored(stored, lake, tmp_path):
+    write_training_csv(tmp_path / "whole.csv", years=1)
+    assert stored(str(tmp_path / "whole.csv")).success
+    assert lake.stat(SPEC.source_file)
+
+
+def test_a_file_with_too_few_rows_to_train_on_is_refused(stored, lake, tmp_path):
+    write_training_csv(tmp_path / "whole.csv", years=1)
+    first_lines = (tmp_path / "whole.csv").read_text().splitlines()[:6]
+    (tmp_path / "few.csv").write_text("\n".join(first_lines) + "\n")
+    assert "5 usable rows" in reason(stored(str(tmp_path / "few.csv")))
+    assert lake.stat(SPEC.source_file) is None
+
+
+def test_a_signed_url_is_refused_in_a_runs_configuration(stored, lake):
+    told = reason(stored("https://account.example/rentals.csv?sig=SECRET"))
+    assert "https://account.example/rentals.csv" in told
+    assert "BIKECAST_CSV" in told
+    assert "SECRET" not in told
+    assert lake.stat(SPEC.source_file) is None
