@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     import dagster as dg
 
     from pipelines.environments import Resources
+    from resources.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -27,14 +28,19 @@ class Installation:
     resources: Resources
 
 
-def definitions_of(settings: Settings, resources: Resources) -> dg.Definitions:
+def definitions_of(
+    settings: Settings,
+    resources: Resources,
+    spec: ModelSpec = BIKE_RENTALS,
+    main_job: str = MAIN_JOB,
+) -> dg.Definitions:
     """What the code location has by these settings."""
     from pipelines.build import build_definitions
 
     return build_definitions(
-        BIKE_RENTALS,
+        spec,
         resources,
-        main_job=MAIN_JOB,
+        main_job=main_job,
         budget_seconds=settings.budget,
         poll_seconds=settings.poll_seconds,
         always_promote=settings.always_promote,

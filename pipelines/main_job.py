@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -159,8 +159,10 @@ def execute_job(
     tags: Mapping[str, str],
     record: Record,
     watcher: Watcher,
+    *,
+    assets: Sequence[dg.AssetKey] | None = None,
 ) -> None:
-    """Run one job here; raises the error of its first failed step."""
+    """Run one job here, or these assets of it; raises the error of its first failed step."""
     run_id = str(uuid.uuid4())
     record.run_ids.append(run_id)
     instance.add_event_listener(run_id, lambda entry: hear(entry, record, watcher))
@@ -169,6 +171,7 @@ def execute_job(
         instance=instance,
         run_id=run_id,
         tags={PROCESS_TAG: this_process(), **tags},
+        asset_selection=assets,
         raise_on_error=False,
     )
     if not result.success:

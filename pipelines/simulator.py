@@ -71,14 +71,14 @@ def simulate_forecast(years: int = 2, seed: int = 0, days: int = FORECAST_DAYS) 
 
 def write_training_csv(path: Path, years: int = 2, seed: int = 0) -> None:
     """Write `simulate(years, seed)` as a CSV like the lab's (M/D/YYYY), atomically."""
-    _write_csv(simulate(years, seed), path)
+    write_csv(simulate(years, seed), path)
 
 
 def write_forecast_csv(
     path: Path, years: int = 2, seed: int = 0, days: int = FORECAST_DAYS
 ) -> None:
     """Write `simulate_forecast(...)` as a CSV with the key dteday, atomically."""
-    _write_csv(simulate_forecast(years, seed, days), path)
+    write_csv(simulate_forecast(years, seed, days), path)
 
 
 def holidays(year: int) -> set[dt.date]:
@@ -231,7 +231,8 @@ def _season(days: list[dt.date]) -> list[int]:
     return [sum((day.month, day.day) >= start for start in starts) % 4 + 1 for day in days]
 
 
-def _write_csv(table: pa.Table, path: Path) -> None:
+def write_csv(table: pa.Table, path: Path) -> None:
+    """Write rows of `simulate` or `simulate_forecast` as a CSV like the lab's, atomically."""
     from resources.files import replaced_file
 
     rows = table.to_pylist()

@@ -99,6 +99,8 @@ class TrainingSettings:
     """One of PRIMARY_METRICS; normalized errors are over the target's range."""
     max_training_hours: float = 0.25
     max_concurrent_trials: int = 2
+    max_trials: int = 0
+    """Models that are tried at most; 0 for as many as the time allows."""
     onnx_compatible: bool = True
     """Only models that export to ONNX; the embedded AutoML has no others."""
     seed: int = 0
@@ -123,6 +125,8 @@ class TrainingSettings:
             problems.append(f"max_training_hours is {self.max_training_hours}, not 0 to 168")
         if self.max_concurrent_trials < 1:
             problems.append(f"max_concurrent_trials is {self.max_concurrent_trials}, not 1 or more")
+        if self.max_trials < 0:
+            problems.append(f"max_trials is {self.max_trials}, below 0")
         if not 0 <= self.seed < 2**31:
             problems.append(f"seed is {self.seed}, not 0 to 2147483647")
         if self.min_rows_per_second < 0:

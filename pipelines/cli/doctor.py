@@ -28,7 +28,7 @@ def doctor_command(*, as_json: bool, seconds: float) -> None:
         json.dump([asdict(finding) for finding in found], sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        _print(found)
+        print_findings(found)
     if any(finding.state == "failed" for finding in found):
         sys.exit(1)
 
@@ -65,7 +65,8 @@ def _of_azure(settings: Settings) -> list[Check]:
         return [Check("azure", "SDKs", lambda: broken(caught))]
 
 
-def _print(found: Sequence[Finding]) -> None:
+def print_findings(found: Sequence[Finding]) -> None:
+    """Print a table, then what mends each problem."""
     out = stdout_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "check", "state", "what was found"):

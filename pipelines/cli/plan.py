@@ -35,7 +35,7 @@ def plan_command(
         json.dump(told, sys.stdout, ensure_ascii=False)
         sys.stdout.write("\n")
     else:
-        _print(plan)
+        print_plan(plan)
     if not is_within_limit(plan):
         sys.exit(1)
 
@@ -52,7 +52,8 @@ def is_within_limit(plan: Plan) -> bool:
     return plan.limit is None or plan.total <= plan.limit
 
 
-def _print(plan: Plan) -> None:
+def print_plan(plan: Plan) -> None:
+    """Print the steps and the estimate."""
     out = stdout_console()
     rows = [[step.asset, step.action, step.why] for step in plan.steps]
     out.print(rows_table(["asset", "would", "because"], rows, title="A run would"))

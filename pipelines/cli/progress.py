@@ -36,6 +36,7 @@ class Progress:
         )
         self._task: bars.TaskID | None = None
         self._best: object = None
+        self._waited = ""
 
     def __enter__(self) -> Progress:
         if self._live:
@@ -82,6 +83,16 @@ class Progress:
         elif best is not None and best != self._best:
             self._best = best
             self._say(f"  {escape(note)}")
+
+    def waiting(self, text: str) -> None:
+        """Show what is waited for; on plain output only what is new."""
+        if self._live:
+            if self._task is None:
+                self._task = self._bars.add_task("waiting", total=None, note="")
+            self._bars.update(self._task, note=escape(text))
+        elif text != self._waited:
+            self._say(f"  waiting for {escape(text)}")
+        self._waited = text
 
     def warning(self, text: str) -> None:
         """Show a finding."""

@@ -41,6 +41,7 @@ def regression_job(
         trial_timeout_minutes=limit,
         max_concurrent_trials=training.max_concurrent_trials,
         max_nodes=training.max_concurrent_trials,
+        max_trials=training.max_trials or None,
         enable_early_termination=True,
     )
     # A stack ensemble has no ONNX form.

@@ -90,6 +90,10 @@ class ConnectSpark(ConfigurableResource):
         """There are no jobs here: tables are made while `prepare` and `score` are called."""
         return JobStatus(job_id, JobState.NOT_FOUND)
 
+    def cancel(self, job_id: str) -> JobStatus:
+        """There is nothing to cancel, see `status`."""
+        return self.status(job_id)
+
     def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:
         """A Spark session in which `tables` (name to lake path) can be queried by name.
 

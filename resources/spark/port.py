@@ -110,3 +110,7 @@ class Spark(Protocol):
     def status(self, job_id: str) -> JobStatus:
         """Poll a job that was returned; an unknown id is NotFound, not an error."""
         ...
+
+    def cancel(self, job_id: str) -> JobStatus:
+        """Ask a job to end, and do not wait until it has; one that has ended stays as it is."""
+        ...

@@ -98,6 +98,13 @@ class Submissions:
             return replace(status, state=JobState.CANCELED, error=why)
         return status
 
+    def cancel(self, name: str) -> JobStatus:
+        """Cancel the batches of a name that have not ended."""
+        for batch in self.batches.find(name):
+            if not self.batches.status(batch).state.is_terminal:
+                self.batches.cancel(batch)
+        return self.status(name)
+
     def _started(self, name: str, start: Callable[[], Any]) -> Any | None:
         """The new batch; None where Livy has one although its answer was an error."""
         from azure.core.exceptions import AzureError, HttpResponseError

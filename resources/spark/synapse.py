@@ -107,6 +107,22 @@ class SynapseSpark(ConfigurableResource):
         """
         return self._submissions.status(job_id)
 
+    def cancel(self, job_id: str) -> JobStatus:
+        """Ask Livy to end a batch, unless it has ended; raises BikecastError where it refuses.
+
+        Whoever asked knows of its end: the next `prepare` starts the next attempt without a word.
+        """
+        from azure.core.exceptions import AzureError
+
+        try:
+            status = self.status(job_id)
+            if not status.state.is_terminal:
+                status = self._submissions.cancel(job_id)
+                self._write(_told(job_id), b"told\n")
+        except AzureError as error:
+            raise self._refused(error, "The batch") from error
+        return status
+
     def _refused(self, error: Exception, table: str) -> BikecastError:
         return refusal(
             error,

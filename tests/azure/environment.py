@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,7 @@ from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
 from pipelines.environments import Resources, resources_for
 from pipelines.installation import definitions_of
 from pipelines.settings import load_settings
+from pipelines.ticking import Ticker
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
 from tests.azure.cloud.sql_endpoint import sql_endpoint
@@ -58,8 +58,9 @@ class Location:
     defs: dg.Definitions
     resources: Resources
     instance: dg.DagsterInstance
-    cursors: dict[str, str | None] = dataclasses.field(default_factory=dict)
-    seen: set[str] = dataclasses.field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.ticker = Ticker(self.defs, self.instance)
 
     @classmethod
     def load(cls, instance: dg.DagsterInstance) -> Location:
@@ -79,7 +80,7 @@ class Location:
         for _ in range(rounds):
             done = [run for sensor in SENSORS for run in self.tick(sensor)]
             runs += done
-            idle = not any(json.loads(c or "{}").get("pending") for c in self.cursors.values())
+            idle = not self.ticker.pending()
             if idle and not done and not self.resources.sql_pool_power.leases():
                 break
             cloud.clock.advance(MINUTES)
@@ -87,36 +88,16 @@ class Location:
 
     def tick(self, sensor: str | dg.SensorDefinition) -> list[dg.ExecuteInProcessResult]:
         """Evaluate a sensor once, run what it asks for (each run key once), and keep its cursor."""
-        definition = self.defs.resolve_sensor_def(sensor) if isinstance(sensor, str) else sensor
-        sensor = definition.name
-        needed = {
-            name: value
-            for name, value in self.defs.resources.items()
-            if name in definition.required_resource_keys
-        }
-        with dg.build_sensor_context(
-            instance=self.instance,
-            cursor=self.cursors.get(sensor),
-            definitions=self.defs,
-            resources=needed,
-        ) as context:
-            told = definition.evaluate_tick(context)
-        self.cursors[sensor] = told.cursor
-        new = [request for request in told.run_requests if request.run_key not in self.seen]
-        self.seen |= {str(request.run_key) for request in new}
-        return [self._asked(definition, request) for request in new]
+        return [self._asked(job, request) for job, request in self.ticker.tick(sensor)]
 
-    def _asked(
-        self, sensor: dg.SensorDefinition, request: dg.RunRequest
-    ) -> dg.ExecuteInProcessResult:
-        keys = request.asset_selection
-        found = self.defs.resolve_job_def(request.job_name or sensor.job_name)
+    def _asked(self, job: str, request: dg.RunRequest) -> dg.ExecuteInProcessResult:
+        found = self.defs.resolve_job_def(job)
         return found.execute_in_process(
             instance=self.instance,
             raise_on_error=False,
             run_config=request.run_config,
-            tags={**request.tags, "dagster/run_key": str(request.run_key)},
-            asset_selection=keys,
+            tags=self.ticker.tags(request),
+            asset_selection=request.asset_selection,
         )
 
     def materialized(self) -> set[str]:

@@ -2,9 +2,11 @@
 
 import json
 import logging
+from dataclasses import replace
 
 import pytest
 
+from pipelines.bike_rentals import BIKE_RENTALS
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState
 from resources.model_contract import inspect_model
@@ -40,6 +42,14 @@ def test_a_job_is_submitted_with_the_labs_settings(azure, cloud):
         "jobInputType": "mltable",
         "uri": "abfss://files@bikelake.dfs.core.windows.net/training/bike_data/v1",
     }
+
+
+def test_a_job_has_no_more_trials_than_the_spec_says(azure, cloud):
+    few = replace(BIKE_RENTALS, training=replace(BIKE_RENTALS.training, max_trials=2))
+    azure.submit(training_request("bikes-1", spec=few))
+
+    [put] = cloud.calls("PUT", "/jobs/bikes-1")
+    assert json.loads(put.body)["properties"]["taskDetails"]["limitSettings"]["maxTrials"] == 2
 
 
 def test_the_training_data_have_no_keys(azure, cloud):

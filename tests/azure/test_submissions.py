@@ -167,3 +167,14 @@ def test_a_worker_killed_while_it_resumes_the_pool_leaves_a_lease_that_pauses_it
     assert switch.release("run-1") is late
     cloud.clock.advance(SWITCH_SECONDS)
     assert cloud.sql_pools.state() == "Paused"
+
+
+def test_a_batch_that_was_canceled_on_demand_is_not_reported_as_a_failure(pool, cloud):
+    first = pool.prepare(PREPARATION)
+
+    assert pool.cancel(first.job_id).state is JobState.CANCELED
+    assert pool.cancel("nobody-1").state is JobState.NOT_FOUND
+    second = pool.prepare(PREPARATION)
+    assert second.state is JobState.QUEUED
+    assert second.job_id.endswith("-2")
+    assert [batch.state for batch in cloud.livy.batches] == ["killed", "not_started"]

@@ -153,7 +153,7 @@ def portfolio_for(
 
     log1p and sqrt are for targets that are never negative and skewed to the right. Where a
     transform does not apply it becomes "none", and a configuration that is then like an earlier
-    one is left out. The settings' allowed and blocked algorithms are kept to.
+    one is left out. The settings' allowed and blocked algorithms and most trials are kept to.
     Raises InvalidInput where they leave none for so many rows.
     """
     skewed = target.min() >= 0 and _skewness(target) >= MIN_SKEWNESS
@@ -177,7 +177,8 @@ def portfolio_for(
             f"no allowed algorithm suits {rows} rows; kernel methods take at most {_KERNEL_ROWS}. "
             "Nothing was trained. Allow LightGBM or Ridge."
         )
-    return tuple(chosen)
+    most = settings.max_trials if settings is not None else 0
+    return tuple(chosen[:most] if most else chosen)
 
 
 def _skewness(target: np.ndarray) -> float:

@@ -142,6 +142,13 @@ def test_only_allowed_algorithms_are_tried():
         portfolio_for(target, 50_000, settings)
 
 
+def test_no_more_than_the_most_trials_are_tried():
+    settings = TrainingSettings(experiment="t", max_trials=2)
+    target = np.arange(100.0) ** 3
+
+    assert portfolio_for(target, 100, settings) == portfolio_for(target, 100)[:2]
+
+
 def test_a_target_without_skew_is_learned_as_it_is():
     symmetric, skewed = np.arange(100.0), np.exp(np.arange(100.0) / 20)
     assert {c.transform for c in portfolio_for(symmetric, 100)} == {"none"}
@@ -170,6 +177,7 @@ def test_a_large_table_is_scored_on_one_split():
         ({"primary_metric": "accuracy"}, "'accuracy' is not one of"),
         ({"max_training_hours": 0}, "max_training_hours is 0"),
         ({"max_concurrent_trials": 0}, "max_concurrent_trials is 0"),
+        ({"max_trials": -1}, "max_trials is -1"),
         ({"seed": -1}, "seed is -1"),
         ({"allowed_algorithms": ("Magic",)}, "unknown algorithms Magic"),
         ({"allowed_algorithms": ("SVR",), "blocked_algorithms": ("SVR",)}, "is blocked"),

@@ -1,0 +1,1 @@
+"""The smallest real run in Azure: its own names, its calls recorded and checked."""

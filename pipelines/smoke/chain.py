@@ -1,0 +1,205 @@
+"""The smoke run's chain: the product's own main job and sensors, waited for in this process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import dagster as dg
+
+from assets.events import latest_data_version, latest_materialization
+from assets.training import training_job_name
+from assets.waiting import SQL_POOL_SENSOR, Awaited
+from pipelines.dead_runs import clean_up_dead_runs
+from pipelines.installation import Installation
+from pipelines.main_job import execute_job
+from pipelines.polling import PollCursor, awaited_job
+from pipelines.run_events import Record, Watcher
+from pipelines.smoke.spec import BUDGET_SECONDS, JOB, SMOKE
+from pipelines.ticking import Ticker
+from resources.errors import BikecastError
+from resources.jobs import JobState, current_attempt
+
+SENSORS = (
+    f"{SMOKE.training_table}_sensor",
+    f"{SMOKE.run_asset}_sensor",
+    SQL_POOL_SENSOR,
+    f"{SMOKE.predictions_table}_sensor",
+)
+POLL_SECONDS = 15.0
+#: How long a pool that is being resumed may take until it can be paused.
+PAUSE_SECONDS = 1800.0
+Pause = Callable[[float], None]
+
+
+class WaitingWatcher(Watcher, Protocol):
+    """A watcher that also hears what is waited for."""
+
+    def waiting(self, text: str) -> None:
+        """One look at what is waited for."""
+
+
+@dataclass
+class Chain:
+    """One smoke run. `seconds` is its limit, `pause` lets time pass between two looks."""
+
+    here: Installation
+    watcher: WaitingWatcher
+    seconds: float
+    pause: Pause = time.sleep
+    record: Record = field(default_factory=Record)
+
+    def run(self) -> Mapping[str, object]:
+        """From the sample to its predictions; returns the metadata of the predictions.
+
+        Raises the error of the first failed step, and BikecastError beyond the limit. What was
+        started then still runs: see `stop`.
+        """
+        begun = time.time()
+        deadline = time.monotonic() + self.seconds
+        clean_up_dead_runs(self.here.instance)
+        ticker = Ticker(self.here.defs, self.here.instance, self._cursors())
+        self._execute(JOB, dg.RunRequest(), {})
+        while True:
+            ran = False
+            for sensor in SENSORS:
+                for job, request in ticker.tick(sensor):
+                    self._execute(job, request, ticker.tags(request))
+                    ran = True
+            told = self._waits_for(ticker)
+            if not told and not ran:
+                break
+            if time.monotonic() > deadline:
+                raise BikecastError(
+                    f"The smoke run was not done after {self.seconds / 60:.0f} minutes; it still "
+                    f"waited for {' and '.join(told) or 'its runs'}. --limit gives it more time."
+                )
+            if not ran:
+                self.watcher.waiting(", ".join(told))
+                self.pause(POLL_SECONDS)
+        event = latest_materialization(self.here.instance, SMOKE.predictions_table)
+        found = self.record.metadata.get(SMOKE.predictions_table)
+        if event is None or found is None:
+            raise BikecastError(
+                f"Nothing waits any more, but there are no predictions since {time.ctime(begun)}. "
+                f"The event log is in {self.here.home.dagster}"
+            )
+        return found
+
+    def stop(self) -> Iterator[str]:
+        """Cancel what this installation started and give its leases back; says what was done.
+
+        Whatever cannot be stopped is said too, and stops nothing else. A pool that is still being
+        resumed is waited for, because it cannot be paused before.
+        """
+        for what, stop in (
+            ("the training", self._stop_training),
+            ("the Spark batches", self._stop_spark),
+            ("the SQL pool", self._stop_pool),
+        ):
+            try:
+                yield from stop()
+            except Exception as error:  # noqa: BLE001  # the others must be stopped all the same
+                yield f"NOT STOPPED: {what}: {error}"
+
+    def _cursors(self) -> dict[str, str | None]:
+        """Cursors behind all that earlier smoke runs waited for: this run waits for its own."""
+        instance = self.here.instance
+        observed = {
+            SENSORS[0]: instance.fetch_observations(dg.AssetKey(SMOKE.training_table), limit=1),
+            SENSORS[1]: instance.fetch_materializations(dg.AssetKey(SMOKE.run_asset), limit=1),
+            SENSORS[3]: instance.fetch_observations(dg.AssetKey(SMOKE.predictions_table), limit=1),
+        }
+        return {
+            sensor: PollCursor(after=found.records[0].storage_id).dump()
+            for sensor, found in observed.items()
+            if found.records
+        }
+
+    def _execute(self, job: str, request: dg.RunRequest, tags: Mapping[str, str]) -> None:
+        execute_job(
+            self.here.defs,
+            self.here.instance,
+            job,
+            request.run_config,
+            tags,
+            self.record,
+            self.watcher,
+            assets=request.asset_selection,
+        )
+
+    def _waits_for(self, ticker: Ticker) -> list[str]:
+        """What is waited for, in words."""
+        told = [f"{job} ({self._state(job)})" for job in ticker.pending()]
+        if self._leases():
+            status = self.here.resources.sql_pool_power.status()
+            told.append(f"SQL pool {status.job_id} ({status.progress.get('status')})")
+        return told
+
+    def _state(self, job: str) -> str:
+        resources = self.here.resources
+        port = resources.automl if job.startswith(SMOKE.model_name) else resources.spark
+        return str(port.status(job).state)
+
+    def _leases(self) -> list[str]:
+        """The leases of this installation's runs."""
+        known = self.here.instance.get_run_by_id
+        holders = self.here.resources.sql_pool_power.leases()
+        return [holder for holder in holders if known(holder)]
+
+    def _stop_training(self) -> Iterator[str]:
+        """Also where it was submitted and no event tells of it yet."""
+        version = latest_data_version(self.here.instance, SMOKE.training_table)
+        if version is None:
+            return
+        automl = self.here.resources.automl
+        base = training_job_name(SMOKE, version, BUDGET_SECONDS)
+        status = current_attempt(base, automl.status).status
+        if status is None:
+            return
+        if status.state.is_terminal:
+            yield f"Training job {status.job_id} is {status.state}: {status.link}"
+            return
+        automl.cancel(status.job_id)
+        yield f"Training job {status.job_id} was asked to cancel: {status.link}"
+
+    def _stop_spark(self) -> Iterator[str]:
+        for job in sorted(self._spark_jobs()):
+            status = self.here.resources.spark.cancel(job)
+            if status.state is not JobState.COMPLETED:
+                yield f"Spark batch {job} is {status.state}: {status.link}"
+
+    def _spark_jobs(self) -> set[str]:
+        """The Spark jobs that assets of this installation began to wait for."""
+        found: set[str | None] = set()
+        for name in (SMOKE.training_table, SMOKE.predictions_table):
+            records = self.here.instance.fetch_observations(dg.AssetKey(name), limit=20).records
+            found |= {awaited_job(each.asset_observation, Awaited.SPARK) for each in records}
+        return {job for job in found if job}
+
+    def _stop_pool(self) -> Iterator[str]:
+        power = self.here.resources.sql_pool_power
+        asked = False
+        for holder in self._leases():
+            with suppress(BikecastError):  # the pause stays owed
+                asked = power.release(holder) or asked
+        deadline = time.monotonic() + PAUSE_SECONDS
+        while True:
+            try:
+                asked = power.settle() or asked
+                break
+            except BikecastError as error:
+                if time.monotonic() > deadline:
+                    raise
+                self.watcher.waiting(f"the SQL pool, to pause it: {error}")
+                self.pause(POLL_SECONDS)
+        status = power.status()
+        said = f"The SQL pool {status.job_id} is {status.progress.get('status')}"
+        if asked:
+            said += ": this run resumed it and asked it to pause"
+        elif status.state is not JobState.NOT_FOUND:
+            said += ". It costs as long as it is online; others may use it"
+        yield f"{said}: {status.link}"

@@ -1,0 +1,69 @@
+"""The installation of the smoke run, with its recorder: a home, event log and names of its own."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.azure_calls import call_table
+from pipelines.environments import resources_for, scoring_for
+from pipelines.home import Home
+from pipelines.installation import Installation, definitions_of, open_event_log
+from pipelines.settings import AzureSettings, Settings
+from pipelines.smoke.recording import Recorder
+from pipelines.smoke.redaction import Redactor
+from pipelines.smoke.spec import JOB, SMOKE, SMOKE_SAMPLES
+from pipelines.smoke.sql import HeardSqlPool
+
+#: What stands in a recording for the names of the settings.
+PLACEHOLDERS = {
+    "subscription_id": "00000000-0000-0000-0000-000000000000",
+    "resource_group": "group",
+    "ml_workspace": "mlworkspace",
+    "ml_compute": "cluster",
+    "synapse_workspace": "synapseworkspace",
+    "spark_pool": "sparkpool",
+    "sql_pool": "sqlpool",
+    "sql_user": "sqluser",
+    "synapse_link": "synapse",
+    "spark_compute": "synapsespark",
+    "account": "lakeaccount",
+    "container": "files",
+}
+_OWN = (
+    "smoke",
+    SMOKE.model_name,
+    SMOKE.source_asset,
+    SMOKE.training_table,
+    SMOKE.run_asset,
+    SMOKE.model_table,
+    SMOKE.scoring_table,
+    SMOKE.procedure,
+    SMOKE.predictions_table,
+)
+
+
+def recorder_for(azure: AzureSettings, folder: Path) -> Recorder:
+    """A recorder into a new folder of `folder`, named by the time."""
+    names = {str(getattr(azure, field)): held for field, held in PLACEHOLDERS.items()}
+    for number, variable in enumerate(("AZURE_TENANT_ID", "AZURE_CLIENT_ID"), start=1):
+        names[os.environ.get(variable, "")] = f"00000000-0000-0000-0000-{number:012}"
+    stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
+    known = frozenset(row.kind for row in call_table())
+    return Recorder(folder / f"smoke-{stamp}", Redactor(names, _OWN), known)
+
+
+@contextmanager
+def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[Installation]:
+    """The installation whose T-SQL is recorded; `home` is open already."""
+    found = resources_for(SMOKE, settings, SMOKE_SAMPLES)
+    pool = HeardSqlPool(found.sql_pool, recorder.hear_sql)
+    scoring = scoring_for(settings, found.lake, found.registry, found.spark, pool)
+    resources = replace(found, sql_pool=pool, scoring=scoring)
+    defs = definitions_of(settings, resources, SMOKE, JOB)
+    with open_event_log(home) as instance:
+        yield Installation(home, defs, instance, resources)

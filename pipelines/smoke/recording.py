@@ -1,0 +1,137 @@
+"""Recordings: one folder a run, with a manifest and one line an exchange."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib.metadata
+import json
+import platform
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipelines.azure_calls import CallKind
+from pipelines.smoke.exchange import Exchange, RawExchange, redacted
+from pipelines.smoke.redaction import Redactor
+from resources.errors import InvalidInput
+from resources.files import replaced_file
+
+FORMAT = 1
+EXCHANGES, STATEMENTS, MANIFEST = "exchanges.jsonl", "statements.jsonl", "manifest.json"
+SDKS = (
+    "azure-ai-ml",
+    "azure-core",
+    "azure-identity",
+    "azure-mgmt-authorization",
+    "azure-mgmt-synapse",
+    "azure-storage-blob",
+    "azure-storage-file-datalake",
+    "azure-synapse-artifacts",
+    "azure-synapse-accesscontrol",
+    "azure-synapse-spark",
+    "azureml-core",
+    "dagster",
+    "dagster-azure",
+    "deltalake",
+    "msal",
+    "pyodbc",
+    "requests",
+)
+
+
+@dataclass
+class Recorder:
+    """Writes each exchange, redacted, as it happens, so that a killed run keeps what it heard.
+
+    The folder has the ending `.part` until `close` gives it its manifest and its name.
+    """
+
+    folder: Path
+    redactor: Redactor
+    known: frozenset[CallKind]
+    exchanges: list[Exchange] = field(default_factory=list)
+    statements: list[dict[str, Any]] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def hear(self, raw: RawExchange) -> None:
+        """Record one exchange."""
+        with self._lock:
+            exchange = redacted(raw, self.redactor, self.known)
+            self.exchanges.append(exchange)
+            self._append(EXCHANGES, exchange.as_json())
+
+    def hear_sql(self, statement: Mapping[str, Any]) -> None:
+        """Record one batch of T-SQL, which holds no text and no value."""
+        with self._lock:
+            self.statements.append(dict(statement))
+            self._append(STATEMENTS, json.dumps(statement))
+
+    def close(self, facts: Mapping[str, Any]) -> Path:
+        """Complete the folder with a manifest of these facts; returns its path."""
+        part = self._part
+        part.mkdir(parents=True, exist_ok=True)
+        told = {**versions(), **facts, "exchanges": len(self.exchanges)}
+        told["statements"] = len(self.statements)
+        with replaced_file(part / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+        part.rename(self.folder)
+        return self.folder
+
+    def discard(self) -> None:
+        """Leave nothing, where nothing was begun."""
+        for name in (EXCHANGES, STATEMENTS, MANIFEST):
+            (self._part / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            self._part.rmdir()
+
+    @property
+    def _part(self) -> Path:
+        return self.folder.with_name(self.folder.name + ".part")
+
+    def _append(self, name: str, line: str) -> None:
+        self._part.mkdir(parents=True, exist_ok=True)
+        with (self._part / name).open("a", encoding="utf-8") as file:
+            file.write(line + "\n")
+
+
+def versions() -> dict[str, Any]:
+    """What made the recording: format, time, and the versions that matter."""
+    found = {}
+    for name in SDKS:
+        with suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return {
+        "format": FORMAT,
+        "recorded_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "bikecast": importlib.metadata.version("bikecast"),
+        "python": platform.python_version(),
+        "system": platform.system(),
+        "packages": found,
+    }
+
+
+def read_recording(folder: Path) -> list[Exchange]:
+    """The exchanges of a folder, complete or not, in order.
+
+    Raises InvalidInput where the folder holds none, or where a line other than an unfinished last
+    one is wrong.
+    """
+    path = folder / EXCHANGES
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
+    return list(_parsed(path, lines))
+
+
+def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Exchange]:
+    for number, line in enumerate(lines, start=1):
+        try:
+            yield Exchange.parse(line)
+        except (ValueError, TypeError) as error:
+            if number == len(lines):
+                return
+            raise InvalidInput(f"{path}, line {number}: not an exchange: {error}") from error

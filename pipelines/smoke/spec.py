@@ -1,0 +1,97 @@
+"""The model of the smoke run: bike rentals under names of its own, with few rows and trials."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.settings import AzureSettings, Settings
+from pipelines.simulator import simulate, simulate_forecast, write_csv
+from resources.lake.sources import SAMPLE, Sample
+
+JOB = "smoke"
+#: Azure AutoML wants 50 rows at least; these are the days until the end of May.
+ROWS, DAYS = 150, 3
+TRIALS = 2
+#: Azure AutoML ends no experiment earlier.
+BUDGET_SECONDS = 900.0
+
+SMOKE = replace(
+    BIKE_RENTALS,
+    model_name="bikecast-smoke",
+    training=replace(
+        BIKE_RENTALS.training,
+        experiment="bikecast-smoke",
+        max_training_hours=BUDGET_SECONDS / 3600,
+        max_trials=TRIALS,
+    ),
+    source_asset="smoke_rentals",
+    source_file="smoke/bike-rentals-training.csv",
+    training_table="smoke_bike_data",
+    run_asset="smoke_automl_run",
+    model_table="smoke_model",
+    scoring_file="smoke/weather-forecast.csv",
+    scoring_table="smoke_forecast",
+    procedure="smoke_predict",
+    predictions_table="smoke_predictions",
+    first_day=None,
+)
+SMOKE_SAMPLES = {
+    SMOKE.source_file: Sample(
+        f"{ROWS} simulated days", lambda path: write_csv(simulate(years=1).slice(0, ROWS), path)
+    ),
+    SMOKE.scoring_file: Sample(
+        f"{DAYS} simulated days",
+        lambda path: write_csv(simulate_forecast(years=1, days=DAYS), path),
+    ),
+}
+
+
+def smoke_settings(settings: Settings) -> Settings:
+    """The settings of the smoke run: always the sample, the least time, a home of its own."""
+    own = {"home": smoke_home(settings), "csv": SAMPLE, "forecast": SAMPLE, "scoring_table": ""}
+    return settings.model_copy(
+        update={**own, "budget": BUDGET_SECONDS, "daily_partitions": False, "alert_webhook": _OFF}
+    )
+
+
+_OFF = type(Settings.model_construct().alert_webhook)("")
+
+
+def smoke_home(settings: Settings) -> Path:
+    """The folder of the smoke runs: their event log and recordings."""
+    return settings.home.expanduser().resolve() / "smoke"
+
+
+def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
+    """What a smoke run leaves, and the command that takes it away."""
+    where = f"-f {azure.container} --account-name {azure.account} --auth-mode login"
+    folders = (
+        "smoke",
+        f"tables/{SMOKE.training_table}",
+        f"tables/{SMOKE.predictions_table}",
+        f"training/{SMOKE.training_table}",
+    )
+    tables = [SMOKE.model_table, f"{SMOKE.model_table}_audit", SMOKE.scoring_table]
+    drops = "; ".join(f"DROP TABLE dbo.{name}" for name in [*tables, SMOKE.predictions_table])
+    workspace = f"-w {azure.ml_workspace} -g {azure.resource_group}"
+    return [
+        *(
+            (
+                f"the folder {name} of {azure.container}",
+                f"az storage fs directory delete -n {name} {where}",
+            )
+            for name in folders
+        ),
+        (f"the tables and procedures smoke_* of {azure.sql_pool}", f'bikecast sql "{drops}"'),
+        (
+            f"the model {SMOKE.model_name} in {azure.ml_workspace}",
+            f"az ml model archive -n {SMOKE.model_name} {workspace}",
+        ),
+        (
+            f"the training job {SMOKE.model_name}-... in {azure.ml_workspace}",
+            "Azure ML keeps jobs; they cost nothing",
+        ),
+        (f"the event log and recordings in {home}", f"rm -r {home}"),
+    ]
