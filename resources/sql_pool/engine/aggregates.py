@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError, near, not_emulated
+from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.types import BIGINT, FLOAT, INT, MAX, SqlType, decimal, varchar
@@ -68,8 +69,13 @@ def aggregate(
 def _count(
     compiler: ExpressionCompiler, name: str, argument: exp.Expression, distinct: str, over: str
 ) -> Typed:
-    inner = "*" if isinstance(argument, exp.Star) else distinct + compiler.value(argument).sql
     kind = INT if name == "COUNT" else BIGINT
+    if isinstance(argument, exp.Star):
+        return Typed(cast(f"count(*){over}", kind), kind)
+    value = compiler.value(argument)
+    if value.type.name == "null":
+        raise _invalid(value.type, name)
+    inner = f"DISTINCT {equality_key(value)}" if distinct else value.sql
     return Typed(cast(f"count({inner}){over}", kind), kind)
 
 
@@ -123,7 +129,7 @@ def order_items(compiler: ExpressionCompiler, order: exp.Expression) -> str:
     for item in order.expressions:
         only(item, "this", "desc", "nulls_first")
         direction = "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
-        items.append(f"{compiler.value(item.this).sql} {direction}")
+        items.append(f"{equality_key(compiler.value(item.this))} {direction}")
     return ", ".join(items)
 
 
@@ -138,7 +144,7 @@ def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
     name = call.name.upper()
     parts = []
     if node.args.get("partition_by"):
-        keys = [compiler.value(item).sql for item in node.args["partition_by"]]
+        keys = [equality_key(compiler.value(item)) for item in node.args["partition_by"]]
         parts.append("PARTITION BY " + ", ".join(keys))
     if node.args.get("order") is not None:
         parts.append("ORDER BY " + order_items(compiler, node.args["order"]))

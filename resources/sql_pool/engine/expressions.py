@@ -101,7 +101,8 @@ class ExpressionCompiler(Conditions):
         operator = _ARITHMETIC.get(type(node))
         if operator:
             only(node, "this", "expression", "typed", "safe")
-            return arithmetic(operator, self.value(node.this), self.value(node.expression))
+            left, right = self.value(node.this), self.value(node.expression)
+            return self._of_group(arithmetic(operator, left, right))
         if type(node) in _BITWISE:
             only(node, "this", "expression")
             return bitwise(_BITWISE[type(node)], self.value(node.this), self.value(node.expression))
@@ -112,7 +113,11 @@ class ExpressionCompiler(Conditions):
             if type(node) in self._conditions or type(node) in COMPARISONS:
                 raise near(describe(node))
             raise unsupported(f"The expression {describe(node)}")
-        return compile_node(node)
+        return self._of_group(compile_node(node))
+
+    def _of_group(self, value: Typed) -> Typed:
+        one = self.scope.groups.get(value.sql)
+        return value if one is None else Typed(one, value.type)
 
     def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
         """The arguments of a function call, counted (174)."""
@@ -222,7 +227,8 @@ class ExpressionCompiler(Conditions):
         only(node, "this", "expressions")
         name = node.name.upper()
         if name in AGGREGATES:
-            return aggregate(self, node)
+            with self.scope.ungrouped():
+                return aggregate(self, node)
         if name in RANKINGS:
             raise SqlError(10753, f"The function '{name}' must have an OVER clause.")
         if name in NO_FUNCTION:
@@ -241,7 +247,16 @@ class ExpressionCompiler(Conditions):
         return window(self, node)
 
     def _within_group(self, node: exp.WithinGroup) -> Typed:
-        return aggregate(self, node.this, order=node.expression)
+        with self.scope.ungrouped():
+            return aggregate(self, node.this, order=node.expression)
+
+    def aggregates_in(self, node: exp.Expression) -> bool:
+        """Whether an expression holds an aggregate or a window function."""
+        return any(
+            isinstance(item, exp.Window)
+            or (isinstance(item, exp.Anonymous) and item.name.upper() in AGGREGATES)
+            for item in node.walk()
+        )
 
     def _collate(self, node: exp.Collate) -> Typed:
         value, name = self.value(node.this), node.expression.name

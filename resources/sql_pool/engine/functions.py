@@ -15,7 +15,7 @@ from resources.sql_pool.engine.dates import DATE_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, not_emulated
 from resources.sql_pool.engine.math_functions import MATH_FUNCTIONS
 from resources.sql_pool.engine.metadata_functions import METADATA_FUNCTIONS
-from resources.sql_pool.engine.operators import comparison
+from resources.sql_pool.engine.operators import comparison, equality_key
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.text_functions import TEXT_FUNCTIONS
 from resources.sql_pool.engine.types import (
@@ -58,8 +58,9 @@ def _iif(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 def _grouping(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     """GROUPING: 1 where ROLLUP has put NULL for the column."""
-    value = compiler.value(compiler.arguments(node, 1, 1)[0])
-    return Typed(f"CAST(grouping({value.sql}) AS UTINYINT)", SqlType("tinyint"))
+    with compiler.scope.ungrouped():
+        value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    return Typed(f"CAST(grouping({equality_key(value)}) AS UTINYINT)", SqlType("tinyint"))
 
 
 _HASHES = {

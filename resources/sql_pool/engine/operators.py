@@ -222,6 +222,11 @@ def convert_compared(value: Typed, kind: SqlType) -> str:
     return f"rtrim({sql}, ' ')"
 
 
+def equality_key(value: Typed) -> str:
+    """What a value is grouped and sorted by; equal values have one key."""
+    return convert_compared(Typed(value.sql, value.type), value.type)
+
+
 def like(subject: Typed, pattern: Typed, escape: str | None) -> str:
     """LIKE with %, _, [set] and [^set], ignoring case."""
     subject = _as_text(subject)

@@ -15,6 +15,12 @@ from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError, describe, near, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.grouping import (
+    combined,
+    distinct_clause,
+    group_clause,
+)
+from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
 from resources.sql_pool.engine.sources import SourceCompiler, next_alias
@@ -110,10 +116,9 @@ class QueryCompiler:
             (name, common_type(kind, other))
             for (name, kind), (_, other) in zip(left.columns, right.columns, strict=True)
         )
-        sql = (
-            f"{_converted(left, columns)} {operator}{'' if distinct else ' ALL'} "
-            f"{_converted(right, columns)}"
-        )
+        sides = _converted(left, columns), _converted(right, columns)
+        kinds = [kind for _, kind in columns]
+        sql = combined(operator, sides, kinds) if distinct else " UNION ALL ".join(sides)
         query = BoundQuery(sql, columns)
         order = tree.args.get("order")
         if order is None:
@@ -127,7 +132,8 @@ class QueryCompiler:
                     "ORDER BY items must appear in the select list if the statement contains a "
                     "UNION, INTERSECT or EXCEPT operator.",
                 )
-            items.append(f"c{place} {_direction(item)}")
+            key = equality_key(Typed(f"c{place}", columns[place - 1][1]))
+            items.append(f"{key} {_direction(item)}")
         return BoundQuery(f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}", columns)
 
     def _select(self, tree: exp.Select, scope: Scope) -> BoundQuery:
@@ -143,7 +149,7 @@ class QueryCompiler:
         compiler = ExpressionCompiler(self.context, scope, self.query)
         where = tree.args.get("where")
         filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
-        groups = self._groups(compiler, tree.args.get("group"))
+        groups = group_clause(compiler, tree.args.get("group"))
         having = tree.args.get("having")
         if having is not None:
             groups += f" HAVING {compiler.condition(having.this)}"
@@ -152,7 +158,10 @@ class QueryCompiler:
         selected = ", ".join(
             f"{_final(item.value)} AS c{i}" for i, item in enumerate(projections, 1)
         )
-        distinct = self._distinct(tree)
+        distinct = ""
+        if tree.args.get("distinct") is not None:
+            only(tree.args["distinct"])
+            distinct = distinct_clause([item.value for item in projections])
         order = self._order(compiler, tree, projections, distinct=bool(distinct))
         rest = f"{' FROM ' + source if source else ''}{filters}{groups}"
         if _with_ties(tree):
@@ -176,40 +185,12 @@ class QueryCompiler:
         for item in order.expressions:
             place = _output_place(item.this, columns)
             value = projections[place - 1].value if place else compiler.value(item.this)
-            items.append(f"{value.sql} {_direction(item)}")
+            items.append(f"{equality_key(value)} {_direction(item)}")
         ranked = f"{core[0]}, rank() OVER (ORDER BY {', '.join(items)}) AS r{core[1]}"
         count = self._top(compiler, tree.args["limit"], ties=True)
         names = ", ".join(f"q.c{i}" for i in range(1, len(columns) + 1))
         sql = f"SELECT {names} FROM (SELECT {ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
         return BoundQuery(sql, columns)
-
-    def _distinct(self, tree: exp.Select) -> str:
-        node = tree.args.get("distinct")
-        if node is None:
-            return ""
-        only(node)
-        return "DISTINCT "
-
-    def _groups(self, compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
-        if node is None:
-            return ""
-        only(node, "expressions")
-        items = []
-        for item in node.expressions:
-            if isinstance(item, exp.Rollup) and item.expressions:
-                parts = [compiler.value(part).sql for part in item.expressions]
-                items.append(f"ROLLUP ({', '.join(parts)})")
-                continue
-            if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
-                raise unsupported(f"GROUP BY {item.key.upper()}")
-            if isinstance(item, exp.Literal):
-                raise SqlError(
-                    164,
-                    "Each GROUP BY expression must contain at least one column that is not an "
-                    "outer reference.",
-                )
-            items.append(compiler.value(item).sql)
-        return " GROUP BY " + ", ".join(items) if items else ""
 
     def _projections(
         self, compiler: ExpressionCompiler, nodes: list[exp.Expression]
@@ -271,10 +252,14 @@ class QueryCompiler:
             only(item, "this", "desc", "nulls_first")
             place = _output_place(item.this, columns)
             if place is not None:
-                sql = f"c{place}"
+                # Inside of an expression, DuckDB would take c1 for a column of the source.
+                value = projections[place - 1].value
+                key = equality_key(value)
+                sql = f"c{place}" if key == value.sql else key
             else:
-                sql = compiler.value(item.this).sql
-                if distinct and sql not in {p.value.sql for p in projections}:
+                value = compiler.value(item.this)
+                sql = equality_key(value)
+                if distinct and value.sql not in {p.value.sql for p in projections}:
                     raise SqlError(
                         145,
                         "ORDER BY items must appear in the select list if SELECT DISTINCT is "

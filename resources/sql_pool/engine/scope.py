@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resources.sql_pool.engine.errors import SqlError, invalid_column
@@ -94,6 +96,8 @@ class Scope:
     sources: list[Source] = field(default_factory=list)
     ctes: dict[str, tuple[str, BoundQuery, tuple[str, ...]]] = field(default_factory=dict)
     """By lower-case name: DuckDB name, query, column names."""
+    groups: dict[str, str] = field(default_factory=dict)
+    """Behind GROUP BY: what stands for an expression of the source, where that is not itself."""
 
     def add(self, source: Source) -> None:
         """Add a FROM item.
@@ -108,6 +112,15 @@ class Scope:
                     "FROM clause.",
                 )
         self.sources.append(source)
+
+    @contextlib.contextmanager
+    def ungrouped(self) -> Iterator[None]:
+        """Read the rows of the source, as the argument of an aggregate does."""
+        kept, self.groups = self.groups, {}
+        try:
+            yield
+        finally:
+            self.groups = kept
 
     def cte(self, name: str) -> tuple[str, BoundQuery, tuple[str, ...]] | None:
         """The common table expression of that name, here or further out."""
@@ -141,7 +154,8 @@ class Scope:
             if len(found) > 1:
                 raise SqlError(209, f"Ambiguous column name '{name}'.")
             if found:
-                return found[0]
+                one = scope.groups.get(found[0].sql)
+                return found[0] if one is None else NamedColumn(found[0].name, found[0].type, one)
             if sources and qualifier is not None:
                 break
             scope = scope.parent

@@ -1,0 +1,93 @@
+"""Which values are one: GROUP BY, DISTINCT and the set operators.
+
+Values that compare as equal are one group, although they may differ: texts by case or by trailing
+blanks, moments by their offset. DuckDB compares keys, and one value of a group stands for all.
+"""
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from resources.sql_pool.engine.conversion import cast
+from resources.sql_pool.engine.errors import SqlError, unsupported
+from resources.sql_pool.engine.operators import equality_key
+from resources.sql_pool.engine.profile import only
+from resources.sql_pool.engine.scope import Typed
+from resources.sql_pool.engine.types import SqlType
+
+if TYPE_CHECKING:
+    from resources.sql_pool.engine.expressions import ExpressionCompiler
+
+
+def group_clause(compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
+    """GROUP BY; what is compiled behind it reads one value of each group.
+
+    Raises SqlError 144 or 164 for what is no column, and 103010 for CUBE and GROUPING SETS.
+    """
+    if node is None:
+        return ""
+    only(node, "expressions")
+    items: list[str] = []
+    keys: dict[str, str] = {}
+    for item in node.expressions:
+        if isinstance(item, exp.Rollup) and item.expressions:
+            values = [_grouped(compiler, part) for part in item.expressions]
+            for value in values:
+                key = equality_key(value)
+                keys[value.sql] = f"(CASE WHEN grouping({key}) = 0 THEN first({value.sql}) END)"
+            items.append(f"ROLLUP ({', '.join(equality_key(value) for value in values)})")
+            continue
+        if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
+            raise unsupported(f"GROUP BY {item.key.upper()}")
+        value = _grouped(compiler, item)
+        keys[value.sql] = f"first({value.sql})"
+        items.append(equality_key(value))
+    compiler.scope.groups = {sql: one for sql, one in keys.items() if sql not in items}
+    return " GROUP BY " + ", ".join(items) if items else ""
+
+
+def _grouped(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    if isinstance(node, exp.Literal | exp.National):
+        raise SqlError(
+            164,
+            "Each GROUP BY expression must contain at least one column that is not an outer "
+            "reference.",
+        )
+    if isinstance(node, exp.Select | exp.Subquery) or compiler.aggregates_in(node):
+        raise SqlError(
+            144,
+            "Cannot use an aggregate or a subquery in an expression used for the group by list of "
+            "a GROUP BY clause.",
+        )
+    return compiler.value(node)
+
+
+def distinct_clause(values: Sequence[Typed]) -> str:
+    """DISTINCT: rows are the same where their keys are."""
+    keys = [equality_key(value) for value in values]
+    if keys == [value.sql for value in values]:
+        return "DISTINCT "
+    for place, value in enumerate(values):
+        if keys[place] == value.sql:  # a bare number would mean a column by its place
+            keys[place] = cast(value.sql, value.type)
+    return f"DISTINCT ON ({', '.join(keys)}) "
+
+
+def combined(operator: str, sides: tuple[str, str], kinds: Sequence[SqlType]) -> str:
+    """UNION, EXCEPT or INTERSECT of two queries with columns c1, c2, ... of these types."""
+    left, right = (
+        [equality_key(Typed(f"{side}.c{i}", kind)) for i, kind in enumerate(kinds, 1)]
+        for side in ("l", "r")
+    )
+    if left == [f"l.c{i}" for i in range(1, len(kinds) + 1)]:
+        return f"{sides[0]} {operator} {sides[1]}"
+    distinct = f"SELECT DISTINCT ON ({', '.join(left)}) l.* FROM"
+    if operator == "UNION":
+        return f"{distinct} ({sides[0]} UNION ALL {sides[1]}) AS l"
+    same = " AND ".join(f"{a} IS NOT DISTINCT FROM {b}" for a, b in zip(left, right, strict=True))
+    found = f"EXISTS (SELECT 1 FROM {sides[1]} AS r WHERE {same})"
+    return f"{distinct} {sides[0]} AS l WHERE {'' if operator == 'INTERSECT' else 'NOT '}{found}"
