@@ -12,12 +12,14 @@ from resources.sql_pool.engine.errors import (
     SqlError,
     no_conversion,
     not_emulated,
-    raised,
+    operand_clash,
 )
 from resources.sql_pool.engine.moments import moment_text, to_moment
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import MAX, SqlType
 
+#: Types between which and numbers there is no conversion at all.
+_NO_NUMBER = ("date", "time", "datetime2", "datetimeoffset")
 #: Letters that DuckDB's casts understand and T-SQL's do not are hidden behind these.
 _HIDDEN = {letter: chr(0xE000 + i) for i, letter in enumerate(HIDDEN_LETTERS)}
 
@@ -58,6 +60,9 @@ def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
     Raises SqlError 257 for a pair of types that needs CAST.
     """
     source = value.type
+    clashes = (to.name if to.is_moment else "") in _NO_NUMBER or source.name in _NO_NUMBER
+    if clashes and (source.is_number or to.is_number):
+        raise operand_clash(source.name, to.name)
     mixed = (source.is_text and to.is_binary) or (source.is_moment and to.is_number)
     if mixed or (source.is_moment and to.is_moment and {source.name, to.name} == {"date", "time"}):
         raise SqlError(
@@ -72,7 +77,10 @@ def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
         fitted = f"tsql_fit({text}, {to.length}, {text_literal(column)})"
         return Typed(_padded(fitted, to), to)
     if to.is_binary and source.is_binary:
-        return Typed(f"tsql_fit_binary({value.sql}, {to.length}, {text_literal(column)})", to)
+        fitted = f"tsql_fit_binary({value.sql}, {to.length}, {text_literal(column)})"
+        if to.name == "binary":
+            fitted = f"tsql_padded_bytes({fitted}, {to.length})"
+        return Typed(fitted, to)
     return convert(value, to)
 
 
@@ -117,6 +125,10 @@ def _to_text(value: Typed, to: SqlType, style: int | None) -> str:
         digits = 4 if style in (2, 126) else 2
         return f"CAST(CAST({value.sql} AS DECIMAL(19,{digits})) AS VARCHAR)"
     if source.name == "uniqueidentifier":
+        if to.length is not None and to.length != MAX and to.length < 36:
+            raise SqlError(
+                8170, "Insufficient result space to convert uniqueidentifier value to char."
+            )
         return f"upper(CAST({value.sql} AS VARCHAR))"
     return f"CAST({value.sql} AS VARCHAR)"
 
@@ -167,6 +179,8 @@ def _to_number(value: Typed, to: SqlType) -> str:
         raise no_conversion(source.name, to.name)
     if to.name == "bit":
         return f"({value.sql} <> 0)"
+    if to.name == "smallmoney":
+        return cast(f"tsql_small_money(CAST({value.sql} AS DECIMAL(38,4)))", to)
     sql = f"CAST({value.sql} AS UTINYINT)" if source.name == "bit" else value.sql
     if to.is_integer and (source.name in ("real", "float", "decimal", "money", "smallmoney")):
         rounding = "round" if source.name.endswith("money") else "trunc"
@@ -176,15 +190,13 @@ def _to_number(value: Typed, to: SqlType) -> str:
 
 def _text_to_number(sql: str, to: SqlType) -> str:
     if to.name == "bit":
-        failure = raised(245, "'Conversion failed when converting a varchar value to bit.'")
-        return (
-            f"CASE lower(trim({sql})) WHEN 'true' THEN true WHEN '1' THEN true WHEN 'false' THEN "
-            f"false WHEN '0' THEN false ELSE CAST({failure} AS BOOLEAN) END"
-        )
+        return f"tsql_bit({sql})"
     if to.is_integer:
         return cast(f"regexp_replace({_hidden(sql, '.eExXbB_')}, '^ *$', '0')", to)
     if to.name in ("real", "float"):
-        return cast(_hidden(sql, "xX_nNiI"), to)
-    if to.name in ("money", "smallmoney"):  # with a sign of currency, commas, or empty for 0
-        sql = f"regexp_replace(regexp_replace({sql}, '[$£€,]', '', 'g'), '^ *$', '0')"
+        return cast(f"regexp_replace({_hidden(sql, 'xX_nNiI')}, '^ *$', '0')", to)
+    if to.name == "money":
+        return f"tsql_money({sql})"
+    if to.name == "smallmoney":
+        return cast(f"tsql_small_money(tsql_money({sql}))", to)
     return cast(_hidden(sql, "eExX_nN"), to)

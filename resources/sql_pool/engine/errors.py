@@ -120,12 +120,23 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "allow nulls.",
     ),
     (
-        r"Could not convert string '[+-]?\d+' to U?INT\d+",
-        248,
-        "The conversion of the varchar value overflowed an integer column.",
+        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to (?P<type>UINT8|INT16)",
+        244,
+        "The conversion of the varchar value '{value}' overflowed a {type} column. Use a larger "
+        "integer column.",
     ),
     (
-        r"Could not convert string ['\"].*?['\"] to (?P<type>DECIMAL|DOUBLE|FLOAT)",
+        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to INT32",
+        248,
+        "The conversion of the varchar value '{value}' overflowed an int column.",
+    ),
+    (
+        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to (?P<type>INT64)",
+        8115,
+        "Arithmetic overflow error converting expression to data type {type}.",
+    ),
+    (
+        r"Could not convert string ['\"].*?['\"] to (?P<type>DECIMAL|DOUBLE|FLOAT|INT64)",
         8114,
         "Error converting data type varchar to {type}.",
     ),
@@ -133,6 +144,12 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         r"Could not convert string '(?P<value>.*?)' to (?P<type>\w+)",
         245,
         "Conversion failed when converting the varchar value '{value}' to data type {type}.",
+    ),
+    (
+        r"Type (DOUBLE|FLOAT) with value (?P<value>\S+) can't be cast .* destination type "
+        r"(?P<type>U?INT8|INT16|INT32)",
+        232,
+        "Arithmetic overflow error for type {type}, value = {value}.",
     ),
     (
         r"with value (?P<value>\S+) can't be cast .* destination type (?P<type>U?INT8|INT16)",
@@ -171,6 +188,34 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         8120,
         "Column '{column}' is invalid in the select list because it is not contained in either "
         "an aggregate function or the GROUP BY clause.",
+    ),
+    (
+        r"GROUPING (statement cannot be used without groups|child .* must be a grouping column)",
+        8161,
+        "Argument 1 of the GROUPING function does not match any of the expressions in the GROUP BY "
+        "clause.",
+    ),
+    (
+        r"Cannot combine types with different collation",
+        468,
+        "Cannot resolve the collation conflict between the operands.",
+    ),
+    (
+        r"Argument for ntile must be greater than zero",
+        4116,
+        "The function 'NTILE' takes only a positive int or bigint expression as its input.",
+    ),
+    (
+        r"window functions are not allowed in window definitions",
+        4109,
+        "Windowed functions cannot be used in the context of another windowed function or "
+        "aggregate.",
+    ),
+    (
+        r"cannot affect the same target row more than once",
+        8672,
+        "The MERGE statement attempted to UPDATE or DELETE the same row more than once. A target "
+        "row matches more than one source row. Refine the ON clause.",
     ),
     (
         r"aggregate function calls cannot be nested",

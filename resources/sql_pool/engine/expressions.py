@@ -28,7 +28,12 @@ from resources.sql_pool.engine.operators import (
     literal_number,
     literal_text,
 )
-from resources.sql_pool.engine.profile import NO_FUNCTION, NO_VARIABLE, only
+from resources.sql_pool.engine.profile import (
+    COLLATION_FAMILIES,
+    NO_FUNCTION,
+    NO_VARIABLE,
+    only,
+)
 from resources.sql_pool.engine.scope import Scope, Typed
 from resources.sql_pool.engine.types import NULL, SqlType, common_type, make_type, varbinary
 
@@ -124,7 +129,10 @@ class ExpressionCompiler(Conditions):
         found = node.expressions
         if not least <= len(found) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            raise SqlError(174, f"The {node.name.lower()} function requires {count} argument(s).")
+            number = 174 if least == most else 189
+            raise SqlError(
+                number, f"The {node.name.lower()} function requires {count} argument(s)."
+            )
         return found
 
     def type_of(self, node: exp.Expression, *, in_cast: bool = True) -> SqlType:
@@ -175,8 +183,13 @@ class ExpressionCompiler(Conditions):
                 literal_number("-" + node.this.name) if inner.type.name in LITERAL_TYPES else inner
             )
         inner = self.value(node.this)
-        if not inner.type.is_number or inner.type.name in ("bit", "tinyint"):
-            raise SqlError(8117, f"Operand data type {inner.type.name} is invalid for minus.")
+        if not inner.type.is_number or inner.type.name == "bit":
+            raise SqlError(
+                8117, f"Operand data type {inner.type.name} is invalid for minus operator."
+            )
+        if inner.type.name in ("tinyint", "smallint"):
+            small = SqlType("smallint")
+            return Typed(f"({cast('0', small)} - {cast(inner.sql, small)})", small)
         return Typed(f"(-({inner.sql}))", inner.type)
 
     def _case(self, node: exp.Case) -> Typed:
@@ -197,6 +210,12 @@ class ExpressionCompiler(Conditions):
     def choose(self, conditions: list[str], results: list[Typed]) -> Typed:
         """CASE over typed results; the last result is the ELSE."""
         kind = self.unify(results)
+        if kind.name == "null":
+            raise SqlError(
+                8133,
+                "At least one of the result expressions in a CASE specification must be an "
+                "expression other than the NULL constant.",
+            )
         values = [convert(result, kind).sql for result in results]
         branches = " ".join(
             f"WHEN {condition} THEN {value}"
@@ -263,7 +282,8 @@ class ExpressionCompiler(Conditions):
         if not value.type.is_text:
             raise SqlError(447, f"Expression type {value.type.name} is invalid for COLLATE clause.")
         rules = name.upper().split("_")
-        if name.upper() != "DATABASE_DEFAULT" and not {"CI", "CS", "BIN", "BIN2"} & set(rules):
+        known = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
+        if name.upper() != "DATABASE_DEFAULT" and not known:
             raise SqlError(448, f"Invalid collation '{name}'.")
         exact = bool({"CS", "BIN", "BIN2"} & set(rules))
         collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"

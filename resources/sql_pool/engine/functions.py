@@ -46,6 +46,12 @@ def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 def _null_if(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    if first.type.name == "null":
+        raise SqlError(
+            4151,
+            "The type of the first argument to NULLIF cannot be the NULL constant because the type "
+            "of the first argument has to be known.",
+        )
     equal = comparison("=", first, second)
     return Typed(f"(CASE WHEN {equal} THEN NULL ELSE {first.sql} END)", first.type)
 

@@ -89,7 +89,31 @@ CREATE OR REPLACE MACRO tsql_bytes_text(value, national) AS
 CREATE OR REPLACE MACRO tsql_hash(algorithm, value) AS unhex(python_hash(algorithm, hex(value)));
 
 CREATE OR REPLACE MACRO tsql_from_hex(value, style) AS
-    unhex(CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END);
+    list_transform([CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END],
+    lambda digits: CASE WHEN digits IS NULL THEN NULL
+    WHEN regexp_full_match(digits, '([0-9a-fA-F]{2})*') THEN unhex(digits)
+    ELSE CAST(CAST(CAST('[[8114]]Error converting data type varchar to varbinary.[[.]]' AS INTEGER)
+    AS VARCHAR) AS BLOB) END)[1];
+
+CREATE OR REPLACE MACRO tsql_bit(value) AS
+    list_transform([lower(trim(value))], lambda text: CASE WHEN text IN ('true', 'false')
+    THEN text = 'true' WHEN regexp_full_match(text, '[+-]?[0-9]*')
+    THEN regexp_matches(text, '[1-9]') WHEN text IS NOT NULL
+    THEN CAST(CAST('[[245]]Conversion failed when converting the varchar value ' || chr(39) ||
+    text || chr(39) || ' to data type bit.[[.]]' AS INTEGER) AS BOOLEAN) END)[1];
+
+-- With a sign of currency and commas; an empty text is 0. Other letters are no numbers of T-SQL's.
+CREATE OR REPLACE MACRO tsql_money(value) AS
+    list_transform([value], lambda text: CASE WHEN text IS NOT NULL THEN CASE
+    WHEN regexp_full_match(text, ' *[+-]? *[$£€]? *[+-]?[0-9,]*[.]?[0-9]* *')
+    THEN CAST(regexp_replace(regexp_replace(text, '[$£€, ]', '', 'g'), '^[+-]?[.]?$', '0')
+    AS DECIMAL(19, 4)) ELSE CAST('[[235]]Cannot convert a char value to money. ' ||
+    'The char value has incorrect syntax.[[.]]' AS DECIMAL(19, 4)) END END)[1];
+
+CREATE OR REPLACE MACRO tsql_small_money(value) AS
+    list_transform([value], lambda o: CASE WHEN o BETWEEN -214748.3648 AND 214748.3647
+    OR o IS NULL THEN o ELSE CAST('[[8115]]Arithmetic overflow error converting expression to ' ||
+    'data type smallmoney.[[.]]' AS DECIMAL(19, 4)) END)[1];
 
 CREATE OR REPLACE MACRO tsql_integer_bytes(value, width, size, padded) AS
     unhex(CASE WHEN padded OR size < width THEN right(repeat(CASE WHEN value < 0 THEN 'FF' ELSE
@@ -171,6 +195,18 @@ CREATE OR REPLACE MACRO tsql_number_text(value, size) AS
 CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
     make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT));
 
+CREATE OR REPLACE MACRO tsql_small_datetime(moment) AS
+    list_transform([make_timestamp(60000000 * CAST(floor((epoch_us(moment) + 30001000) / 60000000)
+    AS BIGINT))], lambda o: CASE WHEN o IS NULL OR o BETWEEN TIMESTAMP '1900-01-01' AND
+    TIMESTAMP '2079-06-06 23:59:00' THEN o ELSE CAST('[[242]]The conversion to a smalldatetime ' ||
+    'data type resulted in an out-of-range value.[[.]]' AS TIMESTAMP) END)[1];
+
+-- A number of days that is no date of the type.
+CREATE OR REPLACE MACRO tsql_datetime_range(moment, kind) AS
+    list_transform([moment], lambda o: CASE WHEN o IS NULL OR year(o) BETWEEN 1753 AND 9999 THEN o
+    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type ' || kind ||
+    '.[[.]]' AS TIMESTAMP) END)[1];
+
 CREATE OR REPLACE MACRO tsql_in_range(moment) AS
     list_transform([moment], lambda o: CASE WHEN year(o) > 9999 OR year(o) < 1 THEN CAST('[[517]]' ||
     'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP)
@@ -198,7 +234,9 @@ CREATE OR REPLACE MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
     ', some of the arguments have values which are not valid.' || '[[.]]' AS TIMESTAMP)) END;
 
 CREATE OR REPLACE MACRO tsql_right(value, size) AS
-    CASE WHEN size = 0 THEN '' ELSE right(value, size) END;
+    CASE WHEN size = 0 THEN '' WHEN size < 0 THEN CAST(CAST('[[536]]' ||
+    'Invalid length parameter passed to the RIGHT function.[[.]]' AS INTEGER) AS VARCHAR)
+    ELSE right(value, size) END;
 
 CREATE OR REPLACE MACRO tsql_binary_part(value, start, size) AS
     CASE

@@ -109,6 +109,15 @@ def offset_minutes(text: str) -> int:
 
 @lru_cache(maxsize=4096)
 def _parse(text: str, kind: str, style: int) -> dt.datetime:
+    try:
+        return _parsed(text, kind, style)
+    except SqlError as error:
+        if error.number == 241 and kind == "smalldatetime":
+            raise _failed(kind) from error
+        raise
+
+
+def _parsed(text: str, kind: str, style: int) -> dt.datetime:
     if not text:
         return EPOCH
     date, rest = _date(text, kind, style)
@@ -121,7 +130,11 @@ def _parse(text: str, kind: str, style: int) -> dt.datetime:
     return (date or EPOCH) + clock
 
 
-def _failed() -> SqlError:
+def _failed(kind: str = "") -> SqlError:
+    if kind == "smalldatetime":
+        return SqlError(
+            295, "Conversion failed when converting character string to smalldatetime data type."
+        )
     return SqlError(
         241, "Conversion failed when converting date and/or time from character string."
     )

@@ -6,7 +6,7 @@ compare by the moment and keep their offset.
 
 from __future__ import annotations
 
-from resources.sql_pool.engine.errors import SqlError, no_conversion, operand_clash
+from resources.sql_pool.engine.errors import SqlError, no_conversion
 from resources.sql_pool.engine.moment_text import STYLES
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.types import SqlType
@@ -31,9 +31,12 @@ def moment_text(value: Typed, style: int | None) -> str:
     number = _DEFAULT_STYLES.get(kind.name, 121) if style is None else style
     _check_style(number, kind, "character string")
     if kind.name == "datetimeoffset":
+        if number in (27, 127):
+            return f"(tsql_moment_text({utc_time(value.sql)}, 'datetime2', {kind.scale}, 127) || 'Z')"
         local = local_time(value.sql)
         text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number})"
-        return f"({text} || ' ' || tsql_offset_text({offset_of(value.sql)}))"
+        space = "" if number == 126 else " "
+        return f"({text} || '{space}' || tsql_offset_text({offset_of(value.sql)}))"
     return f"tsql_moment_text({as_timestamp(value)}, '{kind.name}', {kind.scale}, {number})"
 
 
@@ -76,7 +79,7 @@ def to_moment(value: Typed, to: SqlType, style: int | None) -> str:
     if not source.is_moment:
         raise no_conversion(source.name, to.name)
     if source.name == "time" and to.name == "date":
-        raise operand_clash("time", "date")
+        raise no_conversion("time", "date")
     if to.name == "datetimeoffset":
         if source.name == "datetimeoffset":
             sql = rounded(utc_time(value.sql), to)
@@ -89,7 +92,8 @@ def _number_to_moment(value: Typed, to: SqlType) -> str:
     if to.name not in ("datetime", "smalldatetime"):
         raise no_conversion(value.type.name, to.name)
     days = f"CAST(round(CAST({value.sql} AS DOUBLE) * 86400000000) AS BIGINT)"
-    return rounded(f"(TIMESTAMP '1900-01-01' + to_microseconds({days}))", to)
+    moment = f"(TIMESTAMP '1900-01-01' + to_microseconds({days}))"
+    return rounded(f"tsql_datetime_range({moment}, '{to.name}')", to)
 
 
 def _text_to_moment(value: Typed, to: SqlType, style: int | None) -> str:
@@ -106,6 +110,8 @@ def rounded(sql: str, to: SqlType) -> str:
         return f"CAST({sql} AS DATE)"
     if to.name == "datetime":
         return f"tsql_round_datetime({sql})"
-    step = 60_000_000 if to.name == "smalldatetime" else int(10 ** max(6 - to.scale, 0))
+    if to.name == "smalldatetime":  # 29.999 seconds round up; the type ends in June 2079
+        return f"tsql_small_datetime({sql})"
+    step = int(10 ** max(6 - to.scale, 0))
     moment = sql if step == 1 else f"tsql_round_time({sql}, {step})"
     return f"CAST({moment} AS TIME)" if to.name == "time" else moment

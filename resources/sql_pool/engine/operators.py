@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 
 from resources.sql_pool.engine.conversion import cast, convert
@@ -37,6 +38,12 @@ def literal_number(text: str) -> Typed:
     if text.lower().endswith("e"):  # T-SQL reads 1e as 1e0
         text += "0"
     if "e" in text.lower():
+        if math.isinf(float(text)):
+            raise SqlError(
+                168,
+                f"The floating point value '{text}' is out of the range of computer "
+                "representation (8 bytes).",
+            )
         return Typed(cast(text, FLOAT), FLOAT)
     whole, _, fraction = text.lstrip("-").partition(".")
     whole = whole.lstrip("0")
@@ -58,6 +65,16 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         return Typed(f"({left.sql} || {right.sql})", varbinary(MAX if size == MAX else total))
     if left.type.is_moment or right.type.is_moment:
         return _moment_arithmetic(operator, left, right)
+    if left.type.name == right.type.name == "bit":
+        raise SqlError(
+            402,
+            "The data types bit and bit are incompatible in the "
+            f"{_NAMES.get(operator, operator)} operator.",
+        )
+    if left.type.is_binary and right.type.is_integer:
+        left = convert(left, right.type)
+    if right.type.is_binary and left.type.is_integer:
+        right = convert(right, left.type)
     for operand in (left, right):
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
             raise SqlError(
@@ -119,6 +136,12 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     clock = next((t for t in (left.type, right.type) if t.is_moment and t.name not in older), None)
     if clock is not None or operator not in "+-":
         other = right.type if left.type == clock or left.type.is_moment else left.type
+        if clock is not None and left.type.name == right.type.name:
+            raise SqlError(
+                8117,
+                f"Operand data type {clock.name} is invalid for "
+                f"{_NAMES.get(operator, operator)} operator.",
+            )
         if clock is None or (left.type.is_moment and right.type.is_moment):
             raise SqlError(
                 402,
@@ -205,7 +228,9 @@ def comparable_type(left: SqlType, right: SqlType) -> SqlType:
         raise SqlError(
             402, f"The data types {left.name} and {right.name} are incompatible in the operator."
         )
-    if (left.is_moment and right.is_number) or (left.is_number and right.is_moment):
+    moment, other = (left, right) if left.is_moment else (right, left)
+    older = moment.name in ("datetime", "smalldatetime")
+    if moment.is_moment and other.is_number and not older:
         raise operand_clash(left.name, right.name)
     return kind
 

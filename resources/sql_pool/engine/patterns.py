@@ -124,14 +124,14 @@ def number_text(value: float, length: int, decimals: int) -> str | None:
 
 
 def float_text(value: float, style: int) -> str:
-    """A float as CONVERT writes it: style 0 with six digits, 1 and 2 in E notation, 3 exactly.
+    """A float as CONVERT writes it: style 0 with six digits, 1, 2 and 3 with 8, 16 and 17.
 
     The exponent has three digits.
     """
     if style in (1, 2):
         text = f"{value:.{7 if style == 1 else 15}e}"
     elif style == 3:
-        text = repr(value)
+        text = f"{value:.16e}"
     else:
         text = f"{value:.6g}"
     return re.sub(r"e([+-])(\d\d)$", r"e\g<1>0\2", text)

@@ -120,7 +120,12 @@ def _substring(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     if value.type.is_binary:
         first, count = convert(start, INT).sql, convert(size, INT).sql
         return Typed(f"tsql_binary_part({value.sql}, {first}, {count})", variable(value.type))
-    text = as_text(value)
+    if not value.type.is_text:
+        name = "NULL" if value.type.name == "null" else value.type.name
+        raise SqlError(
+            8116, f"Argument data type {name} is invalid for argument 1 of substring function."
+        )
+    text = value
     return Typed(
         f"tsql_substring({text.sql}, {convert(start, INT).sql}, {convert(size, INT).sql})",
         variable(text.type),

@@ -201,7 +201,7 @@ def _decimal(numbers: list[int]) -> SqlType:
     if not 1 <= precision <= 38:
         raise SqlError(2750, f"Specified column precision {precision} is greater than 38.")
     if not 0 <= scale <= precision:
-        raise SqlError(183, f"The scale ({scale}) must be within the range 0 to {precision}.")
+        raise SqlError(192, "The scale must be less than or equal to the precision.")
     return SqlType("decimal", precision=precision, scale=scale)
 
 
@@ -210,6 +210,8 @@ def _sized(kind: str, numbers: list[int], default: int) -> SqlType:
     longest = 4000 if kind.startswith("n") else 8000
     if length == MAX and kind in ("varchar", "nvarchar", "varbinary"):
         return SqlType(kind, MAX)
+    if length == 0:
+        raise SqlError(1001, "Line 1: Length or precision specification 0 is invalid.")
     if not 1 <= length <= longest:
         raise SqlError(131, f"The size ({length}) given to the type '{kind}' is out of range.")
     return SqlType(kind, length)
