@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -17,7 +18,9 @@ from resources.sql_pool.engine.types import BIGINT, FLOAT, INT, MAX, SqlType, de
 if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
 
-AGGREGATES = frozenset("COUNT COUNT_BIG SUM AVG MIN MAX STDEV STDEVP VAR VARP STRING_AGG".split())
+AGGREGATES = frozenset(
+    "COUNT COUNT_BIG SUM AVG MIN MAX STDEV STDEVP VAR VARP STRING_AGG APPROX_COUNT_DISTINCT".split()
+)
 RANKINGS = frozenset(
     "ROW_NUMBER RANK DENSE_RANK NTILE LAG LEAD FIRST_VALUE LAST_VALUE PERCENT_RANK CUME_DIST "
     "PERCENTILE_CONT PERCENTILE_DISC".split()
@@ -50,6 +53,10 @@ def aggregate(
         if len(arguments[0].expressions) != 1 or over:
             raise near("DISTINCT")
         distinct, arguments = "DISTINCT ", arguments[0].expressions
+    if name == "APPROX_COUNT_DISTINCT":  # exact: within every bound that is documented
+        if over or distinct or isinstance(arguments[0], exp.Star):
+            raise near(name)
+        return _count(compiler, "COUNT_BIG", arguments[0], "DISTINCT ", "")
     if name in ("COUNT", "COUNT_BIG"):
         return _count(compiler, name, arguments[0], distinct, over)
     value = compiler.value(arguments[0])
@@ -147,8 +154,16 @@ def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
         keys = [equality_key(compiler.value(item)) for item in node.args["partition_by"]]
         parts.append("PARTITION BY " + ", ".join(keys))
     if node.args.get("order") is not None:
+        if any(isinstance(item.this, exp.Literal) for item in node.args["order"].expressions):
+            raise SqlError(
+                5308,
+                "Windowed functions, aggregates and NEXT VALUE FOR functions do not support "
+                "integer indices as ORDER BY clause expressions.",
+            )
         parts.append("ORDER BY " + order_items(compiler, node.args["order"]))
     if node.args.get("spec") is not None:
+        if name in RANKINGS and name not in ("FIRST_VALUE", "LAST_VALUE"):
+            raise SqlError(10752, f"The function '{name}' may not have a window frame.")
         parts.append(_frame(node.args["spec"]))
     over = f" OVER ({' '.join(parts)})"
     if name in AGGREGATES:
@@ -199,6 +214,8 @@ def _ranking(compiler: ExpressionCompiler, call: exp.Expression, name: str, over
         return Typed(f"{name.lower()}({value.sql}){over}", value.type)
     arguments = [compiler.value(item) for item in compiler.arguments(call, 1, 3)]
     kind = arguments[0].type
+    if len(arguments) > 1 and re.fullmatch(r"\(-\d+\)", arguments[1].sql):
+        raise SqlError(8730, f"Offset parameter for {name} function cannot be a negative value.")
     offset = arguments[1].sql if len(arguments) > 1 else "1"
     default = convert(arguments[2], kind).sql if len(arguments) > 2 else "NULL"
     return Typed(f"{name.lower()}({arguments[0].sql}, {offset}, {default}){over}", kind)
@@ -212,6 +229,12 @@ def _frame(spec: exp.Expression) -> str:
     def bound(which: str) -> str:
         value, side = spec.args.get(which), spec.args.get(f"{which}_side") or ""
         if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit():
+            if str(spec.args.get("kind")).upper() == "RANGE":
+                raise SqlError(
+                    4194,
+                    "RANGE is only supported with UNBOUNDED and CURRENT ROW window frame "
+                    "delimiters.",
+                )
             return f"{int(value.name)} {side}"
         if isinstance(value, str) and value.upper() in ("UNBOUNDED", "CURRENT ROW"):
             return f"{value} {side}".strip()

@@ -182,6 +182,15 @@ def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) ->
 
 def table_note(work: Work, statement: st.TableNote) -> None:
     """CREATE, UPDATE or DROP of an index or of statistics."""
+    what = "index" if statement.kind == "indexes" else "statistics"
+    if statement.drop and work.catalog.find(statement.table) is None:
+        if statement.if_exists:
+            return
+        raise SqlError(
+            3701,
+            f"Cannot drop the {what} '{statement.table}.{statement.name}', because it does not "
+            "exist or you do not have permission.",
+        )
     table = existing_table(work, statement.table)
     for column in statement.columns:
         if _find(table, column) is None:
@@ -189,7 +198,6 @@ def table_note(work: Work, statement: st.TableNote) -> None:
     found = table.details.get(statement.kind)
     names = list(found) if isinstance(found, list) else []
     known = statement.name.lower() in {str(name).lower() for name in names}
-    what = "index" if statement.kind == "indexes" else "statistics"
     if statement.update:
         if statement.name and not known:
             raise SqlError(2767, f"Could not locate statistics '{statement.name}'.")

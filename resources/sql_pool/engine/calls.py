@@ -54,6 +54,14 @@ def bind_arguments(
         if argument.value is None:
             raise unsupported("DEFAULT as an argument")
         require_constants((argument.value,), "EXEC")
+        if parameter.name.lower() in bound:
+            raise SqlError(8143, f"Parameter '@{parameter.name}' was supplied multiple times.")
+        if argument.output and not parameter.output:
+            raise SqlError(
+                8162,
+                f'The formal parameter "@{parameter.name}" was not declared as an OUTPUT '
+                "parameter, but the actual parameter passed in requested output.",
+            )
         try:
             value = evaluate(argument.value, parameter.type)
         except SqlError as error:
@@ -65,6 +73,12 @@ def bind_arguments(
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
         if parameter.name.lower() not in bound:
+            if label == "sp_executesql":
+                raise SqlError(
+                    8178,
+                    f"The parameterized query expects the parameter '@{parameter.name}', which "
+                    "was not supplied.",
+                )
             raise SqlError(
                 201,
                 f"Procedure or function '{label}' expects parameter '@{parameter.name}', which "

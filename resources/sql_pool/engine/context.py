@@ -36,6 +36,7 @@ class Context:
     """Run a query of one row and column now, in the current transaction."""
     parameters: dict[str, object] = field(default_factory=dict)
     view_depth: int = 0
+    _bound: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, Typed] | None = None
     """The variables of the user-defined function whose body is compiled, by lower-case name."""
 
@@ -52,7 +53,12 @@ class Context:
         if found is None:
             raise undeclared(name)
         constant = found.value if found.type.is_text and isinstance(found.value, str) else None
-        return Typed(self.bind(found.value, found.type), found.type, constant)
+        # One name for all places, so that an expression with a variable can be grouped by.
+        bound = self._bound.get(name.lower(), "")
+        if bound not in self.parameters or self.parameters[bound] is not found.value:
+            bound = self._bound[name.lower()] = f"bound_{len(self.parameters)}_"
+            self.parameters[bound] = found.value
+        return Typed(f"CAST(${bound} AS {found.type.duckdb})", found.type, constant)
 
     def bind(self, value: object, kind: SqlType) -> str:
         """A DuckDB expression for a Python value, which never becomes SQL text."""

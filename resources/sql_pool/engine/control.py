@@ -15,7 +15,9 @@ from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, requir
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
-from resources.sql_pool.engine.errors import Cancelled, SqlError, undeclared
+from resources.sql_pool.engine.declared import check_declared
+from resources.sql_pool.engine.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
+from resources.sql_pool.engine.frames import Frame, Jump
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.raising import raised, thrown
 from resources.sql_pool.engine.reader import Reader
@@ -26,7 +28,6 @@ from resources.sql_pool.port import ResultSet
 if TYPE_CHECKING:
     import duckdb
 
-MAX_NESTING = 8
 _TEXT = nvarchar(MAX)
 _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateTable: definitions.create_table,
@@ -48,23 +49,6 @@ _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
 }
 
 
-class _Jump(Exception):  # control flow, not an error
-    def __init__(self, kind: str, value: int = 0) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.value = value
-
-
-@dataclass
-class Frame:
-    """The variables of one batch or procedure call; `declared` are the statements that ran."""
-
-    variables: dict[str, Variable] = field(default_factory=dict)
-    declared: set[int] = field(default_factory=set)
-    level: int = 0
-    procedure: str | None = None
-
-
 @dataclass
 class Interpreter:
     """Runs the statements of batches on one connection."""
@@ -80,6 +64,8 @@ class Interpreter:
         self.catalog = Catalog(self.connection)
         self.transaction = Transaction(self.connection)
         self._error: SqlError | None = None
+        self._failing: SqlError | None = None
+        self._failed_level = 0  # of the frame in which it was raised
         self._failed_in: str | None = None  # the procedure in which the caught error was raised
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
@@ -91,8 +77,10 @@ class Interpreter:
         self._error = None
         try:
             frame = Frame(variables)
-            self._body(parse_batch(text), frame)
-        except _Jump:
+            statements = parse_batch(text)
+            check_declared(statements, variables)
+            self._body(statements, frame)
+        except Jump:
             pass
         except BaseException as error:
             if self.transaction.is_open:
@@ -119,7 +107,13 @@ class Interpreter:
                 self._statement(statement, frame)
             except SqlError as error:
                 error.line = error.line or statement.line
+                self._seen(error, frame)
                 raise
+
+    def _seen(self, error: SqlError, frame: Frame) -> None:
+        """Remember the batch or procedure in which an error was raised."""
+        if self._failing is not error:
+            self._failing, self._failed_level = error, frame.level
 
     def _statement(self, statement: st.Statement, frame: Frame) -> None:
         if self.cancelled:
@@ -202,14 +196,14 @@ class Interpreter:
         else:
             raise AssertionError(f"no step for {type(statement).__name__}")
 
-    def _jump(self, statement: flow.Jump, frame: Frame) -> _Jump:
+    def _jump(self, statement: flow.Jump, frame: Frame) -> Jump:
         if statement.value is None:
-            return _Jump(statement.kind)
+            return Jump(statement.kind)
         if frame.procedure is None:
             raise SqlError(
                 178, "A RETURN statement with a return value cannot be used in this context."
             )
-        return _Jump(statement.kind, int(str(self._evaluate(statement.value, INT, frame) or 0)))
+        return Jump(statement.kind, int(str(self._evaluate(statement.value, INT, frame) or 0)))
 
     def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
         """A value outside of any query; it may hold subqueries."""
@@ -233,7 +227,7 @@ class Interpreter:
         while self._holds(statement.condition, frame):
             try:
                 self._body((statement.body,), frame)
-            except _Jump as jump:
+            except Jump as jump:
                 if jump.kind == "BREAK":
                     return
                 if jump.kind == "RETURN":
@@ -264,6 +258,8 @@ class Interpreter:
         try:
             self._body(statement.body, frame)
         except SqlError as error:
+            if error.number in BINDING_ERRORS and self._failed_level == frame.level:
+                raise  # a statement that cannot be compiled ends the batch it stands in
             self._error = error
             self._failed_in = self._failed_in or frame.procedure
             self._body(statement.handler, frame)
@@ -282,11 +278,11 @@ class Interpreter:
         variables = bind_arguments(
             definition.parameters, statement.arguments, label, self._evaluator(frame)
         )
-        inner = self._nested(frame, variables, label)
+        inner = frame.nested(variables, label)
         status = 0
         try:
             self._body(definition.body, inner)
-        except _Jump as jump:
+        except Jump as jump:
             if jump.kind != "RETURN":
                 raise
             status = jump.value
@@ -299,14 +295,6 @@ class Interpreter:
                 raise undeclared(statement.status)
             target.value = status
         copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
-
-    def _nested(self, frame: Frame, variables: dict[str, Variable], procedure: str | None) -> Frame:
-        if frame.level >= MAX_NESTING:
-            raise SqlError(
-                217,
-                f"Maximum stored procedure or view nesting level exceeded (limit {MAX_NESTING}).",
-            )
-        return Frame(variables, level=frame.level + 1, procedure=procedure)
 
     def _execute_sql(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
         """sp_executesql @stmt, @params, @p = value, ..."""
@@ -329,9 +317,14 @@ class Interpreter:
         self._execute_text(text, variables, frame)
 
     def _execute_text(self, text: str, variables: dict[str, Variable], frame: Frame) -> None:
-        inner = self._nested(frame, variables, frame.procedure)
+        inner = frame.nested(variables, frame.procedure)
         try:
-            self._body(parse_batch(text), inner)
-        except _Jump as jump:
+            statements = parse_batch(text)
+            check_declared(statements, variables)
+            self._body(statements, inner)
+        except Jump as jump:
             if jump.kind != "RETURN":
                 raise
+        except SqlError as error:
+            self._seen(error, inner)
+            raise

@@ -63,8 +63,9 @@ def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
     clashes = (to.name if to.is_moment else "") in _NO_NUMBER or source.name in _NO_NUMBER
     if clashes and (source.is_number or to.is_number):
         raise operand_clash(source.name, to.name)
-    mixed = (source.is_text and to.is_binary) or (source.is_moment and to.is_number)
-    if mixed or (source.is_moment and to.is_moment and {source.name, to.name} == {"date", "time"}):
+    if {source.name, to.name} == {"date", "time"}:
+        raise operand_clash(source.name, to.name)
+    if (source.is_text and to.is_binary) or (source.is_moment and to.is_number):
         raise SqlError(
             257,
             f"Implicit conversion from data type {source.name} to {to.name} is not allowed. "

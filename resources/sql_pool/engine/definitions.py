@@ -15,6 +15,7 @@ from resources.sql_pool.engine.catalog import (
     SqlObject,
     TableColumn,
 )
+from resources.sql_pool.engine.declared import check_declared
 from resources.sql_pool.engine.errors import SqlError, invalid_object
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
@@ -109,7 +110,16 @@ def create_view(work: Work, statement: st.CreateView) -> None:
                     "Create View or Function failed because no column name was specified for "
                     f"column {position}.",
                 )
-        source = query.source(statement.name.name, "q", statement.columns)
+        try:
+            source = query.source(statement.name.name, "q", statement.columns)
+        except SqlError as error:
+            if error.number != 8156:
+                raise
+            raise SqlError(
+                4506,
+                "Column names in each view or function must be unique. A column name in view or "
+                f"function '{statement.name.name}' is specified more than once.",
+            ) from error
         columns = tuple(st.ColumnDefinition(c.name, c.type) for c in source.columns)
     details: dict[str, object] = {"columns": list(statement.columns)}
     _define(work, statement.name, VIEW, statement.text, details, columns, alter=statement.alter)
@@ -124,6 +134,11 @@ def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
     """CREATE PROCEDURE and ALTER PROCEDURE; the text was parsed already."""
     if statement.name.is_temporary:
         raise SqlError(103010, "A temporary procedure is not supported in a dedicated SQL pool.")
+    names = [parameter.name for parameter in statement.parameters]
+    for name in names:
+        if [other.lower() for other in names].count(name.lower()) > 1:
+            raise SqlError(134, f"The variable name '@{name}' has already been declared.")
+    check_declared(statement.body, names)
     _define(work, statement.name, PROCEDURE, statement.text, {}, alter=statement.alter)
 
 
@@ -157,7 +172,14 @@ def drop(work: Work, statement: st.Drop) -> None:
         if found is None and statement.if_exists:
             continue
         kind = statement.kind.lower()
-        if found is None or found.type != _TYPES[statement.kind]:
+        if found is not None and found.type != _TYPES[statement.kind]:
+            actual = next(kind for kind, code in _TYPES.items() if code == found.type)
+            raise SqlError(
+                3705,
+                f"Cannot use DROP {statement.kind} with '{name}' because '{name}' is a "
+                f"{actual.lower()}. Use DROP {actual}.",
+            )
+        if found is None:
             raise SqlError(
                 3701,
                 f"Cannot drop the {kind} '{name}', because it does not exist or you do not "

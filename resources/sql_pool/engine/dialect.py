@@ -174,6 +174,7 @@ class Synapse(TSQL):
             for text, token in TSQL.Tokenizer.KEYWORDS.items()
             if text in _COMBINED or (text.isidentifier() and text not in ("PRINT", "GO", "RENAME"))
         }
+        KEYWORDS |= {"!<": TokenType.GTE, "!>": TokenType.LTE}
         COMMANDS: ClassVar[set[TokenType]] = set()
         COMMAND_PREFIX_TOKENS: ClassVar[set[TokenType]] = set()
 

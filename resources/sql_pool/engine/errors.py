@@ -13,6 +13,16 @@ if TYPE_CHECKING:
 PARSE_ERROR = 103010
 #: A fault of this engine, which no user should ever see.
 INTERNAL_ERROR = 110802
+#: Errors of names and types, found before a statement runs: TRY ... CATCH of the same batch or
+#: procedure does not see them.
+#: https://learn.microsoft.com/sql/t-sql/language-elements/try-catch-transact-sql
+BINDING_ERRORS = frozenset(
+    int(number)
+    for number in (
+        "104 107 108 109 110 116 120 121 130 137 141 144 145 147 164 174 189 195 205 206 207 208 "
+        "209 213 243 402 529 1011 1033 4104 4108 4109 8117 8120 8121 8127 8155 8156 8158 103010"
+    ).split()
+)
 #: Stands before an error that a function in Python returns; no text of a user's has it.
 ERROR_MARK = "\uf8ff"
 

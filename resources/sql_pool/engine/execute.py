@@ -16,6 +16,7 @@ from resources.sql_pool.engine.errors import (
     SqlError,
     invalid_column,
     near,
+    not_emulated,
     undeclared,
     unsupported,
 )
@@ -29,6 +30,8 @@ from resources.sql_pool.engine.types import MAX, SqlType
 from resources.sql_pool.engine.work import Work
 from resources.sql_pool.port import ResultColumn, ResultSet
 
+#: Rows of a SELECT that assigns a variable from itself; each is a query.
+_MOST_ASSIGNED_ROWS = 1000
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
 
 
@@ -93,6 +96,9 @@ def _select_into(work: Work, tree: exp.Expression) -> int:
 
 def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> int:
     """SELECT @a = x, @b = y: the last row counts; without a row nothing changes."""
+    values_of = [node.expression for node in tree.expressions]
+    if _refers(values_of, targets):
+        return _assign_row_by_row(work, tree, targets)
     plain = tree.copy()
     plain.set("expressions", [node.expression for node in plain.expressions])
     compiled = QueryCompiler(work.context).statement(plain)
@@ -108,6 +114,34 @@ def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> i
         for variable, value in zip(variables, rows[-1], strict=True):
             variable.value = value
     return len(rows)
+
+
+def _refers(values: list[exp.Expression], targets: list[str]) -> bool:
+    names = {name.lower() for name in targets}
+    return any(
+        node.name.lower() in names for value in values for node in value.find_all(exp.Parameter)
+    )
+
+
+def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> int:
+    """SELECT @a = @a + x: a row sees what the one before it, and the item before it, left."""
+    if tree.args.get("distinct") is not None:
+        raise not_emulated("SELECT DISTINCT that assigns a variable from itself")
+    for row in range(_MOST_ASSIGNED_ROWS + 1):
+        for item, name in zip(tree.expressions, targets, strict=True):
+            plain = tree.copy()
+            plain.set("expressions", [item.expression.copy()])
+            work.context.parameters.clear()
+            compiled = QueryCompiler(work.context).statement(plain)
+            variable = _variable(work, name)
+            value = assign(Typed("q.c1", compiled.columns[0][1]), variable.type).sql
+            rows = work.run(f"SELECT {value} FROM ({compiled.sql}) AS q LIMIT 1 OFFSET {row}")
+            if not rows:
+                return row
+            variable.value = rows[0][0]
+    raise not_emulated(
+        f"An assignment of a variable from itself over more than {_MOST_ASSIGNED_ROWS} rows"
+    )
 
 
 def _variable(work: Work, name: str) -> Variable:
@@ -175,7 +209,8 @@ def insert(work: Work, statement: st.Insert) -> int:
         values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
         source = f" FROM ({compiled.sql}) AS q"
     if len(values) != len(columns):
-        raise _count_error(names is not None, len(values) > len(columns))
+        constants = isinstance(tree.expression, exp.Values)
+        raise _count_error(names is not None, len(values) > len(columns), constants=constants)
     assigned = [
         assign(value, column.type, column=column.name).sql
         for value, column in zip(values, columns, strict=True)
@@ -223,10 +258,17 @@ def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColum
     return found
 
 
-def _count_error(named: bool, more_values: bool) -> SqlError:
+def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> SqlError:
     if not named:
         return SqlError(
             213, "Column name or number of supplied values does not match table definition."
+        )
+    if not constants:
+        relation = "more" if more_values else "fewer"
+        return SqlError(
+            121 if more_values else 120,
+            f"The select list for the INSERT statement contains {relation} items than the insert "
+            "list. The number of SELECT values must match the number of INSERT columns.",
         )
     if more_values:
         return SqlError(

@@ -6,6 +6,7 @@ Every node kind is named here; any other is refused, so nothing passes by chance
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate, window
 from resources.sql_pool.engine.conditions import COMPARISONS, Conditions
 from resources.sql_pool.engine.context import Context
-from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.conversion import assign, cast, convert
 from resources.sql_pool.engine.dates import at_time_zone
 from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.functions import FUNCTIONS
@@ -57,6 +58,7 @@ _WITHOUT_PARENTHESES = {
 }
 
 
+_MONEY = re.compile(r"\$\d+(\.\d*)?|\$\.\d+")
 _BITWISE: dict[type[exp.Expression], str] = {
     exp.BitwiseAnd: "&",
     exp.BitwiseOr: "|",
@@ -144,6 +146,10 @@ class ExpressionCompiler(Conditions):
         if isinstance(node.this, exp.Star):
             raise near("*")
         name = node.name
+        written = f"{node.table}.{name}" if node.table else name
+        if _MONEY.fullmatch(written) and not any(part.args.get("quoted") for part in node.parts):
+            money = SqlType("money")
+            return Typed(cast(f"'0{written[1:]}'", money), money)
         if name.lower() == "0x" and not node.table:  # sqlglot's name for an empty binary constant
             return Typed("unhex('')", varbinary(1))
         function = _WITHOUT_PARENTHESES.get(name.upper())
@@ -216,7 +222,7 @@ class ExpressionCompiler(Conditions):
                 "At least one of the result expressions in a CASE specification must be an "
                 "expression other than the NULL constant.",
             )
-        values = [convert(result, kind).sql for result in results]
+        values = [assign(result, kind).sql for result in results]
         branches = " ".join(
             f"WHEN {condition} THEN {value}"
             for condition, value in zip(conditions, values, strict=False)

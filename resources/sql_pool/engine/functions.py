@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from resources.sql_pool.engine.conversion import convert
+from resources.sql_pool.engine.conversion import assign, convert
 from resources.sql_pool.engine.dates import DATE_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, not_emulated
 from resources.sql_pool.engine.math_functions import MATH_FUNCTIONS
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 def _is_null(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     kind = second.type if first.type.name == "null" else first.type
-    return Typed(f"coalesce({convert(first, kind).sql}, {convert(second, kind).sql})", kind)
+    return Typed(f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})", kind)
 
 
 def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
@@ -41,7 +41,7 @@ def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     kind = compiler.unify(values)
     if kind.name == "null":
         raise SqlError(4127, "At least one of the arguments to COALESCE must not be NULL.")
-    return Typed(f"coalesce({', '.join(convert(v, kind).sql for v in values)})", kind)
+    return Typed(f"coalesce({', '.join(assign(v, kind).sql for v in values)})", kind)
 
 
 def _null_if(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from resources.sql_pool.engine.aggregates import AGGREGATES
 from resources.sql_pool.engine.conversion import cast
 from resources.sql_pool.engine.errors import SqlError, unsupported
 from resources.sql_pool.engine.operators import equality_key
@@ -91,3 +92,86 @@ def combined(operator: str, sides: tuple[str, str], kinds: Sequence[SqlType]) ->
     same = " AND ".join(f"{a} IS NOT DISTINCT FROM {b}" for a, b in zip(left, right, strict=True))
     found = f"EXISTS (SELECT 1 FROM {sides[1]} AS r WHERE {same})"
     return f"{distinct} {sides[0]} AS l WHERE {'' if operator == 'INTERSECT' else 'NOT '}{found}"
+
+
+#: The error for a column that is neither grouped nor aggregated, by the clause it stands in.
+_NOT_GROUPED = {
+    8120: "in the select list because it is not contained in either an aggregate function or",
+    8121: "in the HAVING clause because it is not contained in either an aggregate function or",
+    8127: "in the ORDER BY clause because it is not contained in either an aggregate function or",
+}
+
+
+def check_grouped(compiler: ExpressionCompiler, tree: exp.Select) -> None:
+    """Refuse columns of a grouped query that are neither grouped nor aggregated.
+
+    Raises SqlError 8120 (select list), 8121 (HAVING) or 8127 (ORDER BY).
+    """
+    group, having, order = (tree.args.get(name) for name in ("group", "having", "order"))
+    listed = tree.expressions
+    if group is None and having is None and not any(_aggregates(node) for node in listed):
+        return
+    parts: list[exp.Expression] = []
+    for item in group.expressions if group is not None else ():
+        parts += item.expressions if isinstance(item, exp.Rollup) else [item]
+    with compiler.scope.ungrouped():
+        check = _GroupCheck(compiler, parts)
+        for node in listed:
+            check.visit(node, 8120)
+        if having is not None:
+            check.visit(having.this, 8121)
+        names = {node.alias_or_name.lower() for node in listed}
+        for item in order.expressions if order is not None else ():
+            named = isinstance(item.this, exp.Column) and not item.this.table
+            if not (named and item.this.name.lower() in names):
+                check.visit(item.this, 8127)
+
+
+def _aggregates(node: exp.Expression) -> bool:
+    """Whether a node holds an aggregate of this query: no window function, no subquery's."""
+    if isinstance(node, exp.Select | exp.Subquery):
+        return False
+    if isinstance(node, exp.Anonymous) and node.name.upper() in AGGREGATES:
+        return True
+    children = node.iter_expressions()
+    if isinstance(node, exp.Window):
+        call = node.this.this if isinstance(node.this, exp.WithinGroup) else node.this
+        children = iter([*call.expressions])
+    return any(_aggregates(child) for child in children)
+
+
+class _GroupCheck:
+    """Looks for columns that no group determines."""
+
+    def __init__(self, compiler: ExpressionCompiler, parts: list[exp.Expression]) -> None:
+        self.compiler = compiler
+        self.kinds = {type(part) for part in parts}
+        self.groups = {compiler.value(part).sql for part in parts}
+
+    def visit(self, node: exp.Expression, number: int) -> None:
+        """Raise the error of that number for such a column in an expression."""
+        if isinstance(node, exp.Select | exp.Subquery | exp.WithinGroup):
+            return
+        if isinstance(node, exp.Anonymous) and node.name.upper() in AGGREGATES:
+            return
+        if type(node) in self.kinds and self.compiler.value(node).sql in self.groups:
+            return
+        if isinstance(node, exp.Column):
+            self._column(node, number)
+            return
+        children = list(node.iter_expressions())
+        if isinstance(node, exp.Window):
+            call = node.this.this if isinstance(node.this, exp.WithinGroup) else node.this
+            children = [*call.expressions, *(c for c in children if c is not node.this)]
+        for child in children:
+            self.visit(child, number)
+
+    def _column(self, node: exp.Column, number: int) -> None:
+        if isinstance(node.this, exp.Star):
+            return
+        found = self.compiler.scope.own_column(node.name, node.table or None, node.db or None)
+        if found:
+            raise SqlError(
+                number,
+                f"Column '{found}' is invalid {_NOT_GROUPED[number]} the GROUP BY clause.",
+            )

@@ -32,7 +32,9 @@ def moment_text(value: Typed, style: int | None) -> str:
     _check_style(number, kind, "character string")
     if kind.name == "datetimeoffset":
         if number in (27, 127):
-            return f"(tsql_moment_text({utc_time(value.sql)}, 'datetime2', {kind.scale}, 127) || 'Z')"
+            return (
+                f"(tsql_moment_text({utc_time(value.sql)}, 'datetime2', {kind.scale}, 127) || 'Z')"
+            )
         local = local_time(value.sql)
         text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number})"
         space = "" if number == 126 else " "

@@ -261,6 +261,11 @@ class BatchParser:
         self.reader.expect("(")
         arguments = tuple(self._csv())
         self.reader.expect(")")
+        more = self.reader.match("WITH")
+        while more:  # the message goes out at once in any case, and no log is kept
+            if not any(self.reader.match(option) for option in ("NOWAIT", "LOG", "SETERROR")):
+                raise self.reader.error()
+            more = self.reader.match(",")
         return flow.RaiseError(line, arguments)
 
     def _csv(self) -> list[exp.Expression]:

@@ -48,6 +48,7 @@ NO_VARIABLE = frozenset("IDENTITY NESTLEVEL FETCH_STATUS CURSOR_ROWS PROCID".spl
 _SET_OPTIONS = {
     "NOCOUNT": ("ON", "OFF"),
     "XACT_ABORT": ("ON",),
+    "DATEFIRST": ("7",),
     "QUOTED_IDENTIFIER": ("ON",),
     "ANSI_NULLS": ("ON",),
     "ANSI_PADDING": ("ON",),

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
-from resources.sql_pool.engine.conversion import cast, convert
+from resources.sql_pool.engine.conversion import assign, cast, convert
 from resources.sql_pool.engine.errors import SqlError, describe, near, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.grouping import (
+    check_grouped,
     combined,
     distinct_clause,
     group_clause,
@@ -150,6 +151,7 @@ class QueryCompiler:
         where = tree.args.get("where")
         filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
         groups = group_clause(compiler, tree.args.get("group"))
+        check_grouped(compiler, tree)
         having = tree.args.get("having")
         if having is not None:
             groups += f" HAVING {compiler.condition(having.this)}"
@@ -304,7 +306,7 @@ def _converted(query: BoundQuery, columns: tuple[tuple[str, SqlType], ...]) -> s
     if tuple(kind for _, kind in query.columns) == tuple(kind for _, kind in columns):
         return f"(SELECT * FROM ({query.sql}))"
     parts = [
-        f"{convert(Typed(f'q.c{i}', kind), columns[i - 1][1]).sql} AS c{i}"
+        f"{assign(Typed(f'q.c{i}', kind), columns[i - 1][1]).sql} AS c{i}"
         for i, (_, kind) in enumerate(query.columns, 1)
     ]
     return f"(SELECT {', '.join(parts)} FROM ({query.sql}) AS q)"

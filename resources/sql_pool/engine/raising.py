@@ -46,10 +46,20 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
     if len(statement.arguments) < 3:
         raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
     require_constants(statement.arguments, "RAISERROR")
+    if isinstance(statement.arguments[0], exp.Literal) and not statement.arguments[0].is_string:
+        raise SqlError(
+            103010, "RAISERROR of a message number is not supported in a dedicated SQL pool."
+        )
     message = str(evaluate(statement.arguments[0], _TEXT) or "")
     severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
     values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
     message = _FIELD.sub(lambda found: _field(found[1], values), message)
+    if severity > 18:
+        raise SqlError(
+            2754,
+            "Error severity levels greater than 18 can only be specified by members of the "
+            "sysadmin role, using the WITH LOG option.",
+        )
     if severity <= 10:
         return message
     raise SqlError(50000, message, state=state)

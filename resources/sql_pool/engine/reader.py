@@ -36,6 +36,9 @@ _COMPOUND: dict[TokenType, type[exp.Binary]] = {
     TokenType.STAR: exp.Mul,
     TokenType.SLASH: exp.Div,
     TokenType.MOD: exp.Mod,
+    TokenType.AMP: exp.BitwiseAnd,
+    TokenType.PIPE: exp.BitwiseOr,
+    TokenType.CARET: exp.BitwiseXor,
 }
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
 PARAMETER_PREFIX = "?"

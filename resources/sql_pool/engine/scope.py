@@ -131,6 +131,16 @@ class Scope:
             scope = scope.parent
         return None
 
+    def own_column(self, name: str, qualifier: str | None, schema: str | None) -> str:
+        """The alias and name of a column of this query's sources; "" where it has none."""
+        for source in self.sources:
+            if qualifier is not None and not source.matches(qualifier, schema):
+                continue
+            for column in source.columns:
+                if column.name.lower() == name.lower():
+                    return f"{source.alias}.{column.name}"
+        return ""
+
     def column(self, name: str, qualifier: str | None, schema: str | None) -> NamedColumn:
         """The column that a name means, in this query or, correlated, in one around it.
 

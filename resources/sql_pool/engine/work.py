@@ -181,6 +181,7 @@ def server_values(
         "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
         "SERVERNAME": ("bikecast", nvarchar(128)),
         "ROWCOUNT": (row_count, INT),
+        "DATEFIRST": (7, SqlType("tinyint")),
         "SPID": (1, SqlType("smallint")),
         "ERROR": (error.number if error else 0, INT),
         "XACT_STATE": (transaction.state, SqlType("smallint")),
