@@ -154,23 +154,28 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
     from resources.automl.local.workers import WorkerPool, start_server
 
     context = start_server()
-    if tracking_uri:
-        threading.Thread(target=_prepare_tracking, args=(tracking_uri,), daemon=True).start()
-    threading.Thread(target=_import_exporters, daemon=True).start()
     from resources.automl.local.budget import Clock
     from resources.automl.local.build import build
     from resources.automl.local.data import read_dataset
     from resources.automl.local.memory import TrialMemory
+    from resources.automl.local.preparation import Preparation
     from resources.automl.local.results import Draft
 
     reporter.phase("reading data")
     data, facts = read_dataset(spec, request["table"])
+    preparation = Preparation(tracking_uri)
+
+    def begin_phase(name: str) -> None:
+        reporter.phase(name)
+        if name != "searching":
+            preparation.wait_for_exporters()
+
     left = started + float(request["budget_seconds"]) - time.time()
     clock = Clock(time.monotonic() + left, TRACKING_SECONDS if tracking_uri else 0.0)
     memory = TrialMemory.open(record.trials_folder, data)
     with WorkerPool(data, spec.training.max_concurrent_trials, context) as pool:
         built = build(
-            data, pool, clock, spec, phase=reporter.phase, report=reporter.trials, memory=memory
+            data, pool, clock, spec, phase=begin_phase, report=reporter.trials, memory=memory
         )
     reporter.phase("evaluating")
     draft = Draft.begin(record.result_folder)
@@ -178,6 +183,7 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
     rows = write_result(draft, spec, data, built, facts, _lineage(request))
     if tracking_uri:
         reporter.phase("logging")
+        preparation.wait_for_tracking()
         _log_training(draft, tracking_uri, request, spec, built, rows)
     reporter.phase("finishing")
     draft.show()
@@ -249,7 +255,10 @@ def _log_training(
     built: Built,
     rows: list[dict[str, object]],
 ) -> None:
-    """Log to MLflow. A failure there is a warning: the model is good without it."""
+    """Log to MLflow. A failure there is a warning: the model is good without it.
+
+    It is not tried again later: the job's folder has all that MLflow would show.
+    """
     from resources.registry.tracking import log_training
 
     metrics = {
@@ -278,27 +287,10 @@ def _log_training(
         )
     except Exception as error:  # whatever the store says
         log.exception("MLflow could not be written")
-        draft.add_warning(f"the job was not logged to MLflow: {error}")
-
-
-def _prepare_tracking(tracking_uri: str) -> None:
-    """Import MLflow and make its store while the search runs."""
-    try:
-        from resources.registry.tracking import prepare_store
-
-        prepare_store(tracking_uri)
-        import mlflow.tracking  # noqa: F401
-    except Exception:
-        log.exception("the MLflow store could not be prepared")
-
-
-def _import_exporters() -> None:
-    """Import what fitted models and the end of the job need while the workers train."""
-    import lightgbm  # noqa: F401
-    import matplotlib.figure  # noqa: F401
-    import onnxruntime  # noqa: F401
-
-    import resources.automl.local.export.parity  # noqa: F401
+        draft.add_warning(
+            f"the job was not logged to MLflow: {error}. Its leaderboard, scores and plots are in "
+            f"{draft.target}; nothing else is missing."
+        )
 
 
 if __name__ == "__main__":
