@@ -82,8 +82,9 @@ def open_home(settings: Settings) -> Home:
     home = Home.of(settings)
     LocalLake(root=str(home.lake))  # refuses names that its readers mistake, before any is made
     try:
-        for folder in (home.lake, home.jobs, home.models, home.dagster, home.logs):
+        for folder in (home.root, home.lake, home.jobs, home.models, home.dagster, home.logs):
             folder.mkdir(parents=True, exist_ok=True)
+            _check_writable(folder)
         _place(config, home.dagster / "dagster.yaml")
     except OSError as error:
         raise BikecastError(
@@ -104,6 +105,8 @@ def full_disk_explained(home: Home) -> Iterator[None]:
     """
     try:
         yield
+    except InvalidInput:
+        raise  # wrong whatever the disk
     except Exception as error:
         try:
             (home.root / ".room").write_bytes(bytes(ROOM_BYTES))
@@ -117,6 +120,14 @@ def full_disk_explained(home: Home) -> Iterator[None]:
             with suppress(OSError):
                 (home.root / ".room").unlink(missing_ok=True)
         raise
+
+
+def _check_writable(folder: Path) -> None:
+    """Raise OSError where no file can be made; every command writes locks, logs or databases."""
+    import tempfile
+
+    with tempfile.TemporaryFile(dir=folder):  # without a name: a kill leaves nothing
+        pass
 
 
 def _dagster_config(settings: Settings) -> bytes:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
-from pipelines.home import Home, open_home
+from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -51,13 +51,16 @@ def definitions_of(
 
 @contextmanager
 def open_installation(settings: Settings) -> Iterator[Installation]:
-    """Open the home of these settings, as the code location would load it."""
+    """Open the home of these settings, as the code location would load it.
+
+    Raises BikecastError where the home cannot be written, or is full when the work inside fails.
+    """
     from pipelines.environments import resources_for
 
     home = open_home(settings)
     resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
     defs = definitions_of(settings, resources)
-    with open_event_log(home) as instance:
+    with full_disk_explained(home), open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
-from pipelines.environments import resources_for
-from pipelines.home import open_home
+from pipelines.environments import Resources, resources_for
+from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
 from resources.jobs import JobState
 
@@ -16,12 +16,17 @@ def models_command() -> None:
 
     A paused pool is not resumed for this: the registry's alias tells the version then.
     """
+    settings = load_settings()
+    home = open_home(settings)
+    with full_disk_explained(home):
+        here = resources_for(BIKE_RENTALS, settings, SAMPLES)
+        _print_models(here)
+
+
+def _print_models(here: Resources) -> None:
     from assets.champion import ALIAS
     from resources.sql_pool.model_table import audit_trail, live_model
 
-    settings = load_settings()
-    open_home(settings)
-    here = resources_for(BIKE_RENTALS, settings, SAMPLES)
     versions = here.registry.versions(BIKE_RENTALS.model_name)
     if not versions:
         stderr_console().print("No model is registered yet. Start with: bikecast run")

@@ -12,7 +12,7 @@ from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.online import online_pool
 from pipelines.cli.values import plain
 from pipelines.environments import resources_for
-from pipelines.home import open_home
+from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
 from resources.errors import BikecastError, InvalidInput
 from resources.sql_pool.port import ResultSet, SqlError
@@ -29,9 +29,13 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
     if not batches:
         raise InvalidInput("The query is empty. Nothing was run.")
     settings = load_settings()
-    open_home(settings)
+    home = open_home(settings)
     here = resources_for(BIKE_RENTALS, settings, SAMPLES)
-    with online_pool(here.sql_pool_power), here.sql_pool.session() as session:
+    with (
+        full_disk_explained(home),
+        online_pool(here.sql_pool_power),
+        here.sql_pool.session() as session,
+    ):
         for number, batch in enumerate(batches, start=1):
             try:
                 results = session.run(batch)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 from pipelines.cli.console import stderr_console
 from pipelines.cli.stopping import interrupted_runs, launched_runs, stop_processes
 from pipelines.dead_runs import clean_up_dead_runs
-from pipelines.home import Home, open_home
+from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.installation import open_event_log
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
@@ -43,7 +43,7 @@ def ui_command(port: int | None) -> None:
     for name in ("csv", "forecast"):
         if value := getattr(settings, name):
             os.environ[f"BIKECAST_{name.upper()}"] = value
-    with _sole_ui(home):
+    with full_disk_explained(home), _sole_ui(home):
         _serve(home, port)
 
 

@@ -1,4 +1,5 @@
 import json
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,3 +44,16 @@ def lab_run(tmp_path_factory) -> CompletedRun:
 def cli(tmp_path: Path) -> Cli:
     """The command line on an empty home."""
     return Cli(tmp_path / "home")
+
+
+@pytest.fixture
+def small_disk(tmp_path):
+    """A file system of 1 MB that can be made larger; only root may mount one."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False
+    ).returncode:
+        pytest.skip("no right to mount a small file system")
+    yield folder
+    subprocess.run(["umount", "-l", folder], check=True)

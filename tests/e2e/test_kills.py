@@ -127,29 +127,6 @@ def test_a_training_goes_on_without_its_command_and_is_joined(cli):
     assert jobs == [result["model"]["job_id"]]
 
 
-def test_a_read_only_home_is_a_clear_error(cli):
-    if os.geteuid() == 0:
-        pytest.skip("root writes into read-only folders")
-    cli.home.mkdir()
-    cli.home.chmod(0o500)
-    done = cli("run")
-    assert done.returncode == 1
-    assert "cannot be written" in done.stderr
-
-
-@pytest.fixture
-def small_disk(tmp_path):
-    """A file system of 1 MB that can be made larger; only root may mount one."""
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", folder], check=False
-    ).returncode:
-        pytest.skip("no right to mount a small file system")
-    yield folder
-    subprocess.run(["umount", "-l", folder], check=True)
-
-
 def test_a_full_disk_is_a_clear_error_and_the_next_run_converges(small_disk):
     cli = Cli(small_disk / "home")
     done = cli("run")

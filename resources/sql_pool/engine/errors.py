@@ -115,6 +115,12 @@ _TYPES = {
 }
 _PATTERNS: tuple[tuple[str, int, str], ...] = (
     (
+        r"No space left on device|not enough space|Out of disk",
+        1105,
+        "Could not allocate space in the pool's file, because the disk is full. Nothing of this "
+        "statement is kept; make room and run it again.",
+    ),
+    (
         r"(?s)CSV Error on Line: (?P<line>\d+)\s.*?"
         r"(?P<detail>Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unterminated quote"
         r"|Maximum line size)",

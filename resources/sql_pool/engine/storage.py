@@ -71,7 +71,10 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
         except duckdb.IOException as error:
             if not _LOCKED.search(str(error)):
                 raise SqlError(
-                    5120, f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]}"
+                    5120,
+                    f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} "
+                    "Nothing was changed. Make the folder writable or make room there, and run "
+                    "again.",
                 ) from error
             if time.monotonic() >= deadline:
                 raise _held(path, str(error), wait_seconds) from error

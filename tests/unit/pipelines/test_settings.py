@@ -1,6 +1,8 @@
+import errno
+
 import pytest
 
-from pipelines.home import Home, open_home
+from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.settings import PROJECT, Settings, load_settings
 from resources.errors import BikecastError, InvalidInput
 
@@ -37,6 +39,25 @@ def test_a_home_that_cannot_be_written_is_a_clear_error(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(BikecastError, match=r"cannot be written: .*\nNothing was started"):
         open_home(Settings(home=tmp_path / "file" / "home"))
+
+
+def test_a_home_that_turned_read_only_is_a_clear_error(tmp_path, monkeypatch):
+    open_home(Settings(home=tmp_path / "home"))
+
+    def refused(**_):
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    monkeypatch.setattr("tempfile.TemporaryFile", refused)
+    with pytest.raises(BikecastError, match="cannot be written: Read-only file system"):
+        open_home(Settings(home=tmp_path / "home"))
+
+
+def test_wrong_input_stays_wrong_input_on_a_full_disk(tmp_path):
+    with (
+        pytest.raises(InvalidInput, match="no such day"),
+        full_disk_explained(Home(tmp_path / "x")),
+    ):
+        raise InvalidInput("no such day")
 
 
 def test_relative_paths_of_the_environment_count_from_the_working_directory(monkeypatch, tmp_path):
