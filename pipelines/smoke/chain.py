@@ -21,7 +21,7 @@ from pipelines.run_events import Record, Watcher
 from pipelines.smoke.spec import BUDGET_SECONDS, JOB, SMOKE
 from pipelines.ticking import Ticker
 from resources.errors import BikecastError
-from resources.jobs import JobState, current_attempt
+from resources.jobs import JobState, JobStatus, current_attempt
 
 SENSORS = (
     f"{SMOKE.training_table}_sensor",
@@ -133,16 +133,14 @@ class Chain:
 
     def _waits_for(self, ticker: Ticker) -> list[str]:
         """What is waited for, in words."""
-        told = [f"{job} ({self._state(job)})" for job in ticker.pending()]
-        if self._leases():
-            status = self.here.resources.sql_pool_power.status()
-            told.append(f"SQL pool {status.job_id} ({status.progress.get('status')})")
-        return told
-
-    def _state(self, job: str) -> str:
         resources = self.here.resources
-        port = resources.automl if job.startswith(SMOKE.model_name) else resources.spark
-        return str(port.status(job).state)
+        told = []
+        for job in ticker.pending():
+            port = resources.automl if job.startswith(SMOKE.model_name) else resources.spark
+            told.append(f"{job} ({_state(lambda: port.status(job))})")  # noqa: B023  # called here
+        if self._leases():
+            told.append(f"SQL pool ({_state(resources.sql_pool_power.status)})")
+        return told
 
     def _leases(self) -> list[str]:
         """The leases of this installation's runs."""
@@ -203,3 +201,12 @@ class Chain:
         elif status.state is not JobState.NOT_FOUND:
             said += ". It costs as long as it is online; others may use it"
         yield f"{said}: {status.link}"
+
+
+def _state(status: Callable[[], JobStatus]) -> str:
+    """A service's own word for a state; a service that does not answer now may do so later."""
+    try:
+        found = status()
+    except BikecastError as error:
+        return str(error)
+    return str(found.progress.get("status") or found.progress.get("state") or found.state)

@@ -7,6 +7,7 @@ host), so that clients can read the recordings.
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote
@@ -26,6 +27,10 @@ NUMBER_FIELDS = frozenset(
     "contentLength iteration latestVersion maxConcurrentTrials maxTrials name nextVersion score "
     "sparkVersion version num_iterations training_percent".split()
 )
+#: Names of fields with hashes that the product itself computes: of data, of code, of a model.
+HASH_FIELDS = frozenset("bikecast.digest data_version code_version".split())
+#: The folder in which Azure ML's client names folders by a hash of their content.
+_BY_HASH = "LocalUpload"
 #: Segments of a path that name no one's thing.
 SEGMENTS = frozenset(
     "subscriptions resourceGroups resourcegroups providers workspaces workspaces jobs models "
@@ -35,8 +40,8 @@ SEGMENTS = frozenset(
     "livyApi history runs children rundata rp mlflow artifacts outputs paths discovery "
     "roleAssignments roleDefinitions storageAccounts oauth2 token common instance pause resume "
     "cancel listSecrets locations experiments experimentids runids data ExperimentRun azureml "
-    "v1.0 v2.0 2019-11-01-preview .dev.azuresynapse.net .api.azureml.ms model.onnx .well-known "
-    "openid-configuration".split()
+    "LocalUpload v1.0 v2.0 2019-11-01-preview .dev.azuresynapse.net .api.azureml.ms model.onnx "
+    ".well-known openid-configuration".split()
 )
 #: The ends of hosts whose first part is a name.
 HOSTS = (
@@ -77,8 +82,10 @@ _WORDS = re.compile(r"[A-Za-z]{1,40}(?:[ ._/-][A-Za-z]{1,40}){0,5}")
 _KEY = re.compile(r"[@$]?[A-Za-z_]{1,40}(?:[.-][A-Za-z_]{1,40}){0,4}(?:_\d{3})?")
 _NUMBER = re.compile(r"-?\d{1,9}(?:\.\d{1,20})?(?:[eE][+-]?\d{1,3})?|-?(?:nan|inf)", re.IGNORECASE)
 _VERSION = re.compile(r"\d{4}-\d\d-\d\d(?:-preview)?|v?\d{1,2}\.\d{1,2}")
+_HASH = re.compile(r"[0-9a-f]{8,64}")
 _MOMENT = re.compile(
-    r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
+    r"\d{4}-\d\d-\d\d"
+    r"|\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:Z|[+-]\d\d:?\d\d)?"
     r"|(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d GMT"
 )
 _DURATION = re.compile(r"P(?:\d{1,4}D)?(?:T(?:\d{1,4}H)?(?:\d{1,4}M)?(?:\d{1,6}(?:\.\d+)?S)?)?")
@@ -157,11 +164,22 @@ class Redactor:
             return self.url(value)
         if value.startswith("/") and not re.search(r"[\s?#]", value):
             return self.path(value)
+        if value[0] in "{[":
+            return self._nested(value, field)
         if field in _FIELD_PLACEHOLDERS:
             return _FIELD_PLACEHOLDERS[field]
         if field == "accountName":
-            return self._placeholder(field, value, "mlstorage{}")
+            number = self._number(field, value)
+            return f"mlstorage{number}" if number > 1 else "mlstorage"
         return self._placeholder("text", value, "redacted{}")
+
+    def _nested(self, value: str, field: str) -> str:
+        """A JSON value in a text, as tags have it."""
+        try:
+            parsed = json.loads(value, parse_constant=lambda _: None)
+        except (ValueError, RecursionError):
+            return self._placeholder("text", value, "redacted{}")
+        return json.dumps(self.json(parsed, field))
 
     def url(self, value: str) -> str:
         """An address: its host and path by their parts, of its query only what is known."""
@@ -190,7 +208,12 @@ class Redactor:
 
     def path(self, value: str) -> str:
         """A path: words of the service stay, names become placeholders."""
-        return "/".join(self._segment(unquote(part)) for part in value.split("/"))
+        parts = [unquote(part) for part in value.split("/")]
+        before = ["", *parts[:-1]]
+        return "/".join(
+            part if place == _BY_HASH and _HASH.fullmatch(part) else self._segment(part)
+            for place, part in zip(before, parts, strict=True)
+        )
 
     def address(self, address: str) -> str:
         """The address of a kind of call, where it is none of the known ones."""
@@ -235,6 +258,8 @@ class Redactor:
         if self._own.fullmatch(value) or _MOMENT.fullmatch(value) or _DURATION.fullmatch(value):
             return True
         if (field in WORD_FIELDS or _WORD_ENDS.fullmatch(field)) and _WORDS.fullmatch(value):
+            return True
+        if field in HASH_FIELDS and _HASH.fullmatch(value):
             return True
         return field in NUMBER_FIELDS and _NUMBER.fullmatch(value) is not None
 

@@ -73,18 +73,20 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
         f"tables/{SMOKE.predictions_table}",
         f"training/{SMOKE.training_table}",
     )
-    tables = [SMOKE.model_table, f"{SMOKE.model_table}_audit", SMOKE.scoring_table]
-    drops = "; ".join(f"DROP TABLE dbo.{name}" for name in [*tables, SMOKE.predictions_table])
+    deletes = "; ".join(f"az storage fs directory delete -y -n {name} {where}" for name in folders)
+    small = f"staging/{SMOKE.scoring_table}.csv, jobs/spark/{SMOKE.training_table}-*"
     workspace = f"-w {azure.ml_workspace} -g {azure.resource_group}"
     return [
-        *(
-            (
-                f"the folder {name} of {azure.container}",
-                f"az storage fs directory delete -n {name} {where}",
-            )
-            for name in folders
+        (f"folders of {azure.container}: {', '.join(folders)}", deletes),
+        (f"small files of {azure.container}: {small}, logs", "in Azure Storage Explorer"),
+        (
+            f"tables and procedures of {azure.sql_pool}: smoke_*, save_smoke_*",
+            f'bikecast sql "{clean_up_sql()}"',
         ),
-        (f"the tables and procedures smoke_* of {azure.sql_pool}", f'bikecast sql "{drops}"'),
+        (
+            f"the table default.{SMOKE.training_table} of the lake database",
+            f"in a notebook: DROP TABLE default.{SMOKE.training_table}",
+        ),
         (
             f"the model {SMOKE.model_name} in {azure.ml_workspace}",
             f"az ml model archive -n {SMOKE.model_name} {workspace}",
@@ -93,5 +95,14 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
             f"the training job {SMOKE.model_name}-... in {azure.ml_workspace}",
             "Azure ML keeps jobs; they cost nothing",
         ),
-        (f"the event log and recordings in {home}", f"rm -r {home}"),
+        (f"event log and recordings: {home}", f"rm -r {home}"),
     ]
+
+
+def clean_up_sql() -> str:
+    """T-SQL that takes away what a smoke run makes in the pool."""
+    audit = f"{SMOKE.model_table}_audit"
+    tables = (SMOKE.model_table, audit, SMOKE.scoring_table, SMOKE.predictions_table)
+    procedures = (SMOKE.procedure, f"save_{SMOKE.predictions_table}")
+    drops = [f"DROP PROCEDURE dbo.{name}" for name in procedures]
+    return "; ".join(drops + [f"DROP TABLE dbo.{name}" for name in tables])

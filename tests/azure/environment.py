@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -30,24 +30,35 @@ SENSORS = (
 MINUTES = 200.0
 
 
+NAMES = {
+    "subscription_id": PLACE["subscription_id"],
+    "resource_group": PLACE["resource_group"],
+    "ml_workspace": PLACE["workspace"],
+    "synapse_workspace": SYNAPSE,
+    "account": ACCOUNT,
+}
+
+
 @contextmanager
-def settings_of(cloud: Cloud, proxy: Proxy, folder: Path) -> Iterator[dict[str, str]]:
+def settings_of(
+    cloud: Cloud, proxy: Proxy, folder: Path, names: Mapping[str, str] = NAMES
+) -> Iterator[dict[str, str]]:
     """The environment variables of a user of this cloud, while its SQL pool has an endpoint."""
-    host = f"{SYNAPSE}.sql.azuresynapse.net"
-    place = {"account": ACCOUNT, "container": CONTAINER}
+    host = f"{names['synapse_workspace']}.sql.azuresynapse.net"
+    place = {"account": names["account"], "container": CONTAINER}
     with sql_endpoint(cloud, proxy.ca, host, folder, **place) as server:
         yield {
             "BIKECAST_ENV": "azure",
             "BIKECAST_HOME": str(folder / "home"),
-            "AZURE_SUBSCRIPTION_ID": PLACE["subscription_id"],
-            "AZURE_RESOURCE_GROUP": PLACE["resource_group"],
-            "AZUREML_WORKSPACE_NAME": PLACE["workspace"],
-            "SYNAPSE_WORKSPACE_NAME": SYNAPSE,
+            "AZURE_SUBSCRIPTION_ID": names["subscription_id"],
+            "AZURE_RESOURCE_GROUP": names["resource_group"],
+            "AZUREML_WORKSPACE_NAME": names["ml_workspace"],
+            "SYNAPSE_WORKSPACE_NAME": names["synapse_workspace"],
             "SYNAPSE_SPARK_POOL": "sparkpool",
             "SYNAPSE_SQL_POOL": cloud.sql_pools.name,
             "SYNAPSE_SQL_ENDPOINT": f"127.0.0.1,{server.port}",
             "SYNAPSE_ODBC_DRIVER": odbc_driver(),
-            "DATALAKE_ACCOUNT": ACCOUNT,
+            "DATALAKE_ACCOUNT": names["account"],
         }
 
 

@@ -6,13 +6,16 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.azure_calls import call_table
+from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.app import app
 from pipelines.cli.smoke import DIFFERS, smoke_command
-from pipelines.settings import load_azure_settings
+from pipelines.environments import resources_for
+from pipelines.settings import load_azure_settings, load_settings
 from pipelines.smoke.contract import compared, read_answers
 from pipelines.smoke.http import heard_calls
 from pipelines.smoke.opened import PLACEHOLDERS, recorder_for
 from pipelines.smoke.recording import MANIFEST, read_recording
+from pipelines.smoke.spec import clean_up_sql
 from resources.automl.azure_ml import AzureAutoML
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobState
@@ -22,8 +25,9 @@ from tests.azure.cloud import faults
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.http import answer
 from tests.azure.cloud.machine_learning import RUN_SECONDS
-from tests.azure.cloud.replay import Replay
+from tests.azure.cloud.replay import NOT_REPLAYED, Replay
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
+from tests.azure.environment import settings_of
 from tests.azure.test_fault_runs import is_paused
 from tests.azure.workspace import (
     ACCOUNT,
@@ -56,6 +60,10 @@ def smoke(user, old_sdk, tmp_path, monkeypatch):
         return end.value.code
 
     return run
+
+
+def load_pool():
+    return resources_for(BIKE_RENTALS, load_settings(), SAMPLES).sql_pool
 
 
 def recordings(folder):
@@ -163,10 +171,7 @@ def test_a_replayed_recording_is_read_as_the_original_was(user, proxy, tmp_path)
         original = observed(tmp_path / "one", names)
     exchanges = read_recording(recorder.close({}))
     other = Cloud()
-    other.storage.files = {
-        ("mlstorage1" if account == "mlstorage" else account, *rest): file
-        for (account, *rest), file in user.storage.files.items()
-    }
+    other.storage.files = user.storage.files
     replay = Replay(exchanges, other.handle)
     proxy.handle = replay.handle
     replayed = observed(tmp_path / "two", PLACEHOLDERS)
@@ -319,6 +324,13 @@ def test_the_smoke_run_is_complete_and_as_the_contract_says(user, smoke, tmp_pat
     jobs = set(user.machine_learning.jobs)
 
     assert smoke(ignore_doctor=False) == 0
+    user.clock.advance(SWITCH_SECONDS)
+    power().acquire("test")
+    user.clock.advance(SWITCH_SECONDS)
+    with load_pool().session() as session:
+        session.run(clean_up_sql())
+        [left] = session.run("SELECT name FROM sys.objects WHERE name LIKE '%smoke%'")
+    assert left.rows == []
     assert set(user.machine_learning.jobs) == jobs
     assert len(user.livy.batches) == 1
     text = "".join(path.read_text() for each in recordings(tmp_path) for path in each.iterdir())
@@ -326,6 +338,27 @@ def test_the_smoke_run_is_complete_and_as_the_contract_says(user, smoke, tmp_pat
     names = load_azure_settings().model_dump()
     secrets += [str(value) for name, value in names.items() if name.endswith(("_id", "workspace"))]
     assert [secret for secret in secrets if secret in text] == []
+
+
+@pytest.mark.slow
+def test_a_whole_recording_is_replayed(user, proxy, smoke, tmp_path, monkeypatch):
+    assert smoke() == 0
+    [folder] = recordings(tmp_path)
+    exchanges = read_recording(folder)
+
+    other = Cloud()
+    replay = Replay(exchanges, other.handle)
+    proxy.handle = replay.handle
+    (tmp_path / "other").mkdir()
+    with settings_of(other, proxy, tmp_path / "other", PLACEHOLDERS) as settings:
+        for name, value in settings.items():
+            monkeypatch.setenv(name, value)
+        code = smoke(output=tmp_path / "again", pause=lambda _: other.clock.advance(200))
+
+    assert code == 0
+    assert {e.kind for e in exchanges if not e.address.startswith(NOT_REPLAYED)} == set(
+        replay.replayed
+    )
 
 
 @pytest.mark.slow

@@ -75,6 +75,7 @@ def planted(secret, before, field, header):
     body = json.dumps(nested).encode()
     yield raw(answer=body)
     yield raw(answer=json.dumps(text).encode())
+    yield raw(answer=json.dumps({field: json.dumps({field: [text, {text: 1}]})}).encode())
     yield raw(answer=text.encode(), answer_headers={"Content-Type": "text/plain"})
     yield raw(answer=f"<a>{text}</a>".encode(), answer_headers={"Content-Type": "application/xml"})
     yield raw(answer=body + b"}", answer_headers=as_json)
@@ -111,6 +112,8 @@ def test_what_tells_something_stays():
         "error": {"code": "UserError"},
         "timeout": "PT15M",
         "sku": "DW100c",
+        "bikecast.scores": '{"cv_spearman": 0.91}',
+        "data_version": "0123456789abcdef",
         "type": "Microsoft.Synapse/workspaces/sqlPools",
     }
     headers = {"Content-Type": "application/json", "Retry-After": "15"}
