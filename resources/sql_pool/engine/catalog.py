@@ -113,26 +113,23 @@ class Catalog:
         """The object of a name, or None."""
         if name.is_temporary:
             return self._temporary.get(name.name.lower())
-        row = self._connection.execute(
-            "SELECT object_id, schema_name, name, type, definition, details FROM bikecast.objects "
-            "WHERE schema_name = ? AND name = ?",
+        rows = self._connection.execute(
+            "SELECT c.name, c.type, nullable, default_text, o.object_id, schema_name, o.name, "
+            "o.type, definition, details FROM bikecast.objects AS o "
+            "LEFT JOIN bikecast.columns AS c ON c.object_id = o.object_id "
+            "WHERE schema_name = ? AND o.name = ? ORDER BY ordinal",
             [name.schema, name.name],
-        ).fetchone()
-        if row is None:
-            return None
-        columns = self._connection.execute(
-            "SELECT name, type, nullable, default_text FROM bikecast.columns WHERE object_id = ? "
-            "ORDER BY ordinal",
-            [row[0]],
         ).fetchall()
-        return SqlObject(
-            row[0],
-            ObjectName(row[2], row[1]),
-            row[3],
-            row[4],
-            tuple(TableColumn(c[0], parse_declaration(c[1]), c[2], c[3]) for c in columns),
-            json.loads(row[5]),
+        if not rows:
+            return None
+        found = rows[0]
+        columns = tuple(
+            TableColumn(row[0], parse_declaration(row[1]), row[2], row[3])
+            for row in rows
+            if row[0] is not None
         )
+        own = ObjectName(found[6], found[5])
+        return SqlObject(found[4], own, found[7], found[8], columns, json.loads(found[9]))
 
     def has_schema(self, name: str) -> bool:
         """Whether a schema exists (the catalog's own is none)."""

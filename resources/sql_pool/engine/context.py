@@ -60,6 +60,12 @@ class Context:
             self.parameters[bound] = found.value
         return Typed(f"CAST(${bound} AS {found.type.duckdb})", found.type, constant)
 
+    def bind_list(self, values: list[object], kind: SqlType) -> str:
+        """A DuckDB list of Python values of one type."""
+        name = f"bound_{len(self.parameters)}_"
+        self.parameters[name] = values
+        return f"CAST(${name} AS {kind.duckdb}[])"
+
     def bind(self, value: object, kind: SqlType) -> str:
         """A DuckDB expression for a Python value, which never becomes SQL text."""
         name = f"bound_{len(self.parameters)}_"

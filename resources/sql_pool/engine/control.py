@@ -69,7 +69,7 @@ class Interpreter:
         self._failed_in: str | None = None  # the procedure in which the caught error was raised
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
-        self._row_count = 0
+        self.row_count = 0
 
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
@@ -90,12 +90,13 @@ class Interpreter:
             raise
         return [outcome for outcome in self.outcomes if isinstance(outcome, ResultSet)]
 
-    def _work(self, frame: Frame) -> Work:
+    def work(self, frame: Frame) -> Work:
+        """What the next statement needs to run."""
         return Work(
             self.connection,
             self.catalog,
             frame.variables,
-            server_values(self.transaction, self._row_count, self._error, self._failed_in),
+            server_values(self.transaction, self.row_count, self._error, self._failed_in),
             self.max_model_bytes,
         )
 
@@ -122,33 +123,31 @@ class Interpreter:
         change = _CHANGES.get(type(statement))
         if define is not None:
             self.transaction.forbid()
-            work = self._work(frame)
+            work = self.work(frame)
             with self.transaction.statement(work):
                 define(work, statement)
         elif change is not None:
-            work = self._work(frame)
+            work = self.work(frame)
             with self.transaction.statement(work):
-                self._row_count = change(work, statement)
-            self.outcomes.append(self._row_count)
+                self.row_count = change(work, statement)
+            self.outcomes.append(self.row_count)
         elif isinstance(statement, st.Query):
             self._query(statement, frame)
         elif isinstance(statement, st.CopyInto):
             self.transaction.forbid()
-            work = self._work(frame)
+            work = self.work(frame)
             with self.transaction.statement(work):
-                self._row_count = copy_into.copy_into(
-                    work, statement, self.lake_root, self.lake_url
-                )
+                self.row_count = copy_into.copy_into(work, statement, self.lake_root, self.lake_url)
         else:
             self._control(statement, frame)
 
     def _query(self, statement: st.Query, frame: Frame) -> None:
         if statement.tree.args.get("into") is not None:
             self.transaction.forbid()
-        work = self._work(frame)
+        work = self.work(frame)
         with self.transaction.statement(work):
             result = execute.query(work, statement.tree)
-            self._row_count = result if isinstance(result, int) else len(result.rows)
+            self.row_count = result if isinstance(result, int) else len(result.rows)
         if not isinstance(result, int):
             self.outcomes.append(result)
 
@@ -207,7 +206,10 @@ class Interpreter:
 
     def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
         """A value outside of any query; it may hold subqueries."""
-        work = self._work(frame)
+        known = execute.known_value(frame.variables, tree, kind)
+        if known is not None:
+            return known.value
+        work = self.work(frame)
         if self.transaction.is_doomed and tree.find(exp.Select) is None:
             return execute.evaluate(work, tree, kind)
         with self.transaction.statement(work):
@@ -217,7 +219,7 @@ class Interpreter:
         return lambda tree, kind: self._evaluate(tree, kind, frame)
 
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
-        work = self._work(frame)
+        work = self.work(frame)
         if self.transaction.is_doomed and tree.find(exp.Select) is None:
             return execute.holds(work, tree)
         with self.transaction.statement(work):

@@ -153,16 +153,25 @@ def _variable(work: Work, name: str) -> Variable:
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
     """The value of an expression, converted to a type as an assignment does."""
-    if isinstance(tree, exp.Parameter) and not isinstance(tree.this, exp.Parameter):
-        variable = work.context.variables.get(tree.name.lower())
-        if variable is not None and _fits(variable, to):
-            return variable.value
+    known = known_value(work.context.variables, tree, to)
+    if known is not None:
+        return known.value
     compiler = _expressions(work, Scope())
     value = assign(compiler.value(tree), to)
     return work.run(f"SELECT {value.sql}")[0][0]
 
 
-def _fits(variable: Variable, to: SqlType) -> bool:
+def known_value(
+    variables: dict[str, Variable], tree: exp.Expression, to: SqlType
+) -> Variable | None:
+    """The variable that an expression is, if its value is one of the type `to` as it is."""
+    if not isinstance(tree, exp.Parameter) or isinstance(tree.this, exp.Parameter):
+        return None
+    variable = variables.get(tree.name.lower())
+    return variable if variable is not None and fits(variable, to) else None
+
+
+def fits(variable: Variable, to: SqlType) -> bool:
     """Whether a variable's value is one of the type `to` as it is."""
     kind, value = variable.type, variable.value
     if kind == to:
@@ -183,8 +192,11 @@ def _expressions(work: Work, scope: Scope) -> ExpressionCompiler:
     return ExpressionCompiler(work.context, scope, QueryCompiler(work.context).query)
 
 
-def insert(work: Work, statement: st.Insert) -> int:
-    """INSERT INTO with one row of constants, or with a query; the number of rows."""
+def insert(work: Work, statement: st.Insert, source: str = "") -> int:
+    """INSERT INTO with one row of constants, or with a query; the number of rows.
+
+    `source` is the DuckDB clause that gives the variables of VALUES many rows.
+    """
     tree = statement.tree
     only(tree, "this", "expression", "with_")
     if tree.args.get("with_") is not None:
@@ -198,7 +210,6 @@ def insert(work: Work, statement: st.Insert) -> int:
     columns = target_columns(table, names)
     if isinstance(tree.expression, exp.Values):
         values = _row(work, tree.expression, columns)
-        source = ""
     elif tree.expression is None:
         raise unsupported("INSERT ... DEFAULT VALUES")
     else:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot.tokenizer_core import TokenType
 
+from resources.sql_pool.engine.bulk import insert_rows
 from resources.sql_pool.engine.catalog import TableColumn
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.control import Interpreter
@@ -87,18 +88,32 @@ class EmbeddedSession:
         """
         return self._interpreter.batch(batch, variables)
 
+    def insert_rows(
+        self, batch: str, variables: dict[str, Variable], rows: dict[str, list[object]]
+    ) -> bool:
+        """Run a batch that is one INSERT ... VALUES for many rows of its variables, or do nothing.
+
+        `variables` give the types, `rows` the values in DuckDB's form, by lower-case name. All
+        rows are inserted or none. Returns False for any other batch. Raises SqlError.
+        """
+        return insert_rows(self._interpreter, batch, variables, rows)
+
     @property
     def outcomes(self) -> list[ResultSet | int]:
         """What the last batch did up to its end or error: result sets and numbers of changed rows.
 
         The numbers are left out after SET NOCOUNT ON.
         """
-        quiet = self._interpreter.options.get("NOCOUNT") == "ON"
         return [
             outcome
             for outcome in self._interpreter.outcomes
-            if isinstance(outcome, ResultSet) or not quiet
+            if isinstance(outcome, ResultSet) or not self.is_quiet
         ]
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether SET NOCOUNT is ON."""
+        return self._interpreter.options.get("NOCOUNT") == "ON"
 
     def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
         """The columns of a table; none where there is no such table."""

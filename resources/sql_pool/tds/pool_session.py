@@ -82,6 +82,31 @@ class PoolSession:
         self._guarded(work, answer)
         return answer
 
+    def insert_rows(
+        self, batch: str, variables: dict[str, Variable], rows: dict[str, list[object]]
+    ) -> list[Answer] | None:
+        """Run a batch that is one INSERT for every row at once, and answer as for each.
+
+        None where the rows must run one by one: for another batch, and after an error, unless it
+        ended an open transaction; then nothing was inserted.
+        """
+        answer = Answer()
+        done: list[bool] = []
+        in_transaction = self.implicit or self.in_transaction
+
+        def work(session: EmbeddedSession) -> None:
+            if self.implicit and not session.in_transaction:
+                session.run("BEGIN TRANSACTION")
+            done.append(session.insert_rows(batch, variables, rows))
+            answer.outcomes = [] if session.is_quiet else [1]
+
+        self._guarded(work, answer)
+        if answer.error is not None and in_transaction:
+            return [answer]
+        if answer.error is not None or done != [True]:
+            return None
+        return [answer] * len(next(iter(rows.values())))
+
     def transaction(self, action: str) -> Answer:
         """BEGIN, COMMIT or ROLLBACK TRANSACTION."""
         answer = Answer()

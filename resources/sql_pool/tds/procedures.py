@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable
 
 from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.ddl import procedure_parameters
+from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT
 from resources.sql_pool.port import SqlError
 from resources.sql_pool.tds import describe
@@ -59,6 +62,42 @@ class Procedures:
             return self._call(call.procedure, call.parameters)
         except SqlError as error:
             return Answer(error=error)
+
+    def alike(self, calls: list[Call]) -> int:
+        """How many calls at the beginning execute one prepared statement; 1 for any other."""
+
+        def key(call: Call) -> object:
+            values = call.parameters[1:]
+            plain = not any(value.name or value.output or value.default for value in values)
+            if call.procedure.lower() != "sp_execute" or not values or not plain:
+                return None
+            return (call.parameters[0].value.value, [value.value.type for value in values])
+
+        first = key(calls[0])
+        if first is None:
+            return 1
+        return len(list(itertools.takewhile(lambda call: key(call) == first, calls)))
+
+    def insert_rows(self, calls: list[Call]) -> list[Answer] | None:
+        """Answers of calls that insert a row each; None where they must run one by one."""
+        handle = calls[0].parameters[0].value.value
+        prepared = self._prepared.get(handle) if isinstance(handle, int) else None
+        if prepared is None or len(prepared) != 2 or not prepared[0].value.value:
+            return None
+        try:
+            declared = procedure_parameters(Reader(str(_modern(prepared[0].value).value)))
+        except SqlError:
+            return None
+        given = [parameter.value.type for parameter in calls[0].parameters[1:]]
+        if [parameter.type for parameter in declared] != given:
+            return None
+        names = [parameter.name.lower() for parameter in declared]
+        columns = zip(
+            *([p.value.value for p in call.parameters[1:]] for call in calls), strict=True
+        )
+        rows = {name: list(values) for name, values in zip(names, columns, strict=True)}
+        variables = {name: Variable(kind) for name, kind in zip(names, given, strict=True)}
+        return self._session.insert_rows(str(prepared[1].value.value or ""), variables, rows)
 
     def _call(self, procedure: str, parameters: tuple[Parameter, ...]) -> Answer:
         """EXEC with every parameter as a variable; values never become SQL text."""

@@ -10,6 +10,7 @@ import re
 import ssl
 import struct
 from collections.abc import Callable, Iterator
+from typing import TypeVar
 
 from resources.sql_pool.port import ResultSet, SqlError
 from resources.sql_pool.tds import login as logins
@@ -24,10 +25,11 @@ from resources.sql_pool.tds.packets import (
 )
 from resources.sql_pool.tds.pool_session import INTERNAL_ERROR, Answer, Pool, PoolSession
 from resources.sql_pool.tds.procedures import Procedures
-from resources.sql_pool.tds.rpc import read_calls, skip_headers
+from resources.sql_pool.tds.rpc import Call, read_calls, skip_headers
 from resources.sql_pool.tds.transport import HANDSHAKE_SECONDS, Disconnected, Transport
 from resources.sql_pool.tds.wire import Fields, ProtocolError, decode_utf16
 
+_T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 DATABASE = "pool"
 #: The pool's file is given back after so many seconds without a request.
@@ -196,8 +198,7 @@ class Connection:
             yield tokens.error(error)
             yield tokens.done(tokens.DONE_PROCEDURE, tokens.ERROR)
             return
-        for number, call in enumerate(calls, 1):
-            answer, cancelled = self._while_listening(functools.partial(self._procedures.run, call))
+        for number, (answer, cancelled) in enumerate(self._answers(calls), 1):
             if cancelled:
                 yield from self._cancelled()
                 return
@@ -209,6 +210,22 @@ class Connection:
             for ordinal, name, variable in answer.outputs:
                 yield tokens.return_value(ordinal, name, variable)
             yield tokens.done(tokens.DONE_PROCEDURE, tokens.MORE if number < len(calls) else 0)
+
+    def _answers(self, calls: list[Call]) -> Iterator[tuple[Answer, bool]]:
+        """The answer to each call, and whether it was cancelled; rows are inserted together."""
+        rest = calls
+        while rest:
+            count = self._procedures.alike(rest)
+            group, rest = rest[:count], rest[count:]
+            if count > 1:
+                insert = functools.partial(self._procedures.insert_rows, group)
+                found, cancelled = self._while_listening(insert)
+                for answer in found or ([Answer()] if cancelled else ()):
+                    yield answer, cancelled
+                if found or cancelled:
+                    continue
+            for call in group:
+                yield self._while_listening(functools.partial(self._procedures.run, call))
 
     def _transaction(self, data: bytes) -> Iterator[bytes]:
         fields = Fields(data)
@@ -262,7 +279,7 @@ class Connection:
         yield tokens.done(tokens.DONE, tokens.ERROR | tokens.MORE)
         yield tokens.done(tokens.DONE, tokens.ATTENTION)
 
-    def _while_listening(self, work: Callable[[], Answer]) -> tuple[Answer, bool]:
+    def _while_listening(self, work: Callable[[], _T]) -> tuple[_T, bool]:
         """Run `work` on the worker; an ATTENTION of the client ends it early."""
         future = self._worker.submit(work)
         cancelled = False
@@ -279,7 +296,8 @@ class Connection:
             while not concurrent.futures.wait([future], _POLL_SECONDS).done:
                 self._session.cancel()
             raise
-        answer = future.result()
+        result = future.result()
         self._session.resume()
-        self._rolled_back = answer.error is not None
-        return answer, cancelled
+        last = result[-1] if isinstance(result, list) and result else result
+        self._rolled_back = isinstance(last, Answer) and last.error is not None
+        return result, cancelled
