@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import azure_credential, client_options
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -23,7 +23,7 @@ def workspace_client(subscription_id: str, resource_group: str, workspace: str) 
         workspace,
         enable_telemetry=False,
         show_progress=False,
-        **TIMEOUTS,
+        **client_options(),
     )
 
 

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from azure.identity import DefaultAzureCredential
+    from resources.token_renewal import RenewableCredential
 
 #: Seconds to connect, and to wait for an answer, of every call to Azure.
 CONNECT_SECONDS = 20
@@ -27,8 +27,19 @@ def credential_options() -> dict[str, Any]:
 
 
 @cache
-def azure_credential() -> DefaultAzureCredential:
+def azure_credential() -> RenewableCredential:
     """The process's credential: it keeps its tokens and renews them. Nothing is contacted here."""
     from azure.identity import DefaultAzureCredential
 
-    return DefaultAzureCredential(**credential_options(), **TIMEOUTS)
+    from resources.token_renewal import RenewableCredential
+
+    return RenewableCredential(
+        lambda: DefaultAzureCredential(**credential_options(), **TIMEOUTS),
+    )
+
+
+def client_options() -> dict[str, Any]:
+    """Keyword arguments of azure-core's clients, of which storage's answer a 401 themselves."""
+    from resources.token_renewal import RenewOnce
+
+    return {**TIMEOUTS, "per_call_policies": RenewOnce(azure_credential())}

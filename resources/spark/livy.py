@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import TIMEOUTS, azure_credential, client_options
 from resources.jobs import JobState, JobStatus
 
 if TYPE_CHECKING:
@@ -136,4 +136,4 @@ def _client(workspace: str, pool: str) -> SparkClient:
     from azure.synapse.spark import SparkClient
 
     endpoint = f"https://{workspace}.dev.azuresynapse.net"
-    return SparkClient(azure_credential(), endpoint, pool, **TIMEOUTS)
+    return SparkClient(azure_credential(), endpoint, pool, **client_options())

@@ -104,8 +104,14 @@ class SynapseSpark(ConfigurableResource):
         """Poll a batch by its name; an unknown name is NotFound.
 
         A batch over its limit, and twins of one name, are canceled.
+        Raises BikecastError where Synapse refuses.
         """
-        return self._submissions.status(job_id)
+        from azure.core.exceptions import AzureError
+
+        try:
+            return self._submissions.status(job_id)
+        except AzureError as error:
+            raise self._refused(error) from error
 
     def cancel(self, job_id: str) -> JobStatus:
         """Ask Livy to end a batch, unless it has ended; raises BikecastError where it refuses.
@@ -120,16 +126,16 @@ class SynapseSpark(ConfigurableResource):
                 status = self._submissions.cancel(job_id)
                 self._write(_told(job_id), b"told\n")
         except AzureError as error:
-            raise self._refused(error, "The batch") from error
+            raise self._refused(error) from error
         return status
 
-    def _refused(self, error: Exception, table: str) -> BikecastError:
+    def _refused(self, error: Exception, table: str = "") -> BikecastError:
         return refusal(
             error,
             f"the Spark pool {self.pool} of {self.workspace} refuses",
             role="Synapse Compute Operator",
             scope=self.workspace,
-            unchanged=f"{table} is unchanged",
+            unchanged=f"{table} is unchanged" if table else "",
         )
 
     @property

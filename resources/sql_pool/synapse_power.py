@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import azure_credential, client_options
 from resources.errors import BikecastError
 from resources.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake, Conflict
@@ -158,7 +158,7 @@ class SynapseSqlPoolPower(ConfigurableResource):
     def _client(self) -> SynapseManagementClient:
         from azure.mgmt.synapse import SynapseManagementClient
 
-        return SynapseManagementClient(azure_credential(), self.subscription_id, **TIMEOUTS)
+        return SynapseManagementClient(azure_credential(), self.subscription_id, **client_options())
 
     @property
     def _place(self) -> tuple[str, str, str]:

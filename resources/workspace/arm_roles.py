@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from resources.azure_ml import first_line
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import azure_credential, client_options
 from resources.errors import BikecastError
 from resources.workspace.principals import Principal
 
@@ -82,7 +82,7 @@ def _contains(above: str, scope: str) -> bool:
 def _client(subscription_id: str) -> AuthorizationManagementClient:
     from azure.mgmt.authorization import AuthorizationManagementClient
 
-    return AuthorizationManagementClient(azure_credential(), subscription_id, **TIMEOUTS)
+    return AuthorizationManagementClient(azure_credential(), subscription_id, **client_options())
 
 
 @cache

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from resources.azure_ml import first_line, workspace_client
-from resources.credentials import MANAGEMENT_SCOPE, TIMEOUTS, azure_credential
+from resources.credentials import MANAGEMENT_SCOPE, azure_credential, client_options
 from resources.errors import BikecastError
 from resources.workspace import azureml_v1, spark_compute
 from resources.workspace.azure_place import AzurePlace
@@ -68,7 +68,7 @@ def _synapse(place: AzurePlace) -> Principal:
     from azure.core.exceptions import AzureError
     from azure.mgmt.synapse import SynapseManagementClient
 
-    client = SynapseManagementClient(azure_credential(), place.subscription_id, **TIMEOUTS)
+    client = SynapseManagementClient(azure_credential(), place.subscription_id, **client_options())
     try:
         found = client.workspaces.get(place.resource_group, place.synapse_workspace)
     except AzureError as error:

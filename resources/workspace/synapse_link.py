@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from resources.azure_ml import first_line
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import azure_credential, client_options
 from resources.errors import BikecastError
 from resources.workspace.azure_place import AZUREML_LINK, AzurePlace
 from resources.workspace.port import LinkedService, LinkRefused
@@ -89,7 +89,7 @@ def unlink(place: AzurePlace) -> bool:
 def _client(endpoint: str) -> ArtifactsClient:
     from azure.synapse.artifacts import ArtifactsClient
 
-    return ArtifactsClient(azure_credential(), endpoint, **TIMEOUTS)
+    return ArtifactsClient(azure_credential(), endpoint, **client_options())
 
 
 def _read(place: AzurePlace) -> Any | None:

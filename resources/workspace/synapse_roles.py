@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from resources.azure_ml import first_line
-from resources.credentials import TIMEOUTS, azure_credential
+from resources.credentials import azure_credential, client_options
 from resources.errors import BikecastError
 from resources.workspace.principals import Principal
 
@@ -73,7 +73,7 @@ def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
 def _client(endpoint: str) -> AccessControlClient:
     from azure.synapse.accesscontrol import AccessControlClient
 
-    return AccessControlClient(azure_credential(), endpoint, **TIMEOUTS)
+    return AccessControlClient(azure_credential(), endpoint, **client_options())
 
 
 @cache

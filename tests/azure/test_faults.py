@@ -1,5 +1,7 @@
 """What single calls make of Azure's faults: they succeed after a retry, or say what mends it."""
 
+import base64
+
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS
@@ -68,8 +70,8 @@ def refused(cloud, tmp_path):
 
     def texts(answer) -> dict[str, str]:
         write_training_table(tmp_path)
-        cloud.faults.add("GET", "/sqlPools/", answer)
-        cloud.faults.add("PUT", "/jobs/", answer)
+        cloud.faults.add("GET", "/sqlPools/", answer, times=2)
+        cloud.faults.add("PUT", "/jobs/", answer, times=2)
         cloud.faults.add("PATCH", "/data/days.csv", answer)
         works = {
             "SQL pool": power().status,
@@ -99,6 +101,37 @@ def test_an_expired_login_says_how_to_log_in_again(refused):
     for text in refused(faults.EXPIRED).values():
         assert "`az login`" in text
         assert "AZURE_TOKEN_CREDENTIALS" in text
+
+
+def tokens(cloud) -> int:
+    return len(cloud.calls("POST", "/oauth2/v2.0/token"))
+
+
+def test_a_token_that_is_refused_is_renewed_once(call, cloud):
+    _, work, where = call
+    work()
+    before = tokens(cloud)
+    cloud.faults.add("GET", where, faults.EXPIRED)
+
+    assert work().state is JobState.NOT_FOUND
+    assert tokens(cloud) == before + 1
+    cloud.faults.add("GET", where, faults.EXPIRED, times=2)
+    with pytest.raises(BikecastError, match="az login"):
+        work()
+    cloud.faults.clear()
+    assert work().state is JobState.NOT_FOUND
+
+
+def test_claims_that_a_service_asks_for_are_in_the_new_token_s_request(call, cloud):
+    _, work, where = call
+    work()
+    wanted = base64.urlsafe_b64encode(b'{"access_token": {"nbf": {"value": "1"}}}').decode()
+    challenge = f'Bearer error="insufficient_claims", claims="{wanted}"'
+    refusal = faults.arm_error(401, "TokenRevoked", "Revoked.", WWW_Authenticate=challenge)
+    cloud.faults.add("GET", where, refusal)
+
+    assert work().state is JobState.NOT_FOUND
+    assert b"nbf" in cloud.calls("POST", "/oauth2/v2.0/token")[-1].body
 
 
 def test_a_submission_whose_answer_was_lost_is_one_job(cloud, tmp_path):
