@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("azure.core")
 
-from resources.token_renewal import MOST_TOKENS, RenewableCredential  # noqa: E402
+from resources.token_renewal import MOST_TOKENS, RenewableCredential
 
 
 @dataclass(frozen=True)
