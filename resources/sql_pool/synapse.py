@@ -25,13 +25,19 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 PASSWORD_VARIABLE = "SYNAPSE_SQL_PASSWORD"  # noqa: S105 # a name
 DATABASE_SCOPE = "https://database.windows.net/.default"
-#: The pool is paused, or warms up, or its gateway asks to try again: connecting again helps.
-RETRIED_AT_LOGIN = frozenset({42108, 42109, 40613})
 DEADLOCK = 1205
 TIMEOUT = -2
-"""The number of a query that took too long, as Microsoft's clients give it."""
+"""The number of a login or a query that took too long, as Microsoft's clients give it."""
+NO_CONNECTION = 53
+"""The number of a connection that could not be made, as Microsoft's clients give it."""
+#: The pool is paused, or warms up, or its gateway asks to try again, does not answer or drops the
+#: connection: connecting again helps.
+#: https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-connectivity-issues
+RETRIED_AT_LOGIN = frozenset({42108, 42109, 40613, TIMEOUT, NO_CONNECTION})
 LONGEST_PAUSE = 30.0
 
+#: Errors of Windows sockets, by which the driver names those of every system.
+_SOCKET_ERRORS = (*range(10_035, 10_066), *range(11_001, 11_005))
 #: What people can do about an error, by its number.
 REMEDIES = {
     18456: "Make the identity a user of the pool: CREATE USER [its name] FROM EXTERNAL PROVIDER",
@@ -39,6 +45,7 @@ REMEDIES = {
     42108: "Resume it: az synapse sql pool resume --name POOL --workspace-name WS -g GROUP",
     42109: "It is being resumed: try again in a few minutes",
     40613: "Its gateway asks to try again: try again in a few minutes",
+    NO_CONNECTION: "Check the server's name, the network and the workspace's firewall rules",
 }
 
 _ACCESS_TOKEN = 1256  # SQL_COPT_SS_ACCESS_TOKEN
@@ -91,7 +98,9 @@ class SynapseSqlPool(dg.ConfigurableResource):
     login_seconds: int = Field(default=60, ge=1, description="How long one login may take.")
     query_seconds: int = Field(default=3_600, ge=0, description="How long a batch may take; 0: any")
     attempts: int = Field(
-        default=6, ge=1, description="Attempts to log in to a pool that is paused or warming up."
+        default=6,
+        ge=1,
+        description="Attempts to log in to a pool that is paused, warms up or does not answer.",
     )
     pause_seconds: float = Field(
         default=2.0, ge=0, description="Pause before the second attempt; it doubles each time."
@@ -147,7 +156,7 @@ class SynapseSqlPool(dg.ConfigurableResource):
                 attrs_before=attributes,
             )
         except pyodbc.Error as error:
-            raise sql_error(error) from None  # the driver's text may hold the connection string
+            raise _login_error(error) from None  # its text may hold the connection string
         connection.timeout = self.query_seconds
         connection.add_output_converter(_DATETIMEOFFSET, _with_offset)
         return connection
@@ -260,6 +269,21 @@ def _column(entry: tuple[Any, ...]) -> ResultColumn:
     else:
         sql_type = _TYPES.get(kind, "nvarchar")
     return ResultColumn(name, sql_type)
+
+
+def _login_error(error: pyodbc.Error) -> SqlError:
+    """An error of a login; a connection that was not made, or was lost, is NO_CONNECTION.
+
+    The driver gives it a class 08 state, and a number of its own or of the socket, which are none
+    of the server's. A certificate that is not accepted comes the same way, and no further attempt
+    helps it.
+    """
+    found = sql_error(error)
+    own = abs(found.number) < 1_000 or found.number in _SOCKET_ERRORS
+    lost = error.args and str(error.args[0]).startswith("08") and own
+    if not lost or re.search("certificate|SSL Provider", found.message, re.IGNORECASE):
+        return found
+    return SqlError(NO_CONNECTION, f"{found.message} {REMEDIES[NO_CONNECTION]}.")
 
 
 def _with_offset(raw: bytes) -> datetime.datetime:

@@ -9,6 +9,7 @@ from resources.credentials import TIMEOUTS
 from resources.errors import BikecastError
 from resources.jobs import JobState
 from resources.sql_pool.port import SqlError
+from resources.sql_pool.tds.transport import Disconnected
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import QUEUED_SECONDS
 from tests.azure.cloud.sql_endpoint import PAUSED, WARMING_UP
@@ -176,6 +177,55 @@ def test_a_login_to_a_pool_that_is_not_ready_is_tried_again(location, user, erro
 
     with pool.session() as session:
         assert session.run("SELECT 1 AS a")[0].rows == [(1,)]
+
+
+@pytest.mark.parametrize("answer", [1.5, Disconnected()], ids=["silent", "dropped"])
+def test_a_login_without_an_answer_is_tried_again(location, user, answer):
+    user.sql_pools.status = "Online"
+    user.sql_logins.answers = [answer]
+    changes = {"pause_seconds": 0.0, "login_seconds": 1}
+    pool = location.resources.sql_pool.model_copy(update=changes)
+
+    with pool.session() as session:
+        assert session.run("SELECT 1 AS a")[0].rows == [(1,)]
+
+
+@pytest.mark.parametrize(("answer", "number"), [(1.5, -2), (Disconnected(), 53)])
+def test_a_server_that_never_answers_is_an_error_after_all_attempts(location, user, answer, number):
+    user.sql_pools.status = "Online"
+    user.sql_logins.answers = [answer, answer]
+    changes = {"pause_seconds": 0.0, "login_seconds": 1, "attempts": 2}
+    pool = location.resources.sql_pool.model_copy(update=changes)
+
+    with pytest.raises(SqlError) as caught, pool.session():
+        pass
+    assert caught.value.number == number
+
+
+def test_the_victim_of_a_deadlock_runs_again(location, user):
+    user.sql_pools.status = "Online"
+    pool = location.resources.sql_pool.model_copy(update={"pause_seconds": 0.0})
+    with pool.session() as session:
+        session.run("CREATE TABLE dbo.deadlocks (a int)")
+        user.sql_pool.befall(2)
+        session.run("INSERT INTO dbo.deadlocks VALUES (1)")
+
+        assert session.run("SELECT a FROM dbo.deadlocks")[0].rows == [(1,)]
+        session.run("DROP TABLE dbo.deadlocks")
+
+
+@pytest.mark.parametrize("batch", ["INSERT INTO t VALUES (1); SELECT 1 AS a", "SELECT 1 AS a"])
+def test_a_deadlock_is_told_where_earlier_work_would_be_lost(location, user, batch):
+    user.sql_pools.status = "Online"
+    pool = location.resources.sql_pool.model_copy(update={"pause_seconds": 0.0})
+    with pool.session() as session:
+        if batch.startswith("SELECT"):
+            session.run("BEGIN TRANSACTION")
+        user.sql_pool.befall(1)
+        with pytest.raises(SqlError) as caught:
+            session.run(batch)
+
+    assert caught.value.number == 1205
 
 
 @pytest.mark.parametrize("number", [18456, 42108])

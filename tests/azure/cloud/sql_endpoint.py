@@ -6,13 +6,17 @@ import base64
 import contextlib
 import json
 import ssl
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import trustme
+from pydantic import PrivateAttr
 
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlError
+from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.session import EmbeddedSession
+from resources.sql_pool.port import ResultSet, SqlError
 from resources.sql_pool.tds.login import Login as SqlLogin
 from resources.sql_pool.tds.server import SqlServer
 from tests.azure.cloud.cloud import Cloud
@@ -31,13 +35,16 @@ class TokenLogins:
 
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
-        self.answers: list[SqlError] = []
-        """Errors that the next logins get, whatever the pool's state."""
+        self.answers: list[Exception | float] = []
+        """Errors that the next logins get, whatever the pool's state; Disconnected drops the
+        connection, and a number leaves it without an answer for so many seconds."""
         self.accepted = 0
 
     def accept(self, login: SqlLogin) -> bool:
-        if self.answers:
-            raise self.answers.pop(0)
+        answer = self.answers.pop(0) if self.answers else None
+        if isinstance(answer, Exception):
+            raise answer
+        time.sleep(answer or 0)
         state = self._cloud.sql_pools.state()
         if state != "Online":
             raise WARMING_UP if state == "Resuming" else PAUSED
@@ -53,6 +60,31 @@ class TokenLogins:
         return told["aud"] == AUDIENCE and told["tid"] == self._cloud.login.tenant
 
 
+class Deadlocks(EmbeddedSqlPool):
+    """An embedded pool whose next statements can be victims of deadlocks."""
+
+    _left: int = PrivateAttr(0)
+
+    def befall(self, statements: int) -> None:
+        """Let the next statements fail; a victim's transaction is rolled back."""
+        self._left = statements
+
+    @contextlib.contextmanager
+    def session(self) -> Iterator[EmbeddedSession]:
+        with super().session() as session:
+            run = session.run_named
+
+            def run_named(batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
+                if self._left and not batch.startswith("IF @@TRANCOUNT"):
+                    self._left -= 1
+                    session.close()
+                    raise SqlError(1205, "Transaction was deadlocked and was chosen as the victim.")
+                return run(batch, variables)
+
+            session.run_named = run_named  # type: ignore[method-assign]
+            yield session
+
+
 @contextlib.contextmanager
 def sql_endpoint(
     cloud: Cloud, ca: trustme.CA, host: str, folder: Path, *, account: str, container: str
@@ -60,12 +92,12 @@ def sql_endpoint(
     """Serve the pool on 127.0.0.1 with a certificate for `host`.
 
     COPY INTO reads the files of the cloud's storage by their Azure URLs. The logins are
-    `cloud.sql_logins`.
+    `cloud.sql_logins`, and `cloud.sql_pool` takes deadlocks.
     """
     lake = folder / "lake"
     lake.mkdir()
     cloud.storage.mirror = (account, container, lake)
-    pool = EmbeddedSqlPool(
+    cloud.sql_pool = pool = Deadlocks(
         path=str(folder / "pool.duckdb"),
         lake_root=str(lake),
         lake_url=f"https://{account}.dfs.core.windows.net/{container}",
