@@ -50,15 +50,18 @@ def definitions_of(
 
 
 @contextmanager
-def open_installation(settings: Settings) -> Iterator[Installation]:
+def open_installation(
+    settings: Settings, resources: Resources | None = None
+) -> Iterator[Installation]:
     """Open the home of these settings, as the code location would load it.
 
+    `resources` are those of these settings where the caller has them already.
     Raises BikecastError where the home cannot be written, or is full when the work inside fails.
     """
     from pipelines.environments import resources_for
 
     home = open_home(settings)
-    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    resources = resources or resources_for(BIKE_RENTALS, settings, SAMPLES)
     defs = definitions_of(settings, resources)
     with full_disk_explained(home), open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)

@@ -11,6 +11,7 @@ from functools import partial
 
 import dagster as dg
 
+from assets.model_metadata import KINDS
 from assets.promotion import ACTOR_TAG
 from assets.waiting import JOB_TAG
 from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
@@ -21,7 +22,7 @@ from pipelines.orphans import clean_up_orphan_jobs
 from pipelines.run_events import Record, Watcher, failure, hear
 from resources.automl.port import AutoML, TrainingResult
 from resources.errors import BikecastError, InvalidInput
-from resources.lake.sources import FetchedFile
+from resources.lake.sources import FetchedFile, Sources
 from resources.registry.port import ModelVersion
 from resources.spec import ModelSpec
 
@@ -34,19 +35,39 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class Outcome:
     """What the main job made: predictions in row order, the models, the training, the times.
 
-    `model` is the live version that made the predictions; `candidate` is the version of this
-    run's training, and `decision` says why it is live or not.
+    `model` is the live version that made the predictions, `training` what its training left, or
+    None where that is gone. `candidate` is the version of this run's training, and `decision` says
+    why it is live or not. `seconds` has the stages, the `rest` (start, checks, Dagster) and their
+    sum, the `total`.
     """
 
     predictions: list[dict[str, object]]
     model: ModelVersion
+    training: TrainingResult | None
     candidate: ModelVersion
+    candidate_training: TrainingResult
     decision: str
-    result: TrainingResult
     trained: bool
     seconds: Mapping[str, float]
     warnings: list[str]
     run_ids: list[str]
+
+    @property
+    def leaderboard(self) -> list[dict[str, object]]:
+        """The trials of `model`, best first; empty where its training is gone."""
+        return self.training.leaderboard if self.training else []
+
+    @property
+    def scores(self) -> Mapping[str, Mapping[str, float] | None]:
+        """The scores of `model` by kind; from the registry where its training is gone."""
+        if self.training is not None:
+            return self.training.scores
+        flat = self.model.scores.items()
+        return {
+            kind: {k.removeprefix(f"{kind}_"): v for k, v in flat if k.startswith(f"{kind}_")}
+            or None
+            for kind in KINDS
+        }
 
 
 @contextmanager
@@ -84,21 +105,21 @@ def run_main_job(
     main_job: str,
     run_config: Mapping[str, object],
     watcher: Watcher,
+    started: float | None = None,
 ) -> Outcome:
     """Run everything, wait for the training where it still runs, then finish.
 
+    This runs inside of `checked_files`. `started` is when the whole began, by perf_counter.
     Raises BikecastError (InvalidInput for bad input) with the failed step's own text.
     """
     from assets.champion import reconcile_alias
 
-    start = time.perf_counter()
+    start = time.perf_counter() if started is None else started
     record = Record()
-    with resources.sources.hold(spec.source_file, spec.scoring_file) as files:
-        check_files(spec, files)
-        clean_up_dead_runs(instance)
-        clean_up_orphan_jobs(instance, spec, resources.automl)
-        reconcile_alias(resources.registry, resources.sql_pool, spec)
-        execute_job(defs, instance, main_job, run_config, {}, record, watcher)
+    clean_up_dead_runs(instance)
+    clean_up_orphan_jobs(instance, spec, resources.automl)
+    reconcile_alias(resources.registry, resources.sql_pool, spec)
+    execute_job(defs, instance, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
@@ -106,9 +127,22 @@ def run_main_job(
         config = {"ops": {spec.model_table: {"config": {"job_id": job_id}}}}
         tags = {JOB_TAG: job_id}
         execute_job(defs, instance, "finish_training", config, tags, record, watcher)
-    record.seconds["total"] = round(time.perf_counter() - start, 3)
+    total = time.perf_counter() - start
+    record.seconds["rest"] = round(max(0.0, total - sum(record.seconds.values())), 3)
+    record.seconds["total"] = round(total, 3)
     trained = submission["submission"] != "unchanged"
     return _outcome(spec, resources, record, job_id, trained=trained)
+
+
+@contextmanager
+def checked_files(spec: ModelSpec, sources: Sources) -> Iterator[None]:
+    """Fetch and check both files; the runs inside take these very ones.
+
+    Raises InvalidInput with the problems of all of them.
+    """
+    with sources.hold(spec.source_file, spec.scoring_file) as files:
+        check_files(spec, files)
+        yield
 
 
 def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
@@ -200,12 +234,21 @@ def _outcome(
 
     promotion = record.metadata[f"{spec.model_table}_table"]
     versions = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
+    model = versions[int(str(promotion["version"]))]
+    candidate_training = resources.automl.result(job_id)
+    training: TrainingResult | None = candidate_training
+    if model.job_id != job_id:
+        try:
+            training = resources.automl.result(model.job_id)
+        except BikecastError:  # an old job's folder may be gone; the model needs it no more
+            training = None
     return Outcome(
         predictions=saved_predictions(resources.sql_pool, spec),
-        model=versions[int(str(promotion["version"]))],
+        model=model,
+        training=training,
         candidate=versions[int(str(promotion["candidate"]))],
+        candidate_training=candidate_training,
         decision=str(promotion["reason"]),
-        result=resources.automl.result(job_id),
         trained=trained,
         seconds=record.seconds,
         warnings=record.warnings,

@@ -114,7 +114,7 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
-    budget: float = Field(20.0, ge=1, le=86_400, description="Longest training, in seconds")
+    budget: float = Field(20.0, ge=1, le=86_400, description="Seconds for the training")
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
     scoring: Literal["predict", "spark", "auto"] = Field(
         "predict", description="Score by PREDICT, on Spark, or by PREDICT where it can"
@@ -130,6 +130,11 @@ class Settings(BaseSettings):
     daily_partitions: bool = Field(False, description="Show the assets by day in the graph")
     always_promote: bool = Field(False, description="Make each new model live uncompared")
     alert_webhook: SecretStr = Field(SecretStr(""), description="http(s) address for alerts")
+
+    @field_validator("csv", "forecast")
+    @classmethod
+    def _empty_is_unset(cls, value: str | None) -> str | None:
+        return value or None
 
     @field_validator("alert_webhook")
     @classmethod
@@ -181,7 +186,11 @@ def load_settings(**flags: object) -> Settings:
     In the azure environment its settings are checked too. Nothing is contacted.
     Raises InvalidInput with every problem in one message, each by its variable's name.
     """
-    problems: list[str] = []
+    problems = [
+        f"--{name} is empty; leave it out for its default, or say what it is"
+        for name, value in flags.items()
+        if value == ""
+    ]
     settings: Settings | None = None
     try:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
@@ -197,7 +206,7 @@ def load_settings(**flags: object) -> Settings:
         raise InvalidInput(
             "The settings are not valid; nothing was started.\n  "
             + "\n  ".join(problems)
-            + "\nCorrect them in the environment or in .env."
+            + "\nCorrect them on the command line, in the environment or in .env."
         )
     return settings
 

@@ -55,7 +55,9 @@ def run(
         typer.Option(
             min=1,
             max=86_400,
-            help="Longest training, in seconds.  [default: BIKECAST_BUDGET, else 20]",
+            help="Seconds for the training; it ends earlier when all is tried. Under about 6 s "
+            "only the first configurations are tried, and it may take longer.  "
+            "[default: BIKECAST_BUDGET, else 20]",
             show_default=False,
         ),
     ] = None,
@@ -82,7 +84,13 @@ def run(
 @app.command()
 def ui(
     port: Annotated[
-        int | None, typer.Option(help="Port on 127.0.0.1.  [default: 3000]", show_default=False)
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Port on 127.0.0.1.  [default: BIKECAST_UI_PORT, else 3000]",
+            show_default=False,
+        ),
     ] = None,
 ) -> None:
     """Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1.
@@ -111,7 +119,8 @@ def sql(
     Examples: `bikecast sql "EXEC dbo.predict_rentals"`,
     `bikecast sql "SELECT TOP 5 * FROM dbo.predicted_rentals" --format csv`, `bikecast sql -f a.sql`
 
-    With several results, JSON is one array a line. PRINT goes to standard error.
+    With several results, JSON is one array a line, and CSV has an empty line between them. NULL is
+    an empty field in CSV, the empty text is `""`. PRINT goes to standard error.
     """
     from pipelines.cli.sql import sql_command
 
@@ -229,7 +238,10 @@ def automl(
     metric: Annotated[
         str, typer.Option(help="spearman_correlation, r2_score or a normalized error.")
     ] = "spearman_correlation",
-    budget: Annotated[float, typer.Option(help="Longest training, in seconds.")] = 60.0,
+    budget: Annotated[
+        float,
+        typer.Option(help="Seconds for the training; under about 6 s few algorithms are tried."),
+    ] = 60.0,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Folder for the results. Default: automl-NAME."),

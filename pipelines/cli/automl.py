@@ -181,7 +181,7 @@ def _headline(told: Mapping[str, object]) -> str:
     if told.get("best_score") is not None:
         text += f", best {told['best_score']} by {told.get('best_trial')}"
     left = told.get("seconds_left")
-    return text + (f", at most {left:.0f} s left" if isinstance(left, (int, float)) else "")
+    return text + (f", {left:.0f} s of the budget left" if isinstance(left, (int, float)) else "")
 
 
 def _live_table(told: Mapping[str, object]) -> Table:

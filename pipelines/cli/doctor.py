@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -13,6 +12,7 @@ from rich.text import Text
 
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stdout_console
+from pipelines.cli.values import print_json
 from pipelines.doctor import Check, Finding, examine
 from pipelines.doctor_local import local_checks
 from pipelines.settings import Settings, load_azure_settings, load_settings
@@ -25,8 +25,7 @@ def doctor_command(*, as_json: bool, seconds: float) -> None:
     """Print all findings; exit code 1 where something fails."""
     found = findings(seconds)
     if as_json:
-        json.dump([asdict(finding) for finding in found], sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json([asdict(finding) for finding in found])
     else:
         print_findings(found)
     if any(finding.state == "failed" for finding in found):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Mapping
 
@@ -10,7 +9,7 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
 from pipelines.cli.online import online_pool
 from pipelines.cli.tables import rows_table
-from pipelines.cli.values import plain
+from pipelines.cli.values import print_json
 from pipelines.installation import open_installation
 from pipelines.settings import load_settings
 
@@ -25,7 +24,7 @@ def explain_command(key: str, *, as_json: bool) -> None:
     ):
         found = explain(key, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
-        _print_json(vars(found))
+        print_json(vars(found))
         return
     _print_facts("Prediction", found.prediction)
     _print_facts("Model", found.model)
@@ -42,7 +41,7 @@ def status_command(*, as_json: bool) -> None:
     with open_installation(load_settings()) as here:
         found = health(here.defs, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
-        _print_json(vars(found))
+        print_json(vars(found))
     else:
         _print_facts("Live model", found.live)
         _print_facts("Last run", found.last_run)
@@ -53,11 +52,6 @@ def status_command(*, as_json: bool) -> None:
         stdout_console().print("Problems: " + "; ".join(said), highlight=False, soft_wrap=True)
     if found.problems:
         sys.exit(1)
-
-
-def _print_json(facts: Mapping[str, object]) -> None:
-    json.dump(plain(facts), sys.stdout, ensure_ascii=False)
-    sys.stdout.write("\n")
 
 
 def _print_facts(title: str, facts: Mapping[str, object]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipelines.cli.console import stderr_console, stdout_console
+from pipelines.cli.values import print_json
 from resources.errors import BikecastError
 
 if TYPE_CHECKING:
@@ -58,8 +58,7 @@ def list_links(
         except BikecastError as error:
             found[title] = str(error)
     if as_json:
-        json.dump(found, sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json(found)
     for title, rows in () if as_json else found.items():
         _print(title, rows)
     if any(isinstance(rows, str) for rows in found.values()):

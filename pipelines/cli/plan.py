@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import asdict
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
+from pipelines.cli.values import print_json
 from pipelines.installation import open_installation
 from pipelines.plan import Plan, make_plan
 from pipelines.settings import Settings, load_settings
@@ -32,8 +32,7 @@ def plan_command(
         )
     if as_json:
         told = asdict(plan) | {"total": plan.total, "within_limit": is_within_limit(plan)}
-        json.dump(told, sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json(told)
     else:
         print_plan(plan)
     if not is_within_limit(plan):

@@ -74,7 +74,7 @@ class Progress:
         if isinstance(best, float):
             note += f", best {best:.4f}"
         if isinstance(left, (int, float)):
-            note += f", at most {max(left, 0):.0f} s left"
+            note += f", {max(left, 0):.0f} s of the budget left"
         if self._live and self._task is not None:
             total_trials = int(str(total)) if total else None
             self._bars.update(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from rich.table import Table
+
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.home import Home
@@ -12,6 +14,7 @@ from resources.spec import ModelSpec
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")
+_STAGE_WORDS = {"rest": "start, checks and Dagster itself"}
 _SCORE_NAMES = ("spearman", "rmse", "r2", "rows")
 _SCORE_WORDS = {
     "time_ordered": "time-ordered (earliest 80% -> the rest)",
@@ -21,21 +24,32 @@ _SCORE_WORDS = {
 
 
 def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
-    """Print the forecast, the leaderboard's best, the scores, the times and where to look next."""
+    """Print the forecast, the leaderboard's best, the scores, the times and where to look next.
+
+    Leaderboard and scores are those of the version that made the forecast; those of a version
+    that was not promoted follow.
+    """
     out = stdout_console()
-    model = outcome.model
+    model, candidate = outcome.model, outcome.candidate
     shown = [key for key in spec.key_names if any(row.get(key) for row in outcome.predictions)]
     names = [*(shown or ["forecast_row"]), *spec.shown, spec.output, "model_version"]
     rows = [[_word(spec, name, row[name]) for name in names] for row in outcome.predictions]
     title = f"Forecast by {model.name} version {model.version}"
-    out.print(rows_table(names, rows, title=title))
-    leaders = outcome.result.leaders(BEST)
-    cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]
-    out.print(rows_table(_LEADERBOARD, cells, title=f"Leaderboard, best {len(leaders)}"))
-    out.print(_scores(outcome.result.scores))
-    times = [[stage, seconds] for stage, seconds in outcome.seconds.items()]
+    out.print(rows_table([*names[:-1], "version"], rows, title=title))
+    leaders = outcome.training.leaders(BEST) if outcome.training else []
+    if leaders:
+        cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]
+        title = f"Leaderboard of version {model.version}, best {len(leaders)}"
+        out.print(rows_table(_LEADERBOARD, cells, title=title))
+    out.print(_scores(outcome.scores, f"Scores of version {model.version}"))
+    if candidate.version != model.version:
+        title = f"Scores of version {candidate.version}, which was not promoted"
+        out.print(_scores(outcome.candidate_training.scores, title))
+    times = [[_STAGE_WORDS.get(stage, stage), took] for stage, took in outcome.seconds.items()]
     out.print(rows_table(["stage", "seconds"], times, title="Seconds by stage"))
-    out.print(f"Live: version {model.version}. {_decision(outcome)}", highlight=False, markup=False)
+    out.print(
+        f"\nLive: version {model.version}. {_decision(outcome)}", highlight=False, markup=False
+    )
     if not outcome.trained:
         out.print("Nothing was trained: data, code and settings are unchanged.", highlight=False)
     out.print(
@@ -49,13 +63,13 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     )
 
 
-def _scores(scores: Mapping[str, Mapping[str, float] | None]):  # type: ignore[no-untyped-def]
+def _scores(scores: Mapping[str, Mapping[str, float] | None], title: str) -> Table:
     rows = []
     for kind, words in _SCORE_WORDS.items():
         score = scores.get(kind)
         if score:
             rows.append([words, *(_shown(score.get(name)) for name in _SCORE_NAMES)])
-    return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title="Scores")
+    return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title=title)
 
 
 def _decision(outcome: Outcome) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
@@ -12,6 +11,7 @@ import typer
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.link import azure_settings
 from pipelines.cli.tables import rows_table
+from pipelines.cli.values import print_json
 from resources.errors import BikecastError
 
 if TYPE_CHECKING:
@@ -34,8 +34,7 @@ def check(
 
     _, states = _checked()
     if as_json:
-        json.dump([as_object(state) for state in states], sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json([as_object(state) for state in states])
     else:
         _print(states)
         _print_commands(missing(states))

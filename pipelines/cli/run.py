@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
-import json
-import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
+import psutil
+
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.cli.console import stderr_console
 from pipelines.cli.plan import with_sources
 from pipelines.cli.progress import Progress
 from pipelines.cli.report import print_report
-from pipelines.cli.values import plain
+from pipelines.cli.stopping import trainings_that_go_on
+from pipelines.cli.values import print_json
+from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
-from pipelines.installation import open_installation
+from pipelines.installation import Installation, open_installation
 from pipelines.logs import open_log
-from pipelines.main_job import Outcome, run_main_job, sole_run
+from pipelines.main_job import Outcome, checked_files, run_main_job, sole_run
 from pipelines.settings import load_settings
 from resources.errors import InvalidInput
 from resources.lake.sources import check_paths
+from resources.registry.port import ModelVersion
 
 
 def run_command(
@@ -35,49 +42,81 @@ def run_command(
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
+    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
     training = {"budget_seconds": settings.budget, "retrain": retrain}
     with (
         full_disk_explained(home),
         Progress(BIKE_RENTALS) as progress,
-        sole_run(home, progress),
-        open_installation(settings) as installation,
+        checked_files(BIKE_RENTALS, resources.sources),
     ):
-        outcome = run_main_job(
-            installation.defs,
-            installation.instance,
-            BIKE_RENTALS,
-            installation.resources,
-            main_job=MAIN_JOB,
-            run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
-            watcher=progress,
-        )
+        before = time.time() - psutil.Process().create_time()
+        with sole_run(home, progress):
+            started = time.perf_counter() - before  # the wait for another run does not count
+            with (
+                open_installation(settings, resources) as installation,
+                _interruption_explained(installation),
+            ):
+                outcome = run_main_job(
+                    installation.defs,
+                    installation.instance,
+                    BIKE_RENTALS,
+                    resources,
+                    main_job=MAIN_JOB,
+                    run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
+                    watcher=progress,
+                    started=started,
+                )
     if as_json:
-        json.dump(as_object(outcome), sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
+        print_json(as_object(outcome))
     else:
         print_report(BIKE_RENTALS, outcome, home)
 
 
+@contextmanager
+def _interruption_explained(installation: Installation) -> Iterator[None]:
+    """On Ctrl-C, say what goes on without this command."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        told = trainings_that_go_on(installation.instance)
+        stderr_console().print(
+            "\n".join(["Interrupted; nothing is half written.", *told]),
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+        raise
+
+
 def as_object(outcome: Outcome) -> dict[str, object]:
-    """The outcome as one JSON object."""
-    model = outcome.model
+    """The outcome as one JSON object; the top level is about the model that made the predictions.
+
+    What this run's training made stands under `candidate`, also where that is the same version.
+    """
+    model, candidate = outcome.model, outcome.candidate
     return {
-        "predictions": plain(outcome.predictions),
-        "model": {
-            "name": model.name,
-            "version": model.version,
-            "digest": model.digest,
-            "job_id": model.job_id,
-        },
+        "predictions": outcome.predictions,
+        "model": _version(model),
+        "leaderboard": outcome.leaderboard,
+        "scores": outcome.scores,
         "candidate": {
-            "version": outcome.candidate.version,
-            "live": outcome.candidate.version == model.version,
+            **_version(candidate),
+            "live": candidate.version == model.version,
             "decision": outcome.decision,
+            "leaderboard": outcome.candidate_training.leaderboard,
+            "scores": outcome.candidate_training.scores,
         },
         "trained": outcome.trained,
-        "leaderboard": plain(outcome.result.leaderboard),
-        "scores": plain(outcome.result.scores),
-        "seconds": dict(outcome.seconds),
-        "warnings": [*outcome.warnings],
+        "seconds": outcome.seconds,
+        "warnings": outcome.warnings,
         "run_ids": outcome.run_ids,
+    }
+
+
+def _version(entry: ModelVersion) -> dict[str, object]:
+    return {
+        "name": entry.name,
+        "version": entry.version,
+        "digest": entry.digest,
+        "job_id": entry.job_id,
     }

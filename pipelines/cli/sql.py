@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import csv
-import json
-import sys
 from pathlib import Path
 
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-from pipelines.cli.console import stderr_console, stdout_console
+from pipelines.cli.console import stderr_console
 from pipelines.cli.online import online_pool
-from pipelines.cli.values import plain
+from pipelines.cli.results import ResultPrinter
 from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
 from resources.errors import BikecastError, InvalidInput
-from resources.sql_pool.port import ResultSet, SqlError
+from resources.sql_pool.port import SqlError
 from resources.sql_pool.scripts import split_batches
 
 
@@ -31,6 +28,7 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
     settings = load_settings()
     home = open_home(settings)
     here = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    printer = ResultPrinter(output)
     with (
         full_disk_explained(home),
         online_pool(here.sql_pool_power),
@@ -48,7 +46,7 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
             for text in getattr(session, "messages", ()):  # the embedded pool's PRINT
                 stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
             for result in results:
-                _print(result, output)
+                printer.print(result)
 
 
 def _script(query: str | None, file: Path | None) -> str:
@@ -63,21 +61,3 @@ def _script(query: str | None, file: Path | None) -> str:
         return Path(file or "").read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InvalidInput(f"{file} cannot be read: {error}. Nothing was run.") from error
-
-
-def _print(result: ResultSet, output: str) -> None:
-    names = [column.name for column in result.columns]
-    if output == "json":
-        json.dump([plain(row) for row in result.as_dicts()], sys.stdout, ensure_ascii=False)
-        sys.stdout.write("\n")
-    elif output == "csv":
-        writer = csv.writer(sys.stdout, lineterminator="\n")
-        writer.writerow(names)
-        writer.writerows([plain(value) for value in row] for row in result.rows)
-    else:
-        from pipelines.cli.tables import rows_table
-
-        stdout_console().print(rows_table(names, result.rows))
-        stdout_console().print(
-            f"({len(result.rows)} row{'s' * (len(result.rows) != 1)})", style="dim", highlight=False
-        )

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs
+from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
@@ -87,3 +88,22 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
             then += ", and the next `bikecast ui` runs the rest"
         told.append(f"Run {run_id[:8]} ({run.job_name}) {then}.")
     return told
+
+
+def trainings_that_go_on(instance: dg.DagsterInstance) -> list[str]:
+    """One sentence for each local training that goes on without the stopped command."""
+    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+    from pipelines.environments import local_resources
+    from pipelines.health import pending_jobs
+    from resources.jobs import JobState
+
+    settings = load_settings()
+    if settings.env != "local":
+        return ["Jobs that were submitted to Azure go on there."]
+    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    return [
+        f"Training of job {status.job_id} goes on in its own process; `bikecast run` or "
+        "`bikecast ui` picks it up."
+        for status in pending_jobs(instance, BIKE_RENTALS, resources.automl)
+        if status.state in (JobState.QUEUED, JobState.RUNNING)
+    ]

@@ -13,19 +13,20 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from types import FrameType
-from typing import TYPE_CHECKING
 
 from pipelines.cli.console import stderr_console
-from pipelines.cli.stopping import interrupted_runs, launched_runs, stop_processes
+from pipelines.cli.stopping import (
+    interrupted_runs,
+    launched_runs,
+    stop_processes,
+    trainings_that_go_on,
+)
 from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.installation import open_event_log
 from pipelines.settings import PROJECT, load_settings
 from resources.errors import BikecastError
 from resources.processes import die_with_parent
-
-if TYPE_CHECKING:
-    import dagster as dg
 
 HOST = "127.0.0.1"
 
@@ -37,7 +38,7 @@ def ui_command(port: int | None) -> None:
     ends by itself.
     """
     settings = load_settings()
-    port = port or settings.ui_port
+    port = settings.ui_port if port is None else port
     check_port(port, "bikecast ui --port 3001")
     home = open_home(settings)
     for name in ("csv", "forecast"):
@@ -141,27 +142,8 @@ def _stop(home: Home, children: Sequence[subprocess.Popen[bytes]]) -> None:
     finally:
         stop_processes(children)
     with open_event_log(home) as instance:
-        told = interrupted_runs(instance, running) + _trainings(instance)
+        told = interrupted_runs(instance, running) + trainings_that_go_on(instance)
     stderr_console().print("\n".join(["Stopped.", *told]), highlight=False, markup=False)
-
-
-def _trainings(instance: dg.DagsterInstance) -> list[str]:
-    """One sentence for each local training that goes on."""
-    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-    from pipelines.environments import local_resources
-    from pipelines.health import pending_jobs
-    from resources.jobs import JobState
-
-    settings = load_settings()
-    if settings.env != "local":
-        return ["Jobs that were submitted to Azure go on there."]
-    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
-    return [
-        f"Training of job {status.job_id} goes on in its own process; `bikecast run` or "
-        "`bikecast ui` picks it up."
-        for status in pending_jobs(instance, BIKE_RENTALS, resources.automl)
-        if status.state in (JobState.QUEUED, JobState.RUNNING)
-    ]
 
 
 def check_port(port: int, other: str) -> None:

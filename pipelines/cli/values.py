@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+import sys
 from collections.abc import Mapping
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -25,3 +27,9 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def print_json(value: object) -> None:
+    """Write one line of JSON to standard output."""
+    json.dump(plain(value), sys.stdout, ensure_ascii=False)
+    sys.stdout.write("\n")

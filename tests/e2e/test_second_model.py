@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
-from pipelines.main_job import Outcome, run_main_job
+from pipelines.main_job import Outcome, checked_files, run_main_job
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
@@ -45,7 +45,7 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
         poll_seconds=5,
     )
     watcher = Silent()
-    with dg.instance_for_test() as instance:
+    with checked_files(COFFEE_SALES, resources.sources), dg.instance_for_test() as instance:
         outcome = run_main_job(
             defs,
             instance,
@@ -86,7 +86,7 @@ def test_the_text_feature_reaches_the_model_and_the_pool(coffee):
 
 def test_a_spec_without_time_has_no_time_ordered_score(coffee):
     outcome, _, _ = coffee
-    assert outcome.result.scores["time_ordered"] is None
-    holdout = outcome.result.scores["holdout"]
+    assert outcome.scores["time_ordered"] is None
+    holdout = outcome.scores["holdout"]
     assert holdout is not None
     assert holdout["spearman"] > 0.9

@@ -70,7 +70,7 @@ class Reporter:
 
     def trials(self, trials: list[Trial]) -> None:
         """What the search has found so far."""
-        done = [trial for trial in trials if trial.status != "pending"]
+        done = [trial for trial in trials if not trial.left_out]
         good = [trial for trial in trials if trial.status == "ok"]
         best = max(good, key=lambda trial: trial.mean, default=None)
         with self._lock:

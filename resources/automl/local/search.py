@@ -53,6 +53,11 @@ class Trial:
     """Seconds on the clock, and of them processor time, of the repeats for which both are known."""
 
     @property
+    def left_out(self) -> bool:
+        """True for a trial that the time did not suffice for; more time may take it up again."""
+        return self.status in ("pending", "skipped") or "out of time" in self.error
+
+    @property
     def scored(self) -> bool:
         """True for a trial that has predictions."""
         return bool(self.predictions)
@@ -155,13 +160,13 @@ def search(
 
     race(0, trials, until(SAMPLE_SHARE, lambda: _best(trials)))
     if not any(trial.status == "ok" for trial in trials):
-        stopped = [t for t in trials if t.status == "pending" or "out of time" in t.error]
+        stopped = [t for t in trials if t.left_out]
         for trial in stopped[:3]:  # whatever the time: a job without a model is worth nothing
             race(0, [trial], lambda: float("inf"))
             if trial.status == "ok":
                 break
     for trial in trials:
-        if trial.status == "pending" or "out of time" in trial.error:
+        if trial.left_out:
             trial.status = "skipped"
     good = [trial for trial in trials if trial.status == "ok"]
     if not good:
@@ -323,7 +328,8 @@ def _warnings(trials: list[Trial]) -> list[str]:
     if skipped:
         warnings.append(
             f"the time was short: {len(trials) - len(skipped)} of {len(trials)} configurations "
-            f"were tried; left out: {', '.join(skipped)}. A larger budget tries them all."
+            "were tried, so that the last fits and the export still fit into the budget; left out: "
+            f"{', '.join(skipped)}. A larger budget tries them all."
         )
     warnings += [f"trial {t.configuration.name} failed: {t.error}" for t in failed]
     return warnings

@@ -21,6 +21,13 @@ def test_every_wrong_setting_is_named_in_one_message(monkeypatch):
     assert "BIKECAST_UI_PORT" in str(caught.value)
 
 
+def test_an_empty_flag_is_refused_and_an_empty_variable_means_unset(monkeypatch):
+    monkeypatch.setenv("BIKECAST_CSV", "")
+    assert load_settings().csv is None
+    with pytest.raises(InvalidInput, match="--forecast is empty"):
+        load_settings(forecast="")
+
+
 def test_opening_a_home_places_dagster_yaml_and_sets_dagster_home(tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "elsewhere")
     monkeypatch.setenv("BIKECAST_HOME", "elsewhere")

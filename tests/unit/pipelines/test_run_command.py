@@ -1,0 +1,59 @@
+"""`bikecast run` before and around its runs."""
+
+import sys
+
+import pytest
+from filelock import FileLock
+
+from pipelines.cli import run
+from pipelines.cli.app import main
+
+
+@pytest.fixture
+def bikecast(tmp_path, monkeypatch, capsys):
+    """Call `bikecast` in this process; returns its exit code and standard error."""
+    (tmp_path / "home").mkdir()
+    monkeypatch.setenv("BIKECAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bikecast", *arguments])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code, capsys.readouterr().err
+
+    return call
+
+
+def test_a_wrong_file_is_told_at_once_although_another_run_uses_the_home(bikecast, tmp_path):
+    (tmp_path / "bad.csv").write_text("season\n1\n")
+    with FileLock(tmp_path / "home" / "run.lock"):
+        code, said = bikecast("run", "--csv", str(tmp_path / "bad.csv"))
+    assert code == 2
+    assert "bad.csv, line 1: missing columns" in said
+    assert "waiting" not in said
+
+
+@pytest.mark.parametrize("flag", ["--csv", "--forecast"])
+def test_an_empty_flag_is_an_error_and_takes_no_sample(bikecast, flag):
+    code, said = bikecast("run", flag, "")
+    assert code == 2
+    assert f"{flag} is empty" in said
+
+
+@pytest.mark.parametrize("port", ["0", "-1", "99999"])
+def test_a_port_that_cannot_be_is_refused(bikecast, port):
+    code, said = bikecast("ui", "--port", port)
+    assert code == 2
+    assert "than or equal to" in said
+
+
+def test_ctrl_c_ends_with_130_and_says_which_training_goes_on(bikecast, monkeypatch):
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "run_main_job", interrupted)
+    monkeypatch.setattr(run, "trainings_that_go_on", lambda _: ["Training of job j-1 goes on."])
+    code, said = bikecast("run")
+    assert code == 130
+    assert "Interrupted; nothing is half written.\nTraining of job j-1 goes on." in said
