@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import Any
 
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
 from assets.metadata import table_preview
+from assets.run_files import file_of_run
 from assets.waiting import JOB_ID, WAITS_FOR, Awaited
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
 from resources.files import file_digest
@@ -43,14 +43,11 @@ def check_new_data(
     Every file asset asks, so that no branch of a run starts anything that the other refuses.
     Raises InvalidInput.
     """
-    nodes = {node.name for node in context.job_def.nodes}
-    if costs.limit is None or spec.source_asset not in nodes:
+    if costs.limit is None:
         return
-    ops: Any = context.run.run_config.get("ops", {})
-    override = ops.get(spec.source_asset, {}).get("config", {}).get("source")
-    with sources.fetch(spec.source_file, override) as fetched:
+    with file_of_run(context, sources, spec.source_asset, spec.source_file) as fetched:
         known = lake.stat(spec.source_file)
-        if known is None or known.digest != file_digest(fetched.path):
+        if fetched and (known is None or known.digest != file_digest(fetched.path)):
             check_limit(costs, spec, spec.training.max_training_hours * 3600)
 
 

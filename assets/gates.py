@@ -43,6 +43,7 @@ def table_contract_spec(spec: ModelSpec) -> dg.AssetCheckSpec:
         asset=spec.training_table,
         description="Schema, number of rows, missing values, unique keys, codes and ranges. "
         "A failure stops the training.",
+        blocking=True,
     )
 
 
@@ -157,6 +158,7 @@ def golden_rows_spec(spec: ModelSpec) -> dg.AssetCheckSpec:
         description="What scores (PREDICT, or Spark) and ONNX Runtime on the live model of the "
         "registry give the same scores. A failure stores nothing. (The exporter compares ONNX "
         "Runtime with the native model before a model is registered.)",
+        blocking=True,
     )
 
 

@@ -1,7 +1,7 @@
 """Stage 1: the CSV files in the lake."""
 
-from functools import partial
-from typing import Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -10,12 +10,16 @@ from assets.code_version import code_version
 from assets.costs import check_new_data
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
+from assets.run_files import file_of_run
 from resources.costs.port import Costs
 from resources.errors import InvalidInput
 from resources.lake.download import is_url, public_url
 from resources.lake.port import Lake
-from resources.lake.sources import Sources
+from resources.lake.sources import FetchedFile, Sources
 from resources.spec import Column, ModelSpec
+
+if TYPE_CHECKING:
+    from resources.lake.csv_file import CsvContent
 
 #: What decides how a CSV file is read.
 FILE_CODE = (
@@ -36,34 +40,43 @@ class SourceConfig(dg.Config):
     )
 
 
+@dataclass(frozen=True)
+class CsvFile:
+    """A CSV file of the lake and the asset that stores it."""
+
+    purpose: Literal["training", "scoring"]
+    asset: str
+    lake_path: str
+    columns: tuple[Column, ...]
+
+    def read(self, fetched: FetchedFile, spec: ModelSpec) -> "CsvContent":
+        """Read and check the file. Raises InvalidInput."""
+        from resources.lake.csv_file import read_scoring_csv, read_training_csv
+
+        if self.purpose == "scoring":
+            return read_scoring_csv(fetched.path, spec, source_name=fetched.origin)
+        return read_training_csv(fetched.path, spec, source_name=fetched.origin, trainable=True)
+
+
 def lake_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
-    """The training CSV and the scoring CSV of a spec, each validated before it is stored."""
-    return [
-        _file(spec, "training", spec.source_asset, spec.source_file, spec.training_columns),
-        _file(
-            spec,
-            "scoring",
-            f"{spec.scoring_table}_file",
-            spec.scoring_file,
-            (*spec.keys, *spec.features),
-        ),
-    ]
+    """The training CSV and the scoring CSV of a spec.
+
+    Where a run brings both, neither is stored unless both can be used.
+    """
+    asset = f"{spec.scoring_table}_file"
+    training = CsvFile("training", spec.source_asset, spec.source_file, spec.training_columns)
+    scoring = CsvFile("scoring", asset, spec.scoring_file, (*spec.keys, *spec.features))
+    return [_file(spec, training, scoring), _file(spec, scoring, training)]
 
 
-def _file(
-    spec: ModelSpec,
-    purpose: Literal["training", "scoring"],
-    name: str,
-    lake_path: str,
-    columns: tuple[Column, ...],
-) -> dg.AssetsDefinition:
+def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
     @dg.asset(
-        name=name,
+        name=own.asset,
         group_name="lake",
         kinds={"csv"},
         owners=list(spec.owners),
         code_version=code_version("assets/lake.py", *FILE_CODE),
-        description=f"The {purpose} CSV, validated, at `{lake_path}` in the lake.",
+        description=f"The {own.purpose} CSV, validated, at `{own.lake_path}` in the lake.",
     )
     def file(
         context: dg.AssetExecutionContext,
@@ -72,15 +85,12 @@ def _file(
         sources: dg.ResourceParam[Sources],
         costs: dg.ResourceParam[Costs],
     ) -> dg.MaterializeResult:
-        from resources.lake.csv_file import read_scoring_csv, read_training_csv
-
-        training = partial(read_training_csv, trainable=True)
-        read = training if purpose == "training" else read_scoring_csv
         seconds = stopwatch()
-        with shown_to_people(), sources.fetch(lake_path, _unsigned(config.source)) as fetched:
+        with shown_to_people(), sources.fetch(own.lake_path, _unsigned(config.source)) as fetched:
             check_new_data(context, spec, costs, lake, sources)
-            content = read(fetched.path, spec, source_name=fetched.origin)
-            stored = lake.put(lake_path, fetched.path)
+            content = own.read(fetched, spec)
+            _check_other(context, spec, sources, other)
+            stored = lake.put(own.lake_path, fetched.path)
         for finding in content.findings:
             context.log.warning(finding)
         rows = content.table.slice(0, 5).to_pylist()
@@ -88,10 +98,10 @@ def _file(
             data_version=dg.DataVersion(stored.digest),
             metadata={
                 "source": fetched.origin,
-                "file": dg.MetadataValue.path(lake.url(lake_path)),
+                "file": dg.MetadataValue.path(lake.url(own.lake_path)),
                 "bytes": stored.size,
                 "dagster/row_count": content.rows,
-                "dagster/column_schema": column_schema(columns),
+                "dagster/column_schema": column_schema(own.columns),
                 "preview": dg.MetadataValue.md(table_preview(rows)),
                 "findings": dg.MetadataValue.json(list(content.findings)),
                 "seconds": seconds(),
@@ -99,6 +109,23 @@ def _file(
         )
 
     return file
+
+
+def _check_other(
+    context: dg.AssetExecutionContext, spec: ModelSpec, sources: Sources, other: CsvFile
+) -> None:
+    """Raise InvalidInput where this run also brings the other file, and that is wrong."""
+    if sources.holds(other.lake_path):  # checked before the run began
+        return
+    with file_of_run(context, sources, other.asset, other.lake_path) as fetched:
+        if fetched is None or not fetched.is_new:
+            return
+        try:
+            other.read(fetched, spec)
+        except InvalidInput as error:
+            raise InvalidInput(
+                f"Not stored, because of the {other.purpose} file of the same run: {error}"
+            ) from None
 
 
 def _unsigned(source: str | None) -> str | None:

@@ -64,16 +64,16 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
             prepared = yield from materialized(context, config, lake, spark, costs)
             if not prepared:
                 return
+        contract = table_contract(spec, lake)
         if context.selected_asset_check_keys:
-            contract = table_contract(spec, lake)
             yield contract
-            if not contract.passed:
-                raise dg.Failure(
-                    f"{spec.training_table} breaks its contract, so nothing is trained on it:\n"
-                    f"{contract.description}\nCorrect the CSV, then run again.",
-                    metadata={"exit_code": 2},
-                    allow_retries=False,
-                )
+        if not contract.passed:
+            raise dg.Failure(
+                f"{spec.training_table} breaks its contract, so nothing is trained on it:\n"
+                f"{contract.description}\nCorrect the CSV, then run again.",
+                metadata={"exit_code": 2},
+                allow_retries=False,
+            )
 
     def materialized(
         context: dg.AssetExecutionContext,

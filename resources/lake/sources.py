@@ -27,10 +27,14 @@ class Sample:
 
 @dataclass(frozen=True)
 class FetchedFile:
-    """A local file, and where it came from, for people (no secret in it)."""
+    """A local file, and where it came from, for people (no secret in it).
+
+    `is_new` is False for what the lake keeps.
+    """
 
     path: Path
     origin: str
+    is_new: bool = True
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,10 @@ class Sources:
                 raise InvalidInput("\n".join(problems))
             yield dict(self._held)
 
+    def holds(self, lake_path: str) -> bool:
+        """Whether `hold` has fetched the file."""
+        return lake_path in self._held
+
     @contextmanager
     def fetch(self, lake_path: str, override: str | None = None) -> Iterator[FetchedFile]:
         """Yield the file for a lake path, for as long as the context lasts.
@@ -81,7 +89,7 @@ class Sources:
         source = override or self.paths.get(lake_path)
         if source is None and self.lake.stat(lake_path) is not None:
             with self.lake.local_copy(lake_path) as path:
-                yield FetchedFile(path, f"{lake_path} (kept in the lake)")
+                yield FetchedFile(path, f"{lake_path} (kept in the lake)", is_new=False)
             return
         if source is not None and _is_path(source):
             path = _existing_file(source)

@@ -5,7 +5,7 @@ import pytest
 
 from assets.lake import lake_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.simulator import write_training_csv
+from pipelines.simulator import write_forecast_csv, write_training_csv
 from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
@@ -58,3 +58,25 @@ def test_a_signed_url_is_refused_in_a_runs_configuration(stored, lake):
     assert "BIKECAST_CSV" in told
     assert "SECRET" not in told
     assert lake.stat(SPEC.source_file) is None
+
+
+@pytest.mark.parametrize("wrong", [SPEC.source_asset, f"{SPEC.scoring_table}_file"])
+def test_neither_file_of_a_run_is_stored_where_one_is_wrong(lake, tmp_path, wrong):
+    write_training_csv(tmp_path / "t.csv", years=1)
+    write_forecast_csv(tmp_path / "f.csv", years=1)
+    files = {
+        SPEC.source_asset: tmp_path / "t.csv",
+        f"{SPEC.scoring_table}_file": tmp_path / "f.csv",
+    }
+    files[wrong].write_text(files[wrong].read_text().replace("temp", "warmth", 1))
+    config = {asset: {"config": {"source": str(path)}} for asset, path in files.items()}
+    result = dg.materialize(
+        lake_assets(SPEC),
+        resources={"lake": lake, "sources": Sources(lake), "costs": NoCosts()},
+        run_config={"ops": config},
+        raise_on_error=False,
+    )
+    told = [event.step_failure_data.user_failure_data for event in result.get_step_failure_events()]
+    assert len(told) == 2
+    assert all("temp" in each.description for each in told)
+    assert not any(lake.stat(path) for path in (SPEC.source_file, SPEC.scoring_file))
