@@ -21,7 +21,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 #: Fields whose values no message shows.
-_SECRET = {("alert_webhook",)}
+_SECRET = {("alert_webhook",), ("spark_remote",)}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
 
 
@@ -142,6 +142,16 @@ class Settings(BaseSettings):
         address = value.get_secret_value()
         if address and not address.startswith(("https://", "http://")):
             raise ValueError("not an http(s) address")
+        return value
+
+    @field_validator("spark_remote")
+    @classmethod
+    def _has_no_token(cls, value: str) -> str:
+        if "token=" in value.lower():
+            raise ValueError(
+                "Dagster shows it, so a token does not belong here; put it into "
+                "SPARK_CONNECT_AUTHENTICATE_TOKEN, which PySpark reads"
+            )
         return value
 
     @field_validator("scoring_table")

@@ -40,6 +40,7 @@ class ConnectSpark(ConfigurableResource):
     def prepare(self, preparation: Preparation) -> PreparedTable:
         """Make or renew the spec's training table; an unchanged table is not written.
 
+        Afterwards the session knows the table by its name.
         Raises InvalidInput for a CSV that breaks the schema or leaves no usable row, and
         BikecastError where the engine or the disk fails. The old table stays in each case.
         """
@@ -58,6 +59,7 @@ class ConnectSpark(ConfigurableResource):
         committed = commit_table(
             lake_path(self.lake_root, preparation.table_path), canonical(table, spec)
         )
+        self.session({spec.training_table: preparation.table_path})
         dropped = rows_read - table.num_rows
         if dropped:
             findings += (f"{spec.training_table}: {dropped:,} of {rows_read:,} rows left out",)
@@ -111,8 +113,11 @@ class ConnectSpark(ConfigurableResource):
             session.read.parquet(*files).createOrReplaceTempView(name)
         return session
 
-    def sql(self, query: str, tables: Mapping[str, str]) -> pa.Table:
-        """Run a Spark SQL query over `tables` (name to lake path) and return all its rows."""
+    def sql(self, query: str, tables: Mapping[str, str] | None = None) -> pa.Table:
+        """Run a Spark SQL query and return all its rows.
+
+        It knows the tables that were prepared here, and `tables` (name to lake path).
+        """
         from pyspark.errors import PySparkException
 
         try:

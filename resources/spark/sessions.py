@@ -112,6 +112,8 @@ def _new_session(kind: str, address: str) -> SparkSession:
         _connect(address)
     if kind == "jvm":
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
+        # PySpark leaves it behind for children of a process with a Connect session.
+        os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
         config = {
             "spark.master": address,
             "spark.ui.enabled": "false",

@@ -109,7 +109,7 @@ def test_changed_data_is_a_new_version_and_is_seen_at_once(spark, lake, sample):
     second = prepare(spark)
     assert (second.changed, second.delta_version, second.rows) == (True, 1, 364)
     assert second.data_version != first.data_version
-    count = spark.sql("SELECT count(*) AS n FROM bike_data", {"bike_data": TABLE})
+    count = spark.sql("SELECT count(*) AS n FROM bike_data")
     assert count.to_pylist() == [{"n": 364}]
 
 

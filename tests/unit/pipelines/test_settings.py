@@ -93,3 +93,10 @@ def test_a_table_of_the_lake_can_only_be_scored_where_spark_may_score(monkeypatc
     with pytest.raises(InvalidInput, match=r"BIKECAST_SCORING_TABLE: .*set BIKECAST_SCORING to"):
         load_settings()
     assert load_settings(scoring="auto").scoring_table == "tables/stations"
+
+
+def test_a_token_in_the_address_of_spark_is_refused_without_showing_it(monkeypatch):
+    monkeypatch.setenv("BIKECAST_SPARK_REMOTE", "sc://host:15002/;token=SECRET")
+    with pytest.raises(InvalidInput, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
+        load_settings()
+    assert "SECRET" not in str(caught.value)

@@ -107,7 +107,10 @@ def test_a_killed_writer_leaves_a_whole_table_and_no_lock(tmp_path):
     )
     for seed in range(8):
         with subprocess.Popen([sys.executable, "-c", script, str(path)]) as writer:
-            time.sleep(1.5 + random.Random(seed).random())
+            before = current_files(path)
+            while current_files(path) == before:
+                time.sleep(0.05)
+            time.sleep(random.Random(seed).random())
             writer.send_signal(signal.SIGKILL)
         values = set(DeltaTable(str(path)).to_pyarrow_table()["a"].to_pylist())
         assert len(values) == 1
