@@ -38,16 +38,24 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
     for name, digest in LAB_FILES.items():
         target = out_dir / name
         url = f"{base_url.rstrip('/')}/{name}"
-        if not (target.is_file() and file_digest(target) == digest):
+        if not is_lab_file(target):
             with replaced_file(target) as temporary:
                 download(url, temporary, max_bytes=_MAX_BYTES)
                 found = file_digest(temporary)
                 if found != digest:
+                    kept = "is unchanged" if target.exists() else "was not written"
                     raise BikecastError(
                         f"{public_url(url)} is not the known file: its sha256 is {found}, expected "
-                        f"{digest}. {target} is unchanged. The file may have been revised: "
-                        "look at it, then pass it by path"
+                        f"{digest}. {target} {kept}. The file may have been revised: download it "
+                        "yourself, look at it, then pass it by path."
                     )
         paths.append(target)
     training, forecast = paths
     return training, forecast
+
+
+def is_lab_file(path: Path) -> bool:
+    """Whether this is the known content of the lab file of that name."""
+    from resources.files import file_digest
+
+    return path.is_file() and file_digest(path) == LAB_FILES[path.name]

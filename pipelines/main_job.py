@@ -150,7 +150,7 @@ def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
 
     Raises InvalidInput with the problems of all of them.
     """
-    from resources.lake.csv_file import read_scoring_csv, read_training_csv
+    from resources.lake.csv_file import REFUSED, read_scoring_csv, read_training_csv
 
     problems = []
     readers: dict[str, Callable[..., object]] = {
@@ -161,9 +161,9 @@ def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
         try:
             read(files[path].path, spec, source_name=files[path].origin)
         except InvalidInput as error:
-            problems.append(str(error))
+            problems.append(str(error).removesuffix(REFUSED).rstrip())
     if problems:
-        raise InvalidInput("\n".join(problems) + "\nNothing was changed.")
+        raise InvalidInput("\n".join([*problems, REFUSED]))
 
 
 def run_rollback(

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from resources.errors import BikecastError
+from resources.errors import BikecastError, InvalidInput
 
 _CHUNK = 1 << 20
 
@@ -21,8 +21,14 @@ def replaced_file(target: Path) -> Iterator[Path]:
     The content is flushed to disk before the rename, so a reader sees the old file or the new
     one, even after a crash. The temporary file is removed if the block fails. Temporary files of
     processes that no longer live are removed too.
-    Raises BikecastError where the folder cannot be written or the disk is full.
+    Raises InvalidInput where `target` is a folder, BikecastError where its folder cannot be written
+    or the disk is full.
     """
+    if target.is_dir():
+        raise InvalidInput(
+            f"{target} is a folder. Nothing was written; name a file, such as "
+            f"{target / 'file.csv'}."
+        )
     temporary = target.parent / f".{target.name}.{os.getpid()}-{secrets.token_hex(4)}.tmp"
     try:
         target.parent.mkdir(parents=True, exist_ok=True)

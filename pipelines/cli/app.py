@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from pipelines.cli.planning import add_planning_commands
+from pipelines.simulator import MAX_YEARS
 from resources.errors import BikecastError
 
 app = typer.Typer(
@@ -199,8 +200,10 @@ def status(
 @app.command()
 def simulate(
     output: Annotated[Path, typer.Option("-o", "--output", help="The CSV file to write.")],
-    years: Annotated[int, typer.Option(min=1, max=100, help="Years of days from 2011 on.")] = 2,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same file.")] = 0,
+    years: Annotated[
+        int, typer.Option(min=1, max=MAX_YEARS, help="Years of days from 2011 on.")
+    ] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="The same seed gives the same file.")] = 0,
 ) -> None:
     """Write a simulated training CSV with the seasons, weeks and weather of real bike rentals."""
     from pipelines.cli.data import simulate_command

@@ -4,24 +4,30 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import IO
 
 from rich.console import Console
 
-#: Columns for output that is no terminal, so that no cell is cut.
+#: Columns for output that is no terminal, so that no cell is cut. Lines of text are never wrapped
+#: there.
 _WIDE = 240
 
 
 def stdout_console() -> Console:
     """For results."""
-    return Console(width=None if sys.stdout.isatty() else _WIDE)
+    return _console(sys.stdout)
 
 
-def stderr_console(*, steady: bool = False) -> Console:
-    """For progress, logs and errors.
+def stderr_console() -> Console:
+    """For progress, logs and errors."""
+    return _console(sys.stderr)
 
-    `steady` keeps writing to today's standard error while a step's output is being captured.
-    """
-    if not steady:
-        return Console(stderr=True, width=None if sys.stderr.isatty() else _WIDE)
-    stream = os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace")
-    return Console(file=stream, width=None if stream.isatty() else _WIDE)
+
+def steady_stderr_console() -> Console:
+    """Today's standard error, also while a step's output is being captured; to be closed."""
+    return _console(os.fdopen(os.dup(2), "w", buffering=1, encoding="utf-8", errors="replace"))
+
+
+def _console(stream: IO[str]) -> Console:
+    is_terminal = stream.isatty()
+    return Console(file=stream, width=None if is_terminal else _WIDE, soft_wrap=not is_terminal)

@@ -18,12 +18,13 @@ def simulate_command(output: Path, years: int, seed: int) -> None:
 
 def fetch_command(output: Path, url: str | None) -> None:
     """Download the lab's files."""
-    from pipelines.lab_data import DEFAULT_URL, fetch_lab_data
+    from pipelines.lab_data import DEFAULT_URL, LAB_FILES, fetch_lab_data, is_lab_file
 
-    paths = fetch_lab_data(output, url or DEFAULT_URL)
-    for path in paths:
-        stderr_console().print(f"Wrote {path}, SHA-256 as published.", highlight=False)
-    training, forecast = paths
+    kept = {output / name for name in LAB_FILES if is_lab_file(output / name)}
+    training, forecast = fetch_lab_data(output, url or DEFAULT_URL)
+    for path in (training, forecast):
+        done = "Kept" if path in kept else "Wrote"
+        stderr_console().print(f"{done} {path}, SHA-256 as published.", highlight=False)
     stderr_console().print(
         f"Next: bikecast run --csv {training} --forecast {forecast}", highlight=False
     )

@@ -8,7 +8,7 @@ from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
 
-from pipelines.cli.console import stderr_console
+from pipelines.cli.console import steady_stderr_console
 from pipelines.logs import LOGGER
 from resources.jobs import JobStatus
 from resources.spec import ModelSpec
@@ -22,7 +22,8 @@ class Progress:
     """
 
     def __init__(self, spec: ModelSpec, console: Console | None = None) -> None:
-        self._console = console or stderr_console(steady=True)
+        self._is_owner = console is None
+        self._console = console or steady_stderr_console()
         self._live = self._console.is_terminal
         self._training = f"{spec.run_asset}: training"
         self._bars = bars.Progress(
@@ -49,7 +50,10 @@ class Progress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._bars.stop()
+        if self._live:
+            self._bars.stop()
+        if self._is_owner:
+            self._console.file.close()
 
     def stage_started(self, stage: str) -> None:
         """Show the stage as running."""
@@ -100,8 +104,8 @@ class Progress:
         self._say(f"[yellow]warning[/] {escape(text)}")
 
     def _say(self, line: str) -> None:
-        """Print a line above the bars; on plain output it stays one line."""
-        self._bars.console.print(line, highlight=False, soft_wrap=not self._live)
+        """Print a line, on a terminal above the bars."""
+        self._bars.console.print(line, highlight=False)
 
     def _remove(self) -> None:
         if self._task is not None:

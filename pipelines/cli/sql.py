@@ -12,8 +12,11 @@ from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
 from resources.errors import BikecastError, InvalidInput
-from resources.sql_pool.port import SqlError
+from resources.sql_pool.port import Session, SqlError
 from resources.sql_pool.scripts import split_batches
+
+#: Invalid object name; could not find stored procedure.
+_UNKNOWN_NAME = (208, 2812)
 
 
 def sql_command(query: str | None, file: Path | None, output: str) -> None:
@@ -38,15 +41,24 @@ def sql_command(query: str | None, file: Path | None, output: str) -> None:
             try:
                 results = session.run(batch)
             except SqlError as error:
-                if len(batches) == 1:
-                    raise
-                raise BikecastError(
-                    f"{error}\nin batch {number} of {len(batches)}; the batches before it ran."
-                ) from error
+                told = str(error)
+                if len(batches) > 1:
+                    told += f"\nin batch {number} of {len(batches)}; the batches before it ran."
+                if error.number in _UNKNOWN_NAME and _has_no_predictions(session):
+                    told += "\nNo run has filled the pool yet: `bikecast run` first."
+                raise BikecastError(told) from error
             for text in getattr(session, "messages", ()):  # the embedded pool's PRINT
                 stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
             for result in results:
                 printer.print(result)
+
+
+def _has_no_predictions(session: Session) -> bool:
+    """Whether no run has ended here yet."""
+    [result] = session.run(
+        "SELECT OBJECT_ID(?) AS id", (f"{BIKE_RENTALS.schema}.{BIKE_RENTALS.predictions_table}",)
+    )
+    return result.rows[0][0] is None
 
 
 def _script(query: str | None, file: Path | None) -> str:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,11 @@ from resources.spec import FORECAST_ROW, Column, ModelSpec
 from resources.sql_types import arrow_schema
 from resources.trainable import target_problem
 
+#: The last line of every refusal of a training or scoring file.
+REFUSED = (
+    "Nothing was stored of it; what was there before is unchanged. Correct the file and run again."
+)
+
 
 @dataclass(frozen=True)
 class CsvContent:
@@ -44,6 +50,16 @@ class CsvContent:
         return int(self.table.num_rows)
 
 
+@contextmanager
+def _refusal_in_full() -> Iterator[None]:
+    """End an InvalidInput with what is unchanged and what to do next."""
+    try:
+        yield
+    except InvalidInput as error:
+        raise InvalidInput(f"{error}\n{REFUSED}") from error
+
+
+@_refusal_in_full()
 def read_training_csv(
     path: Path, spec: ModelSpec, *, source_name: str, trainable: bool = False
 ) -> CsvContent:
@@ -74,9 +90,10 @@ def _check_trainable(table: pa.Table, spec: ModelSpec, source_name: str) -> None
     limits = pc.min_max(table[spec.target.name]).as_py()
     problem = target_problem(spec.target.name, table.num_rows, limits["min"], limits["max"])
     if problem is not None:
-        raise InvalidInput(f"{source_name}: {problem}. Nothing was changed.")
+        raise InvalidInput(f"{source_name}: {problem}.")
 
 
+@_refusal_in_full()
 def read_scoring_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvContent:
     """Read a scoring file: the features are required, keys may be there (unique, or empty)."""
     content = read_csv(

@@ -17,6 +17,11 @@ TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 15 * 60.0
 MAX_BYTES = 2 << 30
 _CHUNK = 1 << 18
+#: How every failure ends.
+_FAILED = (
+    "Nothing was stored. Check the address and the network, or download the file yourself and "
+    "pass its path."
+)
 
 
 def is_url(source: str) -> bool:
@@ -52,15 +57,13 @@ def download(
         with opener.open(_request(url), timeout=timeout) as response, target.open("wb") as file:
             _copy(response, file, shown, ends, max_bytes)
     except urllib.error.HTTPError as error:
-        raise BikecastError(f"{shown} answered {error.code} {error.reason}") from None
+        raise BikecastError(f"{shown} answered {error.code} {error.reason}. {_FAILED}") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
-        raise BikecastError(
-            f"cannot download {shown}: {reason}. Check the address and the network, or download "
-            "the file yourself and pass its path"
-        ) from None
+        raise BikecastError(f"cannot download {shown}: {reason}. {_FAILED}") from None
     except ConnectionError as error:
-        raise BikecastError(f"the connection to {shown} broke: {error.strerror}") from None
+        said = f"the connection to {shown} broke: {error.strerror or error}. {_FAILED}"
+        raise BikecastError(said) from None
 
 
 def _request(url: str) -> urllib.request.Request:
@@ -70,7 +73,7 @@ def _request(url: str) -> urllib.request.Request:
     except ValueError:
         usable = False
     if not usable or any(character.isspace() for character in url):
-        raise InvalidInput(f"{public_url(url)!r} is not an http or https URL")
+        raise InvalidInput(f"{public_url(url)!r} is not an http or https URL. {_FAILED}")
     request = urllib.request.Request(_without_user(parts))  # noqa: S310  (scheme checked above)
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
@@ -90,16 +93,19 @@ def _copy(
     received = 0
     while True:
         if max(announced, received) > max_bytes:
-            raise InvalidInput(f"{shown} is larger than the limit of {max_bytes:,} bytes")
+            said = f"{shown} is larger than the limit of {max_bytes:,} bytes. {_FAILED}"
+            raise InvalidInput(said)
         if time.monotonic() > ends:
-            raise BikecastError(f"{shown} took too long; {received:,} bytes had arrived")
+            said = f"{shown} took too long; {received:,} bytes had arrived. {_FAILED}"
+            raise BikecastError(said)
         chunk = response.read1(_CHUNK)
         if not chunk:
             break
         received += len(chunk)
         file.write(chunk)
     if received < announced:
-        raise BikecastError(f"{shown} ended after {received:,} of {announced:,} bytes; try again")
+        said = f"{shown} ended after {received:,} of {announced:,} bytes. {_FAILED}"
+        raise BikecastError(said)
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):

@@ -108,7 +108,8 @@ class Sources:
     def _sample(self, lake_path: str) -> Sample:
         if lake_path not in self.samples:
             raise InvalidInput(
-                f"there is no sample for {lake_path}; say where the file is, as a path or a URL"
+                f"there is no sample for {lake_path}. Nothing was stored; say where the file is, "
+                "as a path or a URL."
             )
         return self.samples[lake_path]
 
@@ -138,9 +139,12 @@ def _existing_file(source: str) -> Path:
     if parts.scheme == "file":
         source = unquote(parts.path)
     elif "://" in source:
-        raise InvalidInput(f"{parts.scheme}:// is not supported; use a path, http:// or https://")
+        raise InvalidInput(
+            f"{public_url(source)}: {parts.scheme}:// is not supported. Nothing was stored; use a "
+            "path, or an http:// or https:// address."
+        )
     path = Path(source).expanduser().absolute()
     if not path.is_file():
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise InvalidInput(f"the file {path} {what}; nothing was changed")
+        raise InvalidInput(f"the file {path} {what}. Nothing was stored; correct the path.")
     return path

@@ -63,8 +63,9 @@ def test_a_bad_training_file_ends_with_code_2_and_changes_nothing(
     done = finished_home("run", "--csv", str(bad))
     assert done.returncode == 2, done.stderr
     assert "Traceback" not in done.stderr
-    for word in said:
+    for word in [*said, "Correct the file and run again."]:
         assert word in done.stderr
+    assert done.stderr.count("Nothing was") == 1
     assert state_of(finished_home) == before
 
 

@@ -1,8 +1,10 @@
+import shutil
 from pathlib import Path
 
 import pytest
 
 from pipelines import lab_data
+from pipelines.cli.data import fetch_command
 from pipelines.lab_data import DEFAULT_URL, FORECAST_FILE, LAB_FILES, TRAINING_FILE, fetch_lab_data
 from resources.errors import BikecastError
 from tests.file_server import Reply, file_server
@@ -45,8 +47,24 @@ def test_another_content_is_refused_and_leaves_the_old_file(lab_server, tmp_path
     assert [path.name for path in tmp_path.iterdir()] == [TRAINING_FILE]
 
 
+def test_a_refused_file_that_was_not_there_is_not_called_unchanged(lab_server, tmp_path):
+    lab_server.replies[f"/files/{TRAINING_FILE}"].body += b"x"
+    with pytest.raises(BikecastError, match=rf"{TRAINING_FILE} was not written"):
+        fetch_lab_data(tmp_path, f"{lab_server.url}/files")
+
+
+def test_the_command_says_which_files_it_wrote_and_which_were_there(lab_server, tmp_path, capsys):
+    shutil.copy(LAB / FORECAST_FILE, tmp_path)
+    fetch_command(tmp_path, f"{lab_server.url}/files")
+    said = capsys.readouterr().err
+    assert f"Wrote {tmp_path / TRAINING_FILE}," in said
+    assert f"Kept {tmp_path / FORECAST_FILE}," in said
+
+
 def test_a_missing_file_is_an_error_with_its_address(lab_server, tmp_path):
-    with pytest.raises(BikecastError, match=rf"/none/{TRAINING_FILE} answered 404"):
+    with pytest.raises(
+        BikecastError, match=rf"/none/{TRAINING_FILE} answered 404 .*stored"
+    ):
         fetch_lab_data(tmp_path, f"{lab_server.url}/none")
 
 

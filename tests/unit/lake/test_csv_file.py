@@ -121,12 +121,22 @@ def test_a_line_break_inside_a_field_is_refused(tmp_path):
         read_training_csv(files.training, COFFEE_SALES, source_name="in.csv")
 
 
+@pytest.mark.parametrize("content", ["", "season\n1\n", "\xff\n", "a\rb\n"])
+@pytest.mark.parametrize("read_file", [read_training_csv, read_scoring_csv])
+def test_a_refusal_ends_with_what_is_unchanged_and_what_to_do_next(tmp_path, read_file, content):
+    (tmp_path / "in.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(InvalidInput) as caught:
+        read_file(tmp_path / "in.csv", BIKE_RENTALS, source_name="in.csv")
+    assert str(caught.value).count("Nothing was stored") == 1
+    assert str(caught.value).endswith("Correct the file and run again.")
+
+
 def test_the_first_ten_problems_and_the_number_of_the_rest_are_told(tmp_path):
     rows = [edited(dteday=f"1/{day}/2011", mnth="13") for day in range(1, 26)]
     with pytest.raises(InvalidInput) as caught:
         read(training_file(tmp_path, *rows))
     assert str(caught.value).count("column mnth") == 10
-    assert str(caught.value).endswith("and 15 more")
+    assert "\nand 15 more\n" in str(caught.value)
 
 
 @pytest.mark.parametrize(

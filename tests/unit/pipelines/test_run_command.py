@@ -41,6 +41,27 @@ def test_an_empty_flag_is_an_error_and_takes_no_sample(bikecast, flag):
     assert f"{flag} is empty" in said
 
 
+def test_a_folder_as_the_output_is_told_as_such(bikecast, tmp_path):
+    code, said = bikecast("simulate", "-o", str(tmp_path))
+    assert code == 2
+    assert f"{tmp_path} is a folder. Nothing was written" in said
+
+
+def test_a_negative_seed_is_refused(bikecast, tmp_path):
+    code, _ = bikecast("simulate", "-o", str(tmp_path / "x.csv"), "--seed", "-1")
+    assert code == 2
+    assert not (tmp_path / "x.csv").exists()
+
+
+@pytest.mark.parametrize(
+    "query", ["SELECT * FROM dbo.predicted_rentals", "EXEC dbo.predict_rentals"]
+)
+def test_a_query_before_the_first_run_says_what_to_run_first(bikecast, query):
+    code, said = bikecast("sql", query)
+    assert code == 1
+    assert "`bikecast run` first" in said
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "99999"])
 def test_a_port_that_cannot_be_is_refused(bikecast, port):
     code, said = bikecast("ui", "--port", port)
