@@ -97,22 +97,26 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         sql_pool: dg.ResourceParam[SqlPool],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
+        scoring: dg.ResourceParam[Scoring],
     ) -> Iterator[dg.MaterializeResult]:
         from resources.model_contract import model_digest
-        from resources.sql_pool.deployment import create_procedures
+        from resources.scoring.predict import deploy_procedures
 
         if not pool_is_online(context, sql_pool_power):
             return
         seconds = stopwatch()
         with shown_to_people():
-            script = create_procedures(sql_pool, spec)
+            script, refused = deploy_procedures(sql_pool, spec, needs_predict=scoring.needs_predict)
+        told: dict[str, dg.MetadataValue | str] = {
+            "script": dg.MetadataValue.md(f"```sql\n{script}\n```"),
+            "try it": f'bikecast sql "EXEC {spec.schema}.{spec.procedure}"',
+        }
+        if refused:
+            told = {"refused": refused, "next": "the rows are scored on Spark"}
+            context.log.warning(f"The pool does not know PREDICT: {refused}. Spark scores instead.")
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(model_digest(script.encode())),
-            metadata={
-                "script": dg.MetadataValue.md(f"```sql\n{script}\n```"),
-                "try it": f'bikecast sql "EXEC {spec.schema}.{spec.procedure}"',
-                "seconds": seconds(),
-            },
+            data_version=dg.DataVersion(model_digest((script or refused).encode())),
+            metadata={**told, "seconds": seconds()},
         )
 
     return procedure

@@ -28,6 +28,11 @@ class ChosenScoring:
     predict: PredictScoring
     spark: SparkScoring
 
+    @property
+    def needs_predict(self) -> bool:
+        """Whether rows can be scored only where the pool has PREDICT."""
+        return self.mode == "predict"
+
     def score(self, spec: ModelSpec, *, run_id: str) -> Scored | JobStatus:
         """Score on the chosen way, and log which one and why."""
         way = self._way(spec)

@@ -48,6 +48,11 @@ class Scoring(Protocol):
         """
         ...
 
+    @property
+    def needs_predict(self) -> bool:
+        """Whether rows can be scored only where the pool has PREDICT."""
+        ...
+
     def store(self, spec: ModelSpec, scored: Scored) -> list[dict[str, object]]:
         """Replace the stored predictions in the pool, in one transaction.
 

@@ -35,6 +35,7 @@ class SparkScoring:
     pool: SqlPool
     rows_path: str = ""
     reason: str = "Spark is the way that the settings name"
+    needs_predict = False
 
     def score(self, spec: ModelSpec, *, run_id: str) -> Scored | JobStatus:
         """Score by Spark's workers into a Delta table of the lake.

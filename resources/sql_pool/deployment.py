@@ -98,6 +98,16 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     return script
 
 
+def drop_procedures(pool: SqlPool, spec: ModelSpec) -> None:
+    """Take the procedures away, where they are."""
+    with pool.session() as session:
+        for name in (spec.procedure, _save_name(spec)):
+            quoted = table_name(spec, name)
+            session.run(
+                f"IF OBJECT_ID({unicode_text(quoted)}, N'P') IS NOT NULL DROP PROCEDURE {quoted}"
+            )
+
+
 def probe_predict(pool: SqlPool, spec: ModelSpec) -> None:
     """Score one row with the live model; raises the pool's SqlError where PREDICT cannot."""
     probe = render(

@@ -5,16 +5,19 @@ import json
 import numpy as np
 import pytest
 
+from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.inspect import status_command
 from pipelines.cli.models import models_command
+from pipelines.cli.rescore import rescore_command
 from pipelines.cli.rollback import rollback_command
 from pipelines.cli.run import run_command
 from pipelines.cli.sql import sql_command
+from pipelines.simulator import write_forecast_csv
 from resources.errors import BikecastError, InvalidInput
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.test_fault_runs import is_paused
-from tests.azure.workspace import power, registry
+from tests.azure.workspace import lake, power, registry
 
 
 @pytest.fixture
@@ -63,6 +66,18 @@ def test_sql_without_the_right_to_resume_names_the_role(user):
 def test_rollback_leaves_no_lease_behind(quick, capsys):
     with pytest.raises(InvalidInput, match="No model is live"):
         rollback_command(None)
+    assert power().leases() == {}
+    assert is_paused(quick)
+
+
+@pytest.mark.slow
+def test_rescore_resumes_a_paused_pool_and_pauses_it_again(quick, tmp_path):
+    write_forecast_csv(tmp_path / "forecast.csv")
+    lake().put(BIKE_RENTALS.scoring_file, tmp_path / "forecast.csv")
+
+    with pytest.raises(InvalidInput, match="No model is live"):
+        rescore_command("2013-01-01", "2013-01-02", None)
+    assert len(quick.calls("POST", "/resume")) == 1
     assert power().leases() == {}
     assert is_paused(quick)
 

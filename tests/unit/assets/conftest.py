@@ -16,10 +16,12 @@ from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
+from resources.scoring.port import Scoring
 from resources.scoring.predict import PredictScoring
 from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import audit_trail, live_model
+from resources.sql_pool.port import SqlPool
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 #: Rentals for a unit of temperature: about what the sample's rows have.
@@ -33,7 +35,9 @@ class Stage:
     instance: dg.DagsterInstance
     lake: LocalLake
     registry: MlflowRegistry
-    pool: EmbeddedSqlPool
+    pool: SqlPool
+    scoring: Scoring | None = None
+    """PREDICT in the pool, unless a test has another."""
 
     def training_data(self, data_version: str, years: int = 2, seed: int = 0) -> None:
         """Write the training table and say which data version it has."""
@@ -80,7 +84,7 @@ class Stage:
                 "automl": None,
                 "registry": self.registry,
                 "sql_pool": self.pool,
-                "scoring": PredictScoring(self.pool),
+                "scoring": self.scoring or PredictScoring(self.pool),
                 "sql_pool_power": AlwaysOnline(),
                 "costs": NoCosts(),
             },
