@@ -27,6 +27,7 @@ from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
 from resources.sql_pool.engine.sources import SourceCompiler, next_alias
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _SET_OPERATORS: dict[type[exp.Expression], str] = {
     exp.Union: "UNION",
     exp.Except: "EXCEPT",
@@ -250,9 +251,11 @@ class QueryCompiler:
         only(order, "expressions")
         columns = tuple((item.name, item.value.type) for item in projections)
         items = []
-        for item in order.expressions:
+        for number, item in enumerate(order.expressions, 1):
             only(item, "this", "desc", "nulls_first")
             place = _output_place(item.this, columns)
+            if place is None:
+                _refuse_constant(item.this, number)
             if place is not None:
                 # Inside of an expression, DuckDB would take c1 for a column of the source.
                 value = projections[place - 1].value
@@ -314,6 +317,26 @@ def _converted(query: BoundQuery, columns: tuple[tuple[str, SqlType], ...]) -> s
 
 def _direction(item: exp.Expression) -> str:
     return "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
+
+
+def _refuse_constant(node: exp.Expression, number: int) -> None:
+    """Refuse what orders nothing; DuckDB would take some of it for a column's number."""
+    if node.find(exp.Func, exp.Query, exp.Subquery):
+        return
+    leaves = [leaf for leaf in node.walk() if leaf.is_leaf()]
+    if all(isinstance(leaf, _CONSTANTS) for leaf in leaves):
+        raise SqlError(
+            408, f"A constant expression was encountered in the ORDER BY list, position {number}."
+        )
+    if all(isinstance(leaf, (*_CONSTANTS, exp.Var)) for leaf in leaves) and node.find(
+        exp.Parameter
+    ):
+        raise SqlError(
+            1008,
+            f"The SELECT item identified by the ORDER BY number {number} contains a variable as "
+            "part of the expression identifying a column position. Variables are only allowed "
+            "when ordering by an expression referencing a column name.",
+        )
 
 
 def _output_place(node: exp.Expression, columns: tuple[tuple[str, SqlType], ...]) -> int | None:

@@ -35,6 +35,10 @@ def test_top_takes_the_first_rows_of_the_order(rows):
     assert rows("SELECT TOP (?) id FROM t ORDER BY id", 1) == [(1,)]
 
 
+def test_rows_without_an_order_are_ordered_by_a_subquery(rows):
+    assert sorted(rows("SELECT id FROM t ORDER BY (SELECT NULL)")) == [(1,), (2,), (3,)]
+
+
 def test_joins_keep_both_sides_columns(rows):
     found = rows(
         "SELECT a.*, b.id AS other FROM t AS a LEFT JOIN t AS b ON b.id = a.id + 1 ORDER BY a.id"
@@ -94,6 +98,11 @@ def test_hints_and_labels_are_read_over(rows):
         ("SELECT q.n FROM (SELECT COUNT(*) FROM t) AS q", 8155),
         ("SELECT q.n FROM (SELECT 1 AS n, 2 AS n) AS q", 8156),
         ("SELECT id FROM (SELECT id FROM t ORDER BY id) AS q", 1033),
+        ("SELECT id FROM t ORDER BY -1", 408),
+        ("SELECT id FROM t ORDER BY id, NULL", 408),
+        ("SELECT id FROM t ORDER BY N'id'", 408),
+        ("SELECT id FROM t ORDER BY 1 + 1", 408),
+        ("DECLARE @p int = 1; SELECT id FROM t ORDER BY @p", 1008),
         ("SELECT DISTINCT g FROM t ORDER BY id", 145),
         ("SELECT id FROM t ORDER BY 2", 108),
         ("SELECT 1 UNION SELECT 1, 2", 205),
