@@ -62,9 +62,7 @@ def test_the_command_says_which_files_it_wrote_and_which_were_there(lab_server, 
 
 
 def test_a_missing_file_is_an_error_with_its_address(lab_server, tmp_path):
-    with pytest.raises(
-        BikecastError, match=rf"/none/{TRAINING_FILE} answered 404 .*stored"
-    ):
+    with pytest.raises(BikecastError, match=rf"/none/{TRAINING_FILE} answered 404 .*stored"):
         fetch_lab_data(tmp_path, f"{lab_server.url}/none")
 
 

@@ -22,12 +22,12 @@ from resources.sql_pool.engine.grouping import (
     group_clause,
 )
 from resources.sql_pool.engine.operators import equality_key
+from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
 from resources.sql_pool.engine.sources import SourceCompiler, next_alias
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
-_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _SET_OPERATORS: dict[type[exp.Expression], str] = {
     exp.Union: "UNION",
     exp.Except: "EXCEPT",
@@ -127,7 +127,7 @@ class QueryCompiler:
             return query
         items = []
         for item in order.expressions:
-            place = _output_place(item.this, columns)
+            place = output_place(item.this, columns)
             if place is None:
                 raise SqlError(
                     104,
@@ -135,7 +135,7 @@ class QueryCompiler:
                     "UNION, INTERSECT or EXCEPT operator.",
                 )
             key = equality_key(Typed(f"c{place}", columns[place - 1][1]))
-            items.append(f"{key} {_direction(item)}")
+            items.append(f"{key} {direction(item)}")
         return BoundQuery(f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}", columns)
 
     def _select(self, tree: exp.Select, scope: Scope) -> BoundQuery:
@@ -186,9 +186,9 @@ class QueryCompiler:
         columns = tuple((item.name, item.value.type) for item in projections)
         items = []
         for item in order.expressions:
-            place = _output_place(item.this, columns)
+            place = output_place(item.this, columns)
             value = projections[place - 1].value if place else compiler.value(item.this)
-            items.append(f"{equality_key(value)} {_direction(item)}")
+            items.append(f"{equality_key(value)} {direction(item)}")
         ranked = f"{core[0]}, rank() OVER (ORDER BY {', '.join(items)}) AS r{core[1]}"
         count = self._top(compiler, tree.args["limit"], ties=True)
         names = ", ".join(f"q.c{i}" for i in range(1, len(columns) + 1))
@@ -253,9 +253,9 @@ class QueryCompiler:
         items = []
         for number, item in enumerate(order.expressions, 1):
             only(item, "this", "desc", "nulls_first")
-            place = _output_place(item.this, columns)
+            place = output_place(item.this, columns)
             if place is None:
-                _refuse_constant(item.this, number)
+                refuse_constant(item.this, number)
             if place is not None:
                 # Inside of an expression, DuckDB would take c1 for a column of the source.
                 value = projections[place - 1].value
@@ -270,7 +270,7 @@ class QueryCompiler:
                         "ORDER BY items must appear in the select list if SELECT DISTINCT is "
                         "specified.",
                     )
-            items.append(f"{sql} {_direction(item)}")
+            items.append(f"{sql} {direction(item)}")
         return " ORDER BY " + ", ".join(items)
 
     def _top(
@@ -313,45 +313,3 @@ def _converted(query: BoundQuery, columns: tuple[tuple[str, SqlType], ...]) -> s
         for i, (_, kind) in enumerate(query.columns, 1)
     ]
     return f"(SELECT {', '.join(parts)} FROM ({query.sql}) AS q)"
-
-
-def _direction(item: exp.Expression) -> str:
-    return "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
-
-
-def _refuse_constant(node: exp.Expression, number: int) -> None:
-    """Refuse what orders nothing; DuckDB would take some of it for a column's number."""
-    if node.find(exp.Func, exp.Query, exp.Subquery):
-        return
-    leaves = [leaf for leaf in node.walk() if leaf.is_leaf()]
-    if all(isinstance(leaf, _CONSTANTS) for leaf in leaves):
-        raise SqlError(
-            408, f"A constant expression was encountered in the ORDER BY list, position {number}."
-        )
-    if all(isinstance(leaf, (*_CONSTANTS, exp.Var)) for leaf in leaves) and node.find(
-        exp.Parameter
-    ):
-        raise SqlError(
-            1008,
-            f"The SELECT item identified by the ORDER BY number {number} contains a variable as "
-            "part of the expression identifying a column position. Variables are only allowed "
-            "when ordering by an expression referencing a column name.",
-        )
-
-
-def _output_place(node: exp.Expression, columns: tuple[tuple[str, SqlType], ...]) -> int | None:
-    """The output column that an ORDER BY item means by number or by name."""
-    if isinstance(node, exp.Literal) and not node.is_string:
-        if not node.name.isdigit() or not 1 <= int(node.name) <= len(columns):
-            raise SqlError(
-                108,
-                f"The ORDER BY position number {node.name} is out of range of the number of "
-                "items in the select list.",
-            )
-        return int(node.name)
-    if isinstance(node, exp.Column) and not node.table:
-        places = [i for i, (name, _) in enumerate(columns, 1) if name.lower() == node.name.lower()]
-        if len(places) > 1:
-            raise SqlError(209, f"Ambiguous column name '{node.name}'.")
-        return places[0] if places else None
-    return None
