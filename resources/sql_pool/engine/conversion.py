@@ -195,7 +195,8 @@ def _text_to_number(sql: str, to: SqlType) -> str:
     if to.is_integer:
         return cast(f"regexp_replace({_hidden(sql, '.eExXbB_')}, '^ *$', '0')", to)
     if to.name in ("real", "float"):
-        return cast(f"regexp_replace({_hidden(sql, 'xX_nNiI')}, '^ *$', '0')", to)
+        number = f"regexp_replace({_hidden(sql, 'xX_nNiI')}, '^ *$', '0')"
+        return cast(f"tsql_finite(CAST({number} AS {to.duckdb}))", to)
     if to.name == "money":
         return f"tsql_money({sql})"
     if to.name == "smallmoney":

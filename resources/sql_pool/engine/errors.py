@@ -217,6 +217,11 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Cannot resolve the collation conflict between the operands.",
     ),
     (
+        r"Cannot create a string of size",
+        7119,
+        "Attempting to grow LOB beyond maximum allowed size of 2147483647 bytes.",
+    ),
+    (
         r"Argument for ntile must be greater than zero",
         4116,
         "The function 'NTILE' takes only a positive int or bigint expression as its input.",

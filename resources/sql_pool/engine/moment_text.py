@@ -56,6 +56,8 @@ for _style in (0, 8, 9, 13, 14):
     _STYLES[_style + 100] = _STYLES[_style]
 STYLES = frozenset(_STYLES)
 
+#: No text of a moment is longer.
+_LONGEST = 100
 _TIME = re.compile(
     r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:([.:])(\d{1,9}))?)?)?\s*(am|pm)?", re.IGNORECASE
 )
@@ -75,6 +77,8 @@ def parse_moment(text: str, kind: str, style: int) -> dt.datetime:
     Raises SqlError 241 for a text of no known form, 242 for a date that is out of range.
     """
     text = text.strip()
+    if len(text) > _LONGEST:
+        raise _failed(kind)
     if kind != "datetimeoffset" and (found := _OFFSET.search(text)) and ":" in text[:-3]:
         zulu = found[1].upper() == "Z"
         if kind in ("datetime", "smalldatetime") and not zulu:

@@ -12,20 +12,34 @@ from typing import Any
 from resources.sql_pool.engine.errors import SqlError
 
 
-@lru_cache(maxsize=1024)
-def like_pattern(pattern: str, escape: str) -> re.Pattern[str]:
-    """A LIKE pattern with %, _, [set] and [^set] as a regular expression without case."""
-    return re.compile(like_regex(pattern, escape), re.IGNORECASE | re.DOTALL)
+@lru_cache(maxsize=256)
+def _compiled(parts: tuple[str, ...]) -> re.Pattern[str]:
+    """Parts with any text between them, as a regular expression without case.
+
+    The first place of each part is the best one, so it is never given up: matching takes time in
+    proportion to the text, not to a power of it.
+    """
+    first, *middle = parts[:-1] or parts
+    text = first + "".join(f"(?>.*?{part})" for part in middle if part)
+    if len(parts) > 1:
+        text += ".*" + parts[-1]
+    return re.compile(text, re.IGNORECASE | re.DOTALL)
 
 
 def like_regex(pattern: str, escape: str = "") -> str:
-    """The text of that regular expression, which DuckDB reads as well."""
-    out: list[str] = []
+    """A LIKE pattern with %, _, [set] and [^set] as a regular expression that DuckDB reads."""
+    return ".*".join(_parts(pattern, escape))
+
+
+@lru_cache(maxsize=256)
+def _parts(pattern: str, escape: str) -> tuple[str, ...]:
+    """What stands between the % of a LIKE pattern, as regular expressions."""
+    parts: list[list[str]] = [[]]
     i = 0
     while i < len(pattern):
         character = pattern[i]
         if escape and character == escape and i + 1 < len(pattern):
-            out.append(re.escape(pattern[i + 1]))
+            parts[-1].append(re.escape(pattern[i + 1]))
             i += 2
             continue
         end = pattern.find("]", i + 2)
@@ -33,12 +47,15 @@ def like_regex(pattern: str, escape: str = "") -> str:
             inner = pattern[i + 1 : end]
             negated = inner.startswith("^")
             inner = re.sub(r"([\\\[\]^&~|])", r"\\\1", inner[negated:])
-            out.append(_set(inner, negated))
+            parts[-1].append(_set(inner, negated))
             i = end + 1
             continue
-        out.append({"%": ".*", "_": "."}.get(character) or re.escape(character))
+        if character == "%":
+            parts.append([])
+        else:
+            parts[-1].append("." if character == "_" else re.escape(character))
         i += 1
-    return "".join(out)
+    return tuple("".join(part) for part in parts)
 
 
 def _set(inner: str, negated: bool) -> str:
@@ -52,28 +69,29 @@ def _set(inner: str, negated: bool) -> str:
 
 def like(subject: str, pattern: str, escape: str, exact: bool = True) -> bool:
     """subject LIKE pattern ESCAPE escape; unless `exact`, trailing blanks are left out."""
-    regex = like_pattern(pattern, escape)
-    if regex.fullmatch(subject) is not None:
-        return True
-    return not exact and any(
-        regex.fullmatch(subject, 0, end) for end in range(len(subject.rstrip(" ")), len(subject))
-    )
+    *rest, last = _parts(pattern, escape)
+    regex = _compiled((*rest, last if exact else f"{last} *"))
+    return regex.fullmatch(subject) is not None
 
 
 def pattern_index(pattern: str, subject: str) -> int:
     """PATINDEX: the place from 1 where the pattern starts, or 0."""
     if not pattern.startswith("%"):
         return int(like(subject, pattern, ""))
-    inner = pattern[1:]
-    while inner.startswith("%"):
-        inner = inner[1:]
-    tail = ""
-    if inner.endswith("%"):
-        inner = inner.rstrip("%")
-    else:
-        tail = r"\Z"
-    found = re.compile(like_regex(inner) + tail, re.IGNORECASE | re.DOTALL).search(subject)
-    return found.start() + 1 if found else 0
+    parts = list(_parts(pattern, ""))
+    if not any(parts):
+        return int(bool(subject))
+    while not parts[0]:
+        del parts[0]
+    if len(parts) == 1:
+        found = re.compile(f"(?:{parts[0]})\\Z", re.IGNORECASE | re.DOTALL).search(subject)
+        return found.start() + 1 if found else 0
+    first = _compiled((parts[0],)).search(subject)
+    if not first:
+        return 0
+    # Where the rest does not follow the first place, it follows none behind it.
+    rest = _compiled(("", *parts[1:])).fullmatch(subject, first.end())
+    return first.start() + 1 if rest else 0
 
 
 _CODES = {
@@ -194,7 +212,7 @@ def _at(text: str, path: str) -> tuple[bool, object]:
     strict, steps = _path(path)
     try:
         node: Any = json.loads(text, parse_float=Decimal)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SqlError(13609, "JSON text is not properly formatted.") from error
     for step in steps:
         if isinstance(step, int) and isinstance(node, list) and step < len(node):  # noqa: SIM114
@@ -238,7 +256,7 @@ def is_json(text: str) -> int:
     """ISJSON: 1 for an object or an array."""
     try:
         return int(isinstance(json.loads(text), dict | list))
-    except ValueError:
+    except (ValueError, RecursionError):
         return 0
 
 

@@ -72,7 +72,7 @@ class Packets:
 
     def limit(self, seconds: float) -> None:
         """Let everything up to the end of the login arrive within `seconds`."""
-        self._deadline = time.monotonic() + seconds
+        self._deadline = self.transport.deadline = time.monotonic() + seconds
 
     def packet(self) -> tuple[int, int, bytes]:
         """The next packet: type, status, content.
@@ -102,6 +102,8 @@ class Packets:
                 return Message(next_kind, status, content)  # the client gave the message up
             if next_kind != kind:
                 raise ProtocolError(f"A packet of type {next_kind} inside of type {kind}.")
+            if not content:
+                raise ProtocolError("An empty packet inside of a message.")
             parts.append(content)
             length += len(content)
             all_status |= status

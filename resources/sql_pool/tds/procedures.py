@@ -18,8 +18,9 @@ from resources.sql_pool.tds.rpc import Call, Parameter
 
 _PREFIX = "rpc_"
 _STATUS = "rpc_status"
-#: Prepared statements of one connection; the oldest is forgotten beyond that.
+#: Prepared statements of one connection, and their characters; the oldest is forgotten beyond.
 MAX_PREPARED = 1_000
+MAX_PREPARED_CHARACTERS = 32 * 2**20
 _NO_HANDLE = 8179
 
 
@@ -145,7 +146,10 @@ class Procedures:
             self._prepared.pop(handle.value.value, None)
         self._last_handle += 1
         self._prepared[self._last_handle] = prepared
-        if len(self._prepared) > MAX_PREPARED:
+        while len(self._prepared) > 1 and (
+            len(self._prepared) > MAX_PREPARED
+            or sum(map(_characters, self._prepared.values())) > MAX_PREPARED_CHARACTERS
+        ):
             del self._prepared[next(iter(self._prepared))]
         name = f"@{handle.name}" if handle.name else ""
         return 0, name, Variable(INT, self._last_handle)
@@ -211,6 +215,10 @@ class Procedures:
             self._session, str(parameters[0].value.value or ""), str(declared or "")
         )
         return Answer(outcomes=[found])
+
+
+def _characters(prepared: tuple[Parameter, ...]) -> int:
+    return sum(len(str(part.value.value)) for part in prepared)
 
 
 def _modern(declared: Variable) -> Variable:

@@ -3,7 +3,10 @@
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from resources.sql_pool.engine import patterns
 from resources.sql_pool.engine.python_functions import _CALLED, _FUNCTIONS
 from resources.sql_pool.port import SqlError
 
@@ -42,3 +45,30 @@ def test_an_error_of_a_text_function_is_caught_by_try(session):
     with pytest.raises(SqlError) as caught:
         session.run("SELECT JSON_VALUE('{}', 'strict $.a') AS a")
     assert caught.value.number == 13608
+
+
+def matches(subject, pattern):
+    """LIKE by its definition: % is any text, _ any character."""
+    if not pattern:
+        return not subject
+    if pattern[0] == "%":
+        return any(matches(subject[i:], pattern[1:]) for i in range(len(subject) + 1))
+    return bool(subject) and pattern[0] in ("_", subject[0]) and matches(subject[1:], pattern[1:])
+
+
+@given(st.text("ab", max_size=7), st.text("ab%_", max_size=6))
+def test_like_and_patindex_follow_their_definition(subject, pattern):
+    assert patterns.like(subject, pattern, "") == matches(subject, pattern)
+    places = [i + 1 for i in range(len(subject)) if matches(subject[i:], pattern + "%")]
+    assert patterns.pattern_index(f"%{pattern}%", subject) == (places or [0])[0]
+
+
+def test_a_pattern_of_many_parts_takes_no_time_that_grows_as_their_power():
+    text = "a" * 8_000
+    assert patterns.pattern_index("%a%a%a%a%a%a%b%", text) == 0
+    assert not patterns.like(text, "%a%a%a%a%a%a%b", "")
+    assert patterns.like(text + " " * 8_000, "%a", "", exact=False)
+
+
+def test_json_that_is_nested_too_deeply_is_no_json():
+    assert patterns.is_json("[" * 100_000) == 0

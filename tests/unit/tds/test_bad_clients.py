@@ -76,6 +76,23 @@ def test_what_is_no_login_ends_the_connection(plain, sent):
     assert works(plain)
 
 
+@pytest.mark.parametrize("sent", [b"", b"\x16", b"\x12\x01"], ids=["nothing", "tls", "a part"])
+@pytest.mark.parametrize("tls", [True, False])
+def test_who_never_finishes_the_login_is_sent_away(tmp_path, monkeypatch, tls, sent):
+    monkeypatch.setattr("resources.sql_pool.tds.session.HANDSHAKE_SECONDS", 0.2)
+    with sql_server(tmp_path, tls=tls) as server, raw(server.port) as client:
+        client.sendall(sent)
+        assert client.recv(1) == b""
+
+
+def test_empty_packets_do_not_go_on_for_ever(plain):
+    with raw(plain.port) as client:
+        log_in(client)
+        client.sendall(HEADER.pack(Kind.SQL_BATCH, 0, HEADER.size, 0, 1, 0) * 2)
+        assert b"\xaa" in (answer(client) or b"")
+    assert works(plain)
+
+
 def test_a_message_over_the_limit_ends_the_connection(plain):
     with raw(plain.port) as client:
         log_in(client)
