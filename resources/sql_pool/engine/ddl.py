@@ -66,7 +66,8 @@ def _view(reader: Reader, line: int, alter: bool) -> st.Statement:
     start = reader.tokens[reader.position].start
     end = reader.span(selects=1 if reader.word() == "WITH" else 0)
     reader.tree_until(end)
-    return st.CreateView(line, name, columns, reader.text[start:].rstrip("; \t\r\n"), alter)
+    query = reader.text[start:].rstrip("; \t\r\n")
+    return st.CreateView(line, name, columns, query, alter, reader.text)
 
 
 def procedure_parameters(reader: Reader) -> tuple[st.ParameterDefinition, ...]:

@@ -53,6 +53,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
         if counted.name.lower() in {c.lower() for c in statement.options.hash_columns}:
             raise SqlError(103010, "An IDENTITY column cannot be the distribution column.")
         details["identity"] = counted.name
+        details["identity_steps"] = list(counted.identity or ())
     table = work.catalog.add(name, TABLE, columns=columns, details=details)
     if counted is not None and counted.identity is not None:
         temporary = "TEMP " if name.is_temporary else ""
@@ -121,7 +122,10 @@ def create_view(work: Work, statement: st.CreateView) -> None:
                 f"function '{statement.name.name}' is specified more than once.",
             ) from error
         columns = tuple(st.ColumnDefinition(c.name, c.type) for c in source.columns)
-    details: dict[str, object] = {"columns": list(statement.columns)}
+    details: dict[str, object] = {
+        "columns": list(statement.columns),
+        "definition": statement.definition,
+    }
     _define(work, statement.name, VIEW, statement.text, details, columns, alter=statement.alter)
 
 
@@ -139,7 +143,12 @@ def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
         if [other.lower() for other in names].count(name.lower()) > 1:
             raise SqlError(134, f"The variable name '@{name}' has already been declared.")
     check_declared(statement.body, names)
-    _define(work, statement.name, PROCEDURE, statement.text, {}, alter=statement.alter)
+    parameters = [
+        {"name": f"@{parameter.name}", "type": parameter.type.name, "output": parameter.output}
+        for parameter in statement.parameters
+    ]
+    details: dict[str, object] = {"parameters": parameters}
+    _define(work, statement.name, PROCEDURE, statement.text, details, alter=statement.alter)
 
 
 def _define(

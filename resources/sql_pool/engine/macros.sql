@@ -46,6 +46,9 @@ CREATE OR REPLACE MACRO tsql_float_text(number, style) AS
 CREATE OR REPLACE MACRO tsql_divide(value, divisor, scale) AS
     tsql_checked(python_divide(value, divisor, scale));
 
+CREATE OR REPLACE MACRO tsql_multiply(value, factor, scale) AS
+    tsql_checked(python_multiply(value, factor, scale));
+
 CREATE OR REPLACE MACRO tsql_json_value(value, path) AS
     tsql_checked(python_json_value(value, path));
 

@@ -197,7 +197,9 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "OBJECT_ID": _object_id,
     "OBJECT_NAME": _name_of_object("name"),
     "OBJECT_SCHEMA_NAME": _name_of_object("schema_name"),
-    "OBJECT_DEFINITION": _name_of_object("definition"),
+    "OBJECT_DEFINITION": _name_of_object(
+        "coalesce(nullif(json_extract_string(details, '$.definition'), ''), nullif(definition, ''))"
+    ),
     "OBJECTPROPERTY": _object_property,
     "OBJECTPROPERTYEX": _object_property,
     "SCHEMA_NAME": _schema_name,

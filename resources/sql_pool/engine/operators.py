@@ -197,7 +197,11 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         return Typed(cast(f"({a.sql} {operator} {b.sql})", kind), kind)
     if operator == "*":
         kind = decimal(p1 + p2 + 1, s1 + s2)
-        return Typed(cast(f"({a.sql} * {b.sql})", kind), kind)
+        product = f"({a.sql} * {b.sql})"
+        if p1 + p2 > 38:  # more than DuckDB multiplies
+            texts = f"CAST({a.sql} AS VARCHAR), CAST({b.sql} AS VARCHAR)"
+            product = f"tsql_multiply({texts}, {kind.scale})"
+        return Typed(cast(product, kind), kind)
     if operator == "%":
         kind = decimal(min(p1 - s1, p2 - s2) + scale, scale)
         return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", kind), kind)

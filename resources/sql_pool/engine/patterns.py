@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from decimal import ROUND_HALF_UP, Decimal
+from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 from typing import Any
 
@@ -157,12 +157,25 @@ def float_text(value: float, style: int) -> str:
 
 def divided(left: str, right: str, scale: int) -> str:
     """The exact quotient of two decimals, cut to a scale."""
-    from decimal import ROUND_DOWN, localcontext
-
     with localcontext() as context:
         context.prec = 90
-        quotient = Decimal(left) / Decimal(right)
-        return format(quotient.quantize(Decimal(1).scaleb(-scale), ROUND_DOWN), "f")
+        return _decimal_text(Decimal(left) / Decimal(right), scale, ROUND_DOWN)
+
+
+def multiplied(left: str, right: str, scale: int) -> str:
+    """The exact product of two decimals, rounded to a scale."""
+    with localcontext() as context:
+        context.prec = 90
+        return _decimal_text(Decimal(left) * Decimal(right), scale, ROUND_HALF_UP)
+
+
+def _decimal_text(value: Decimal, scale: int, rounding: str) -> str:
+    result = value.quantize(Decimal(1).scaleb(-scale), rounding)
+    if len(result.as_tuple().digits) > 38:
+        raise SqlError(
+            8115, "Arithmetic overflow error converting expression to data type numeric."
+        )
+    return format(result, "f")
 
 
 def _encoding(national: bool) -> str:

@@ -35,6 +35,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"]),
     "float_text": (patterns.float_text, ["DOUBLE", "INTEGER"]),
     "divide": (patterns.divided, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "multiply": (patterns.multiplied, ["VARCHAR", "VARCHAR", "INTEGER"]),
     "text_bytes": (patterns.text_bytes, ["VARCHAR", "BOOLEAN"]),
     "bytes_text": (patterns.bytes_text, ["VARCHAR", "BOOLEAN"]),
     "hash": (patterns.hashed, ["VARCHAR", "VARCHAR"]),

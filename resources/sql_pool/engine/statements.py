@@ -183,12 +183,13 @@ class CreateFunction(Statement):
 
 @dataclass(frozen=True)
 class CreateView(Statement):
-    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL."""
+    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL, `definition` the whole batch."""
 
     name: ObjectName
     columns: tuple[str, ...]
     text: str
     alter: bool = False
+    definition: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,9 @@ _FILE = Path(__file__).with_name("system_views.sql")
 _COLUMN = re.compile(r" AS (\w+), -- (\S+)$", re.MULTILINE)
 _TYPE = re.compile(r"\('(\w+)', (\d+), \d+, \d+, \d+\)")
 _SYSNAME_ID = 256
+_ALL = {
+    f"all_{name}": name for name in ("objects", "columns", "views", "sql_modules", "parameters")
+}
 
 
 @functools.cache
@@ -47,8 +50,11 @@ def _types() -> dict[str, int]:
 
 
 def system_view(schema: str, name: str) -> BoundQuery | None:
-    """The catalog view of that name as a query, or None."""
-    return _views().get(f"{schema.lower()}.{name.lower()}")
+    """The catalog view of that name as a query, or None.
+
+    sys.all_objects and its kin hold the users' objects alone.
+    """
+    return _views().get(f"{schema.lower()}.{_ALL.get(name.lower(), name.lower())}")
 
 
 def type_id(name: str) -> int | None:

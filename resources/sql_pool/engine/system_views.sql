@@ -25,7 +25,9 @@ types AS (
 ), objects AS (
     SELECT o.*, s.schema_id,
         json_extract_string(details, '$.index') AS index_kind,
-        json_extract_string(details, '$.distribution') AS distribution
+        json_extract_string(details, '$.distribution') AS distribution,
+        coalesce(nullif(json_extract_string(details, '$.definition'), ''),
+            'CREATE VIEW ' || o.schema_name || '.' || o.name || ' AS ' || definition) AS view_text
     FROM bikecast.objects AS o JOIN schemas AS s USING (schema_name)
 ), declared AS (
     SELECT c.*, o.type AS object_type, o.schema_name, o.schema_id, o.name AS object_name, details,
@@ -40,6 +42,12 @@ types AS (
         base IN ('datetime2', 'time', 'datetimeoffset') AS is_scaled,
         base IN ('tinyint', 'smallint', 'int', 'bigint', 'decimal', 'money', 'smallmoney') AS exact,
         base IN ('real', 'float') AS approximate,
+        CASE
+            WHEN default_text = '' THEN NULL
+            WHEN regexp_full_match(default_text, '[-+]?[0-9.]+(e[-+]?[0-9]+)?', 'i')
+                THEN '((' || default_text || '))'
+            ELSE '(' || default_text || ')'
+        END AS default_definition,
         CASE
             WHEN size = -1 THEN -1
             WHEN base IN ('nvarchar', 'nchar') THEN 2 * size
@@ -180,7 +188,7 @@ FROM types
 -- view sys.sql_modules
 SELECT
     object_id AS object_id, -- int
-    CASE type WHEN 'V ' THEN 'CREATE VIEW ' || schema_name || '.' || name || ' AS ' || definition ELSE definition END AS definition, -- nvarchar(max)
+    CASE type WHEN 'V ' THEN view_text ELSE definition END AS definition, -- nvarchar(max)
     true AS uses_ansi_nulls, -- bit
     true AS uses_quoted_identifier, -- bit
     false AS is_schema_bound, -- bit
@@ -189,16 +197,25 @@ FROM objects WHERE type <> 'U '
 -- view sys.indexes
 SELECT
     object_id AS object_id, -- int
-    CASE index_kind WHEN 'HEAP' THEN NULL ELSE 'ClusteredIndex_' || object_id END AS name, -- sysname
-    CASE index_kind WHEN 'HEAP' THEN 0 ELSE 1 END AS index_id, -- int
-    CASE index_kind WHEN 'HEAP' THEN 0 WHEN 'CLUSTERED INDEX' THEN 1 ELSE 5 END AS type, -- tinyint
-    CASE index_kind WHEN 'HEAP' THEN 'HEAP' WHEN 'CLUSTERED INDEX' THEN 'CLUSTERED' ELSE 'CLUSTERED COLUMNSTORE' END AS type_desc, -- nvarchar(60)
+    label AS name, -- sysname
+    number AS index_id, -- int
+    CASE kind WHEN 'HEAP' THEN 0 WHEN 'CLUSTERED' THEN 1 WHEN 'NONCLUSTERED' THEN 2 ELSE 5 END AS type, -- tinyint
+    kind AS type_desc, -- nvarchar(60)
     false AS is_unique, -- bit
     1 AS data_space_id, -- int
     false AS is_primary_key, -- bit
     false AS is_unique_constraint, -- bit
     false AS is_disabled, -- bit
-FROM objects WHERE type = 'U '
+FROM (
+    SELECT object_id,
+        CASE index_kind WHEN 'HEAP' THEN NULL ELSE 'ClusteredIndex_' || object_id END AS label,
+        CASE index_kind WHEN 'HEAP' THEN 0 ELSE 1 END AS number,
+        CASE index_kind WHEN 'HEAP' THEN 'HEAP' WHEN 'CLUSTERED INDEX' THEN 'CLUSTERED' ELSE 'CLUSTERED COLUMNSTORE' END AS kind
+    FROM objects WHERE type = 'U '
+    UNION ALL
+    SELECT object_id, json_extract_string(item, '$'), 1 + row_number() OVER (PARTITION BY object_id), 'NONCLUSTERED'
+    FROM (SELECT object_id, unnest(json_extract(details, '$.indexes[*]')) AS item FROM objects WHERE type = 'U ') AS i
+) AS all_indexes
 
 -- view sys.stats
 SELECT
@@ -215,7 +232,21 @@ SELECT
     name AS name, -- sysname
     ordinal AS column_id, -- int
     true AS is_identity, -- bit
+    CAST(coalesce(json_extract_string(details, '$.identity_steps[0]'), '1') AS BIGINT) AS seed_value, -- bigint
+    CAST(coalesce(json_extract_string(details, '$.identity_steps[1]'), '1') AS BIGINT) AS increment_value, -- bigint
 FROM columns WHERE counts
+
+-- view sys.parameters
+SELECT
+    object_id AS object_id, -- int
+    json_extract_string(item, '$.name') AS name, -- sysname
+    row_number() OVER (PARTITION BY object_id) AS parameter_id, -- int
+    type_id AS system_type_id, -- tinyint
+    user_id AS user_type_id, -- int
+    json_extract_string(item, '$.output') = 'true' AS is_output, -- bit
+    false AS has_default_value, -- bit
+FROM (SELECT object_id, unnest(json_extract(details, '$.parameters[*]')) AS item FROM objects WHERE type = 'P ') AS p
+JOIN types ON type_name = json_extract_string(item, '$.type')
 
 -- view sys.default_constraints
 SELECT
@@ -226,7 +257,7 @@ SELECT
     ordinal AS parent_column_id, -- int
     'D ' AS type, -- char(2)
     'DEFAULT_CONSTRAINT' AS type_desc, -- nvarchar(60)
-    '(' || default_text || ')' AS definition, -- nvarchar(max)
+    default_definition AS definition, -- nvarchar(max)
 FROM columns WHERE default_text <> ''
 
 -- view sys.databases
@@ -272,7 +303,7 @@ SELECT
     object_name AS TABLE_NAME, -- sysname
     name AS COLUMN_NAME, -- sysname
     ordinal AS ORDINAL_POSITION, -- int
-    CASE default_text WHEN '' THEN NULL ELSE '(' || default_text || ')' END AS COLUMN_DEFAULT, -- nvarchar(4000)
+    default_definition AS COLUMN_DEFAULT, -- nvarchar(4000)
     CASE WHEN nullable THEN 'YES' ELSE 'NO' END AS IS_NULLABLE, -- varchar(3)
     base AS DATA_TYPE, -- nvarchar(128)
     CASE WHEN is_text OR base IN ('binary', 'varbinary') THEN size END AS CHARACTER_MAXIMUM_LENGTH, -- int
@@ -290,7 +321,7 @@ SELECT
     'pool' AS TABLE_CATALOG, -- nvarchar(128)
     schema_name AS TABLE_SCHEMA, -- nvarchar(128)
     name AS TABLE_NAME, -- sysname
-    'CREATE VIEW ' || schema_name || '.' || name || ' AS ' || definition AS VIEW_DEFINITION, -- nvarchar(4000)
+    view_text AS VIEW_DEFINITION, -- nvarchar(4000)
     'NONE' AS CHECK_OPTION, -- varchar(7)
     'NO' AS IS_UPDATABLE, -- varchar(2)
 FROM objects WHERE type = 'V '

@@ -242,3 +242,48 @@ def test_a_statement_fails_with_the_number_of_sql_server(session, error_number, 
 def test_a_binary_column_pads_what_is_put_in(session, rows):
     session.run("CREATE TABLE t (a binary(3)); INSERT INTO t VALUES (0x01)")
     assert rows("SELECT a FROM t") == [(b"\x01\x00\x00",)]
+
+
+@pytest.mark.parametrize(
+    ("left", "right", "product"),
+    [
+        ("decimal(30,10)", "decimal(30,10)", "0.000001"),
+        ("decimal(30,20)", "decimal(30,20)", "0.00000090000000000"),
+    ],
+)
+def test_a_product_of_more_than_38_digits_is_rounded_to_its_scale(
+    shared_session, left, right, product
+):
+    expression = f"CAST(0.0000009 AS {left}) * CAST(1 AS {right})"
+    ((value,),) = rows_of(shared_session, f"SELECT {expression} AS x")
+    assert format(value, "f") == product
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        ("SELECT definition FROM sys.sql_modules WHERE object_id = OBJECT_ID('v')",
+         [("CREATE VIEW v AS SELECT 1 AS a",)]),
+        ("SELECT OBJECT_DEFINITION(OBJECT_ID('v')) AS d", [("CREATE VIEW v AS SELECT 1 AS a",)]),
+        ("SELECT name, parameter_id, is_output FROM sys.parameters "
+         "WHERE object_id = OBJECT_ID('p')",
+         [("@a", 1, False), ("@b", 2, True)]),
+        ("SELECT name, type_desc FROM sys.indexes "
+         "WHERE object_id = OBJECT_ID('t') AND index_id > 1",
+         [("i", "NONCLUSTERED")]),
+        ("SELECT seed_value, increment_value FROM sys.identity_columns "
+         "WHERE object_id = OBJECT_ID('t')", [(5, 2)]),
+        ("SELECT COLUMN_DEFAULT FROM INFORMATION_SCHEMA.COLUMNS WHERE TABLE_NAME = 't' "
+         "AND COLUMN_DEFAULT IS NOT NULL ORDER BY ORDINAL_POSITION", [("((7))",), ("('x')",)]),
+        ("SELECT COUNT(*) AS n FROM sys.all_objects WHERE name = 't'", [(1,)]),
+    ],
+)  # fmt: skip
+def test_the_catalog_tells_what_was_defined(session, query, found):
+    session.run(
+        "CREATE TABLE t (id int IDENTITY(5,2), a int DEFAULT 7, b varchar(5) DEFAULT 'x') "
+        "WITH (HEAP)"
+    )
+    session.run("CREATE INDEX i ON t (a)")
+    session.run("CREATE VIEW v AS SELECT 1 AS a")
+    session.run("CREATE PROCEDURE p @a int, @b varchar(5) OUTPUT AS SELECT 1 AS a")
+    assert rows_of(session, query) == found
