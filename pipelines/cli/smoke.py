@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 import textwrap
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -27,7 +30,7 @@ from resources.errors import BikecastError, InvalidInput
 
 if TYPE_CHECKING:
     from pipelines.installation import Installation
-    from pipelines.smoke.chain import Pause
+    from pipelines.smoke.chain import Chain, Pause
     from pipelines.smoke.contract import KindReport
     from pipelines.smoke.recording import Recorder
 
@@ -41,6 +44,7 @@ TEACHES = (
 DOCTOR_SECONDS = 60.0
 #: The chain is complete, but Azure answers otherwise than the table of calls says.
 DIFFERS = 3
+_HANG_UPS = (signal.SIGTERM, signal.SIGHUP)
 #: The manifest has the whole of a longer note.
 NOTE_LENGTH = 160
 _COLOURS = {"differs": "bold red", "new": "bold red", "refused": "yellow", "as expected": "green"}
@@ -128,19 +132,47 @@ def _run(here: Installation, progress: Progress, seconds: float, pause: Pause | 
     from pipelines.smoke.chain import Chain
 
     chain = Chain(here, progress, seconds, pause or time.sleep)
+    with _hang_ups_as_interrupts():
+        try:
+            with progress:
+                told = chain.run()
+        except BaseException:
+            _stop(chain)
+            raise
+    rows, way = told.get("dagster/row_count"), told.get("scored_by")
+    _say(f"{rows} rows are predicted, scored by {way}: {told.get('dagster/table_name')}")
+
+
+def _stop(chain: Chain) -> None:
+    """Stop what was started; a terminal that is gone is no reason to leave the pool online."""
+    _say("The smoke run ends early; what it started is being stopped.", bold=True)
     try:
-        with progress:
-            told = chain.run()
-    except BaseException:
-        _say("The smoke run ends early; what it started is being stopped.", bold=True)
-        with progress:
+        with Progress(_spec()) as chain.watcher:
             for line in chain.stop():
                 LOGGER.warning(line)
                 _say(f"  {line}")
         _say("Run it again to go on: what is done is not done again.")
-        raise
-    rows, way = told.get("dagster/row_count"), told.get("scored_by")
-    _say(f"{rows} rows are predicted, scored by {way}: {told.get('dagster/table_name')}")
+    except KeyboardInterrupt:
+        _say(
+            "Interrupted once more. What is not named above may still run, and the SQL pool may be "
+            "online: run it again, or `az synapse sql pool pause`.",
+            bold=True,
+        )
+
+
+@contextmanager
+def _hang_ups_as_interrupts() -> Iterator[None]:
+    """SIGTERM and a closed terminal end the run as Ctrl-C does."""
+
+    def interrupt(number: int, _: FrameType | None) -> None:
+        raise KeyboardInterrupt(number)
+
+    before = {number: signal.signal(number, interrupt) for number in _HANG_UPS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _report(recorder: Recorder, failed: BaseException | None) -> bool:
@@ -208,4 +240,5 @@ def _spec() -> Any:
 
 def _say(text: str, *, bold: bool = False) -> None:
     style = "bold" if bold else None
-    stderr_console().print(text, style=style, highlight=False, markup=False, soft_wrap=True)
+    with suppress(OSError, ValueError):  # nobody may be there to read it
+        stderr_console().print(text, style=style, highlight=False, markup=False, soft_wrap=True)

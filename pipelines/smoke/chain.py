@@ -192,7 +192,8 @@ class Chain:
             except BikecastError as error:
                 if time.monotonic() > deadline:
                     raise
-                self.watcher.waiting(f"the SQL pool, to pause it: {error}")
+                with suppress(OSError, ValueError):  # the terminal may be gone
+                    self.watcher.waiting(f"the SQL pool, to pause it: {error}")
                 self.pause(POLL_SECONDS)
         status = power.status()
         said = f"The SQL pool {status.job_id} is {status.progress.get('status')}"

@@ -1,6 +1,7 @@
 """bikecast smoke --azure: recorded and redacted, checked, replayed, and stopped where it ends."""
 
 import json
+import signal
 
 import pytest
 from typer.testing import CliRunner
@@ -222,13 +223,20 @@ def test_a_dropped_connection_is_recorded_and_is_no_difference(user, tmp_path):
 # Where it ends early.
 
 
-def test_ctrl_c_cancels_the_batch_and_pauses_the_pool_again(user, smoke, tmp_path, capsys):
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+    ids=["Ctrl-C", "closed terminal"],
+)
+def test_an_interrupt_cancels_the_batch_and_pauses_the_pool_again(
+    user, smoke, tmp_path, capsys, number
+):
     looks = []
 
     def interrupt(_):
         looks.append(1)
         if len(looks) == 1:
-            raise KeyboardInterrupt
+            signal.raise_signal(number)
         user.clock.advance(SWITCH_SECONDS)
 
     with pytest.raises(KeyboardInterrupt):
