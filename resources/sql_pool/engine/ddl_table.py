@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
+from resources.sql_pool.engine import profile
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import SqlError, parse_error, unsupported
 from resources.sql_pool.engine.reader import Reader
@@ -81,7 +82,9 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
             nullable = False
         elif reader.match("NULL"):
             nullable = True
-        elif reader.match("COLLATE") or reader.match("CONSTRAINT"):
+        elif reader.match("COLLATE"):
+            profile.check_column_collation(reader.identifier(), kind)
+        elif reader.match("CONSTRAINT"):
             reader.identifier()
         elif reader.match("DEFAULT"):
             text = default_value(reader, _DEFAULT_END)

@@ -189,6 +189,8 @@ class ExpressionCompiler(Conditions):
                 literal_number("-" + node.this.name) if inner.type.name in LITERAL_TYPES else inner
             )
         inner = self.value(node.this)
+        if inner.type.name == "null":
+            return inner
         if not inner.type.is_number or inner.type.name == "bit":
             raise SqlError(
                 8117, f"Operand data type {inner.type.name} is invalid for minus operator."

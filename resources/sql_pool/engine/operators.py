@@ -109,6 +109,13 @@ def _in_range(sql: str, kind: SqlType) -> str:
 
 def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
     """left & right, left | right, left ^ right of integers."""
+    if left.type.is_binary and right.type.is_integer:
+        left = convert(left, right.type)
+    if right.type.is_binary and left.type.is_integer:
+        right = convert(right, left.type)
+    if left.type.name == right.type.name == "bit":
+        bits = _of_bits(operator, left.sql, right.sql)
+        return Typed(f"CAST({bits} AS BOOLEAN)", left.type)
     for operand in (left, right):
         if not (operand.type.is_integer or operand.type.name in ("bit", "null")):
             raise SqlError(
@@ -123,8 +130,16 @@ def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
     return Typed(cast(sql, kind), kind)
 
 
+def _of_bits(operator: str, left: str, right: str) -> str:
+    """left operator right of two bits, as an integer."""
+    a, b = f"CAST({left} AS TINYINT)", f"CAST({right} AS TINYINT)"
+    return f"xor({a}, {b})" if operator == "^" else f"({a} {operator} {b})"
+
+
 def bitwise_not(value: Typed) -> Typed:
-    """~value of an integer."""
+    """~value of an integer or a bit."""
+    if value.type.name == "bit":
+        return Typed(f"(NOT ({value.sql}))", value.type)
     if not value.type.is_integer:
         raise SqlError(8117, f"Operand data type {value.type.name} is invalid for '~' operator.")
     return Typed(cast(f"(~({value.sql}))", value.type), value.type)

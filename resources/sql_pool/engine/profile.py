@@ -10,6 +10,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.errors import SqlError, not_emulated, unsupported
+from resources.sql_pool.engine.types import SqlType
 
 #: Statements that a dedicated pool does not have.
 _NO_STATEMENT = {
@@ -73,6 +74,22 @@ def check_set_option(name: str, value: str) -> None:
     """Refuse SET options that change how queries work and are not emulated."""
     if value not in _SET_OPTIONS.get(name, ()):
         raise unsupported(f"SET {name} {value}")
+
+
+def check_column_collation(name: str, kind: SqlType) -> None:
+    """Take a column's collation that compares as the database's does, and refuse any other.
+
+    Raises SqlError 448 for a name that is no collation.
+    """
+    rules = name.upper().split("_")
+    if name.upper() == "DATABASE_DEFAULT":
+        return
+    if not kind.is_text:
+        raise SqlError(452, "COLLATE clause cannot be used on a column of this type.")
+    if rules[0] not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
+        raise SqlError(448, f"Invalid collation '{name}'.")
+    if not {"CI", "AS"} <= set(rules):
+        raise not_emulated(f"The collation {name} of a column")
 
 
 def first_in_batch(what: str) -> SqlError:

@@ -15,6 +15,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.errors import SqlError, near, parse_error, unsupported
+from resources.sql_pool.engine.reserved import NAMES_OF_VALUES, RESERVED
 from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.types import SqlType, make_type
 
@@ -40,6 +41,9 @@ _COMPOUND: dict[TokenType, type[exp.Binary]] = {
     TokenType.PIPE: exp.BitwiseOr,
     TokenType.CARET: exp.BitwiseXor,
 }
+#: Words behind which something must come.
+_UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
+_ENDING = (TokenType.R_PAREN, TokenType.COMMA)
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
 PARAMETER_PREFIX = "?"
 """The name of a batch's n-th ? mark is this and n, which no T-SQL name can be."""
@@ -121,7 +125,7 @@ class Reader:
         if not quoted and (not (token.text[:1].isalpha() or token.text[:1] == "_")):
             self.position -= 1
             raise self.error()
-        if not quoted and (token.text.upper() in STARTERS or token.token_type in _NOT_WORDS):
+        if not quoted and (token.text.upper() in RESERVED or token.token_type in _NOT_WORDS):
             self.position -= 1
             raise self.error()
         return token.text
@@ -260,6 +264,10 @@ class Reader:
             tree = parse(tokens, self.text)
         except (ParseError, ValueError, RecursionError) as error:
             raise _parse_failure(error, tokens) from error
+        for node in tree.find_all(exp.Identifier):
+            word = node.name.upper()
+            if word in RESERVED and not node.quoted and not _is_value(node, word):
+                raise near(node.name, tokens[0].line)
         self.position = end
         return tree
 
@@ -292,10 +300,21 @@ def _check_tokens(tokens: list[Token]) -> None:
             or (after in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING") and _is_word(following))
         ):
             raise near(following.text, following.line, following.col)
+        if _is_word(token) and (
+            (word == "SELECT" and following.token_type is TokenType.COMMA)
+            or (word in _UNFINISHED and following.token_type in _ENDING)
+        ):
+            raise near(following.text, following.line, following.col)
         if word == "NULLS" and after in ("FIRST", "LAST") and _is_word(token):
             raise near(token.text, token.line, token.col)
-    if tokens[-1].token_type is TokenType.COMMA:
-        raise near(",", tokens[-1].line, tokens[-1].col)
+    last = tokens[-1]
+    if last.token_type is TokenType.COMMA or (last.text.upper() in _UNFINISHED and _is_word(last)):
+        raise near(last.text, last.line, last.col)
+
+
+def _is_value(node: exp.Identifier, word: str) -> bool:
+    """Whether a reserved word stands for a value, and not for a name or an alias."""
+    return word in NAMES_OF_VALUES and isinstance(node.parent, exp.Column)
 
 
 def _is_word(token: Token) -> bool:

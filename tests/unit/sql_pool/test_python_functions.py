@@ -59,7 +59,8 @@ def matches(subject, pattern):
 @given(st.text("ab", max_size=7), st.text("ab%_", max_size=6))
 def test_like_and_patindex_follow_their_definition(subject, pattern):
     assert patterns.like(subject, pattern, "") == matches(subject, pattern)
-    places = [i + 1 for i in range(len(subject)) if matches(subject[i:], pattern + "%")]
+    part = pattern.lstrip("%")
+    places = [i + 1 for i in range(len(subject)) if matches(subject[i:], part + "%")]
     assert patterns.pattern_index(f"%{pattern}%", subject) == (places or [0])[0]
 
 

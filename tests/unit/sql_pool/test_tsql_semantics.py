@@ -287,3 +287,41 @@ def test_the_catalog_tells_what_was_defined(session, query, found):
     session.run("CREATE VIEW v AS SELECT 1 AS a")
     session.run("CREATE PROCEDURE p @a int, @b varchar(5) OUTPUT AS SELECT 1 AS a")
     assert rows_of(session, query) == found
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "SELECT * FROM sys.tables ORDER",
+        "SELECT , 1",
+        "SELECT 1 AS",
+        "SELECT COUNT(*) OVER (PARTITION BY) AS n",
+        "SELECT 1 AS order",
+        "SELECT 1 key",
+        "SELECT a FROM (SELECT 1 AS a) AS plan",
+        "CREATE TABLE order (a int)",
+        "CREATE TABLE t (key int)",
+        "WITH index AS (SELECT 1 AS a) SELECT a FROM index",
+    ],
+)
+def test_a_reserved_word_is_no_name_and_no_clause_is_empty(error_number, batch):
+    assert error_number(batch) == 103010
+
+
+def test_a_quoted_reserved_word_and_a_variable_of_that_name_are_names(session, rows):
+    session.run('CREATE TABLE [order] ([key] int, "user" int, value int, date int)')
+    batch = "DECLARE @order int = 1; SELECT @order AS [plan], [key], value, date FROM [order]"
+    assert rows(batch) == []
+
+
+@pytest.mark.parametrize(
+    ("collation", "number"),
+    [("Latin1_General_BIN2", 103010), ("SQL_Latin1_General_CP1_CS_AS", 103010), ("No_CI", 448)],
+)
+def test_a_column_takes_no_collation_that_compares_otherwise(error_number, collation, number):
+    assert error_number(f"CREATE TABLE t (a varchar(5) COLLATE {collation})") == number
+
+
+def test_bits_and_binary_values_take_bitwise_operators(shared_session):
+    batch = "SELECT ~CAST(1 AS bit) AS a, CAST(1 AS bit) ^ CAST(0 AS bit) AS b, 0x41 & 1 AS c"
+    assert rows_of(shared_session, batch) == [(False, True, 1)]
