@@ -30,8 +30,8 @@ def rows_of(session, batch):
             [(1,), (2,), (1,)],
         ),
         (
-            f"SELECT UPPER(x) + '!' AS u FROM {TWO_BLANKS} GROUP BY x HAVING x = 'A' ORDER BY x",
-            [("A!",)],
+            f"SELECT RTRIM(UPPER(x)) AS u FROM {TWO_BLANKS} GROUP BY x HAVING x = 'A' ORDER BY x",
+            [("A",)],
         ),
         (
             f"SELECT SUM(n) AS s, GROUPING(x) AS g FROM {TWO_BLANKS} GROUP BY ROLLUP(x) "
