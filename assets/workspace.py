@@ -1,10 +1,12 @@
 """The links between the Synapse and the Azure ML workspace; only the azure environment has them."""
 
+from collections.abc import Sequence
 from typing import Literal
 
 import dagster as dg
 from pydantic import Field
 
+from assets.code_version import code_version
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path, stopwatch
 from resources.workspace.port import AttachedPool, LinkedService, LinkRefused, WorkspaceLinks
@@ -26,12 +28,15 @@ class AttachConfig(dg.Config):
     )
 
 
-def workspace_link_assets() -> list[dg.AssetsDefinition]:
+def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
     """The lab's link in Synapse, the link in Azure ML, and the Spark pool attached to Azure ML."""
+    version = code_version("assets/workspace.py", "resources/workspace")
 
     @dg.asset(
         name=AZUREML,
         group_name=GROUP,
+        owners=[*owners],
+        code_version=version,
         kinds={"azureml"},
         description="The Azure ML workspace as linked service `AzureML` of the Synapse workspace.",
     )
@@ -46,6 +51,8 @@ def workspace_link_assets() -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=SYNAPSE,
         group_name=GROUP,
+        owners=[*owners],
+        code_version=version,
         kinds={"azureml"},
         check_specs=[
             dg.AssetCheckSpec(
@@ -85,6 +92,8 @@ def workspace_link_assets() -> list[dg.AssetsDefinition]:
         name=SPARK_POOL,
         deps=[SYNAPSE],
         group_name=GROUP,
+        owners=[*owners],
+        code_version=version,
         kinds={"azureml", "spark"},
         description="The Synapse Spark pool as compute of the Azure ML workspace.",
     )

@@ -46,7 +46,7 @@ def build_definitions(
         first_day=spec.first_day if daily_partitions else None,
     )
     jobs = model_jobs(spec, main_job)
-    links = workspace_link_assets() if resources.workspace_links else []
+    links = workspace_link_assets(spec.owners) if resources.workspace_links else []
     assets = automated(spec, model_assets(spec, always_promote=always_promote))
     checks = model_checks(spec)
     return dg.Definitions(
