@@ -134,9 +134,11 @@ def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     base, exponent = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
-    base = convert(base, FLOAT) if base.type.is_text or base.type.name == "null" else base
+    if base.type.is_text or base.type.name in ("null", "bit"):
+        base = convert(base, FLOAT)
+    if not base.type.is_number:
+        raise SqlError(8116, f"Argument data type {base.type.name} is invalid for argument 1.")
     kind = decimal(38, base.type.scale) if base.type.name == "decimal" else _widened(base.type)
-    kind = INT if kind.name == "bit" else kind
     power = convert(exponent, FLOAT).sql
     sql = f"tsql_finite(pow(CAST({base.sql} AS DOUBLE), {power}))"
     if kind.is_integer:

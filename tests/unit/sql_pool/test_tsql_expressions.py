@@ -51,6 +51,7 @@ from resources.sql_pool.port import SqlError
         ("CASE 'A' WHEN 'a' THEN 1 ELSE 2.5 END", "decimal(11,1)", Decimal("1.0")),
         ("0x0102 + 0x03", "varbinary", b"\x01\x02\x03"),
         ("POWER(2, 10)", "int", 1024),
+        ("POWER(CAST(1 AS bit), 2)", "float", 1.0),
     ],
 )  # fmt: skip
 def test_an_expression_has_the_type_and_the_value_of_sql_server(

@@ -106,6 +106,7 @@ def test_a_value_is_that_of_sql_server(shared_session, expression, value):
         ("CAST(20240305 AS datetime)", 8115),
         ("CAST(1e20 AS int)", 232),
         ("POWER(2, 31)", 232),
+        ("POWER(CAST('2012-01-01' AS date), 2)", 8116),
         ("CAST(300000 AS smallmoney)", 8115),
         ("CONVERT(varbinary(2), 'zz', 2)", 8114),
         ("CONVERT(varbinary(2), '0A0', 2)", 8114),
