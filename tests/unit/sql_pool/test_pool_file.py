@@ -8,6 +8,7 @@ import pytest
 
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.engine import macros
+from resources.sql_pool.engine.errors import from_duckdb
 from resources.sql_pool.port import SqlError
 
 HOLDER = """
@@ -140,3 +141,21 @@ def test_an_error_in_a_transaction_dooms_it_until_rollback(session):
 def test_a_query_in_a_doomed_transaction_is_an_error(error_number):
     batch = "BEGIN TRAN BEGIN TRY SELECT 1/0 END TRY BEGIN CATCH SELECT 1 AS x END CATCH"
     assert error_number(batch) == 111233
+
+
+def test_a_full_disk_is_error_1105_and_no_internal_one():
+    error = from_duckdb(
+        Exception('IO Error: Could not write file "p.wal": No space left on device')
+    )
+    assert error.number == 1105
+    assert "make room" in str(error)
+
+
+def test_a_pool_file_that_cannot_be_opened_says_what_to_do(tmp_path):
+    (tmp_path / "pool.duckdb").mkdir()
+    pool = EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(tmp_path))
+    with (
+        pytest.raises(SqlError, match=r"5120.*Nothing was changed\. Make the folder"),
+        pool.session(),
+    ):
+        pass
