@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from pydantic import SecretStr
+
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.settings import AzureSettings, Settings
 from pipelines.simulator import simulate, simulate_forecast, write_csv
@@ -52,11 +54,13 @@ def smoke_settings(settings: Settings) -> Settings:
     """The settings of the smoke run: always the sample, the least time, a home of its own."""
     own = {"home": smoke_home(settings), "csv": SAMPLE, "forecast": SAMPLE, "scoring_table": ""}
     return settings.model_copy(
-        update={**own, "budget": BUDGET_SECONDS, "daily_partitions": False, "alert_webhook": _OFF}
+        update={
+            **own,
+            "budget": BUDGET_SECONDS,
+            "daily_partitions": False,
+            "alert_webhook": SecretStr(""),
+        }
     )
-
-
-_OFF = type(Settings.model_construct().alert_webhook)("")
 
 
 def smoke_home(settings: Settings) -> Path:

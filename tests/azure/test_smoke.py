@@ -122,6 +122,17 @@ def test_it_starts_nothing_while_doctor_finds_failures_and_keeps_what_it_heard(
     assert "bikecast roles apply" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_a_run_beyond_the_cost_limit_is_not_started(user, smoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("BIKECAST_COST_LIMIT", "0.5")
+
+    with pytest.raises(BikecastError, match="more than BIKECAST_COST_LIMIT"):
+        smoke_command(
+            azure=True, yes=True, output=tmp_path / "recordings", minutes=1, ignore_doctor=True
+        )
+    assert started(user) == []
+
+
 # Recording and replay.
 
 

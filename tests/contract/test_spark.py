@@ -12,6 +12,7 @@ from deltalake import DeltaTable
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_training_csv
 from resources.errors import BikecastError, InvalidInput
+from resources.jobs import JobState
 from resources.lake.local import LocalLake
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Preparation
@@ -188,3 +189,8 @@ def test_a_csv_or_a_table_that_is_not_there_is_named(spark, lake):
         prepare(spark)
     with pytest.raises(InvalidInput, match="no table bike_data at tables/bike_data"):
         spark.session({"bike_data": TABLE})
+
+
+def test_an_unknown_job_is_not_found_and_cannot_be_canceled(spark):
+    assert spark.status("nobody-1").state is JobState.NOT_FOUND
+    assert spark.cancel("nobody-1").state is JobState.NOT_FOUND
