@@ -32,7 +32,6 @@ DISPUTED = {
     "strings-28": "Synapse has no TRANSLATE: "
     "https://learn.microsoft.com/sql/t-sql/functions/translate-transact-sql (Applies to) and "
     "https://learn.microsoft.com/azure/synapse-analytics/sql/overview-features",
-    "convert-25": "datetime2 holds microseconds here, so the seventh digit is rounded",
 }
 
 

@@ -14,7 +14,7 @@ from resources.sql_pool.engine.errors import (
     not_emulated,
     operand_clash,
 )
-from resources.sql_pool.engine.moments import moment_text, to_moment
+from resources.sql_pool.engine.moments import moment_text, ticks, to_moment
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import MAX, SqlType
 
@@ -46,7 +46,7 @@ def convert(value: Typed, to: SqlType, style: int | None = None) -> Typed:
     if to.is_number:
         return Typed(_to_number(value, to), to)
     if to.is_moment:
-        return Typed(to_moment(value, to, style), to)
+        return Typed(to_moment(value, to, style), to, ticks=ticks(value, to))
     if to.name == "uniqueidentifier" and source.is_text:
         return Typed(f"tsql_uuid({value.sql})", to)
     if to.name == "uniqueidentifier" and source.is_binary:

@@ -192,7 +192,8 @@ def _part_sql(part: str, moment: Typed) -> str:
     if part == "tzoffset":
         return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
     template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
-    return template.format(as_timestamp(moment))
+    found = template.format(as_timestamp(moment))
+    return f"({found} + {100 * moment.ticks})" if part == "nanosecond" else found
 
 
 def _date_part(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:

@@ -180,7 +180,7 @@ class ExpressionCompiler(Conditions):
 
     def _paren(self, node: exp.Paren) -> Typed:
         inner = self.value(node.this)
-        return Typed(f"({inner.sql})", inner.type, inner.constant)
+        return Typed(f"({inner.sql})", inner.type, inner.constant, inner.ticks)
 
     def _negate(self, node: exp.Neg) -> Typed:
         if isinstance(node.this, exp.Literal) and not node.this.is_string:

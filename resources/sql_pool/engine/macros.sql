@@ -17,8 +17,8 @@ CREATE OR REPLACE MACRO tsql_parse_offset(value) AS CAST(python_parse_offset(val
 CREATE OR REPLACE MACRO tsql_offset_minutes(value) AS
     CAST(python_offset_minutes(value) AS INTEGER);
 
-CREATE OR REPLACE MACRO tsql_moment_text(moment, kind, scale, style) AS
-    tsql_checked(python_moment_text(moment, kind, scale, style));
+CREATE OR REPLACE MACRO tsql_moment_text(moment, kind, scale, style, ticks) AS
+    tsql_checked(python_moment_text(moment, kind, scale, style, ticks));
 
 CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern) AS
     tsql_checked(python_format_moment(moment, pattern));

@@ -58,6 +58,7 @@ STYLES = frozenset(_STYLES)
 
 #: No text of a moment is longer.
 _LONGEST = 100
+_SEVEN_DIGITS = re.compile(r":\d{1,2}\.(\d{7})(?!\d)")
 _TIME = re.compile(
     r"(\d{1,2})(?::(\d{1,2})(?::(\d{1,2})(?:([.:])(\d{1,9}))?)?)?\s*(am|pm)?", re.IGNORECASE
 )
@@ -241,9 +242,16 @@ def _clock(text: str, kind: str) -> dt.timedelta:
     return dt.timedelta(hours=hour, minutes=minute, seconds=second, microseconds=micros)
 
 
-def moment_text(moment: dt.datetime, kind: str, scale: int, style: int) -> str:
+def seventh_digit(text: str) -> int:
+    """The hundreds of nanoseconds by which a text's moment differs from its microseconds."""
+    found = _SEVEN_DIGITS.search(text)
+    return int(found[1]) - (int(found[1]) + 5) // 10 * 10 if found else 0
+
+
+def moment_text(moment: dt.datetime, kind: str, scale: int, style: int, ticks: int = 0) -> str:
     """A date and time of the type `kind` as CONVERT to text writes it.
 
+    `ticks` are the hundreds of nanoseconds that the moment has beyond its microseconds.
     Raises SqlError 8114 for a style that writes nothing of the type, such as a time of a date.
     """
     date, time = _STYLES[style]
@@ -256,10 +264,12 @@ def moment_text(moment: dt.datetime, kind: str, scale: int, style: int) -> str:
     if not parts:
         raise SqlError(8114, f"Error converting data type {kind} to varchar.")
     template = separator.join(parts)
-    return re.sub(r"%(\w)", lambda found: _field(found[1], moment, kind, scale), template)
+    if ticks < 0:
+        moment, ticks = moment - dt.timedelta(microseconds=1), ticks + 10
+    return re.sub(r"%(\w)", lambda found: _field(found[1], moment, kind, scale, ticks), template)
 
 
-def _field(letter: str, moment: dt.datetime, kind: str, scale: int) -> str:
+def _field(letter: str, moment: dt.datetime, kind: str, scale: int, ticks: int) -> str:
     hour = moment.hour % 12 or 12
     fields = {
         "b": _MONTHS[moment.month - 1].title(),
@@ -277,7 +287,7 @@ def _field(letter: str, moment: dt.datetime, kind: str, scale: int) -> str:
     if letter in fields:
         return fields[letter]
     digits = 3 if kind in ("datetime", "smalldatetime") else scale
-    fraction = f"{moment.microsecond:06d}0"[:digits]
+    fraction = f"{moment.microsecond:06d}{ticks}"[:digits]
     if letter == "Z" and kind == "datetime" and not moment.microsecond:
         return ""
     mark = ":" if letter == "f" and kind in ("datetime", "smalldatetime") else "."

@@ -7,9 +7,9 @@ compare by the moment and keep their offset.
 from __future__ import annotations
 
 from resources.sql_pool.engine.errors import SqlError, no_conversion
-from resources.sql_pool.engine.moment_text import STYLES
+from resources.sql_pool.engine.moment_text import STYLES, seventh_digit
 from resources.sql_pool.engine.scope import Typed
-from resources.sql_pool.engine.types import SqlType
+from resources.sql_pool.engine.types import SCALED_MOMENTS, SqlType
 
 _DEFAULT_STYLES = {"date": 23, "datetime": 0, "smalldatetime": 0, "time": 21}
 _HIJRI = (130, 131)
@@ -32,14 +32,23 @@ def moment_text(value: Typed, style: int | None) -> str:
     _check_style(number, kind, "character string")
     if kind.name == "datetimeoffset":
         if number in (27, 127):
-            return (
-                f"(tsql_moment_text({utc_time(value.sql)}, 'datetime2', {kind.scale}, 127) || 'Z')"
-            )
+            utc = f"{utc_time(value.sql)}, 'datetime2', {kind.scale}, 127, {value.ticks}"
+            return f"(tsql_moment_text({utc}) || 'Z')"
         local = local_time(value.sql)
-        text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number})"
+        text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number}, {value.ticks})"
         space = "" if number == 126 else " "
         return f"({text} || '{space}' || tsql_offset_text({offset_of(value.sql)}))"
-    return f"tsql_moment_text({as_timestamp(value)}, '{kind.name}', {kind.scale}, {number})"
+    scale = f"{kind.scale}, {number}, {value.ticks}"
+    return f"tsql_moment_text({as_timestamp(value)}, '{kind.name}', {scale})"
+
+
+def ticks(value: Typed, to: SqlType) -> int:
+    """What the seventh digit of a constant adds to its microseconds, in hundreds of nanoseconds."""
+    if to.name not in SCALED_MOMENTS or to.scale < 7:
+        return 0
+    if value.type.is_moment:
+        return value.ticks if value.type.scale == 7 else 0
+    return seventh_digit(value.constant or "") if value.type.is_text else 0
 
 
 def as_timestamp(value: Typed) -> str:

@@ -25,7 +25,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
     "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
     "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
-    "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", "INTEGER", "INTEGER"]),
+    "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
     "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR"]),
     "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
     "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),

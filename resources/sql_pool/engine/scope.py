@@ -28,6 +28,8 @@ class Typed:
     type: SqlType
     constant: str | None = None
     """The text of a character constant (or a variable's value), where it is known."""
+    ticks: int = 0
+    """Hundreds of nanoseconds that a moment made of a constant has beyond its microseconds."""
 
 
 @dataclass(frozen=True)

@@ -326,3 +326,21 @@ def test_a_column_takes_no_collation_that_compares_otherwise(error_number, colla
 def test_bits_and_binary_values_take_bitwise_operators(shared_session):
     batch = "SELECT ~CAST(1 AS bit) AS a, CAST(1 AS bit) ^ CAST(0 AS bit) AS b, 0x41 & 1 AS c"
     assert rows_of(shared_session, batch) == [(False, True, 1)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("CAST(CAST('2024-03-05T13:14:15.1234567' AS datetime2) AS varchar(30))",
+         "2024-03-05 13:14:15.1234567"),
+        ("CAST(CAST('2024-03-05T23:59:59.9999999' AS datetime2) AS varchar(30))",
+         "2024-03-05 23:59:59.9999999"),
+        ("CAST(CAST('2024-03-05T13:14:15.1234567' AS datetime2(3)) AS varchar(30))",
+         "2024-03-05 13:14:15.123"),
+        ("CONVERT(varchar(50), CAST('2024-03-05T13:14:15.1234567+05:30' AS datetimeoffset), 127)",
+         "2024-03-05T07:44:15.1234567Z"),
+        ("DATEPART(ns, CAST('10:00:00.1234567' AS time))", 123456700),
+    ],
+)  # fmt: skip
+def test_a_constant_keeps_its_seventh_digit(shared_session, expression, value):
+    assert rows_of(shared_session, f"SELECT {expression} AS x") == [(value,)]
