@@ -7,7 +7,9 @@ asking a credential that keeps its tokens.
 
 from __future__ import annotations
 
+import math
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -17,6 +19,8 @@ from azure.core.pipeline.policies import ContentDecodePolicy, SansIOHTTPPolicy
 
 #: Tokens whose scopes are remembered.
 MOST_TOKENS = 50
+#: An account of another tenant answers every new client with a challenge.
+PAUSE_SECONDS = 60.0
 _TRIED = "bikecast_renewed"
 _DECODED = ContentDecodePolicy.CONTEXT_NAME
 
@@ -28,11 +32,14 @@ class RenewableCredential:
         self._make = make
         self._credential = make()
         self._made = 1
+        self._renewed_at = -math.inf
         self._given: dict[str, tuple[tuple[str, ...], int]] = {}
         self._lock = threading.Lock()
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """As DefaultAzureCredential's."""
+        if options.get("tenant_id"):
+            self._refused()
         found: AccessToken = self._credential.get_token(*scopes, **options)
         self._remember(found.token, scopes)
         return found
@@ -41,6 +48,8 @@ class RenewableCredential:
         self, *scopes: str, options: TokenRequestOptions | None = None
     ) -> AccessTokenInfo:
         """As DefaultAzureCredential's."""
+        if (options or {}).get("tenant_id"):
+            self._refused()
         found: AccessTokenInfo = self._credential.get_token_info(*scopes, options=options)
         self._remember(found.token, scopes)
         return found
@@ -59,9 +68,22 @@ class RenewableCredential:
             if not scopes:
                 return None
             if made == self._made:
-                self._credential = self._make()
-                self._made += 1
+                self._renew()
         return self.get_token(*scopes).token
+
+    def _refused(self) -> None:
+        """Make the credential anew, unless that was done a moment ago.
+
+        A tenant is only named in answer to a challenge: storage's clients ask so after a 401.
+        """
+        with self._lock:
+            if time.monotonic() - self._renewed_at > PAUSE_SECONDS:
+                self._renew()
+
+    def _renew(self) -> None:
+        self._credential = self._make()
+        self._made += 1
+        self._renewed_at = time.monotonic()
 
     def _remember(self, token: str, scopes: tuple[str, ...]) -> None:
         with self._lock:

@@ -123,6 +123,20 @@ def test_a_token_that_is_refused_is_renewed_once(call, cloud):
     assert work().state is JobState.NOT_FOUND
 
 
+def test_a_token_that_the_lake_refuses_is_renewed_once(cloud, tmp_path):
+    lake().stat("data/days.csv")
+    before = tokens(cloud)
+    challenge = (
+        f"Bearer authorization_uri=https://login.microsoftonline.com/{cloud.login.tenant}"
+        "/oauth2/authorize resource_id=https://storage.azure.com"
+    )
+    refusal = faults.arm_error(401, "InvalidAuthenticationInfo", "", WWW_Authenticate=challenge)
+    cloud.faults.add("HEAD", "/data/days.csv", refusal)
+
+    assert lake().stat("data/days.csv") is None
+    assert tokens(cloud) == before + 1
+
+
 def test_claims_that_a_service_asks_for_are_in_the_new_token_s_request(call, cloud):
     _, work, where = call
     work()

@@ -57,3 +57,14 @@ def test_only_the_latest_tokens_are_remembered():
 
     assert credential.renewed(tokens[0]) is None
     assert credential.renewed(tokens[1]) is not None
+
+
+def test_a_challenge_makes_a_new_token_but_not_again_at_once():
+    made = []
+    credential = RenewableCredential(lambda: made.append(1) or Keeping())
+    first = credential.get_token("storage").token
+
+    second = credential.get_token("storage", tenant_id="t").token
+    assert second != first
+    assert credential.get_token("storage", tenant_id="t").token == second
+    assert len(made) == 2
