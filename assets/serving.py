@@ -7,6 +7,7 @@ import dagster as dg
 from assets.code_version import code_version
 from assets.column_lineage import KEY, copied, predicted
 from assets.costs import actual_sql_pool
+from assets.events import DATA_VERSION_TAG, latest_materialization
 from assets.failures import shown_to_people
 from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
@@ -151,7 +152,6 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
         costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        from assets.plots import forecast_plot
         from resources.sql_pool.deployment import prediction_types
 
         if not pool_is_online(context, sql_pool_power):
@@ -177,9 +177,10 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             )
         with shown_to_people():
             rows = scoring.store(spec, scored)
+        digest = predictions_digest(spec, rows, scored.version)
         yield dg.MaterializeResult(
             asset_key=predictions_table.key,
-            data_version=dg.DataVersion(predictions_digest(spec, rows, scored.version)),
+            data_version=dg.DataVersion(digest),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
                 "dagster/row_count": scored.count,
@@ -189,13 +190,25 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
                 **scored.details,
                 KEY: predicted(spec),
                 "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
-                "forecast": picture(forecast_plot(spec, rows), "Forecast"),
+                "forecast": _forecast(context.instance, spec, rows, digest),
                 **actual_sql_pool(context.instance, spec, costs),
                 "seconds": seconds(),
             },
         )
 
     return predictions
+
+
+def _forecast(
+    instance: dg.DagsterInstance, spec: ModelSpec, rows: list[dict[str, object]], digest: str
+) -> dg.MetadataValue:
+    """The plot of the forecast: that of the last time where nothing has changed since."""
+    from assets.plots import forecast_plot
+
+    last = latest_materialization(instance, spec.predictions_table)
+    if last and (last.tags or {}).get(DATA_VERSION_TAG) == digest and "forecast" in last.metadata:
+        return last.metadata["forecast"]
+    return picture(forecast_plot(spec, rows), "Forecast")
 
 
 def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]], version: str = "") -> str:
