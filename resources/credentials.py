@@ -39,7 +39,7 @@ def azure_credential() -> RenewableCredential:
 
 
 def client_options() -> dict[str, Any]:
-    """Keyword arguments of azure-core's clients; storage's answer a 401 by a challenge of their own."""
+    """Keyword arguments of azure-core's clients; storage's answer a 401 by themselves."""
     from resources.token_renewal import RenewOnce
 
     return {**TIMEOUTS, "per_call_policies": RenewOnce(azure_credential())}
