@@ -22,7 +22,6 @@ from pipelines.logs import open_log
 from pipelines.main_job import Outcome, checked_files, run_main_job, sole_run
 from pipelines.settings import load_settings
 from resources.errors import InvalidInput
-from resources.lake.sources import check_paths
 from resources.registry.port import ModelVersion
 
 
@@ -38,7 +37,6 @@ def run_command(
             "sensors wait. `bikecast plan` says what that costs."
         )
     settings = with_sources(settings)
-    check_paths(settings.csv, settings.forecast)
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)

@@ -91,7 +91,7 @@ class Sources:
             with self.lake.local_copy(lake_path) as path:
                 yield FetchedFile(path, f"{lake_path} (kept in the lake)", is_new=False)
             return
-        if source is not None and _is_path(source):
+        if source is not None and source != SAMPLE and not is_url(source):
             path = _existing_file(source)
             yield FetchedFile(path, str(path))
             return
@@ -112,26 +112,6 @@ class Sources:
                 "as a path or a URL."
             )
         return self.samples[lake_path]
-
-
-def check_paths(*sources: str | None) -> None:
-    """Look whether the files are there, before anything is opened or waited for.
-
-    Raises InvalidInput that names all that are not. URLs are not contacted.
-    """
-    problems = []
-    for source in sources:
-        try:
-            if source is not None and _is_path(source):
-                _existing_file(source)
-        except InvalidInput as error:
-            problems.append(str(error))
-    if problems:
-        raise InvalidInput("\n".join(problems))
-
-
-def _is_path(source: str) -> bool:
-    return source != SAMPLE and not is_url(source)
 
 
 def _existing_file(source: str) -> Path:

@@ -5,7 +5,7 @@ import pytest
 from resources.errors import BikecastError, InvalidInput
 from resources.lake.download import download, public_url
 from resources.lake.local import LocalLake
-from resources.lake.sources import SAMPLE, Sample, Sources, check_paths
+from resources.lake.sources import SAMPLE, Sample, Sources
 from tests.file_server import Reply, file_server
 
 
@@ -177,12 +177,3 @@ def test_all_unreadable_files_are_named_at_once(lake):
         both.hold("data/x.csv", "data/y.csv"),
     ):
         pass
-
-
-def test_missing_files_are_found_without_opening_a_home():
-    with pytest.raises(InvalidInput, match=r"(?s)/no/x\.csv does not exist.*/no/y\.csv does not"):
-        check_paths("/no/x.csv", "/no/y.csv")
-
-
-def test_neither_a_url_nor_the_sample_is_looked_for():
-    check_paths("https://host.invalid/x.csv", SAMPLE, None)
