@@ -57,6 +57,8 @@ def same_text(want, got):
     """Whether a printed value is the expected one; NULL is printed as nothing."""
     if want is None:
         return got == ""
+    if isinstance(want, bool):
+        return got == str(int(want))
     if isinstance(want, float):
         return got != "" and math.isclose(want, float(got), rel_tol=1e-6, abs_tol=1e-12)
     return str(want).upper() == got.upper()
@@ -67,9 +69,16 @@ def same_line(want, got):
 
 
 def same_output(wanted, printed, ordered):
-    """Whether the lines are those of the result sets, one behind the other."""
-    lines = list(csv.reader(io.StringIO(printed)))
-    for want in wanted:
+    """Whether the lines are those of the result sets, with an empty line between two.
+
+    A row of one NULL is an empty line, too.
+    """
+    lines = [line or [""] for line in csv.reader(io.StringIO(printed))]
+    for number, want in enumerate(wanted):
+        if number:
+            gap, lines = lines[:1], lines[1:]
+            if gap != [[""]]:
+                return False
         head, lines = lines[:1], lines[1:]
         names = [column["name"] for column in want["columns"]]
         rows, lines = lines[: len(want["rows"])], lines[len(want["rows"]) :]
