@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.home import Home
 from pipelines.simulator import write_training_csv
 from tests.cli import PROJECT, Cli
 from tests.ui.dagster_ui import DagsterUi, dagster_ui
@@ -21,13 +22,13 @@ from tests.ui.pages import (
     open_graph,
     show_markdown,
 )
+from tests.ui.tampering import other_model
 
 if TYPE_CHECKING:
     from playwright.sync_api import FloatRect, Page
 
 PICTURES = PROJECT / "docs" / "images"
 MODEL_TABLE = f"{SPEC.model_table}_table"
-FEW_ROWS = 11
 #: Milliseconds until what moves has come to rest.
 REST = 2_000
 
@@ -50,7 +51,7 @@ def main() -> None:
             with browser_page(1280, 800) as page:
                 roll_back(page, ui, cli, csv)
             with browser_page(1280, 640) as page:
-                fail_a_check(page, ui, csv)
+                fail_a_check(page, ui, cli)
 
 
 def graph(page: Page, ui: DagsterUi) -> None:
@@ -89,11 +90,11 @@ def after_rollback(page: Page, ui: DagsterUi) -> None:
     take(page, "rollback")
 
 
-def fail_a_check(page: Page, ui: DagsterUi, csv: Path) -> None:
-    """A file of ten days, which stops the training."""
-    csv.write_text("".join(csv.read_text().splitlines(keepends=True)[:FEW_ROWS]))
-    launch_job(page, ui, "train")
-    open_checks(page, ui, SPEC.training_table, "keeps_the_contract")
+def fail_a_check(page: Page, ui: DagsterUi, cli: Cli) -> None:
+    """Another model in the pool than the registered one, which stops the scoring."""
+    with other_model(Home(cli.home)):
+        launch_job(page, ui, "score")
+    open_checks(page, ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
     take(page, "failing-check")
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
 
@@ -27,6 +26,7 @@ from tests.ui.pages import (
     show_markdown,
     switch,
 )
+from tests.ui.tampering import other_model
 
 pytestmark = pytest.mark.skipif(
     chromium() is None, reason="no chromium: apt-get install chromium, or run `make test` as root"
@@ -41,7 +41,6 @@ class Chain:
 
     cli: Cli
     ui: DagsterUi
-    csv: Path
     before: dict[str, list[str]]
     """Materializations before the click."""
     state: dict[str, list[str]]
@@ -60,7 +59,7 @@ def chain(tmp_path_factory) -> Iterator[Chain]:
             materialize_all(page, ui)
             state = ui.wait_for_assets()
         runs = {run["runId"]: run for run in ui.runs()}
-        yield Chain(cli, ui, csv, before, state, runs)
+        yield Chain(cli, ui, before, state, runs)
 
 
 @pytest.fixture
@@ -136,18 +135,13 @@ def test_the_switches_of_sensors_and_schedules_are_as_documented_and_work(chain,
 
 
 def test_a_failing_check_is_red_and_stops_what_follows(chain, page):
-    whole = chain.csv.read_text().splitlines(keepends=True)
-    submitted = chain.ui.materializations()[SPEC.run_asset]
-    chain.csv.write_text("".join(whole[:11]))
-    try:
-        run = launch_job(page, chain.ui, "train")
-    finally:
-        chain.csv.write_text("".join(whole))
+    stored = chain.ui.materializations()[SPEC.predictions_table]
+    with other_model(Home(chain.cli.home)):
+        run = launch_job(page, chain.ui, "score")
     assert run["status"] == "FAILURE"
-    assert chain.ui.materializations()[SPEC.training_table][0] == run["runId"]
-    assert chain.ui.materializations()[SPEC.run_asset] == submitted
-    open_checks(page, chain.ui, SPEC.training_table, "keeps_the_contract")
-    page.get_by_text("fewer than 20 rows").first.wait_for()
+    assert chain.ui.materializations()[SPEC.predictions_table] == stored
+    open_checks(page, chain.ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
+    page.get_by_text("PREDICT differs from ONNX Runtime").first.wait_for()
     red, green, blue = color(page.locator("[class*=BaseTag]").get_by_text("Failed").first)
     assert red > 2 * green
     assert red > 2 * blue
