@@ -1,10 +1,17 @@
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 #: Folders whose tests share what is costly to make; elsewhere the tests of a file stay together.
 TOGETHER = {"azure", "e2e"}
+
+
+def pytest_configure():
+    """Undo what a shell does to its background jobs, or no process of a test ends by Ctrl-C."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(optionalhook=True)
