@@ -72,7 +72,7 @@ def smoke_command(
             "docs/azure.md, then `bikecast doctor` says what is missing."
         )
     from pipelines.smoke.http import heard_calls
-    from pipelines.smoke.opened import open_smoke, recorder_for
+    from pipelines.smoke.installation import open_smoke, recorder_for
     from pipelines.smoke.spec import smoke_settings
 
     settings, place = smoke_settings(settings), load_azure_settings()
@@ -178,7 +178,7 @@ def _hang_ups_as_interrupts() -> Iterator[None]:
 def _report(recorder: Recorder, failed: BaseException | None) -> bool:
     """Compare, complete the recording and print; True where the contract differs."""
     from pipelines.smoke.contract import compared, read_answers
-    from pipelines.smoke.learned import learned
+    from pipelines.smoke.guesses import learned
 
     reports = compared(recorder.exchanges, call_table(), read_answers())
     facts = learned(recorder.exchanges, recorder.statements)

@@ -12,7 +12,7 @@ from pipelines.cli.smoke import smoke_command
 from pipelines.settings import load_azure_settings
 from pipelines.smoke.contract import summarized, write_answers
 from pipelines.smoke.http import heard_calls
-from pipelines.smoke.opened import recorder_for
+from pipelines.smoke.installation import recorder_for
 from pipelines.smoke.recording import read_recording
 
 

@@ -14,7 +14,7 @@ from pipelines.environments import resources_for
 from pipelines.settings import load_azure_settings, load_settings
 from pipelines.smoke.contract import compared, read_answers
 from pipelines.smoke.http import heard_calls
-from pipelines.smoke.opened import PLACEHOLDERS, recorder_for
+from pipelines.smoke.installation import PLACEHOLDERS, recorder_for
 from pipelines.smoke.recording import MANIFEST, read_recording
 from pipelines.smoke.spec import clean_up_sql
 from resources.automl.azure_ml import AzureAutoML
@@ -112,9 +112,7 @@ def test_it_starts_nothing_while_doctor_finds_failures_and_keeps_what_it_heard(
     user, smoke, tmp_path, capsys
 ):
     with pytest.raises(BikecastError, match="checks of `bikecast doctor` fail"):
-        smoke_command(
-            azure=True, yes=True, output=tmp_path / "recordings", minutes=1, ignore_doctor=False
-        )
+        smoke(ignore_doctor=False)
 
     assert started(user) == []
     [folder] = recordings(tmp_path)
@@ -127,9 +125,7 @@ def test_a_run_beyond_the_cost_limit_is_not_started(user, smoke, tmp_path, monke
     monkeypatch.setenv("BIKECAST_COST_LIMIT", "0.5")
 
     with pytest.raises(BikecastError, match="more than BIKECAST_COST_LIMIT"):
-        smoke_command(
-            azure=True, yes=True, output=tmp_path / "recordings", minutes=1, ignore_doctor=True
-        )
+        smoke()
     assert started(user) == []
 
 
@@ -251,14 +247,7 @@ def test_an_interrupt_cancels_the_batch_and_pauses_the_pool_again(
         user.clock.advance(SWITCH_SECONDS)
 
     with pytest.raises(KeyboardInterrupt):
-        smoke_command(
-            azure=True,
-            yes=True,
-            output=tmp_path / "recordings",
-            minutes=90,
-            ignore_doctor=True,
-            pause=interrupt,
-        )
+        smoke(pause=interrupt)
 
     assert [batch.state for batch in user.livy.batches] == ["killed"]
     assert power().leases() == {}
@@ -282,14 +271,7 @@ def test_the_limit_cancels_the_training_and_pauses_the_pool_again(user, smoke, t
                 raise BikecastError("beyond the limit")
 
     with pytest.raises(BikecastError, match="beyond the limit"):
-        smoke_command(
-            azure=True,
-            yes=True,
-            output=tmp_path / "recordings",
-            minutes=90,
-            ignore_doctor=True,
-            pause=wait,
-        )
+        smoke(pause=wait)
 
     [job] = user.machine_learning.jobs.values()
     assert job.status in ("CancelRequested", "Canceled")
@@ -309,14 +291,7 @@ def test_a_run_that_was_interrupted_goes_on_with_the_next_attempt(user, smoke, t
         user.clock.advance(200)
 
     with pytest.raises(KeyboardInterrupt):
-        smoke_command(
-            azure=True,
-            yes=True,
-            output=tmp_path / "recordings",
-            minutes=90,
-            ignore_doctor=True,
-            pause=wait,
-        )
+        smoke(pause=wait)
 
     assert smoke(pause=wait) == 0
     assert [batch.state for batch in user.livy.batches] == ["killed", "success"]

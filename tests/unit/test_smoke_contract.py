@@ -7,7 +7,7 @@ import pytest
 from pipelines.azure_calls import CallKind, CallRow, call_table
 from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers, summarized
 from pipelines.smoke.exchange import Exchange
-from pipelines.smoke.learned import learned
+from pipelines.smoke.guesses import learned
 from pipelines.smoke.recording import Recorder, read_recording
 from pipelines.smoke.redaction import Redactor
 from pipelines.smoke.sql import HeardSqlPool

@@ -2,13 +2,13 @@
 
 Layers, each of which uses only those before it:
 `errors`, `types`        SQL Server's error numbers and types
-`dialect`, `statements`, `parser`, `ddl`   text to statements (expressions are sqlglot trees)
+`dialect`, `reserved`, `statements`, `parser`, `ddl`   text to statements (with sqlglot trees)
 `profile`                what a dedicated pool refuses, by name
 `catalog`, `scope`       objects, columns, names in scope
 `conversion`, `functions`, `aggregates`, `expressions`   typed expressions to DuckDB SQL
-`predict`, `sources`, `queries`   FROM items and queries to DuckDB SQL
-`execute`, `definitions`, `copy_into`   statements that read and write
-`control`, `session`     batches: variables, control flow, procedures, transactions
+`predict`, `sources`, `grouping`, `ordering`, `queries`   FROM items and queries to DuckDB SQL
+`undeclared`, `execute`, `bulk`, `definitions`, `copy_into`   statements that read and write
+`frames`, `control`, `session`   batches: variables, control flow, procedures, transactions
 
 A construct that no layer knows is an error, so nothing passes that was not built on purpose.
 """

@@ -14,11 +14,11 @@ from sqlglot import exp
 from resources.sql_pool.engine import execute
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.context import Variable
-from resources.sql_pool.engine.declared import check_declared
 from resources.sql_pool.engine.errors import Cancelled
 from resources.sql_pool.engine.frames import Frame
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.scope import Typed
+from resources.sql_pool.engine.undeclared import check_declared
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.control import Interpreter

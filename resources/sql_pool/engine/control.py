@@ -15,13 +15,13 @@ from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, requir
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
-from resources.sql_pool.engine.declared import check_declared
 from resources.sql_pool.engine.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
 from resources.sql_pool.engine.frames import Frame, Jump
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.raising import raised, thrown
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
+from resources.sql_pool.engine.undeclared import check_declared
 from resources.sql_pool.engine.work import Transaction, Work, server_values
 from resources.sql_pool.port import ResultSet
 

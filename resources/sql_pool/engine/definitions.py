@@ -15,12 +15,12 @@ from resources.sql_pool.engine.catalog import (
     SqlObject,
     TableColumn,
 )
-from resources.sql_pool.engine.declared import check_declared
 from resources.sql_pool.engine.errors import SqlError, invalid_object
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.scope import Scope, quoted
 from resources.sql_pool.engine.types import MAX, SqlType
+from resources.sql_pool.engine.undeclared import check_declared
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.work import Work
