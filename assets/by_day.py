@@ -10,12 +10,12 @@ import warnings
 import dagster as dg
 from pydantic import Field
 
-from assets.code_version import code_version
 from assets.column_lineage import KEY, copied, predicted
 from assets.failures import shown_to_people
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, stopwatch, table_preview, typed_schema
+from resources.code_version import code_version
 from resources.errors import InvalidInput
 from resources.lake.port import Lake
 from resources.registry.port import Registry

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 from pydantic import Field
 
-from assets.code_version import code_version
 from assets.costs import check_new_data
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.run_files import file_of_run
+from resources.code_version import code_version
 from resources.costs.port import Costs
 from resources.errors import InvalidInput
 from resources.lake.download import is_url, public_url

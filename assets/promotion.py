@@ -6,12 +6,12 @@ from typing import Any
 import dagster as dg
 from pydantic import Field
 
-from assets.code_version import code_version
 from assets.events import latest_data_version, latest_metadata
 from assets.failures import shown_to_people
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import picture, stopwatch, table_preview, typed_schema
 from assets.waiting import pool_is_online
+from resources.code_version import code_version
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.spec import ModelSpec

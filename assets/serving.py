@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 import dagster as dg
 
-from assets.code_version import code_version
 from assets.column_lineage import KEY, copied, predicted
 from assets.costs import actual_sql_pool
 from assets.events import DATA_VERSION_TAG, latest_materialization
@@ -14,6 +13,7 @@ from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from assets.waiting import Awaited, mark_waiting, pool_is_online
+from resources.code_version import code_version
 from resources.costs.port import Costs
 from resources.jobs import JobStatus
 from resources.lake.port import Lake

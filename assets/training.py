@@ -8,7 +8,6 @@ import dagster as dg
 from pydantic import Field
 
 from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
-from assets.code_version import code_version
 from assets.column_lineage import KEY, trained
 from assets.costs import actual_training, check_limit, estimate, training_part
 from assets.events import latest_data_version, latest_metadata, submission_metadata
@@ -17,6 +16,7 @@ from assets.limits import TRAINER
 from assets.metadata import link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
+from resources.code_version import code_version
 from resources.costs.port import Costs
 from resources.errors import BikecastError, InvalidInput
 from resources.jobs import JobStatus, current_attempt, job_base_name

@@ -5,13 +5,13 @@ from collections.abc import Generator, Iterator
 import dagster as dg
 from pydantic import Field
 
-from assets.code_version import code_version
 from assets.column_lineage import KEY, copied
 from assets.costs import actual_spark
 from assets.failures import shown_to_people
 from assets.gates import table_contract, table_contract_spec
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.waiting import Awaited, mark_waiting
+from resources.code_version import code_version
 from resources.costs.port import Costs
 from resources.jobs import JobStatus
 from resources.lake.port import Lake

@@ -6,9 +6,9 @@ from typing import Literal
 import dagster as dg
 from pydantic import Field
 
-from assets.code_version import code_version
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path, stopwatch
+from resources.code_version import code_version
 from resources.workspace.port import AttachedPool, LinkedService, LinkRefused, WorkspaceLinks
 
 GROUP = "workspace_link"

@@ -112,13 +112,10 @@ def run_main_job(
     This runs inside of `checked_files`. `started` is when the whole began, by perf_counter.
     Raises BikecastError (InvalidInput for bad input) with the failed step's own text.
     """
-    from assets.champion import reconcile_alias
-
     start = time.perf_counter() if started is None else started
     record = Record()
     clean_up_dead_runs(instance)
     clean_up_orphan_jobs(instance, spec, resources.automl)
-    reconcile_alias(resources.registry, resources.sql_pool, spec)
     execute_job(defs, instance, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 import dagster as dg
 
-from assets.code_version import code_version
 from assets.costs import training_part
 from assets.events import latest_materialization
 from assets.training import training_job_name
 from assets.training_table import TABLE_CODE
 from pipelines.environments import Resources
+from resources.code_version import code_version
 from resources.costs.port import CostItem, total
 from resources.files import file_digest
 from resources.jobs import JobState, current_attempt

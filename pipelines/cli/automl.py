@@ -108,9 +108,9 @@ def _settings(options: Options):  # type: ignore[no-untyped-def]  # TrainingSett
 
 def _submit(automl: LocalAutoML, home: Home, inferred: Tabular, options: Options) -> JobStatus:
     """Start the job for this content and these settings, or join the one that is there."""
-    from assets.code_version import code_version
     from assets.training import TRAINING_CODE
     from resources.automl.port import TrainingRequest
+    from resources.code_version import code_version
     from resources.files import file_digest
 
     digest = file_digest(options.csv)

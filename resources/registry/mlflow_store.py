@@ -7,6 +7,7 @@ import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -90,8 +91,9 @@ def writing(tracking_uri: str) -> Iterator[MlflowClient]:
             raise _unusable(database_path(tracking_uri), error) from error
 
 
+@lru_cache(maxsize=4)
 def mlflow_client(tracking_uri: str) -> MlflowClient:
-    """A client of the prepared store; opening it imports MLflow."""
+    """The client of the prepared store; opening it imports MLflow."""
     _configure_mlflow()
     from mlflow import MlflowClient
 

@@ -40,30 +40,36 @@ class ConnectSpark(ConfigurableResource):
     def prepare(self, preparation: Preparation) -> PreparedTable:
         """Make or renew the spec's training table; an unchanged table is not written.
 
-        Afterwards the session knows the table by its name.
+        The same CSV, spec and code start no engine where the table is still the one they made.
+        Every session of this process knows the table by its name afterwards.
         Raises InvalidInput for a CSV that breaks the schema or leaves no usable row, and
         BikecastError where the engine or the disk fails. The old table stays in each case.
         """
         from resources.spark.delta_table import canonical, commit_table
+        from resources.spark.preparations import input_of, record, recorded
+        from resources.spark.sessions import know_table
 
         spec = preparation.spec
         csv_file = lake_path(self.lake_root, preparation.csv_path)
         if not csv_file.is_file():
             raise InvalidInput(f"there is no file {preparation.csv_path} in the lake")
+        place = lake_path(self.lake_root, preparation.table_path)
+        input_name = input_of(preparation, csv_file, self.remote)
+        known = recorded(place, input_name)
+        if known is not None:
+            know_table(self.lake_root, known.name, known.path)
+            return known
         rows_read, findings, table = self._transformed(csv_file, spec, preparation.csv_path)
         if not table.num_rows:
             raise InvalidInput(
                 f"{preparation.csv_path}: no usable row is left of {rows_read:,}; "
                 f"{spec.training_table} is unchanged"
             )
-        committed = commit_table(
-            lake_path(self.lake_root, preparation.table_path), canonical(table, spec)
-        )
-        self.session({spec.training_table: preparation.table_path})
+        committed = commit_table(place, canonical(table, spec))
         dropped = rows_read - table.num_rows
         if dropped:
             findings += (f"{spec.training_table}: {dropped:,} of {rows_read:,} rows left out",)
-        return PreparedTable(
+        prepared = PreparedTable(
             name=spec.training_table,
             path=preparation.table_path,
             rows=table.num_rows,
@@ -73,6 +79,9 @@ class ConnectSpark(ConfigurableResource):
             dropped_rows=dropped,
             findings=findings,
         )
+        record(place, input_name, prepared)
+        know_table(self.lake_root, prepared.name, prepared.path)
+        return prepared
 
     def score(self, job: ScoringJob) -> ScoredTable:
         """Score by `mapInArrow` in the engine's workers; see the port. Each call scores.
@@ -97,17 +106,20 @@ class ConnectSpark(ConfigurableResource):
         return self.status(job_id)
 
     def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:
-        """A Spark session in which `tables` (name to lake path) can be queried by name.
+        """A Spark session that knows by name what was prepared here, and `tables` (to lake path).
 
         A name stands for the version of the Delta table that is current now.
         Raises InvalidInput for a path without a table.
         """
         from resources.spark.delta_table import current_files
-        from resources.spark.sessions import session_for
+        from resources.spark.sessions import known_tables, session_for
 
         session = session_for(self.remote)
-        for name, path in (tables or {}).items():
+        asked = tables or {}
+        for name, path in {**known_tables(self.lake_root), **asked}.items():
             files = current_files(lake_path(self.lake_root, path))
+            if not files and name not in asked:
+                continue
             if not files:
                 raise InvalidInput(f"there is no table {name} at {path} in the lake")
             session.read.parquet(*files).createOrReplaceTempView(name)

@@ -103,6 +103,13 @@ def current_files(path: Path) -> list[str]:
     return [] if table is None else [unquote(uri) for uri in table.file_uris()]
 
 
+def recorded_version(path: Path) -> tuple[str, int] | None:
+    """Data version and Delta version of the table's current commit, if `commit_table` made it."""
+    table = _open(path)
+    told = table.history(1)[0].get(DATA_VERSION) if table is not None else None
+    return (str(told), table.version()) if table is not None and told else None
+
+
 def _open(path: Path) -> DeltaTable | None:
     try:
         return DeltaTable(str(path))

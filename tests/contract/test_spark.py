@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_training_csv
@@ -112,6 +112,36 @@ def test_changed_data_is_a_new_version_and_is_seen_at_once(spark, lake, sample):
     assert second.data_version != first.data_version
     count = spark.sql("SELECT count(*) AS n FROM bike_data")
     assert count.to_pylist() == [{"n": 364}]
+
+
+def test_the_same_file_spec_and_code_start_no_engine(spark, lake, sample, monkeypatch):
+    store(lake, sample)
+    first = prepare(spark)
+    with monkeypatch.context() as patched:
+        patched.setattr("resources.spark.sessions.session_for", lambda remote: pytest.fail(remote))
+        assert prepare(spark) == replace(first, changed=False)
+    rows = spark.sql("SELECT count(*) AS days FROM bike_data")
+    assert rows.to_pylist() == [{"days": 365}]
+
+
+@pytest.mark.parametrize(
+    "edit", [lambda text: "{", lambda text: text.replace("rows", "rows_"), None]
+)
+def test_a_damaged_or_lost_record_of_a_preparation_only_costs_the_engine(spark, lake, sample, edit):
+    store(lake, sample)
+    first = prepare(spark)
+    [record] = lake.local_path(TABLE).parent.glob(".*.json")
+    record.write_text(edit(record.read_text())) if edit else record.unlink()
+    assert prepare(spark) == replace(first, changed=False)
+    assert record.is_file()
+
+
+def test_a_table_that_somebody_else_wrote_is_prepared_again(spark, lake, sample):
+    store(lake, sample)
+    first = prepare(spark)
+    write_deltalake(lake.url(TABLE), read(lake).slice(1), mode="overwrite")
+    second = prepare(spark)
+    assert (second.changed, second.rows, second.delta_version) == (True, first.rows, 2)
 
 
 def test_columns_in_another_order_iso_dates_quotes_and_strangers_change_nothing(spark, lake):

@@ -2,7 +2,8 @@
 
 Real tables repeat their vectors: all stations share an hour's weather. A look-up of a vector
 costs a hundredth of scoring it by a few hundred trees, but where no vector repeats even that is
-lost, so the share of repeats among the first rows decides whether the look-ups go on.
+lost. So look-ups go on where the rows so far repeat; else the hashes of a sample are counted, which
+costs a tenth of looking up, until they repeat or until so many rows say that it does not pay.
 """
 
 from __future__ import annotations
@@ -22,9 +23,12 @@ if TYPE_CHECKING:
 MAX_VECTORS = 2**18
 MAX_BYTES = 64 * 2**20
 SLOT_BITS = 20
-#: After so many rows at a time, look-ups end where fewer than one row in MIN_REPEATS was known.
-WINDOW = 2**18
+#: After so many rows at a time, look-ups rest where fewer than one row in MIN_REPEATS was known.
+TRIAL = 2**15
 MIN_REPEATS = 8
+#: While they rest, one vector in SAMPLED is counted; after WINDOW rows without repeats they end.
+WINDOW = 2**18
+SAMPLED = np.uint64(8)
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 _HALF = np.uint64(32)
 _FIRST = np.uint64(64 - SLOT_BITS)
@@ -60,6 +64,7 @@ class DistinctVectors:
         self._codes: list[dict[str, int]] = [{} for _ in inputs]
         self._lock = threading.Lock()
         self._rows = self._repeats = 0
+        self._resting: _Sample | None = None
 
     def __call__(self, columns: list[NDArray]) -> list[NDArray]:
         """The results for columns of shape (rows,) of the types that were announced."""
@@ -70,8 +75,15 @@ class DistinctVectors:
             self.active = False
             return self._score(columns)
         rows = len(matrix)
-        vectors = matrix.view(self._row).reshape(-1)
         hashes = self._hash(matrix)
+        sample = self._resting
+        if sample is not None:
+            if sample.repeats(hashes):
+                self._resting = None
+            elif sample.rows >= WINDOW:
+                self.active = False
+            return self._score(columns)
+        vectors = matrix.view(self._row).reshape(-1)
         places = self._slots.take((hashes >> _FIRST).view(np.int64))
         known = self._vectors.take(places) == vectors
         found = [result.take(places) for result in self._results]
@@ -142,10 +154,35 @@ class DistinctVectors:
     def _count(self, rows: int, repeats: int) -> None:
         self._rows += rows
         self._repeats += repeats
-        if self._rows >= WINDOW:
+        if self._rows >= TRIAL:
             if self._repeats * MIN_REPEATS < self._rows:
-                self.active = False
+                self._resting = _Sample()
             self._rows = self._repeats = 0
+
+
+class _Sample:
+    """Whether vectors repeat, told by the hashes of one vector in SAMPLED."""
+
+    def __init__(self) -> None:
+        self._seen = np.zeros(2**SLOT_BITS, np.bool_)
+        self._size = self._repeats = self._part = 0
+        self.rows = 0
+
+    def repeats(self, hashes: NDArray) -> bool:
+        """Count the vectors of a chunk; True where enough of the last TRIAL rows were known."""
+        slots = (hashes[hashes % SAMPLED == 0] >> _FIRST).view(np.int64)
+        distinct = np.unique(slots)
+        new = distinct[~self._seen.take(distinct)]
+        self._seen[new] = True
+        self._size += len(slots)
+        self._repeats += len(slots) - len(new)
+        self._part += len(hashes)
+        self.rows += len(hashes)
+        if self._part < TRIAL:
+            return False
+        enough = 0 < self._size <= self._repeats * MIN_REPEATS
+        self._size = self._repeats = self._part = 0
+        return enough
 
 
 def _distinct(vectors: NDArray, hashes: NDArray) -> tuple[NDArray, NDArray]:

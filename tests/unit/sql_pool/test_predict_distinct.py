@@ -98,16 +98,22 @@ def test_more_vectors_than_fit_are_scored_each_time(monkeypatch, setting):
         assert_same(scorer(columns), Counting()(columns))
 
 
-@pytest.mark.parametrize(("values", "active"), [(10**9, False), (100, True), (1500, True)])
-def test_look_ups_end_where_no_vector_repeats(monkeypatch, values, active):
-    monkeypatch.setattr(predict_distinct, "WINDOW", 2000)
+@pytest.mark.parametrize(
+    ("period", "active", "scored"),
+    [(10**9, False, 20_000), (100, True, 100), (1500, True, 1500), (3000, True, 7000)],
+)
+def test_look_ups_rest_while_no_vector_repeats_and_end_where_none_does(
+    monkeypatch, period, active, scored
+):
+    monkeypatch.setattr(predict_distinct, "TRIAL", 2000)
+    monkeypatch.setattr(predict_distinct, "WINDOW", 10_000)
     score = Counting()
     scorer = distinct(["int64"], score)
-    for first in range(0, 8000, 500):
-        columns = [np.arange(first, first + 500) % values]
+    for first in range(0, 20_000, 500):
+        columns = [np.arange(first, first + 500) % period]
         assert_same(scorer(columns), Counting()(columns))
     assert scorer.active is active
-    assert score.rows == min(values, 8000)
+    assert score.rows == scored
 
 
 def test_a_column_of_too_many_texts_ends_the_look_ups(monkeypatch):

@@ -2,9 +2,9 @@
 
 import pytest
 
-from assets import code_version as module
-from assets.code_version import code_version
 from assets.training import TRAINING_CODE
+from resources import code_version as module
+from resources.code_version import code_version
 
 
 @pytest.fixture(autouse=True)
