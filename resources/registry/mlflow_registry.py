@@ -15,8 +15,9 @@ from pydantic import Field
 from resources.errors import InvalidInput, ModelRejected
 from resources.files import replaced_file
 from resources.model_contract import model_digest
-from resources.registry.mlflow_store import is_ready, mlflow_client, writing
+from resources.registry.mlflow_store import database_path, is_ready, mlflow_client, writing
 from resources.registry.port import ModelVersion
+from resources.registry.version_memo import remembered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -33,7 +34,7 @@ class MlflowRegistry(ConfigurableResource):
     """Model versions in MLflow; implements the port Registry.
 
     A model's bytes lie under `artifact_root` by name and digest, so equal models share a file.
-    Nothing is created before the first registration, and reading never creates anything.
+    Nothing is created before the first registration.
     """
 
     tracking_uri: str = Field(description="sqlite:////absolute/path/mlflow.db")
@@ -65,10 +66,13 @@ class MlflowRegistry(ConfigurableResource):
                 f"{model_path} has the digest {model_digest(data)}, but job {job_id} recorded "
                 f"{digest}: the file was changed. Nothing was registered; train again."
             )
+        known = self._of_job(name, job_id)
+        if known:
+            return known
         with writing(self.tracking_uri) as client:
-            known = [entry for entry in self.versions(name) if entry.job_id == job_id]
+            known = self._of_job(name, job_id)
             if known:
-                return known[0]
+                return known
             if not target.is_file() or model_digest(target.read_bytes()) != digest:
                 with replaced_file(target) as temporary:
                     temporary.write_bytes(data)
@@ -83,9 +87,13 @@ class MlflowRegistry(ConfigurableResource):
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions, newest first; empty where the model is unknown."""
-        self._folder(name)
+        memo = self._folder(name) / "versions.json"
         if not is_ready(self.tracking_uri):
             return []
+        database = database_path(self.tracking_uri)
+        return remembered(memo, database, lambda: self._read_versions(name))
+
+    def _read_versions(self, name: str) -> list[ModelVersion]:
         client = mlflow_client(self.tracking_uri)
         models = client.search_registered_models(f"name = '{name}'", max_results=1)
         if not models:
@@ -122,10 +130,10 @@ class MlflowRegistry(ConfigurableResource):
 
         Raises InvalidInput where there is no such version or the alias is not allowed.
         """
-        from mlflow.exceptions import MlflowException
-
         if alias in self._known(name, version).aliases:
             return
+        from mlflow.exceptions import MlflowException
+
         with writing(self.tracking_uri) as client:
             try:
                 client.set_registered_model_alias(name, alias, str(version))
@@ -133,6 +141,9 @@ class MlflowRegistry(ConfigurableResource):
                 raise InvalidInput(
                     f"{error.message} The aliases of {name} are unchanged."
                 ) from error
+
+    def _of_job(self, name: str, job_id: str) -> ModelVersion | None:
+        return next((entry for entry in self.versions(name) if entry.job_id == job_id), None)
 
     def _known(self, name: str, version: int) -> ModelVersion:
         versions = self.versions(name)

@@ -9,6 +9,7 @@ import pytest
 
 from resources.errors import BikecastError, InvalidInput, ModelRejected
 from resources.registry.mlflow_registry import MlflowRegistry
+from resources.registry.mlflow_store import mlflow_client
 
 DATA = b"an ONNX file"
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -107,6 +108,43 @@ def test_registering_the_same_bytes_again_repairs_a_damaged_file(registry, model
     register(registry, model, job_id="job-2")
 
     assert registry.download("m", 1) == DATA
+
+
+READ = """
+import sys
+from resources.registry.mlflow_registry import MlflowRegistry
+
+[entry] = MlflowRegistry(tracking_uri=sys.argv[1], artifact_root=sys.argv[2]).versions("m")
+print(entry.aliases, "mlflow" in sys.modules)
+"""
+
+
+def test_versions_are_read_without_mlflow_until_somebody_changes_its_database(registry, model):
+    def read():
+        command = [sys.executable, "-c", READ, registry.tracking_uri, registry.artifact_root]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+
+    register(registry, model)
+    registry.versions("m")
+    assert read() == "() False"
+    mlflow_client(registry.tracking_uri).set_registered_model_alias("m", "mine", "1")
+    assert read() == "('mine',) True"
+    assert read() == "('mine',) False"
+
+
+@pytest.mark.parametrize("content", [None, b"", b"{}", b'{"state": "", "versions": []}'])
+def test_without_a_readable_memo_the_versions_are_the_same(registry, model, tmp_path, content):
+    made = register(registry, model)
+    assert registry.versions("m") == [made]
+    memo = tmp_path / "models" / "m" / "versions.json"
+    memo.write_bytes(content) if content is not None else memo.unlink()
+    assert registry.versions("m") == [made]
+
+
+def test_versions_are_read_in_a_folder_that_cannot_be_written(registry, model, tmp_path):
+    made = register(registry, model)
+    (tmp_path / "models" / "m" / "versions.json").mkdir()
+    assert registry.versions("m") == [made]
 
 
 def test_a_home_that_was_moved_still_has_its_models(registry, model, tmp_path):
