@@ -6,7 +6,8 @@ Layers, each of which uses only those before it:
 `profile`                what a dedicated pool refuses, by name
 `catalog`, `scope`       objects, columns, names in scope
 `conversion`, `functions`, `aggregates`, `expressions`   typed expressions to DuckDB SQL
-`predict`, `sources`, `grouping`, `ordering`, `queries`   FROM items and queries to DuckDB SQL
+`predict`, `predict_source`, `sources`   FROM items to DuckDB SQL
+`grouping`, `ordering`, `queries`   queries to DuckDB SQL
 `undeclared`, `execute`, `bulk`, `definitions`, `copy_into`   statements that read and write
 `frames`, `control`, `session`   batches: variables, control flow, procedures, transactions
 

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -14,10 +15,11 @@ from resources.sql_pool.engine.definitions import existing_table
 from resources.sql_pool.engine.errors import SqlError, invalid_column
 from resources.sql_pool.engine.execute import default_value, target_columns
 from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.predict_source import next_alias, table_name
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, quoted
-from resources.sql_pool.engine.sources import SourceCompiler, next_alias, table_name
+from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT
 from resources.sql_pool.engine.work import Work
 
@@ -76,9 +78,20 @@ def _table_of(name: st.ObjectName, rows: exp.Select) -> st.ObjectName:
     items = [rows.args["from_"].this, *(join.this for join in rows.args.get("joins") or [])]
     wanted = name.name.lstrip("#").lower()
     for item in items:
-        if isinstance(item, exp.Table) and item.alias_or_name.lower() == wanted:
-            return table_name(item)
+        for table in _joined_tables(item):
+            if table.alias_or_name.lower() == wanted:
+                return table_name(table)
     raise SqlError(4406, f"'{name.name}' is no table and cannot be changed.")
+
+
+def _joined_tables(item: exp.Expression) -> Iterator[exp.Table]:
+    """The tables of an item of a FROM clause: one, or those of a join in parentheses."""
+    if isinstance(item, exp.Table):
+        yield item
+    elif isinstance(item, exp.Subquery) and isinstance(item.this, exp.Table | exp.Subquery):
+        yield from _joined_tables(item.this)
+    for join in item.args.get("joins") or ():
+        yield from _joined_tables(join.this)
 
 
 def _limit(found: _Rows, top: exp.Expression | None) -> str:

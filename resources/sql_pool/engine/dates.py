@@ -59,6 +59,12 @@ _TIME_PARTS = frozenset("hour minute second millisecond microsecond nanosecond t
 _DATE_PARTS = frozenset(_PARTS) - _TIME_PARTS
 #: Parts that DATEADD and DATEDIFF do not count.
 _ONLY_PARTS = frozenset({"tzoffset", "iso_week"})
+#: The unit that DuckDB adds for a part, how many of it, and a number too many for every type.
+_CALENDAR_UNITS = {
+    **{part: ("month", n, 120_000) for part, n in (("year", 12), ("quarter", 3), ("month", 1))},
+    **dict.fromkeys(("day", "dayofyear", "weekday"), ("day", 1, 3_700_000)),
+    "week": ("day", 7, 3_700_000),
+}
 _SUNDAY = "DATE '1899-12-31'"
 _PART_SQL = {
     "week": "tsql_week({0})",
@@ -88,7 +94,9 @@ def _unsupported_part(part: str, function: str, kind: str) -> SqlError:
     )
 
 
-def _moment(compiler: ExpressionCompiler, node: exp.Expression, text: SqlType = DATETIME2) -> Typed:
+def moment_argument(
+    compiler: ExpressionCompiler, node: exp.Expression, text: SqlType = DATETIME2
+) -> Typed:
     """An argument as a moment; a text as the type `text`, a number as datetime."""
     value = compiler.value(node)
     if value.type.is_text or value.type.name == "null":
@@ -113,6 +121,12 @@ def _check_part(part: str, moment: Typed, function: str) -> None:
     kind = moment.type.name
     if (kind == "date" and part in _TIME_PARTS) or (
         kind == "time" and function != "datediff" and part in _DATE_PARTS
+    ):
+        raise _unsupported_part(part, function, kind)
+    if (
+        function == "dateadd"
+        and kind in ("datetime", "smalldatetime")
+        and part in ("microsecond", "nanosecond")
     ):
         raise _unsupported_part(part, function, kind)
     if part == "tzoffset" and kind not in ("datetimeoffset", "datetime2"):
@@ -145,20 +159,34 @@ def _date_add(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     if value.type.name in ("decimal", "float", "real", "money", "smallmoney"):
         value = Typed(f"trunc({value.sql})", value.type)
     number = cast(convert(value, BIGINT).sql, INT)
-    moment = _moment(compiler, moment_node, DATETIME)
+    moment = moment_argument(compiler, moment_node, DATETIME)
     _check_part(part, moment, "dateadd")
-    if part == "nanosecond":
-        interval = f"to_microseconds({number} // 1000)"
-    else:
-        unit = {"dayofyear": "day", "weekday": "day"}.get(part, part)
-        interval = f"to_{unit}s({number})"
-    if moment.type.name == "time":
+    interval, kind = _interval(part, number), moment.type.name
+    if kind == "time":
         return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
-    if moment.type.name == "datetimeoffset":
-        moved = f"tsql_in_range({local_time(moment.sql)} + {interval})"
-        return Typed(with_offset(moved, offset_of(moment.sql)), moment.type)
-    moved = f"tsql_in_range({as_timestamp(moment)} + {interval})"
+    if kind == "datetimeoffset":
+        moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{kind}')"
+        return Typed(with_offset(moved, offset_of(moment.sql), _overflow(kind)), moment.type)
+    moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{kind}')"
     return Typed(rounded(moved, moment.type), moment.type)
+
+
+def _overflow(kind: str) -> SqlError:
+    return SqlError(517, f"Adding a value to a '{kind}' column caused an overflow.")
+
+
+def _interval(part: str, number: str) -> str:
+    """A number of parts as DuckDB's interval; too many months or days are as many as 10,000 years.
+
+    DuckDB's own error for these tells neither the type nor that it is the sum that overflows.
+    """
+    if part == "nanosecond":
+        return f"to_microseconds({number} // 1000)"
+    unit, factor, most = _CALENDAR_UNITS.get(part, ("", 0, 0))
+    if not unit:
+        return f"to_{part}s({number})"
+    count = f"(CAST({number} AS BIGINT) * {factor})"
+    return f"to_{unit}s(CAST(tsql_clamped({count}, {most}) AS INTEGER))"
 
 
 def _date_diff(kind: SqlType) -> Function:
@@ -171,7 +199,7 @@ def _date_diff(kind: SqlType) -> Function:
         part = "day" if part in ("dayofyear", "weekday") else part
         ends = []
         for item in nodes:
-            moment = _moment(compiler, item)
+            moment = moment_argument(compiler, item)
             offset = moment.type.name == "datetimeoffset"
             ends.append(utc_time(moment.sql) if offset else as_timestamp(moment))
         first, last = ends
@@ -198,14 +226,14 @@ def _part_sql(part: str, moment: Typed) -> str:
 
 def _date_part(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
-    part, moment = _part(part_node, "datepart"), _moment(compiler, moment_node)
+    part, moment = _part(part_node, "datepart"), moment_argument(compiler, moment_node)
     _check_part(part, moment, "datepart")
     return Typed(cast(_part_sql(part, moment), INT), INT)
 
 
 def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
-    part, moment = _part(part_node, "datename"), _moment(compiler, moment_node)
+    part, moment = _part(part_node, "datename"), moment_argument(compiler, moment_node)
     _check_part(part, moment, "datename")
     kind = nvarchar(30)
     if part in ("month", "weekday"):
@@ -218,7 +246,7 @@ def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 def _single_part(part: str) -> Function:
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-        moment = _moment(compiler, compiler.arguments(node, 1, 1)[0])
+        moment = moment_argument(compiler, compiler.arguments(node, 1, 1)[0])
         _check_part(part, moment, "datepart")
         return Typed(cast(_part_sql(part, moment), INT), INT)
 
@@ -227,10 +255,10 @@ def _single_part(part: str) -> Function:
 
 def _end_of_month(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 1, 2)
-    moment = as_timestamp(_moment(compiler, arguments[0]))
+    moment = as_timestamp(moment_argument(compiler, arguments[0]))
     if len(arguments) == 2:
         months = convert(compiler.value(arguments[1]), INT).sql
-        moment = f"tsql_in_range({moment} + to_months({months}))"
+        moment = f"tsql_in_range({moment} + {_interval('month', months)}, 'date')"
     return Typed(f"last_day({moment})", DATE)
 
 
@@ -280,40 +308,6 @@ def _is_date(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"(CASE WHEN TRY({parsed.sql}) IS NULL THEN 0 ELSE 1 END)", INT)
 
 
-def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
-    value = compiler.value(node)
-    return f"tsql_offset_minutes({value.sql})" if value.type.is_text else convert(value, INT).sql
-
-
-def _switch_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    moment_node, offset = compiler.arguments(node, 2, 2)
-    value = convert(_moment(compiler, moment_node), DATETIMEOFFSET)
-    utc = utc_time(value.sql)
-    return Typed(f"tsql_utc_offset({utc}, {_offset_minutes(compiler, offset)})", value.type)
-
-
-def _to_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
-    moment_node, offset = compiler.arguments(node, 2, 2)
-    local = as_timestamp(_moment(compiler, moment_node))
-    return Typed(with_offset(local, _offset_minutes(compiler, offset)), DATETIMEOFFSET)
-
-
-def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
-    """moment AT TIME ZONE 'UTC'; the names of other zones are Windows' and are not known here."""
-    zone = compiler.value(node.args["zone"]).constant
-    if zone is None or zone.upper() != "UTC":
-        raise SqlError(
-            9820, f"The time zone parameter '{zone}' is not supported here: only UTC is."
-        )
-    value = _moment(compiler, node.this)
-    kind = SqlType(
-        "datetimeoffset", scale=value.type.scale or (3 if value.type.name == "datetime" else 0)
-    )
-    if value.type.name == "datetimeoffset":
-        return Typed(f"tsql_utc_offset({utc_time(value.sql)}, 0)", value.type)
-    return Typed(with_offset(as_timestamp(value), "0"), kind)
-
-
 DATE_FUNCTIONS: dict[str, Function] = {
     "GETDATE": _clock(DATETIME),
     "GETUTCDATE": _clock(DATETIME),
@@ -336,6 +330,4 @@ DATE_FUNCTIONS: dict[str, Function] = {
     "DATETIME2FROMPARTS": _from_parts(DATETIME2, 8),
     "DATETIMEOFFSETFROMPARTS": _from_parts(DATETIMEOFFSET, 10),
     "ISDATE": _is_date,
-    "SWITCHOFFSET": _switch_offset,
-    "TODATETIMEOFFSET": _to_offset,
 }

@@ -75,6 +75,29 @@ class _SynapseParser(TSQLParser):
             return self._parse_predict()
         return super()._parse_table(*args, **kwargs)
 
+    def _parse_primary(self) -> exp.Expr | None:
+        """A literal; one behind it is its alias, and not a continuation as in standard SQL."""
+        if self._match_set((TokenType.STRING, TokenType.NATIONAL_STRING)):
+            read: Any = self.PRIMARY_PARSERS[self._prev.token_type]
+            literal: exp.Expr = read(self, self._prev)
+            return literal
+        return super()._parse_primary()
+
+    def _parse_string_as_identifier(self) -> exp.Identifier | None:
+        """An alias in quotation marks, with or without the N before it."""
+        if not self._match_set((TokenType.STRING, TokenType.NATIONAL_STRING)):
+            return None
+        if not self._prev.text:
+            self.raise_error("Incorrect syntax near ''.")
+        return exp.to_identifier(self._prev.text, quoted=True)
+
+    def _parse_table_alias(self, *args: Any, **kwargs: Any) -> exp.TableAlias | None:
+        behind = self._next if self._curr.token_type is TokenType.ALIAS else self._curr
+        if behind.token_type in (TokenType.STRING, TokenType.NATIONAL_STRING):
+            self.raise_error(f"Incorrect syntax near '{behind.text}'.")
+        alias: exp.TableAlias | None = super()._parse_table_alias(*args, **kwargs)
+        return alias
+
     def _parse_type_name(self) -> TypeName:
         name = self._parse_id_var(any_token=True)
         arguments: list[str] = []

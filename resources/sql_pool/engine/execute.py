@@ -21,11 +21,11 @@ from resources.sql_pool.engine.errors import (
     unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.predict_source import table_name
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.scope import Scope, Typed, quoted
-from resources.sql_pool.engine.sources import table_name
 from resources.sql_pool.engine.types import MAX, SqlType
 from resources.sql_pool.engine.work import Work
 from resources.sql_pool.port import ResultColumn, ResultSet

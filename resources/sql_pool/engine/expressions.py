@@ -17,7 +17,6 @@ from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate
 from resources.sql_pool.engine.conditions import COMPARISONS, Conditions
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import assign, cast, convert
-from resources.sql_pool.engine.dates import at_time_zone
 from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
 from resources.sql_pool.engine.functions import FUNCTIONS
 from resources.sql_pool.engine.operators import (
@@ -36,6 +35,7 @@ from resources.sql_pool.engine.profile import (
     only,
 )
 from resources.sql_pool.engine.scope import Scope, Typed
+from resources.sql_pool.engine.time_zones import at_time_zone
 from resources.sql_pool.engine.types import NULL, SqlType, common_type, make_type, varbinary
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from resources.sql_pool.engine.metadata_functions import METADATA_FUNCTIONS
 from resources.sql_pool.engine.operators import comparison, equality_key
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.text_functions import TEXT_FUNCTIONS
+from resources.sql_pool.engine.time_zones import ZONE_FUNCTIONS
 from resources.sql_pool.engine.types import (
     MAX,
     SqlType,
@@ -124,5 +125,6 @@ FUNCTIONS: dict[str, Function] = {
     **MATH_FUNCTIONS,
     **TEXT_FUNCTIONS,
     **DATE_FUNCTIONS,
+    **ZONE_FUNCTIONS,
     **METADATA_FUNCTIONS,
 }

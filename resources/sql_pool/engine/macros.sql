@@ -66,10 +66,13 @@ CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
             regexp_full_match(text, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,3})?)?')
         THEN CAST(text AS TIMESTAMP) ELSE tsql_parse_moment(text, kind, style) END)[1];
 
-CREATE OR REPLACE MACRO tsql_offset_value(local, minutes) AS
+-- A datetimeoffset is a valid moment both as clock time and in UTC; otherwise `failure` is raised.
+CREATE OR REPLACE MACRO tsql_offset_value(local, minutes, failure) AS
     list_transform([{'local': CAST(local AS TIMESTAMP), 'minutes': CAST(minutes AS INTEGER)}],
     lambda o: CASE WHEN o.local IS NOT NULL AND o.minutes IS NOT NULL
-    THEN {'utc': o.local - to_minutes(o.minutes), 'minutes': o.minutes} END)[1];
+    THEN {'utc': CASE WHEN year(o.local - to_minutes(o.minutes)) BETWEEN 1 AND 9999
+    THEN o.local - to_minutes(o.minutes) ELSE CAST(failure AS TIMESTAMP) END,
+    'minutes': o.minutes} END)[1];
 
 -- The clock time of a datetimeoffset.
 CREATE OR REPLACE MACRO tsql_local_time(value) AS
@@ -210,10 +213,17 @@ CREATE OR REPLACE MACRO tsql_datetime_range(moment, kind) AS
     ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type ' || kind ||
     '.[[.]]' AS TIMESTAMP) END)[1];
 
-CREATE OR REPLACE MACRO tsql_in_range(moment) AS
-    list_transform([moment], lambda o: CASE WHEN year(o) > 9999 OR year(o) < 1 THEN CAST('[[517]]' ||
-    'Adding a value to a ''datetime'' column caused an overflow.' || '[[.]]' AS TIMESTAMP)
+CREATE OR REPLACE MACRO tsql_clamped(number, most) AS
+    list_transform([number], lambda o: CASE WHEN o > most THEN most WHEN o < -most THEN -most
     ELSE o END)[1];
+
+-- The sum of a moment and an interval, unless it is no value of the type.
+CREATE OR REPLACE MACRO tsql_in_range(moment, kind) AS
+    list_transform([moment], lambda o: CASE WHEN o IS NULL OR CASE kind
+    WHEN 'smalldatetime' THEN o >= TIMESTAMP '1900-01-01' AND o < TIMESTAMP '2079-06-06 23:59:29.999'
+    WHEN 'datetime' THEN year(o) BETWEEN 1753 AND 9999 ELSE year(o) BETWEEN 1 AND 9999 END THEN o
+    ELSE CAST('[[517]]Adding a value to a ' || chr(39) || kind || chr(39) ||
+    ' column caused an overflow.[[.]]' AS TIMESTAMP) END)[1];
 
 -- T-SQL's weeks start on Sunday; week 1 holds January 1.
 CREATE OR REPLACE MACRO tsql_week(moment) AS
@@ -221,7 +231,11 @@ CREATE OR REPLACE MACRO tsql_week(moment) AS
 
 CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
     list_transform([{'utc': CAST(moment AS TIMESTAMP), 'minutes': CAST(minutes AS INTEGER)}],
-    lambda o: CASE WHEN o.utc IS NOT NULL AND o.minutes IS NOT NULL THEN o END)[1];
+    lambda o: CASE WHEN o.utc IS NOT NULL AND o.minutes IS NOT NULL
+    THEN {'utc': CASE WHEN year(o.utc + to_minutes(o.minutes)) BETWEEN 1 AND 9999 THEN o.utc
+    ELSE CAST('[[9813]]The timezone provided to builtin function switchoffset would cause the ' ||
+    'datetimeoffset to overflow the range of valid date range in either UTC or local time.[[.]]'
+    AS TIMESTAMP) END, 'minutes': o.minutes} END)[1];
 
 CREATE OR REPLACE MACRO tsql_difference_int(value) AS
     CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||

@@ -135,14 +135,19 @@ def _parsed(text: str, kind: str, style: int) -> dt.datetime:
     return (date or EPOCH) + clock
 
 
+def unreadable() -> SqlError:
+    """The error for a text that is no date or time."""
+    return SqlError(
+        241, "Conversion failed when converting date and/or time from character string."
+    )
+
+
 def _failed(kind: str = "") -> SqlError:
     if kind == "smalldatetime":
         return SqlError(
             295, "Conversion failed when converting character string to smalldatetime data type."
         )
-    return SqlError(
-        241, "Conversion failed when converting date and/or time from character string."
-    )
+    return unreadable()
 
 
 def _date(text: str, kind: str, style: int) -> tuple[dt.datetime | None, str]:

@@ -7,8 +7,8 @@ compare by the moment and keep their offset.
 from __future__ import annotations
 
 from resources.sql_pool.engine.errors import SqlError, no_conversion
-from resources.sql_pool.engine.moment_text import STYLES, seventh_digit
-from resources.sql_pool.engine.scope import Typed
+from resources.sql_pool.engine.moment_text import STYLES, seventh_digit, unreadable
+from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import SCALED_MOMENTS, SqlType
 
 _DEFAULT_STYLES = {"date": 23, "datetime": 0, "smalldatetime": 0, "time": 21}
@@ -75,9 +75,15 @@ def local_time(sql: str) -> str:
     return f"tsql_local_time({sql})"
 
 
-def with_offset(local: str, minutes: str) -> str:
-    """A datetimeoffset from a clock time and its offset in minutes."""
-    return f"tsql_offset_value({local}, CAST({minutes} AS INTEGER))"
+def with_offset(local: str, minutes: str, failure: SqlError | None = None) -> str:
+    """A datetimeoffset from a clock time and its offset in minutes.
+
+    The compiled SQL raises `failure` (without one 241) where that is in UTC no moment of the years
+    1 to 9999.
+    """
+    failure = failure or unreadable()
+    text = text_literal(f"[[{failure.number}]]{failure.message}[[.]]")
+    return f"tsql_offset_value({local}, CAST({minutes} AS INTEGER), {text})"
 
 
 def to_moment(value: Typed, to: SqlType, style: int | None) -> str:

@@ -166,9 +166,9 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         raise operand_clash(clock.name, other.name)
     kind = left.type if left.type.is_moment else right.type
     a, b = convert(left, DATETIME).sql, convert(right, DATETIME).sql
-    moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'))"
+    moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'), '{kind.name}')"
     if operator == "-":
-        moved = f"tsql_in_range(TIMESTAMP '1900-01-01' + ({a} - {b}))"
+        moved = f"tsql_in_range(TIMESTAMP '1900-01-01' + ({a} - {b}), '{kind.name}')"
     return convert(Typed(f"tsql_round_datetime({moved})", DATETIME), kind)
 
 

@@ -23,9 +23,10 @@ from resources.sql_pool.engine.grouping import (
 )
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
+from resources.sql_pool.engine.predict_source import next_alias
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
-from resources.sql_pool.engine.sources import SourceCompiler, next_alias
+from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
 _SET_OPERATORS: dict[type[exp.Expression], str] = {
@@ -209,6 +210,8 @@ class QueryCompiler:
                 found += self._star(compiler.scope, node.table, node.db or None)
             elif isinstance(node, exp.Alias):
                 only(node, "this", "alias")
+                if not node.alias:
+                    raise SqlError(1038, "An object or column name is missing or empty.")
                 found.append(_Projection(node.alias, compiler.value(node.this)))
             else:
                 name = node.name if isinstance(node, exp.Column) else ""

@@ -1,79 +1,46 @@
 """FROM clauses: tables, views, common table expressions, subqueries, joins and PREDICT."""
-# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
-
-import itertools
-from collections.abc import Callable
 
 from sqlglot import exp
 
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.catalog import TABLE, VIEW, SqlObject
-from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.errors import (
     SqlError,
     describe,
     invalid_object,
     near,
-    parse_error,
-    undeclared,
+    not_emulated,
     unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.predict_source import PredictSource, next_alias, table_name
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.rowsets import function_rows, pivot, unpivot
 from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, quoted
 from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.system_views import system_view
-from resources.sql_pool.engine.types import SqlType
 
 MAX_VIEW_DEPTH = 32
 _HINTS = frozenset({"NOLOCK", "READUNCOMMITTED"})
-_aliases = itertools.count(1)
 
 
-def table_name(node: exp.Expression) -> ObjectName:
-    """The name that a Table node holds.
-
-    Raises SqlError for a cross-database name.
-    """
-    if node.args.get("catalog"):
-        raise unsupported(f"The cross-database name {describe(node)}")
-    if not isinstance(node.this, exp.Identifier):
-        raise unsupported(f"The table source {describe(node.this)}")
-    hash_sign = "#" if node.this.args.get("temporary") else ""
-    return ObjectName(
-        hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
-    )
-
-
-def next_alias() -> str:
-    """A DuckDB alias that no other item of a statement has."""
-    return f"s{next(_aliases)}"
-
-
-class SourceCompiler:
+class SourceCompiler(PredictSource):
     """Compiles the FROM clause of one query into DuckDB SQL and fills its scope."""
-
-    def __init__(
-        self,
-        context: Context,
-        scope: Scope,
-        query: Callable[[exp.Expression, Scope], BoundQuery],
-    ) -> None:
-        self.context = context
-        self.scope = scope
-        self._query = query
 
     def clause(self, first: exp.Expression, joins: list[exp.Join]) -> str:
         """The text behind FROM."""
         parts = [self.item(first)]
-        parts += [self._join(join) for join in joins]
+        seen = 0  # the first item that the ON conditions may name: none before the last comma
+        for join in joins:
+            seen = len(self.scope.sources) if join.meta.get("comma") else seen
+            parts.append(self._join(join, seen))
         return " ".join(parts)
 
-    def _join(self, join: exp.Join) -> str:
+    def _join(self, join: exp.Join, seen: int) -> str:
         only(join, "this", "side", "kind", "on")
         if isinstance(join.this, exp.Lateral):
             return self._apply(join.this)
@@ -84,13 +51,24 @@ class SourceCompiler:
         if join.meta.get("comma") or kind == "CROSS":
             if condition is not None or side:
                 raise near("ON")
-            return f"CROSS JOIN {item}"
+            return f", {item}" if join.meta.get("comma") else f"CROSS JOIN {item}"
         if kind not in ("", "INNER", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
             raise unsupported(f"{side} {kind} JOIN".strip())
         if condition is None:
             raise near("JOIN")
-        compiler = ExpressionCompiler(self.context, self.scope, self._query)
+        joined = Scope(self.scope.parent, self.scope.sources[seen:], self.scope.ctes)
+        compiler = ExpressionCompiler(self.context, joined, self._query)
         return f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
+
+    def _joined(self, node: exp.Expression) -> str:
+        """A join inside of a join or of parentheses; its ON conditions see its own items alone."""
+        first = node.copy()
+        first.set("joins", None)
+        inner = SourceCompiler(self.context, _around(self.scope), self._query)
+        sql = inner.clause(first, node.args["joins"])
+        for source in inner.scope.sources:
+            self.scope.add(source)
+        return f"({sql})"
 
     def _apply(self, node: exp.Lateral) -> str:
         """CROSS APPLY and OUTER APPLY: the right side sees the columns of the left."""
@@ -113,6 +91,8 @@ class SourceCompiler:
 
     def item(self, node: exp.Expression) -> str:
         """One item; its columns are added to the scope."""
+        if node.args.get("joins"):
+            return self._joined(node)
         pivots = node.args.get("pivots")
         if pivots:
             return self._pivot(node, pivots)
@@ -121,7 +101,7 @@ class SourceCompiler:
         if isinstance(node, exp.Subquery):
             return self._derived(node)
         if isinstance(node, dialect.Predict):
-            return self._predict(node)
+            return self.predict(node)
         if isinstance(node, exp.Values):
             raise unsupported("VALUES as a table source")
         raise unsupported(f"The table source {describe(node)}")
@@ -133,6 +113,8 @@ class SourceCompiler:
         plain.set("pivots", None)
         inner = SourceCompiler(self.context, _around(self.scope), self._query)
         sql = inner.item(plain)
+        if len(inner.scope.sources) != 1:
+            raise not_emulated("PIVOT or UNPIVOT of a join")
         source, physical = inner.scope.sources[0], next_alias()
         if pivots[0].args.get("unpivot"):
             sql, source = unpivot(source, sql, pivots[0], physical)
@@ -166,7 +148,7 @@ class SourceCompiler:
         alias = node.args.get("alias")
         if alias is not None:
             only(alias, "this")
-        sql, source = self._named(name, node.alias, qualified=bool(node.args.get("db")))
+        sql, source = self.named(name, node.alias, qualified=bool(node.args.get("db")))
         self.scope.add(source)
         return sql
 
@@ -176,7 +158,7 @@ class SourceCompiler:
                 if item.name.upper() not in _HINTS:
                     raise unsupported(f"The table hint {item.name.upper()}")
 
-    def _named(self, name: ObjectName, alias: str, *, qualified: bool) -> tuple[str, Source]:
+    def named(self, name: ObjectName, alias: str, *, qualified: bool) -> tuple[str, Source]:
         """A table, view or common table expression by name, under an alias or its own name."""
         physical = next_alias()
         cte = None if qualified else self.scope.cte(name.name)
@@ -218,8 +200,17 @@ class SourceCompiler:
         return query
 
     def _derived(self, node: exp.Subquery) -> str:
+        """A query in parentheses with its alias, or a join in parentheses."""
         only(node, "this", "alias")
         alias = node.args.get("alias")
+        inner = node.this
+        while isinstance(inner, exp.Subquery) and not inner.alias and not inner.args.get("joins"):
+            inner = inner.this
+        if isinstance(inner, exp.Table | exp.Subquery):
+            joins = inner.args.get("joins") or ()
+            if not joins or alias is not None or any(join.meta.get("comma") for join in joins):
+                raise near(node.alias or ("," if joins else ")"))
+            return self._joined(inner)
         if alias is None or not node.alias:
             raise near(")")
         if isinstance(node.this, exp.Values):
@@ -230,93 +221,6 @@ class SourceCompiler:
         physical = next_alias()
         self.scope.add(query.source(node.alias, physical, names))
         return f"({query.sql}) AS {physical}"
-
-    def _predict(self, node: dialect.Predict) -> str:
-        runtime = node.args.get("runtime")
-        if runtime is None or runtime.name.upper() != "ONNX":
-            raise parse_error("PREDICT needs RUNTIME = ONNX in a dedicated SQL pool.")
-        data_node = node.args["data"]
-        if not isinstance(data_node, exp.Table):
-            raise near("DATA")
-        only(data_node, "this", "db", "catalog")
-        alias_node = node.args.get("data_alias")
-        sql, data = self._named(
-            table_name(data_node),
-            alias_node.name if alias_node is not None else "",
-            qualified=bool(data_node.args.get("db")),
-        )
-        outputs = [self._output(column) for column in node.args["outputs"]]
-        scorer = self.context.scorers.register(
-            self._model(node.args["model"]),
-            [(column.name, column.type) for column in data.columns],
-            outputs,
-        )
-        by_name = {column.name: column.sql for column in data.columns}
-        call = f"{scorer.function}({', '.join(by_name[name] for name in scorer.inputs)})"
-        physical = next_alias()
-        inner = ", ".join(f"{column.sql} AS d{i}" for i, column in enumerate(data.columns))
-        self.scope.add(
-            Source(
-                data.alias,
-                tuple(
-                    NamedColumn(column.name, column.type, f"{physical}.d{i}")
-                    for i, column in enumerate(data.columns)
-                ),
-                data.schema,
-            )
-        )
-        places = {name: i for i, name in enumerate(scorer.outputs)}
-        single = len(scorer.outputs) == 1
-        output_alias = node.args.get("alias")
-        self.scope.add(
-            Source(
-                output_alias.name if output_alias is not None else "",
-                tuple(
-                    NamedColumn(
-                        name, kind, f"{physical}.o" if single else f"{physical}.o.o{places[name]}"
-                    )
-                    for name, kind in outputs
-                ),
-            )
-        )
-        return f"(SELECT {inner}, {call} AS o FROM {sql}) AS {physical}"
-
-    def _output(self, column: exp.Expression) -> tuple[str, SqlType]:
-        compiler = ExpressionCompiler(self.context, self.scope, self._query)
-        return column.name, compiler.type_of(column.args["to"], in_cast=False)
-
-    def _model(self, node: exp.Expression) -> bytes:
-        """The model's bytes: PREDICT needs them before the query runs."""
-        while isinstance(node, exp.Paren):
-            node = node.this
-        if isinstance(node, exp.Subquery | exp.Select):
-            model = self._model_of_subquery(node)
-        elif isinstance(node, exp.Parameter) and not isinstance(node.this, exp.Parameter):
-            variable = self.context.variables.get(node.name.lower())
-            if variable is None:
-                raise undeclared(node.name)
-            model = variable.value
-        elif isinstance(node, exp.HexString):
-            digits = node.name
-            model = bytes.fromhex(digits if len(digits) % 2 == 0 else "0" + digits)
-        else:
-            raise parse_error("MODEL takes a literal, a variable or a scalar subquery.")
-        if model is None:
-            raise SqlError(39052, "The model of PREDICT is NULL: no row, or no value in it.")
-        if not isinstance(model, bytes | bytearray | memoryview):
-            raise SqlError(39052, "The model of PREDICT is not varbinary.")
-        return bytes(model)
-
-    def _model_of_subquery(self, node: exp.Expression) -> object:
-        """Run the model's subquery now, in the transaction that the statement runs in."""
-        kept, self.context.parameters = self.context.parameters, {}
-        try:
-            query = self._query(node.this if isinstance(node, exp.Subquery) else node, Scope())
-            if len(query.columns) != 1:
-                raise SqlError(116, "Only one expression can be specified in the model's subquery.")
-            return self.context.run_scalar(query, self.context.parameters)
-        finally:
-            self.context.parameters = kept
 
 
 def _renamed(source: Source, names: tuple[str, ...]) -> Source:

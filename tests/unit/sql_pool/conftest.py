@@ -51,3 +51,15 @@ def error_number(session):
         return caught.value.number
 
     return run
+
+
+@pytest.fixture
+def error_of():
+    """The error that a batch of a session ends in."""
+
+    def run(session, batch):
+        with pytest.raises(SqlError) as caught:
+            session.run(batch)
+        return caught.value
+
+    return run

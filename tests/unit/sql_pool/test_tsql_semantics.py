@@ -344,3 +344,97 @@ def test_bits_and_binary_values_take_bitwise_operators(shared_session):
 )  # fmt: skip
 def test_a_constant_keeps_its_seventh_digit(shared_session, expression, value):
     assert rows_of(shared_session, f"SELECT {expression} AS x") == [(value,)]
+
+
+@pytest.mark.parametrize(
+    ("query", "names", "row"),
+    [
+        ("SELECT 'a' 'b'", ["b"], ("a",)),
+        ("SELECT 'a' N'b', N'c' 'd'", ["b", "d"], ("a", "c")),
+        ("SELECT 1 'c', 2 AS 'd', UPPER('q') 'it''s'", ["c", "d", "it's"], (1, 2, "Q")),
+        ("SELECT 'a'\n'b', 'x' + 'y' 'z'", ["b", "z"], ("a", "xy")),
+    ],
+)
+def test_a_text_behind_an_expression_is_its_alias(shared_session, query, names, row):
+    (found,) = shared_session.run(query)
+    assert [column.name for column in found.columns] == names
+    assert found.rows == [row]
+
+
+@pytest.mark.parametrize(
+    ("batch", "number"),
+    [
+        ("SELECT LEN('a' 'b')", 103010),
+        ("SELECT 'a' 'b' 'c'", 103010),
+        ("SELECT 1 WHERE 'a' = 'a' 'b'", 103010),
+        ("DECLARE @x varchar(9) = 'a' 'b'", 103010),
+        ("SELECT 1 ''", 103010),
+        ("SELECT 1 AS []", 1038),
+    ],
+)
+def test_a_text_behind_a_text_is_nothing_else(shared_session, error_of, batch, number):
+    assert error_of(shared_session, batch).number == number
+
+
+INT_ENDS = (-(2**31), 2**31 - 1)
+
+
+@pytest.mark.parametrize("number", INT_ENDS)
+@pytest.mark.parametrize("part", ["year", "quarter", "month", "week", "day", "dayofyear"])
+@pytest.mark.parametrize(
+    "kind", ["date", "smalldatetime", "datetime", "datetime2", "datetimeoffset"]
+)
+def test_dateadd_past_the_end_of_a_type_is_error_517(shared_session, error_of, part, number, kind):
+    error = error_of(
+        shared_session, f"SELECT DATEADD({part}, {number}, CAST('2024-01-31' AS {kind}))"
+    )
+    assert error.number == 517
+    assert error.message == f"Adding a value to a '{kind}' column caused an overflow."
+
+
+@pytest.mark.parametrize(
+    ("expression", "kind"),
+    [
+        ("DATEADD(day, 1, '9999-12-31')", "datetime"),
+        ("DATEADD(year, -300, CAST('2024-01-01' AS datetime))", "datetime"),
+        ("DATEADD(day, -1, CAST('0001-01-01' AS datetime2))", "datetime2"),
+        ("DATEADD(hour, 2147483647, CAST('2024-01-01' AS datetime2))", "datetime2"),
+        ("DATEADD(day, 1, CAST('2079-06-06' AS smalldatetime))", "smalldatetime"),
+        ("DATEADD(minute, -1, CAST('1900-01-01' AS smalldatetime))", "smalldatetime"),
+        ("DATEADD(hour, 1, CAST('9999-12-31 12:00 -11:00' AS datetimeoffset))", "datetimeoffset"),
+        ("EOMONTH('9999-12-31', 1)", "date"),
+        ("EOMONTH('2024-01-01', 2147483647)", "date"),
+        ("CAST('9999-12-31' AS datetime) + 1", "datetime"),
+    ],
+)
+def test_a_moment_past_the_end_of_its_type_names_the_type(
+    shared_session, error_of, expression, kind
+):
+    error = error_of(shared_session, f"SELECT {expression}")
+    assert (error.number, f"'{kind}'" in error.message) == (517, True)
+
+
+def test_dateadd_of_null_is_null_and_of_the_last_moment_is_that_moment(shared_session):
+    query = (
+        "SELECT DATEADD(day, CAST(NULL AS int), GETDATE()), "
+        "DATEADD(month, 1, CAST(NULL AS date)), "
+        "DATEADD(year, 9998, CAST('0001-12-31' AS date)), "
+        "DATEADD(week, -521722, CAST('9999-12-31' AS date))"
+    )
+    assert rows_of(shared_session, query) == [
+        (None, None, datetime.date(9999, 12, 31), datetime.date(1, 1, 1) + datetime.timedelta(4))
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "number"),
+    [
+        ("CAST('9999-12-31 12:00 -14:00' AS datetimeoffset)", 241),
+        ("TODATETIMEOFFSET(CAST('0001-01-01' AS datetime2), '+01:00')", 9813),
+        ("SWITCHOFFSET(CAST('0001-01-01' AS datetimeoffset), '-01:00')", 9813),
+        ("DATEADD(microsecond, 1, CAST('2024-01-01' AS datetime))", 9810),
+        ("DATEADD(nanosecond, 1, '2024-01-01')", 9810),
+    ],
+)
+def test_a_moment_that_no_type_holds_is_an_error(shared_session, error_of, expression, number):
+    assert error_of(shared_session, f"SELECT {expression}").number == number
