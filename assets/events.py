@@ -28,6 +28,13 @@ def latest_metadata(instance: dg.DagsterInstance, asset: str, key: str) -> objec
     return value.value if value is not None else None
 
 
+def shown_of(instance: dg.DagsterInstance, asset: str) -> dict[str, dg.MetadataValue]:
+    """Row count and preview as the asset's latest materialization has them."""
+    event = latest_materialization(instance, asset)
+    known = event.metadata if event else {}
+    return {name: known[name] for name in ("dagster/row_count", "preview") if name in known}
+
+
 def submission_metadata(
     instance: dg.DagsterInstance, run_asset: str, job_id: str, limit: int = 200
 ) -> dict[str, object]:

@@ -69,7 +69,7 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
         "data_licence": spec.data_licence or None,
         "warnings": dg.MetadataValue.json(list(result.warnings)),
         "dagster/column_schema": column_schema((*spec.features, _output(spec))),
-        "rows_trained_on": told.get("rows"),
+        "dagster/row_count": told.get("rows"),
         **flat_scores(result),
     }
     return {name: value for name, value in metadata.items() if value is not None}

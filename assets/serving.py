@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.column_lineage import KEY, copied, predicted
 from assets.costs import actual_sql_pool
-from assets.events import DATA_VERSION_TAG, latest_materialization
+from assets.events import DATA_VERSION_TAG, latest_materialization, shown_of
 from assets.failures import shown_to_people
 from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
@@ -102,6 +102,7 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
     ) -> Iterator[dg.MaterializeResult]:
         from resources.model_contract import model_digest
         from resources.scoring.predict import deploy_procedures
+        from resources.sql_pool.deployment import returned_types
 
         if not pool_is_online(context, sql_pool_power):
             return
@@ -117,7 +118,12 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
             context.log.warning(f"The pool does not know PREDICT: {refused}. Spark scores instead.")
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(model_digest((script or refused).encode())),
-            metadata={**told, "seconds": seconds()},
+            metadata={
+                **told,
+                "dagster/column_schema": typed_schema(returned_types(spec)),
+                **shown_of(context.instance, spec.scoring_table),
+                "seconds": seconds(),
+            },
         )
 
     return procedure

@@ -10,10 +10,10 @@ from pydantic import Field
 from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.column_lineage import KEY, trained
 from assets.costs import actual_training, check_limit, estimate, training_part
-from assets.events import latest_data_version, latest_metadata, submission_metadata
+from assets.events import latest_data_version, latest_metadata, shown_of, submission_metadata
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
-from assets.metadata import link_or_path, stopwatch
+from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
 from resources.code_version import code_version
@@ -105,6 +105,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 **{name: value for name, value in facts.items() if value is not None},
                 "job": link_or_path(status.link),
                 "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
+                **_learnt_from(context.instance, spec),
                 "seconds": seconds(),
             },
         )
@@ -241,6 +242,14 @@ def cancel_with_canceled_run(
     if run is not None and run.status is dg.DagsterRunStatus.CANCELING:
         status = automl.cancel(job_id)
         context.log.warning(f"The run was cancelled; job {job_id} is {status.state}.")
+
+
+def _learnt_from(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, Any]:
+    """What the training sees: number of rows and first rows of its table, and its columns."""
+    return {
+        "dagster/column_schema": column_schema((*spec.features, spec.target)),
+        **shown_of(instance, spec.training_table),
+    }
 
 
 def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, str]:

@@ -207,11 +207,15 @@ def scoring_columns(spec: ModelSpec) -> dict[str, str]:
     }
 
 
+def returned_types(spec: ModelSpec) -> dict[str, str]:
+    """SQL types of the columns that the predicting procedure returns, by name, in order."""
+    scored = (FORECAST_ROW, *spec.keys, *spec.features)
+    return {column.name: column.sql_declaration for column in scored} | {spec.output: "real"}
+
+
 def prediction_types(spec: ModelSpec) -> dict[str, str]:
     """SQL types of the predictions table's columns, by name, in order."""
-    stored = (FORECAST_ROW, *spec.keys, *spec.features)
-    return {column.name: column.sql_declaration for column in stored} | {
-        spec.output: "real",
+    return returned_types(spec) | {
         "model_version": "int",
         "model_digest": "char(64)",
         "data_version": "varchar(100)",

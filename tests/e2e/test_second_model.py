@@ -9,12 +9,25 @@ from pipelines.main_job import Outcome, checked_files, run_main_job
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
+STAGES = (
+    "raw_coffee_sales",
+    "coffee_sales",
+    "coffee_automl_run",
+    "coffee_offers_file",
+    "coffee_offers",
+    "coffee_sales_model",
+    "coffee_sales_model_table",
+    "predict_cups",
+    "predicted_cups",
+)
+
 
 class Silent:
     """A watcher that keeps what it hears."""
 
     def __init__(self):
         self.ended: list[str] = []
+        self.metadata: dict[str, dict] = {}
 
     def stage_started(self, stage):
         pass
@@ -55,24 +68,25 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
             run_config={},
             watcher=watcher,
         )
+        watcher.metadata = {stage: materialization(instance, stage).metadata for stage in STAGES}
     return outcome, resources, watcher
+
+
+def materialization(instance, asset):
+    return instance.get_latest_materialization_event(dg.AssetKey(asset)).asset_materialization
 
 
 def test_every_stage_is_materialized(coffee):
     _, _, watcher = coffee
-    assert sorted(stage for stage in watcher.ended if "training" not in stage) == sorted(
-        [
-            "raw_coffee_sales",
-            "coffee_sales",
-            "coffee_automl_run",
-            "coffee_offers_file",
-            "coffee_offers",
-            "coffee_sales_model",
-            "coffee_sales_model_table",
-            "predict_cups",
-            "predicted_cups",
-        ]
-    )
+    ended = {stage for stage in watcher.ended if "training" not in stage}
+    assert ended == set(STAGES)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_stage_shows_rows_columns_a_preview_and_seconds(coffee, stage):
+    _, _, watcher = coffee
+    expected = {"dagster/row_count", "dagster/column_schema", "preview", "seconds"}
+    assert not expected - set(watcher.metadata[stage])
 
 
 def test_the_text_feature_reaches_the_model_and_the_pool(coffee):

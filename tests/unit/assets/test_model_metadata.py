@@ -76,7 +76,7 @@ def test_the_models_columns_rows_preview_and_licence_are_shown(result):
     metadata = shown(result)
     columns = metadata["dagster/column_schema"].columns
     assert [column.name for column in columns] == [*SPEC.feature_names, SPEC.output]
-    assert metadata["rows_trained_on"] == 731
+    assert metadata["dagster/row_count"] == 731
     assert len(first_column(metadata["preview"])) == 10
     assert "CC BY 4.0" in metadata["data_licence"]
 
