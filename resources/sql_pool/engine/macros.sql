@@ -237,6 +237,15 @@ CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
     'datetimeoffset to overflow the range of valid date range in either UTC or local time.[[.]]'
     AS TIMESTAMP) END, 'minutes': o.minutes} END)[1];
 
+-- A moment in UTC as the clock of a zone shows it, and the moment of a clock time in a zone.
+CREATE OR REPLACE MACRO tsql_at_zone(moment, zone) AS
+    list_transform([{'utc': CAST(moment AS TIMESTAMP), 'zone': zone}],
+    lambda o: tsql_utc_offset(o.utc, CAST(python_zone_minutes(o.utc, o.zone) AS INTEGER)))[1];
+
+CREATE OR REPLACE MACRO tsql_in_zone(local, zone) AS
+    list_transform([{'local': CAST(local AS TIMESTAMP), 'zone': zone}],
+    lambda o: tsql_at_zone(CAST(python_zone_utc(o.local, o.zone) AS TIMESTAMP), o.zone))[1];
+
 CREATE OR REPLACE MACRO tsql_difference_int(value) AS
     CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||
     'The datediff function resulted in an overflow. Try to use datediff with a less precise datepart.' || '[[.]]' AS INTEGER)

@@ -11,7 +11,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from resources.sql_pool.engine import formats, moment_text, patterns
+from resources.sql_pool.engine import formats, moment_text, patterns, windows_zones
 from resources.sql_pool.engine.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
     "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
     "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
+    "zone_utc": (windows_zones.zone_utc, ["TIMESTAMP", "VARCHAR"]),
+    "zone_minutes": (windows_zones.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
     "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
     "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR"]),
     "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),

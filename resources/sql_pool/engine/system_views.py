@@ -3,12 +3,14 @@
 
 from __future__ import annotations
 
+import datetime
 import functools
 import re
 from pathlib import Path
 
-from resources.sql_pool.engine.scope import BoundQuery, quoted
-from resources.sql_pool.engine.types import SqlType, parse_declaration
+from resources.sql_pool.engine.scope import BoundQuery, quoted, text_literal
+from resources.sql_pool.engine.types import BIT, SqlType, nvarchar, parse_declaration
+from resources.sql_pool.engine.windows_zones import time_zone_info
 
 SCHEMAS = frozenset({"sys", "information_schema"})
 _FILE = Path(__file__).with_name("system_views.sql")
@@ -54,7 +56,24 @@ def system_view(schema: str, name: str) -> BoundQuery | None:
 
     sys.all_objects and its kin hold the users' objects alone.
     """
+    if f"{schema}.{name}".lower() == "sys.time_zone_info":
+        return _time_zones()
     return _views().get(f"{schema.lower()}.{_ALL.get(name.lower(), name.lower())}")
+
+
+def _time_zones() -> BoundQuery:
+    """sys.time_zone_info: the zones that AT TIME ZONE knows, as they are now."""
+    zones = time_zone_info(datetime.datetime.now(datetime.UTC))
+    rows = ", ".join(f"({text_literal(name)}, {minutes}, {dst})" for name, minutes, dst in zones)
+    columns = (
+        ("name", nvarchar(128)),
+        ("current_utc_offset", nvarchar(12)),
+        ("is_currently_dst", BIT),
+    )
+    sql = (
+        f"SELECT z.n AS c1, tsql_offset_text(z.m) AS c2, z.d AS c3 FROM (VALUES {rows}) z(n, m, d)"
+    )
+    return BoundQuery(sql, columns)
 
 
 def type_id(name: str) -> int | None:

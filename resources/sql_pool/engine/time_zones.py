@@ -12,12 +12,15 @@ from resources.sql_pool.engine.dates import moment_argument
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.moments import as_timestamp, utc_time, with_offset
 from resources.sql_pool.engine.scope import Typed
-from resources.sql_pool.engine.types import DATETIMEOFFSET, INT, SqlType
+from resources.sql_pool.engine.types import DATETIME2, DATETIMEOFFSET, INT, SqlType, nvarchar
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
 
     Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+
+_ZONED = frozenset({"smalldatetime", "datetime", "datetime2", "datetimeoffset"})
 
 
 def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
@@ -48,19 +51,27 @@ def _to_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 
 def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
-    """moment AT TIME ZONE 'UTC'; the names of other zones are Windows' and are not known here."""
-    zone = compiler.value(node.args["zone"]).constant
-    if zone is None or zone.upper() != "UTC":
-        raise SqlError(
-            9820, f"The time zone parameter '{zone}' is not supported here: only UTC is."
-        )
-    value = moment_argument(compiler, node.this)
-    kind = SqlType(
-        "datetimeoffset", scale=value.type.scale or (3 if value.type.name == "datetime" else 0)
+    """moment AT TIME ZONE zone, a datetimeoffset of the moment's scale."""
+    value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
+    kind = value.type.name
+    if kind not in _ZONED and kind != "null":
+        raise _invalid_argument(kind, 1)
+    if not zone.type.is_text and zone.type.name != "null":
+        raise _invalid_argument(zone.type.name, 2)
+    scale = {"null": 7, "datetime": 3}.get(kind, value.type.scale)
+    name = convert(zone, nvarchar(128)).sql
+    if kind == "datetimeoffset":
+        sql = f"tsql_at_zone({utc_time(value.sql)}, {name})"
+    else:
+        sql = f"tsql_in_zone({convert(value, DATETIME2).sql}, {name})"
+    return Typed(sql, SqlType("datetimeoffset", scale=scale), ticks=value.ticks)
+
+
+def _invalid_argument(kind: str, place: int) -> SqlError:
+    return SqlError(
+        8116,
+        f"Argument data type {kind} is invalid for argument {place} of AT TIME ZONE function.",
     )
-    if value.type.name == "datetimeoffset":
-        return Typed(f"tsql_utc_offset({utc_time(value.sql)}, 0)", value.type)
-    return Typed(with_offset(as_timestamp(value), "0"), kind)
 
 
 ZONE_FUNCTIONS: dict[str, Function] = {

@@ -109,6 +109,15 @@ def test_a_datetimeoffset_keeps_its_offset(connection):
     assert raw[-4:].hex() == "fbffe2ff"
 
 
+def test_a_parameter_takes_the_offset_of_its_time_zone(connection):
+    connection.add_output_converter(-155, bytes)
+    local, zone = datetime.datetime(2024, 7, 1, 12), "Newfoundland Standard Time"
+    batch = "SELECT CAST(? AS datetime2(0)) AT TIME ZONE ? AS x"
+    ((raw,),) = rows(connection, batch, local, zone)
+    assert raw[:12].hex() == "e807070001000c0000000000"
+    assert raw[-4:].hex() == "feffe2ff"
+
+
 def test_five_megabytes_go_in_and_come_back(connection, table):
     model = bytes(range(256)) * 20_000
     connection.execute("INSERT INTO dbo.t (a, m) VALUES (?, ?)", 1, model)
