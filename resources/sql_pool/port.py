@@ -35,12 +35,15 @@ class ResultSet:
 class SqlError(BikecastError):
     """An error of the pool with SQL Server's number (103010 for a parse error)."""
 
-    def __init__(self, number: int, message: str, *, line: int = 0, state: int = 1) -> None:
+    def __init__(
+        self, number: int, message: str, *, line: int = 0, state: int = 1, severity: int = 16
+    ) -> None:
         super().__init__(message)
         self.number = number
         self.message = message
         self.line = line
         self.state = state
+        self.severity = severity
 
     def __str__(self) -> str:
         return f"Msg {self.number}: {self.message}"

@@ -50,8 +50,10 @@ def aggregate(
     distinct = ""
     if isinstance(arguments[0], exp.Distinct):
         only(arguments[0], "expressions")
-        if len(arguments[0].expressions) != 1 or over:
+        if len(arguments[0].expressions) != 1:
             raise near("DISTINCT")
+        if over:
+            raise SqlError(10759, "Use of DISTINCT is not allowed with the OVER clause.")
         distinct, arguments = "DISTINCT ", arguments[0].expressions
     if name == "APPROX_COUNT_DISTINCT":  # exact: within every bound that is documented
         if over or distinct or isinstance(arguments[0], exp.Star):
@@ -59,6 +61,12 @@ def aggregate(
         return _count(compiler, "COUNT_BIG", arguments[0], "DISTINCT ", "")
     if name in ("COUNT", "COUNT_BIG"):
         return _count(compiler, name, arguments[0], distinct, over)
+    if arguments[0].find(exp.Select) is not None:
+        raise SqlError(
+            130,
+            "Cannot perform an aggregate function on an expression containing an aggregate or a "
+            "subquery.",
+        )
     value = compiler.value(arguments[0])
     if name == "STRING_AGG":
         return _string_agg(compiler, value, arguments, order, over)
@@ -110,7 +118,11 @@ def _average(value: Typed, distinct: str, over: str) -> Typed:
         return Typed(cast(f"(sum({inner}){over} // count({inner}){over})", kind), kind)
     if kind.name == "decimal":
         kind = decimal(38, max(kind.scale, 6))
-    return Typed(cast(f"avg({inner}){over}", kind), kind)
+    if kind.name not in ("decimal", "money"):
+        return Typed(cast(f"avg({inner}){over}", kind), kind)
+    total, count = f"CAST(sum({inner}){over} AS VARCHAR)", f"CAST(count({inner}){over} AS VARCHAR)"
+    digits = 4 if kind.name == "money" else kind.scale
+    return Typed(cast(f"tsql_divide({total}, {count}, {digits})", kind), kind)
 
 
 def _string_agg(
@@ -164,6 +176,8 @@ def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
     if node.args.get("spec") is not None:
         if name in RANKINGS and name not in ("FIRST_VALUE", "LAST_VALUE"):
             raise SqlError(10752, f"The function '{name}' may not have a window frame.")
+        if node.args.get("order") is None:
+            raise SqlError(10756, "Window frame with ROWS or RANGE must have an ORDER BY clause.")
         parts.append(_frame(node.args["spec"]))
     over = f" OVER ({' '.join(parts)})"
     if name in AGGREGATES:

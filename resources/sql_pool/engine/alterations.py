@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import SqlObject, TableColumn
 from resources.sql_pool.engine.conversion import assign
-from resources.sql_pool.engine.definitions import check_columnstore, existing_table
+from resources.sql_pool.engine.definitions import check_columnstore, default_names, existing_table
 from resources.sql_pool.engine.errors import SqlError, invalid_column, unsupported
 from resources.sql_pool.engine.execute import default_value
 from resources.sql_pool.engine.scope import Typed, quoted
@@ -97,6 +97,8 @@ def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -
                 value = assign(default, column.type, column=column.name).sql
         columns.append((column, value))
     _rewrite(work, table, columns)
+    labels = {**_labels(table), **default_names(added)}
+    work.catalog.change_details(table, {**table.details, "default_names": labels})
 
 
 def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:

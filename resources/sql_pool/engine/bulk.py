@@ -60,5 +60,5 @@ def insert_rows(
         if interpreter.transaction.is_open:
             interpreter.transaction.rollback()
         raise
-    interpreter.row_count = 1
+    interpreter.counters.rows = 1
     return True

@@ -45,6 +45,10 @@ def bind_arguments(
             parameter = by_name.get(argument.name.lower())
         elif named:
             raise SqlError(119, f"Must pass parameter number {position + 1} as '@name = value'.")
+        elif not parameters:
+            raise SqlError(
+                8146, f"Procedure {label} has no parameters and arguments were supplied."
+            )
         elif position >= len(parameters):
             raise SqlError(8144, f"Procedure or function {label} has too many arguments specified.")
         else:
@@ -54,6 +58,10 @@ def bind_arguments(
         if argument.value is None:
             raise unsupported("DEFAULT as an argument")
         require_constants((argument.value,), "EXEC")
+        if argument.output and not isinstance(argument.value, exp.Parameter):
+            raise SqlError(
+                179, "Cannot use the OUTPUT option when passing a constant to a stored procedure."
+            )
         if parameter.name.lower() in bound:
             raise SqlError(8143, f"Parameter '@{parameter.name}' was supplied multiple times.")
         if argument.output and not parameter.output:

@@ -47,18 +47,46 @@ def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
             source.this, rows.args.get("joins") or []
         )
     target = next((found for found in scope.sources if found.matches(name.name, None)), None)
+    if target is None and rows is not None:
+        target = _mentioned(name, rows, scope)
     if target is None or rows is None:
         table = existing_table(work, name)
         target = _source(table, next_alias(), name.name, name.schema)
         scope.add(target)
         text += f"{' CROSS JOIN ' if text else ''}{table.duckdb_name} AS {_physical(target)}"
     else:
-        table = existing_table(work, _table_of(name, rows))
+        table = existing_table(work, _table_of(target.alias, rows))
     compiler = ExpressionCompiler(work.context, scope, query)
     where = rows.args.get("where") if rows is not None else None
     if where is not None:
         text += f" WHERE {compiler.condition(where.this)}"
     return _Rows(table, _physical(target), compiler, text)
+
+
+def _items(rows: exp.Select) -> list[exp.Table]:
+    """The tables of a FROM clause."""
+    source = rows.args.get("from_")
+    items = [source.this] if source is not None else []
+    items += [join.this for join in rows.args.get("joins") or []]
+    return [table for item in items for table in _joined_tables(item)]
+
+
+def _mentioned(name: st.ObjectName, rows: exp.Select, scope: Scope) -> Source | None:
+    """The item of the FROM clause that is the target under another name.
+
+    Raises SqlError 8154 where there are several.
+    """
+    wanted = str(name).lower()
+    found = [
+        item.alias
+        for item in _items(rows)
+        if item.alias
+        and isinstance(item.this, exp.Identifier)
+        and str(table_name(item)).lower() == wanted
+    ]
+    if len(found) > 1:
+        raise SqlError(8154, f"The table '{name.name}' is ambiguous.")
+    return next((s for s in scope.sources if found and s.matches(found[0], None)), None)
 
 
 def _source(table: SqlObject, physical: str, alias: str, schema: str | None) -> Source:
@@ -73,15 +101,13 @@ def _physical(source: Source) -> str:
     return source.columns[0].sql.split(".", 1)[0]
 
 
-def _table_of(name: st.ObjectName, rows: exp.Select) -> st.ObjectName:
-    """The table that the target means: an alias of the FROM clause, or a table's own name."""
-    items = [rows.args["from_"].this, *(join.this for join in rows.args.get("joins") or [])]
-    wanted = name.name.lstrip("#").lower()
-    for item in items:
-        for table in _joined_tables(item):
-            if table.alias_or_name.lower() == wanted:
-                return table_name(table)
-    raise SqlError(4406, f"'{name.name}' is no table and cannot be changed.")
+def _table_of(alias: str, rows: exp.Select) -> st.ObjectName:
+    """The table that an alias of the FROM clause, or a table's own name, means."""
+    wanted = alias.lstrip("#").lower()
+    for item in _items(rows):
+        if item.alias_or_name.lower() == wanted:
+            return table_name(item)
+    raise SqlError(4406, f"'{alias}' is no table and cannot be changed.")
 
 
 def _joined_tables(item: exp.Expression) -> Iterator[exp.Table]:

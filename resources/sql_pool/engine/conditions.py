@@ -100,6 +100,8 @@ class Conditions(ABC):
             kind = comparable_type(subject.type, inner.type)
             left, right = convert_compared(subject, kind), convert_compared(inner, kind)
             return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
+        if not node.expressions:
+            raise near(")")
         items = [comparison("=", subject, self.value(item)) for item in node.expressions]
         return "(" + " OR ".join(items) + ")"
 

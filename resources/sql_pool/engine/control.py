@@ -16,7 +16,7 @@ from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.ddl import procedure_parameters
 from resources.sql_pool.engine.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
-from resources.sql_pool.engine.frames import Frame, Jump
+from resources.sql_pool.engine.frames import Counters, Frame, Jump
 from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.engine.raising import raised, thrown
 from resources.sql_pool.engine.reader import Reader
@@ -69,7 +69,7 @@ class Interpreter:
         self._failed_in: str | None = None  # the procedure in which the caught error was raised
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
-        self.row_count = 0
+        self.counters = Counters()
 
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
@@ -96,7 +96,8 @@ class Interpreter:
             self.connection,
             self.catalog,
             frame.variables,
-            server_values(self.transaction, self.row_count, self._error, self._failed_in),
+            server_values(self.transaction, self._error, self._failed_in)
+            | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
             self.max_model_bytes,
         )
 
@@ -129,17 +130,20 @@ class Interpreter:
         elif change is not None:
             work = self.work(frame)
             with self.transaction.statement(work):
-                self.row_count = change(work, statement)
-            self.outcomes.append(self.row_count)
+                self.counters.rows = change(work, statement)
+            self.outcomes.append(self.counters.rows)
         elif isinstance(statement, st.Query):
             self._query(statement, frame)
         elif isinstance(statement, st.CopyInto):
             self.transaction.forbid()
             work = self.work(frame)
             with self.transaction.statement(work):
-                self.row_count = copy_into.copy_into(work, statement, self.lake_root, self.lake_url)
+                self.counters.rows = copy_into.copy_into(
+                    work, statement, self.lake_root, self.lake_url
+                )
         else:
             self._control(statement, frame)
+        self.counters.after(statement, defines=define is not None)
 
     def _query(self, statement: st.Query, frame: Frame) -> None:
         if statement.tree.args.get("into") is not None:
@@ -147,7 +151,7 @@ class Interpreter:
         work = self.work(frame)
         with self.transaction.statement(work):
             result = execute.query(work, statement.tree)
-            self.row_count = result if isinstance(result, int) else len(result.rows)
+            self.counters.rows = result if isinstance(result, int) else len(result.rows)
         if not isinstance(result, int):
             self.outcomes.append(result)
 
@@ -155,9 +159,9 @@ class Interpreter:
         if isinstance(statement, flow.Block):
             self._body(statement.body, frame)
         elif isinstance(statement, flow.If):
-            chosen = (
-                statement.then if self._holds(statement.condition, frame) else (statement.otherwise)
-            )
+            holds = self._holds(statement.condition, frame)
+            chosen = statement.then if holds else statement.otherwise
+            self.counters.clear()
             if chosen is not None:
                 self._body((chosen,), frame)
         elif isinstance(statement, flow.While):
@@ -262,7 +266,7 @@ class Interpreter:
         except SqlError as error:
             if error.number in BINDING_ERRORS and self._failed_level == frame.level:
                 raise  # a statement that cannot be compiled ends the batch it stands in
-            self._error = error
+            self._error, self.counters.error = error, error.number
             self._failed_in = self._failed_in or frame.procedure
             self._body(statement.handler, frame)
         self._error, self._failed_in = before

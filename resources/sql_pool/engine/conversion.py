@@ -131,6 +131,9 @@ def _to_text(value: Typed, to: SqlType, style: int | None) -> str:
                 8170, "Insufficient result space to convert uniqueidentifier value to char."
             )
         return f"upper(CAST({value.sql} AS VARCHAR))"
+    if source.name == "decimal" and source.precision == source.scale:
+        # DuckDB writes .5 for a decimal(1,1), T-SQL 0.5
+        return f"regexp_replace(CAST({value.sql} AS VARCHAR), '^(-?)[.]', '\\10.')"
     return f"CAST({value.sql} AS VARCHAR)"
 
 

@@ -221,6 +221,8 @@ def _part_sql(part: str, moment: Typed) -> str:
         return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
     template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
     found = template.format(as_timestamp(moment))
+    if part == "microsecond" and moment.ticks < 0:  # rounded up to the next one
+        return f"({found} - 1)"
     return f"({found} + {100 * moment.ticks})" if part == "nanosecond" else found
 
 

@@ -74,23 +74,30 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
     if reader.word() == "AS":
         raise unsupported("A computed column")
     kind = reader.type_name()
-    nullable = True
-    text = ""
+    nullable: bool | None = None
+    text = label = default_name = ""
     identity = None
     while reader.word() not in _ITEM_END and not reader.at_statement_end():
-        if reader.match("NOT", "NULL"):
-            nullable = False
-        elif reader.match("NULL"):
-            nullable = True
+        if reader.word() in ("NOT", "NULL"):
+            if nullable is not None:
+                raise SqlError(
+                    8148, f"More than one column NULL constraint specified for column '{name}'."
+                )
+            nullable = not reader.match("NOT")
+            reader.expect("NULL")
         elif reader.match("COLLATE"):
             profile.check_column_collation(reader.identifier(), kind)
         elif reader.match("CONSTRAINT"):
-            reader.identifier()
+            label = reader.identifier()
         elif reader.match("DEFAULT"):
-            text = default_value(reader, _DEFAULT_END)
+            text, default_name = default_value(reader, _DEFAULT_END), label
         elif reader.word() == "IDENTITY":
+            if nullable:
+                raise SqlError(
+                    8147,
+                    f"Could not create IDENTITY attribute on nullable column '{name}'.",
+                )
             identity = _identity(reader, kind)
-            nullable = False
         elif reader.word() in ("PRIMARY", "UNIQUE"):
             _key(reader)
         elif reader.word() in ("REFERENCES", "FOREIGN"):
@@ -99,7 +106,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
             raise unsupported("A CHECK constraint")
         else:
             raise reader.error()
-    return st.ColumnDefinition(name, kind, nullable, text, identity)
+    return st.ColumnDefinition(name, kind, nullable is not False, text, identity, default_name)
 
 
 def default_value(reader: Reader, stop: frozenset[str]) -> str:

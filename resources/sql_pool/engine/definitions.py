@@ -48,6 +48,9 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
         )
         sql = f"({declared})"
     check_columnstore(str(details["index"]), columns)
+    labels = default_names(columns)
+    if labels:
+        details["default_names"] = labels
     counted = next((c for c in columns if c.identity is not None), None)
     if counted is not None:
         if counted.name.lower() in {c.lower() for c in statement.options.hash_columns}:
@@ -84,6 +87,11 @@ def _from_query(
     return columns, f"AS SELECT {selected} FROM ({query.sql}) AS q"
 
 
+def default_names(columns: tuple[st.ColumnDefinition, ...]) -> dict[str, str]:
+    """The names that a statement gives to defaults, by the column's name in lower case."""
+    return {c.name.lower(): c.default_name for c in columns if c.default_name}
+
+
 def check_columnstore(index: str, columns: tuple[st.ColumnDefinition | TableColumn, ...]) -> None:
     """A columnstore index, the default, takes no (max) column; such a table is a HEAP."""
     if index != _COLUMNSTORE:
@@ -112,6 +120,12 @@ def create_view(work: Work, statement: st.CreateView) -> None:
                     f"column {position}.",
                 )
         try:
+            if len(statement.columns) > len(query.columns):
+                raise SqlError(
+                    4502,
+                    f"View or function '{statement.name}' has more column names specified than "
+                    "columns defined.",
+                )
             source = query.source(statement.name.name, "q", statement.columns)
         except SqlError as error:
             if error.number != 8156:

@@ -20,6 +20,19 @@ from sqlglot.tokenizer_core import Token, TokenType
 _COMBINED = frozenset({"GROUP BY", "ORDER BY", "PARTITION BY", ">=", "<=", "<>", "!="})
 
 
+#: The operators of +=, -= and their kin.
+COMPOUND: dict[TokenType, type[exp.Binary]] = {
+    TokenType.PLUS: exp.Add,
+    TokenType.DASH: exp.Sub,
+    TokenType.STAR: exp.Mul,
+    TokenType.SLASH: exp.Div,
+    TokenType.MOD: exp.Mod,
+    TokenType.AMP: exp.BitwiseAnd,
+    TokenType.PIPE: exp.BitwiseOr,
+    TokenType.CARET: exp.BitwiseXor,
+}
+
+
 class Predict(exp.Expression):
     """PREDICT(MODEL = .., DATA = .. AS d, RUNTIME = ONNX) WITH (..) AS p in a FROM clause."""
 
@@ -69,6 +82,30 @@ class _SynapseParser(TSQLParser):
         in ("WHERE", "GROUP_BY", "HAVING", "ORDER_BY", "OPTION", "FOR", "OFFSET", "FETCH")
     }
     COLUMN_OPERATORS = {TokenType.DOT: TSQLParser.COLUMN_OPERATORS[TokenType.DOT]}
+
+    def _parse_projections(self) -> tuple[list[exp.Expr], list[exp.Expr] | None]:
+        items = self._parse_csv(lambda: self._parse_compound() or self._parse_expression())
+        return [
+            exp.alias_(item.expression, item.this.this, copy=False)
+            if isinstance(item, exp.EQ) and isinstance(item.this, exp.Column)
+            else item
+            for item in items
+        ], None
+
+    def _parse_compound(self) -> exp.Expr | None:
+        """@name += value of a select list, as @name = (@name + (value))."""
+        ahead = [token.token_type for token in self._tokens[self._index : self._index + 4]]
+        if len(ahead) < 4 or ahead[0] != TokenType.PARAMETER or ahead[3] != TokenType.EQ:
+            return None
+        operator = COMPOUND.get(ahead[2])
+        if operator is None:
+            return None
+        variable = self._parse_unary()
+        if variable is None:
+            return None
+        self._advance(2)
+        changed = operator(this=variable, expression=exp.Paren(this=self._parse_assignment()))
+        return exp.EQ(this=variable.copy(), expression=exp.Paren(this=changed))
 
     def _parse_table(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
         if self._curr and self._curr.text.upper() == "PREDICT" and self._next_is_paren():

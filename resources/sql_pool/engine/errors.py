@@ -152,6 +152,11 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Arithmetic overflow error converting expression to data type {type}.",
     ),
     (
+        r"Could not convert string ['\"] *[+-]?(\d+[.]?\d*|[.]\d+) *['\"] to DECIMAL",
+        8115,
+        "Arithmetic overflow error converting varchar to data type numeric.",
+    ),
+    (
         r"Could not convert string ['\"].*?['\"] to (?P<type>DECIMAL|DOUBLE|FLOAT|INT64)",
         8114,
         "Error converting data type varchar to {type}.",

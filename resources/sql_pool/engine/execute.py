@@ -219,6 +219,14 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
         compiled = QueryCompiler(work.context).statement(tree.expression)
         values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
         source = f" FROM ({compiled.sql}) AS q"
+    identity = table.details.get("identity")
+    if names is None and identity and len(values) == len(table.columns):
+        raise SqlError(
+            8101,
+            "An explicit value for the identity column in table "
+            f"'{table.name.name}' can only be specified when a column list is used and "
+            "IDENTITY_INSERT is ON.",
+        )
     if len(values) != len(columns):
         constants = isinstance(tree.expression, exp.Values)
         raise _count_error(names is not None, len(values) > len(columns), constants=constants)
@@ -233,7 +241,6 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
             assigned.append(
                 assign(default_value(work, column), column.type, column=column.name).sql
             )
-    identity = table.details.get("identity")
     if identity in given:
         raise SqlError(
             544,

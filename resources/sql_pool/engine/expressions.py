@@ -17,7 +17,14 @@ from resources.sql_pool.engine.aggregates import AGGREGATES, RANKINGS, aggregate
 from resources.sql_pool.engine.conditions import COMPARISONS, Conditions
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import assign, cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, near, not_emulated, unsupported
+from resources.sql_pool.engine.errors import (
+    SqlError,
+    describe,
+    invalid_column,
+    near,
+    not_emulated,
+    unsupported,
+)
 from resources.sql_pool.engine.functions import FUNCTIONS
 from resources.sql_pool.engine.operators import (
     LITERAL_TYPES,
@@ -84,6 +91,7 @@ class ExpressionCompiler(Conditions):
             exp.National: lambda node: literal_text(node.name, national=True),
             exp.HexString: self._hex,
             exp.Null: lambda _: Typed("NULL", NULL),
+            exp.Boolean: self._no_boolean,
             exp.Parameter: self._parameter,
             exp.Paren: self._paren,
             exp.Neg: self._negate,
@@ -166,6 +174,9 @@ class ExpressionCompiler(Conditions):
         digits = digits if len(digits) % 2 == 0 else "0" + digits
         kind = varbinary(max(len(digits) // 2, 1))
         return Typed(self.context.bind(bytes.fromhex(digits), kind), kind)
+
+    def _no_boolean(self, node: exp.Boolean) -> Typed:
+        raise invalid_column("TRUE" if node.this else "FALSE")
 
     def _parameter(self, node: exp.Parameter) -> Typed:
         if not isinstance(node.this, exp.Parameter):

@@ -1,11 +1,13 @@
-"""The variables of a batch or a procedure call, and the jumps that leave it."""
+"""The variables of a batch or a procedure call, its counters, and the jumps that leave it."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from resources.sql_pool.engine import flow
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.statements import Statement
 
 MAX_NESTING = 8
 
@@ -17,6 +19,46 @@ class Jump(Exception):  # control flow, not an error
         super().__init__(kind)
         self.kind = kind
         self.value = value
+
+
+#: Statements that hold others, which set @@ROWCOUNT and @@ERROR.
+_WITH_STATEMENTS = (
+    flow.Block,
+    flow.If,
+    flow.While,
+    flow.TryCatch,
+    flow.ExecuteProcedure,
+    flow.ExecuteText,
+)
+_WITHOUT_ROWS = (flow.Transaction, flow.RaiseError, flow.Print, flow.SetOption)
+
+
+@dataclass
+class Counters:
+    """What the last statement left behind: `rows` is @@ROWCOUNT, `error` is @@ERROR.
+
+    Source: https://learn.microsoft.com/sql/t-sql/functions/rowcount-transact-sql
+    """
+
+    rows: int = 0
+    error: int = 0
+
+    def clear(self) -> None:
+        """Behind a condition."""
+        self.rows = self.error = 0
+
+    def after(self, statement: Statement, *, defines: bool) -> None:
+        """Behind a statement that succeeded; `defines` for CREATE and its kin."""
+        if isinstance(statement, _WITH_STATEMENTS):
+            return
+        self.error = 0
+        if defines or isinstance(statement, _WITHOUT_ROWS):
+            self.rows = 0
+        elif isinstance(statement, flow.SetVariable) or (
+            isinstance(statement, flow.Declare)
+            and any(value is not None for _, _, value in statement.variables)
+        ):
+            self.rows = 1
 
 
 @dataclass

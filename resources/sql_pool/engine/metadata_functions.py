@@ -162,7 +162,15 @@ def _column_property(compiler: ExpressionCompiler, node: exp.Expression) -> Type
     if wanted not in _COLUMN_PROPERTIES:
         return Typed("CAST(NULL AS INTEGER)", INT)
     found = _lookup("sys.columns", _COLUMN_PROPERTIES[wanted], INT, object_id=table, name=column)
-    return Typed(f"CAST({found.sql} AS INTEGER)", INT)
+    value = f"CAST({found.sql} AS INTEGER)"
+    if wanted in ("PRECISION", "CHARMAXLEN"):  # of text in characters
+        kind = _lookup("sys.columns", "system_type_id", INT, object_id=table, name=column).sql
+        size = _lookup("sys.columns", "max_length", INT, object_id=table, name=column).sql
+        length = f"(CASE WHEN {kind} IN (231, 239) AND {size} > 0 THEN {size} // 2 ELSE {size} END)"
+        other = value if wanted == "PRECISION" else "NULL"
+        texts = "167, 175, 231, 239" if wanted == "CHARMAXLEN" else "165, 167, 173, 175, 231, 239"
+        value = f"CAST(CASE WHEN {kind} IN ({texts}) THEN {length} ELSE {other} END AS INTEGER)"
+    return Typed(value, INT)
 
 
 _OBJECT_PROPERTIES = {

@@ -92,6 +92,8 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "/":
         if kind.is_integer:
             return Typed(f"({a} // {b})", kind)
+        if kind.name in ("money", "smallmoney"):
+            return Typed(cast(_quotient(a, b, 4), kind), kind)
         return Typed(cast(_in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
     if kind.name in ("real", "float") and operator == "%":
         raise SqlError(
@@ -222,11 +224,12 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", kind), kind)
     digits = max(6, s1 + p2 + 1)
     kind = decimal(p1 - s1 + s2 + digits, digits)
-    quotient = (
-        f"tsql_divide(CAST({a.sql} AS VARCHAR), CAST(tsql_nonzero({b.sql}) AS VARCHAR), "
-        f"{kind.scale})"
-    )
-    return Typed(cast(quotient, kind), kind)
+    return Typed(cast(_quotient(a.sql, b.sql, kind.scale), kind), kind)
+
+
+def _quotient(left: str, right: str, scale: int) -> str:
+    """left / right, cut to a number of digits."""
+    return f"tsql_divide(CAST({left} AS VARCHAR), CAST(tsql_nonzero({right}) AS VARCHAR), {scale})"
 
 
 def comparison(operator: str, left: Typed, right: Typed) -> str:

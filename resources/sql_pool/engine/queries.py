@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import assign, cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, near, unsupported
+from resources.sql_pool.engine.errors import SqlError, describe, invalid_column, near, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.grouping import (
     check_grouped,
@@ -103,6 +103,8 @@ class QueryCompiler:
 
     def _set_operation(self, tree: exp.Expression, scope: Scope) -> BoundQuery:
         only(tree, "this", "expression", "distinct", "order", "with_", "options")
+        if tree.this.args.get("order") is not None:
+            raise near(tree.key.upper())
         left = self.query(tree.this, Scope(parent=scope.parent, ctes=scope.ctes))
         right = self.query(tree.expression, Scope(parent=scope.parent, ctes=scope.ctes))
         operator = _SET_OPERATORS[type(tree)]
@@ -130,6 +132,8 @@ class QueryCompiler:
         for item in order.expressions:
             place = output_place(item.this, columns)
             if place is None:
+                if isinstance(item.this, exp.Column) and not item.this.table:
+                    raise invalid_column(item.this.name)
                 raise SqlError(
                     104,
                     "ORDER BY items must appear in the select list if the statement contains a "

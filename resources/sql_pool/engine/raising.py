@@ -53,6 +53,7 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
     message = str(evaluate(statement.arguments[0], _TEXT) or "")
     severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
     values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
+    _check_fields(message, statement.arguments[3:])
     message = _FIELD.sub(lambda found: _field(found[1], values), message)
     if severity > 18:
         raise SqlError(
@@ -62,7 +63,23 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
         )
     if severity <= 10:
         return message
-    raise SqlError(50000, message, state=state)
+    raise SqlError(50000, message, state=state, severity=severity)
+
+
+def _check_fields(message: str, arguments: tuple[exp.Expression, ...]) -> None:
+    """Raise 2786 for a text where the message has a number, or a number where it has a text."""
+    kinds = [form[-1] for form in _FIELD.findall(message) if form != "%"]
+    for place, (kind, node) in enumerate(zip(kinds, arguments, strict=False), 1):
+        inner = node.this if isinstance(node, exp.Neg) else node
+        if not isinstance(inner, exp.Literal | exp.National):
+            continue
+        is_text = isinstance(inner, exp.National) or inner.is_string
+        if is_text != (kind == "s"):
+            raise SqlError(
+                2786,
+                f"The data type of substitution parameter {place} does not match the expected "
+                "type of the format specification.",
+            )
 
 
 def _number(value: object, default: int) -> int:

@@ -31,16 +31,6 @@ _NOT_WORDS = frozenset(
 )
 #: Words that start a statement behind a condition, although they are not reserved.
 BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
-_COMPOUND: dict[TokenType, type[exp.Binary]] = {
-    TokenType.PLUS: exp.Add,
-    TokenType.DASH: exp.Sub,
-    TokenType.STAR: exp.Mul,
-    TokenType.SLASH: exp.Div,
-    TokenType.MOD: exp.Mod,
-    TokenType.AMP: exp.BitwiseAnd,
-    TokenType.PIPE: exp.BitwiseOr,
-    TokenType.CARET: exp.BitwiseXor,
-}
 #: Words behind which something must come.
 _UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
 _ENDING = (TokenType.R_PAREN, TokenType.COMMA)
@@ -246,7 +236,7 @@ class Reader:
     def compound_operator(self) -> type[exp.Binary] | None:
         """Step over the operator of +=, -=, *=, /= or %=."""
         kind = self.kind()
-        operator = _COMPOUND.get(kind) if kind is not None and self.word(1) == "=" else None
+        operator = dialect.COMPOUND.get(kind) if kind is not None and self.word(1) == "=" else None
         if operator:
             self.take()
         return operator

@@ -20,6 +20,15 @@ def text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
 
+def column_count(alias: str, *, more: bool) -> SqlError:
+    """A list of column names behind an alias that is too short, or too long."""
+    relation = "more" if more else "fewer"
+    return SqlError(
+        8158 if more else 8159,
+        f"'{alias}' has {relation} columns than were specified in the column list.",
+    )
+
+
 @dataclass(frozen=True)
 class Typed:
     """A DuckDB expression and its SQL Server type; `sql` binds tighter than any operator."""
@@ -71,7 +80,7 @@ class BoundQuery:
         """
         given = names or tuple(name for name, _ in self.columns)
         if len(given) != len(self.columns):
-            raise SqlError(8158, f"'{alias}' has more columns than were specified in its list.")
+            raise column_count(alias, more=len(self.columns) > len(given))
         seen: set[str] = set()
         for position, name in enumerate(given, 1):
             if not name:
@@ -104,15 +113,23 @@ class Scope:
     def add(self, source: Source) -> None:
         """Add a FROM item.
 
-        Raises SqlError 1011 for a repeated alias.
+        Raises SqlError 1011 for a repeated alias, 1013 for a table named twice without one.
         """
         for other in self.sources:
-            if other.alias.lower() == source.alias.lower() and other.schema == source.schema:
+            if other.alias.lower() != source.alias.lower() or other.schema != source.schema:
+                continue
+            if source.schema is not None:
+                name = f"{source.schema}.{source.alias}"
                 raise SqlError(
-                    1011,
-                    f"The correlation name '{source.alias}' is specified multiple times in a "
-                    "FROM clause.",
+                    1013,
+                    f'The objects "{name}" and "{name}" in the FROM clause have the same exposed '
+                    "names. Use correlation names to distinguish them.",
                 )
+            raise SqlError(
+                1011,
+                f"The correlation name '{source.alias}' is specified multiple times in a "
+                "FROM clause.",
+            )
         self.sources.append(source)
 
     @contextlib.contextmanager

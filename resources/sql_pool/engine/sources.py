@@ -20,7 +20,14 @@ from resources.sql_pool.engine.predict_source import PredictSource, next_alias, 
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.rowsets import function_rows, pivot, unpivot
-from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, quoted
+from resources.sql_pool.engine.scope import (
+    BoundQuery,
+    NamedColumn,
+    Scope,
+    Source,
+    column_count,
+    quoted,
+)
 from resources.sql_pool.engine.statements import ObjectName
 from resources.sql_pool.engine.system_views import system_view
 
@@ -228,7 +235,7 @@ def _renamed(source: Source, names: tuple[str, ...]) -> Source:
     if not names:
         return source
     if len(names) != len(source.columns):
-        raise SqlError(8158, f"'{source.alias}' has more columns than were specified in its list.")
+        raise column_count(source.alias, more=len(source.columns) > len(names))
     columns = zip(names, source.columns, strict=True)
     return Source(
         source.alias, tuple(NamedColumn(name, c.type, c.sql) for name, c in columns), source.schema

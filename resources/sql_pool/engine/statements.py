@@ -109,6 +109,8 @@ class ColumnDefinition:
     default_text: str = ""
     identity: tuple[int, int] | None = None
     """Seed and increment of IDENTITY."""
+    default_name: str = ""
+    """The name that CONSTRAINT gives the default."""
 
 
 @dataclass(frozen=True)

@@ -170,7 +170,7 @@ class Transaction:
 
 
 def server_values(
-    transaction: Transaction, row_count: int, error: SqlError | None, failed_in: str | None
+    transaction: Transaction, error: SqlError | None, failed_in: str | None
 ) -> ServerValues:
     """What @@NAME and the functions of the session return.
 
@@ -180,14 +180,12 @@ def server_values(
         "TRANCOUNT": (int(transaction.is_open), INT),
         "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
         "SERVERNAME": ("bikecast", nvarchar(128)),
-        "ROWCOUNT": (row_count, INT),
         "DATEFIRST": (7, SqlType("tinyint")),
         "SPID": (1, SqlType("smallint")),
-        "ERROR": (error.number if error else 0, INT),
         "XACT_STATE": (transaction.state, SqlType("smallint")),
         "ERROR_NUMBER": (error.number if error else None, INT),
         "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),
-        "ERROR_SEVERITY": (16 if error else None, INT),
+        "ERROR_SEVERITY": (error.severity if error else None, INT),
         "ERROR_STATE": (error.state if error else None, INT),
         "ERROR_PROCEDURE": (failed_in if error else None, nvarchar(128)),
     }

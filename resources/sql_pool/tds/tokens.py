@@ -21,7 +21,7 @@ DONE, DONE_PROCEDURE, DONE_IN_PROCEDURE = 0xFD, 0xFE, 0xFF
 MORE, ERROR, COUNT, ATTENTION = 0x01, 0x02, 0x10, 0x20
 BEGIN, COMMIT, ROLLBACK = 8, 9, 10
 _SELECT, _CHANGE = 0xC1, 0xC3
-#: Severities by error number; all others are 16.
+#: Severities by error number, where an error does not carry its own.
 _SEVERITIES = {1205: 13, 2627: 14, 18456: 14, 102: 15, 103010: 15, 137: 15}
 
 
@@ -34,7 +34,7 @@ def done(token: int, status: int, rows: int | None = None, *, changed: bool = Fa
 
 def error(problem: SqlError, procedure: str = "") -> bytes:
     """ERROR with SQL Server's number."""
-    severity = _SEVERITIES.get(problem.number, 16)
+    severity = _SEVERITIES.get(problem.number, problem.severity)
     return _text(
         0xAA, problem.number, problem.state, severity, problem.message, procedure, problem.line
     )

@@ -134,3 +134,42 @@ def test_an_expression_that_is_nested_too_deeply_is_an_error(shared_session):
     for expression in ("(" * 3000 + "1" + ")" * 3000, "1" + " + 1" * 5000):
         with pytest.raises(SqlError, match="nested too deeply"):
             shared_session.run(f"SELECT {expression}")
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("CAST(0.5 AS varchar(5))", "0.5"),
+        ("CONCAT(-0.25, '|')", "-0.25|"),
+        ("CAST(CAST(0 AS decimal(2,2)) AS varchar(5))", "0.00"),
+        ("(SELECT AVG(x) FROM (SELECT 1.0 AS x UNION ALL SELECT 2 UNION ALL SELECT 2) AS q)",
+         Decimal("1.666666")),
+        ("(SELECT AVG(CAST(x AS money)) FROM (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 2) "
+         "AS q)", Decimal("1.6666")),
+        ("CAST(100 AS money) / CAST(339 AS money) * CAST(10000 AS money)", Decimal("2949.0000")),
+        ("DATEPART(microsecond, CAST('2024-03-05T00:00:00.1234567' AS datetime2))", 123456),
+    ],
+)  # fmt: skip
+def test_digits_are_cut_where_sql_server_cuts_them(shared_session, expression, value):
+    assert shared_session.run(f"SELECT {expression} AS a")[0].rows == [(value,)]
+
+
+def test_select_assigns_with_every_compound_operator(shared_session):
+    batch = (
+        "DECLARE @a int = 10, @b int = 6; SELECT @a += 5, @b &= 3; SELECT @a -= 1 - 2; "
+        "SELECT @a AS a, @b AS b"
+    )
+    assert shared_session.run(batch)[0].rows == [(16, 2)]
+
+
+@pytest.mark.parametrize("name", ["Precision", "CharMaxLen"])
+def test_a_column_of_text_has_its_length_in_characters(shared_session, name):
+    found = shared_session.run(
+        "CREATE TABLE dbo.lengths (v varchar(10), n nvarchar(10), m varchar(max), i int) "
+        "WITH (HEAP); "
+        f"SELECT COLUMNPROPERTY(OBJECT_ID('dbo.lengths'), 'v', '{name}') AS v, "
+        f"COLUMNPROPERTY(OBJECT_ID('dbo.lengths'), 'n', '{name}') AS n, "
+        f"COLUMNPROPERTY(OBJECT_ID('dbo.lengths'), 'm', '{name}') AS m, "
+        f"COLUMNPROPERTY(OBJECT_ID('dbo.lengths'), 'i', '{name}') AS i; DROP TABLE dbo.lengths"
+    )
+    assert found[0].rows == [(10, 10, -1, 10 if name == "Precision" else None)]
