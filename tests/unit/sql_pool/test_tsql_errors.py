@@ -14,6 +14,7 @@ FAILURES = [
     (103010, TABLE, "SELECT id FROM dbo.t WHERE id IN ()"),
     (103010, TABLE, "SELECT id FROM dbo.t ORDER BY id UNION SELECT 2"),
     (207, TABLE, "SELECT id FROM dbo.t UNION SELECT 2 ORDER BY s"),
+    (207, TABLE, "SELECT TRUE AS a"),
     (104, TABLE, "SELECT id FROM dbo.t UNION SELECT 2 ORDER BY id + 1"),
     (1013, TABLE, "SELECT 1 FROM dbo.t, dbo.t"),
     (1011, TABLE, "SELECT 1 FROM dbo.t AS a, dbo.t AS a"),

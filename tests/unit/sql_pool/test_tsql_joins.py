@@ -58,7 +58,7 @@ def test_a_join_in_parentheses_sees_the_query_around_it(tables):
     [
         ("a LEFT JOIN (b JOIN c ON b.id = a.id) ON a.id = b.id", 4104),
         ("a, b JOIN c ON c.id = a.id", 4104),
-        ("a JOIN (a JOIN c ON a.id = c.id) ON 1 = 1", 1011),
+        ("a JOIN (a JOIN c ON a.id = c.id) ON 1 = 1", 1013),
         ("(a)", 103010),
         ("(a, b)", 103010),
         ("((SELECT 1 AS id) AS q)", 103010),
