@@ -276,6 +276,12 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Arithmetic overflow error converting expression to data type int.",
     ),
     (
+        r"Out of Memory Error",
+        701,
+        "There is insufficient system memory in resource pool 'default' to run this query. "
+        "The embedded SQL pool keeps to a limit. Nothing was changed; take fewer rows at a time.",
+    ),
+    (
         r"conflict|Conflict",
         3960,
         "Transaction aborted due to an update conflict with another session. Run it again.",

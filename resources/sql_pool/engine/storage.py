@@ -24,7 +24,7 @@ _HOLDER = re.compile(r"\(PID (\d+)\)")
 #: configures the database and makes the catalog.
 _opening = threading.Lock()
 #: DuckDB keeps what it read up to this size; larger sorts and joins go to a file beside the pool's.
-MEMORY_LIMIT = "768MiB"
+MEMORY_LIMIT = "512MiB"
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ import threading
 import pytest
 
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.engine import macros
+from resources.sql_pool.engine import macros, storage
 from resources.sql_pool.engine.errors import from_duckdb
 from resources.sql_pool.port import SqlError
 
@@ -149,6 +149,19 @@ def test_a_full_disk_is_error_1105_and_no_internal_one():
     )
     assert error.number == 1105
     assert "make room" in str(error)
+
+
+def test_a_change_beyond_the_memory_limit_is_error_701_and_changes_nothing(pool, monkeypatch):
+    with pool.session() as session:
+        session.run("CREATE TABLE dbo.t (a varchar(200))")
+        session.run("INSERT INTO dbo.t SELECT REPLICATE('a', 190)")
+        for _ in range(18):
+            session.run("INSERT INTO dbo.t SELECT a FROM dbo.t")
+    monkeypatch.setattr(storage, "MEMORY_LIMIT", "24MiB")
+    with pool.session() as session:
+        with pytest.raises(SqlError, match=r"701.*Nothing was changed"):
+            session.run("UPDATE dbo.t SET a = a + 'b'")
+        assert session.run("SELECT COUNT(*) FROM dbo.t WHERE a LIKE '%b'")[0].rows == [(0,)]
 
 
 def test_a_pool_file_that_cannot_be_opened_says_what_to_do(tmp_path):
