@@ -87,14 +87,13 @@ def measure(rows: int, console: Console) -> Table:
     with tempfile.TemporaryDirectory(prefix="bikecast-predict-") as name:
         folder = Path(name)
         bench = Bench(folder, console)
-        console.print(f"model, and {rows:,} rows into the pool by COPY INTO")
+        console.print(f"model, and {2 * rows:,} rows into the pool by COPY INTO")
         counts = bench.child("setup", rows)
-        small = min(rows, max(rows // 4, 250_000))
         paired = min(rows, PAIRED_ROWS)
         peers = min(rows, PEER_ROWS)
         plan = [
             ("PREDICT, all rows distinct", "distinct", rows, 0.9),
-            ("the same, a quarter of the rows", "distinct", small, 0.9),
+            ("the same, twice the rows", "distinct", 2 * rows, 0.9),
             ("PREDICT, station-hours", "hours", counts[HOURLY], 10.0),
             ("the same, each row scored", "hours_plain", min(peers, counts[HOURLY]), None),
             ("DuckDB Arrow UDF", "arrow_udf", peers, None),
