@@ -20,36 +20,57 @@ _STANDARD_MOMENTS = {
     "m": "MMMM d",
     "o": "yyyy-MM-ddTHH:mm:ss.fffffff",
     "O": "yyyy-MM-ddTHH:mm:ss.fffffff",
+    "r": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
+    "R": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
     "s": "yyyy-MM-ddTHH:mm:ss",
     "t": "h:mm tt",
     "T": "h:mm:ss tt",
     "u": "yyyy-MM-dd HH:mm:ssZ",
+    "U": "dddd, MMMM d, yyyy h:mm:ss tt",
     "y": "MMMM yyyy",
     "Y": "MMMM yyyy",
 }
-_TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|(([dMyHhmsftFz])\5*)|(.)", re.DOTALL)
+_TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|(([dMyHhmsftFzKg])\5*)|(.)", re.DOTALL)
+_INTERVAL_TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|%?\\(.)|%?(([dhmsfF])\5*)", re.DOTALL)
+#: How often a letter may be repeated in the format of a time.
+_MOST = {"d": 8, "h": 2, "m": 2, "s": 2, "f": 7, "F": 7}
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
 _MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
 
 
-def format_moment(moment: dt.datetime, pattern: str) -> str | None:
-    """FORMAT of a date or time; None (NULL) for a pattern of one unknown letter."""
+def format_moment(moment: dt.datetime, pattern: str, kind: str, minutes: int) -> str | None:
+    """FORMAT of a date or time of the type `kind`; None (NULL) for a pattern that is no format.
+
+    `moment` is the clock time, `minutes` the offset of a datetimeoffset.
+    """
+    if kind == "time":
+        return _format_interval(moment, pattern)
+    zoned = kind == "datetimeoffset"
     if len(pattern) == 1:
-        if pattern not in _STANDARD_MOMENTS:
+        if pattern not in _STANDARD_MOMENTS or (zoned and pattern == "U"):
             return None
-        pattern = _STANDARD_MOMENTS[pattern]
-    out = []
-    for found in _TOKEN.finditer(pattern.removeprefix("%")):
+        if zoned and pattern in "rRu":  # these are written in UTC
+            moment, minutes = moment - dt.timedelta(minutes=minutes), 0
+        pattern = _STANDARD_MOMENTS[pattern] + ("zzz" if zoned and pattern in "oO" else "")
+    out: list[str] = []
+    for found in _TOKEN.finditer(pattern.removeprefix("%") or "G"):
         if found[4]:
-            out.append(_moment_field(found[4], moment))
+            text = _moment_field(found[4], moment, minutes if zoned else None)
+            if text is None:
+                return None
+            if not text and found[5] == "F" and out and out[-1].endswith("."):
+                out[-1] = out[-1][:-1]  # a fraction of zero takes its point away
+            out.append(text)
+        elif found[6] and found[6] in "'\"\\":  # nothing closes, or follows, it
+            return None
         else:
             out.append(found[1] or found[2] or found[3] or found[6] or "")
     return "".join(out)
 
 
-def _moment_field(token: str, moment: dt.datetime) -> str:
+def _moment_field(token: str, moment: dt.datetime, minutes: int | None) -> str | None:
     letter, size = token[0], len(token)
     if letter == "d" and size > 2:
         name = _DAYS[moment.weekday()]
@@ -60,12 +81,15 @@ def _moment_field(token: str, moment: dt.datetime) -> str:
     if letter == "y":
         return f"{moment.year % 100:0{size}d}" if size < 3 else f"{moment.year:0{size}d}"
     if letter in "fF":
-        text = f"{moment.microsecond:06d}0"[:size]
-        return text.rstrip("0") if letter == "F" else text
+        return _fraction(moment, letter, size) if size <= _MOST["f"] else None
     if letter == "t":
         return ("AM" if moment.hour < 12 else "PM")[:size]
+    if letter == "g":
+        return "A.D."
+    if letter == "K":
+        return "" if minutes is None else size * _offset(minutes, 3)
     if letter == "z":
-        return "+00:00" if size > 2 else "+0" if size == 1 else "+00"
+        return _offset(minutes or 0, size)
     number = {
         "d": moment.day,
         "M": moment.month,
@@ -75,6 +99,51 @@ def _moment_field(token: str, moment: dt.datetime) -> str:
         "s": moment.second,
     }[letter]
     return f"{number:0{min(size, 2)}d}"
+
+
+def _fraction(moment: dt.datetime, letter: str, size: int) -> str:
+    text = f"{moment.microsecond:06d}0"[:size]
+    return text.rstrip("0") if letter == "F" else text
+
+
+def _offset(minutes: int, size: int) -> str:
+    hours = f"{abs(minutes) // 60:0{min(size, 2)}d}"
+    rest = f":{abs(minutes) % 60:02d}" if size > 2 else ""
+    return f"{'-' if minutes < 0 else '+'}{hours}{rest}"
+
+
+def _format_interval(moment: dt.datetime, pattern: str) -> str | None:
+    """FORMAT of a time, which .NET takes for an interval: all but letters of fields is escaped.
+
+    Source: https://learn.microsoft.com/dotnet/standard/base-types/custom-timespan-format-strings
+    """
+    clock = f"{moment.minute:02d}:{moment.second:02d}"
+    fraction = f".{moment.microsecond:06d}0"
+    if pattern in ("", "c", "t", "T"):
+        return f"{moment.hour:02d}:{clock}{fraction if moment.microsecond else ''}"
+    if pattern in ("g", "G"):
+        short = f"{moment.hour}:{clock}{fraction.rstrip('0').rstrip('.')}"
+        return short if pattern == "g" else f"0:{moment.hour:02d}:{clock}{fraction}"
+    if len(pattern) == 1:
+        return None
+    out: list[str] = []
+    place = 0
+    while place < len(pattern):
+        found = _INTERVAL_TOKEN.match(pattern, place)
+        if found is None:
+            return None
+        place = found.end()
+        if not found[4]:
+            out.append(found[1] or found[2] or found[3] or "")
+            continue
+        letter, size = found[5], len(found[4])
+        if size > _MOST[letter]:
+            return None
+        numbers = {"d": 0, "h": moment.hour, "m": moment.minute, "s": moment.second}
+        out.append(
+            f"{numbers[letter]:0{size}d}" if letter in numbers else _fraction(moment, letter, size)
+        )
+    return "".join(out)
 
 
 def format_number(text: str, pattern: str) -> str | None:

@@ -20,8 +20,8 @@ CREATE OR REPLACE MACRO tsql_offset_minutes(value) AS
 CREATE OR REPLACE MACRO tsql_moment_text(moment, kind, scale, style, ticks) AS
     tsql_checked(python_moment_text(moment, kind, scale, style, ticks));
 
-CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern) AS
-    tsql_checked(python_format_moment(moment, pattern));
+CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern, kind, minutes) AS
+    tsql_checked(python_format_moment(moment, pattern, kind, minutes));
 
 CREATE OR REPLACE MACRO tsql_format_number(number, pattern) AS
     tsql_checked(python_format_number(number, pattern));

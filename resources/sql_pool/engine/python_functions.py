@@ -28,7 +28,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "zone_utc": (windows_zones.zone_utc, ["TIMESTAMP", "VARCHAR"]),
     "zone_minutes": (windows_zones.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
     "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
-    "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR"]),
+    "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR", "VARCHAR", "INTEGER"]),
     "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
     "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
     "patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"]),

@@ -9,7 +9,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError, not_emulated
-from resources.sql_pool.engine.moments import as_timestamp
+from resources.sql_pool.engine.moments import as_timestamp, offset_of
 from resources.sql_pool.engine.scope import Typed, text_literal
 from resources.sql_pool.engine.types import (
     BIGINT,
@@ -254,7 +254,9 @@ def _format(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         raise not_emulated("FORMAT with another culture than en-US")
     kind = nvarchar(4000)
     if value.type.is_moment:
-        return Typed(f"tsql_format_moment({as_timestamp(value)}, {pattern.sql})", kind)
+        minutes = offset_of(value.sql) if value.type.name == "datetimeoffset" else "0"
+        arguments = f"{as_timestamp(value)}, {pattern.sql}, '{value.type.name}', {minutes}"
+        return Typed(f"tsql_format_moment({arguments})", kind)
     if not value.type.is_number or value.type.name == "bit":
         raise SqlError(
             8116,

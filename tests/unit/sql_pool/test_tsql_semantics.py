@@ -438,3 +438,55 @@ def test_dateadd_of_null_is_null_and_of_the_last_moment_is_that_moment(shared_se
 )
 def test_a_moment_that_no_type_holds_is_an_error(shared_session, error_of, expression, number):
     assert error_of(shared_session, f"SELECT {expression}").number == number
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text"),
+    [
+        ("hh", "13"),
+        ("%h", "13"),
+        (r"hh\:mm", "13:04"),
+        (r"hh\.mm\.ss", "13.04.05"),
+        (r"hh':'mm' h'", "13:04 h"),
+        (r"h\:m\:s\.fff", "13:4:5.250"),
+        (r"ss\.FFFFFFF", "05.25"),
+        ("c", "13:04:05.2500000"),
+        ("t", "13:04:05.2500000"),
+        ("g", "13:04:05.25"),
+        ("G", "0:13:04:05.2500000"),
+        ("hh:mm", None),
+        ("hh.mm", None),
+        ("HH", None),
+        ("hhh", None),
+        ("h", None),
+        ("hh mm", None),
+        ("tt", None),
+        ("hh'", None),
+        ("hh\\", None),
+    ],
+)
+def test_a_time_is_formatted_as_an_interval_of_dot_net(shared_session, pattern, text):
+    query = "SELECT FORMAT(CAST('13:04:05.25' AS time), ?)"
+    assert shared_session.run(query, [pattern])[-1].rows == [(text,)]
+
+
+@pytest.mark.parametrize(
+    ("moment", "pattern", "text"),
+    [
+        ("CAST('2024-03-05 13:04:05 +05:30' AS datetimeoffset)", "yyyy-MM-dd HH:mm zzz",
+         "2024-03-05 13:04 +05:30"),
+        ("CAST('2024-03-05 13:04:05 -02:00' AS datetimeoffset)", "HH z zz K", "13 -2 -02 -02:00"),
+        ("CAST('2024-03-05 13:04:05 -02:00' AS datetimeoffset)", "u", "2024-03-05 15:04:05Z"),
+        ("CAST('2024-03-05 13:04:05 -02:00' AS datetimeoffset)", "o",
+         "2024-03-05T13:04:05.0000000-02:00"),
+        ("CAST('2024-03-05 13:04:05' AS datetime2)", "R", "Tue, 05 Mar 2024 13:04:05 GMT"),
+        ("CAST('2024-03-05 13:04:05' AS datetime2)", "HH:mm:ss.FFF K|", "13:04:05 |"),
+        ("CAST('2024-03-05 13:04:05' AS datetime2)", "hh:mm tt", "01:04 PM"),
+        ("CAST('2024-03-05' AS date)", "ffffffff", None),
+        ("CAST('2024-03-05' AS date)", "yyyy'", None),
+        ("CAST(NULL AS datetimeoffset)", "zzz", None),
+    ],
+)  # fmt: skip
+def test_a_moment_is_formatted_with_its_offset(shared_session, moment, pattern, text):
+    query = f"SELECT FORMAT({moment}, ?)"
+    assert shared_session.run(query, [pattern])[-1].rows == [(text,)]
