@@ -13,6 +13,7 @@ from sqlglot import exp
 from resources.sql_pool.engine.conversion import assign, convert
 from resources.sql_pool.engine.dates import DATE_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, not_emulated
+from resources.sql_pool.engine.json_functions import JSON_FUNCTIONS
 from resources.sql_pool.engine.math_functions import MATH_FUNCTIONS
 from resources.sql_pool.engine.metadata_functions import METADATA_FUNCTIONS
 from resources.sql_pool.engine.operators import comparison, equality_key
@@ -126,5 +127,6 @@ FUNCTIONS: dict[str, Function] = {
     **TEXT_FUNCTIONS,
     **DATE_FUNCTIONS,
     **ZONE_FUNCTIONS,
+    **JSON_FUNCTIONS,
     **METADATA_FUNCTIONS,
 }

@@ -55,6 +55,10 @@ CREATE OR REPLACE MACRO tsql_json_value(value, path) AS
 CREATE OR REPLACE MACRO tsql_json_query(value, path) AS
     tsql_checked(python_json_query(value, path));
 
+-- The new value is empty for NULL, and otherwise stands behind a sign.
+CREATE OR REPLACE MACRO tsql_json_modify(value, path, new, quoted) AS
+    tsql_checked(python_json_modify(value, path, coalesce('=' || new, ''), quoted));
+
 CREATE OR REPLACE MACRO tsql_is_json(value) AS CAST(python_is_json(value) AS INTEGER);
 
 CREATE OR REPLACE MACRO tsql_is_numeric(value) AS CAST(python_is_numeric(value) AS INTEGER);

@@ -1,13 +1,11 @@
-"""LIKE patterns, SOUNDEX, STR and JSON paths: functions of text that DuckDB does not have."""
+"""LIKE patterns, SOUNDEX and STR: functions of text that DuckDB does not have."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
-from typing import Any
 
 from resources.sql_pool.engine.errors import SqlError
 
@@ -195,82 +193,6 @@ def bytes_text(digits: str, national: bool) -> str:
 def hashed(algorithm: str, digits: str) -> str:
     """The hash, in hex, of bytes in hex by an algorithm of Python's name."""
     return hashlib.new(algorithm, bytes.fromhex(digits), usedforsecurity=False).hexdigest()
-
-
-_STEP = re.compile(r'\.(?:"([^"]*)"|([A-Za-z_$][\w$]*))|\[(\d+)\]')
-_MISSING = object()
-
-
-@lru_cache(maxsize=256)
-def _path(path: str) -> tuple[bool, tuple[str | int, ...]]:
-    strict = False
-    text = path.strip()
-    for word in ("strict", "lax"):
-        if text.startswith(word + " "):
-            strict, text = word == "strict", text[len(word) :].strip()
-    steps: list[str | int] = []
-    position = 1
-    while text.startswith("$") and position < len(text):
-        found = _STEP.match(text, position)
-        if not found:
-            break
-        steps.append(int(found[3]) if found[3] else found[1] if found[1] is not None else found[2])
-        position = found.end()
-    if not text.startswith("$") or position < len(text):
-        raise SqlError(13607, f"JSON path is not properly formatted: '{path}'.")
-    return strict, tuple(steps)
-
-
-def _at(text: str, path: str) -> tuple[bool, object]:
-    strict, steps = _path(path)
-    try:
-        node: Any = json.loads(text, parse_float=Decimal)
-    except (ValueError, RecursionError) as error:
-        raise SqlError(13609, "JSON text is not properly formatted.") from error
-    for step in steps:
-        if isinstance(step, int) and isinstance(node, list) and step < len(node):  # noqa: SIM114
-            node = node[step]
-        elif isinstance(step, str) and isinstance(node, dict) and step in node:
-            node = node[step]
-        elif strict:
-            raise SqlError(13608, "Property cannot be found on the specified JSON path.")
-        else:
-            return strict, _MISSING
-    return strict, node
-
-
-def json_value(text: str, path: str) -> str | None:
-    """JSON_VALUE: the scalar at a path as text; NULL for none, for an object or an array."""
-    strict, node = _at(text, path)
-    if isinstance(node, dict | list):
-        if strict:
-            raise SqlError(13623, "Scalar value cannot be found in the specified JSON path.")
-        return None
-    if node is _MISSING or node is None:
-        return None
-    if isinstance(node, bool):
-        return "true" if node else "false"
-    return str(node)
-
-
-def json_query(text: str, path: str) -> str | None:
-    """JSON_QUERY: the object or array at a path as text; NULL for none or for a scalar."""
-    strict, node = _at(text, path)
-    if isinstance(node, dict | list):
-        return (
-            text if path.strip() == "$" else json.dumps(node, default=float, separators=(",", ":"))
-        )
-    if strict:
-        raise SqlError(13624, "Object or array cannot be found in the specified JSON path.")
-    return None
-
-
-def is_json(text: str) -> int:
-    """ISJSON: 1 for an object or an array."""
-    try:
-        return int(isinstance(json.loads(text), dict | list))
-    except (ValueError, RecursionError):
-        return 0
 
 
 _NUMERIC = re.compile(r"[ \t]*[+-]?[$£€]?[ \t]*(\d[\d,]*\.?\d*|\.\d+)([eEdD][+-]?\d{1,3})?[ \t]*")

@@ -11,7 +11,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING, Any
 
-from resources.sql_pool.engine import formats, moment_text, patterns, windows_zones
+from resources.sql_pool.engine import formats, json_text, moment_text, patterns, windows_zones
 from resources.sql_pool.engine.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
 
 if TYPE_CHECKING:
@@ -41,9 +41,10 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "text_bytes": (patterns.text_bytes, ["VARCHAR", "BOOLEAN"]),
     "bytes_text": (patterns.bytes_text, ["VARCHAR", "BOOLEAN"]),
     "hash": (patterns.hashed, ["VARCHAR", "VARCHAR"]),
-    "json_value": (patterns.json_value, ["VARCHAR", "VARCHAR"]),
-    "json_query": (patterns.json_query, ["VARCHAR", "VARCHAR"]),
-    "is_json": (patterns.is_json, ["VARCHAR"]),
+    "json_value": (json_text.json_value, ["VARCHAR", "VARCHAR"]),
+    "json_query": (json_text.json_query, ["VARCHAR", "VARCHAR"]),
+    "json_modify": (json_text.json_modify, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
+    "is_json": (json_text.is_json, ["VARCHAR"]),
     "is_numeric": (patterns.is_numeric, ["VARCHAR"]),
 }
 

@@ -318,7 +318,4 @@ TEXT_FUNCTIONS: dict[str, Function] = {
     "SOUNDEX": _text_call("tsql_soundex", 1, varchar(4)),
     "DIFFERENCE": _text_call("tsql_difference", 2, INT),
     "ISNUMERIC": _is_numeric,
-    "ISJSON": _text_call("tsql_is_json", 1, INT),
-    "JSON_VALUE": _text_call("tsql_json_value", 2, nvarchar(4000)),
-    "JSON_QUERY": _text_call("tsql_json_query", 2, nvarchar(MAX), ("'$'",)),
 }

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sql_pool.engine import patterns
+from resources.sql_pool.engine import json_text, patterns
 from resources.sql_pool.engine.python_functions import _CALLED, _FUNCTIONS
 from resources.sql_pool.port import SqlError
 
@@ -72,4 +72,4 @@ def test_a_pattern_of_many_parts_takes_no_time_that_grows_as_their_power():
 
 
 def test_json_that_is_nested_too_deeply_is_no_json():
-    assert patterns.is_json("[" * 100_000) == 0
+    assert json_text.is_json("[" * 100_000) == 0
