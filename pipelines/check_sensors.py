@@ -3,12 +3,9 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
-from dagster._core.storage.asset_check_execution_record import (
-    AssetCheckExecutionRecord,
-    AssetCheckExecutionRecordStatus,
-)
 
 from assets.events import latest_data_version
 from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
@@ -147,14 +144,10 @@ def check_history(
     return [result for record in records if (result := _result(record)) is not None]
 
 
-def _result(record: AssetCheckExecutionRecord) -> CheckResult | None:
-    """What a record says; None for an evaluation that has not ended."""
-    ended = (
-        AssetCheckExecutionRecordStatus.SUCCEEDED,
-        AssetCheckExecutionRecordStatus.FAILED,
-    )
-    evaluation = record.evaluation
-    if record.status not in ended or evaluation is None:
+def _result(record: Any) -> CheckResult | None:
+    """What a record of the event log says; None for an evaluation that has not ended."""
+    evaluation: dg.AssetCheckEvaluation | None = record.evaluation
+    if evaluation is None:
         return None
     return CheckResult(
         record.id,

@@ -6,7 +6,6 @@ import datetime as dt
 from dataclasses import dataclass
 
 import dagster as dg
-from dagster._core.definitions.freshness import TimeWindowFreshnessPolicy
 
 from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
@@ -132,11 +131,7 @@ def _assets(
         if event is not None:
             age = (now - dt.datetime.fromtimestamp(event.timestamp, dt.UTC)).total_seconds() / 3600
         policy = graph.get(key).freshness_policy
-        limit = warn = None
-        if isinstance(policy, TimeWindowFreshnessPolicy):
-            limit = policy.fail_window.to_timedelta().total_seconds() / 3600
-            if policy.warn_window:
-                warn = policy.warn_window.to_timedelta().total_seconds() / 3600
+        limit, warn = (_hours(policy, name) for name in ("fail_window", "warn_window"))
         state = "never" if age is None else "fresh"
         if age is not None and limit is not None and age > limit:
             state = "late"
@@ -175,3 +170,9 @@ def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[s
             )
             rows.append({"kind": kind, "name": item.name, "on": "on" if on else "off"})
     return rows
+
+
+def _hours(policy: dg.FreshnessPolicy | None, window: str) -> float | None:
+    """The length of a policy's window; None where it has no such window."""
+    length = getattr(policy, window, None)
+    return length.to_timedelta().total_seconds() / 3600 if length else None

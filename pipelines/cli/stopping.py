@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 PATIENCE_SECONDS = 8.0
 #: Part of the command line of a process that runs a run: Dagster's code server spawns it.
 _RUN_WORKER = "multiprocessing.spawn"
+#: Dagster's tag on a failed run that its daemon will launch again.
+_WILL_RETRY = "dagster/will_retry"
 
 
 def stop_processes(children: Sequence[subprocess.Popen[bytes]]) -> None:
@@ -75,7 +77,6 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
     Runs whose process had to be killed are marked as failed here.
     """
     import dagster as dg
-    from dagster._core.storage.tags import WILL_RETRY_TAG
 
     clean_up_dead_runs(instance)
     told = []
@@ -84,7 +85,7 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
         if run is None or run.status is not dg.DagsterRunStatus.FAILURE:
             continue
         then = "was interrupted; nothing is half written"
-        if run.tags.get(WILL_RETRY_TAG) == "true":
+        if run.tags.get(_WILL_RETRY) == "true":
             then += ", and the next `bikecast ui` runs the rest"
         told.append(f"Run {run_id[:8]} ({run.job_name}) {then}.")
     return told
