@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
+from datetime import datetime
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
 from pipelines.cli.online import online_pool
 from pipelines.cli.tables import rows_table
-from pipelines.cli.values import print_json
+from pipelines.cli.values import local_time, print_json
 from pipelines.installation import open_installation
 from pipelines.settings import load_settings
 
@@ -58,7 +59,8 @@ def _print_facts(title: str, facts: Mapping[str, object]) -> None:
     out = stdout_console()
     out.print(title, style="bold")
     for name, value in facts.items():
-        out.print(f"  {name:<24} {value}", highlight=False, markup=False, soft_wrap=True)
+        shown = local_time(value) if isinstance(value, datetime) else value
+        out.print(f"  {name:<24} {shown}", highlight=False, markup=False, soft_wrap=True)
 
 
 def _print_rows(title: str, rows: list[dict[str, object]]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
+from pipelines.cli.values import local_time
 from pipelines.environments import Resources, resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
@@ -46,7 +47,7 @@ def _print_models(here: Resources) -> None:
         (
             version.version,
             "live" if version.version in live else "",
-            version.created_at.astimezone().strftime("%Y-%m-%d %H:%M"),
+            local_time(version.created_at),
             version.scores.get("time_ordered_spearman"),
             version.scores.get("holdout_spearman"),
             version.scores.get("cv_spearman"),

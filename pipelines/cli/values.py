@@ -1,4 +1,4 @@
-"""Python values as JSON and CSV show them."""
+"""Python values as JSON, CSV and people see them."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def plain(value: object) -> object:
     if value is None or isinstance(value, (bool, int, float, str)):
         return value
     return str(value)
+
+
+def local_time(moment: datetime) -> str:
+    """An aware moment in this machine's time zone, to the minute."""
+    return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
 def print_json(value: object) -> None:
