@@ -13,7 +13,7 @@ from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import SqlObject, TableColumn
 from resources.sql_pool.engine.conversion import assign
 from resources.sql_pool.engine.definitions import check_columnstore, default_names, existing_table
-from resources.sql_pool.engine.errors import SqlError, invalid_column, unsupported
+from resources.sql_pool.engine.errors import SqlError, unsupported
 from resources.sql_pool.engine.execute import default_value
 from resources.sql_pool.engine.scope import Typed, quoted
 
@@ -196,13 +196,19 @@ def table_note(work: Work, statement: st.TableNote) -> None:
     table = existing_table(work, statement.table)
     for column in statement.columns:
         if _find(table, column) is None:
-            raise invalid_column(column)
+            raise SqlError(
+                1911, f"Column name '{column}' does not exist in the target table or view."
+            )
     found = table.details.get(statement.kind)
     names = list(found) if isinstance(found, list) else []
     known = statement.name.lower() in {str(name).lower() for name in names}
     if statement.update:
         if statement.name and not known:
-            raise SqlError(2767, f"Could not locate statistics '{statement.name}'.")
+            raise (
+                SqlError(2727, f"Cannot find index '{statement.name}'.")
+                if what == "index"
+                else SqlError(2767, f"Could not locate statistics '{statement.name}'.")
+            )
         return
     if statement.drop:
         if not known and statement.if_exists:
@@ -213,7 +219,13 @@ def table_note(work: Work, statement: st.TableNote) -> None:
             )
         names = [name for name in names if str(name).lower() != statement.name.lower()]
     else:
+        if known and what == "statistics":
+            raise SqlError(
+                1927,
+                f"There are already statistics on table '{table.name.name}' named "
+                f"'{statement.name}'.",
+            )
         if known:
-            raise SqlError(1913, f"The {what} '{statement.name}' already exists on the table.")
+            raise SqlError(1913, f"The index '{statement.name}' already exists on the table.")
         names.append(statement.name)
     work.catalog.change_details(table, {**table.details, statement.kind: names})

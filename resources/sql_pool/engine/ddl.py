@@ -47,8 +47,12 @@ def create(reader: Reader, line: int) -> st.Statement:
     if not alter and kind == "STATISTICS":
         return ddl_alter.create_statistics(reader, line)
     if kind == "SCHEMA" and not alter:
+        if not first:
+            raise first_in_batch("CREATE SCHEMA")
         reader.take()
         return st.CreateSchema(line, reader.identifier())
+    if kind == "INDEX":
+        return ddl_alter.alter_index(reader, line)
     raise not_emulated(f"{'ALTER' if alter else 'CREATE'} {kind}")
 
 
@@ -105,10 +109,10 @@ def drop(reader: Reader, line: int) -> st.Statement:
     if_exists = reader.match("IF", "EXISTS")
     if kind == "SCHEMA":
         return st.Drop(line, kind, (st.ObjectName(reader.identifier(), ""),), if_exists)
-    names = [reader.object_name()]
-    while reader.match(","):
-        names.append(reader.object_name())
-    return st.Drop(line, kind, tuple(names), if_exists)
+    names = (reader.object_name(),)
+    if reader.word() == ",":
+        raise unsupported(f"DROP {kind} of more than one", "Write a statement for each.")
+    return st.Drop(line, kind, names, if_exists)
 
 
 def truncate(reader: Reader, line: int) -> st.Statement:

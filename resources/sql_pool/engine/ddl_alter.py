@@ -84,6 +84,28 @@ def create_index(reader: Reader, line: int) -> st.Statement:
     return st.TableNote(line, table, "indexes", name, columns)
 
 
+def alter_index(reader: Reader, line: int) -> st.Statement:
+    """ALTER INDEX {name | ALL} ON table {REBUILD | REORGANIZE} [PARTITION = n] [WITH ...].
+
+    DuckDB keeps its tables in order by itself, so this does nothing.
+    """
+    reader.expect("INDEX")
+    name = "" if reader.match("ALL") else reader.identifier()
+    reader.expect("ON")
+    table = reader.object_name()
+    if not reader.match("REORGANIZE"):
+        reader.expect("REBUILD")
+    if reader.match("PARTITION"):
+        reader.expect("=")
+        if not reader.match("ALL"):
+            reader.expression(frozenset({"WITH"}))
+    if reader.word() == "WITH":
+        reader.position = reader.span()
+    if not reader.at_statement_end():
+        raise reader.error()
+    return st.TableNote(line, table, "indexes", name, (), update=True)
+
+
 def create_statistics(reader: Reader, line: int) -> st.Statement:
     """CREATE STATISTICS name ON table (columns) [WHERE ...] [WITH ...]."""
     reader.expect("STATISTICS")

@@ -38,7 +38,7 @@ def _parsed(text: str) -> tuple[st.Statement, ...]:
     while parser.skip_semicolons():
         statement = parser.statement()
         found.append(statement)
-        alone = st.CreateView | st.CreateProcedure | st.CreateFunction
+        alone = st.CreateView | st.CreateProcedure | st.CreateFunction | st.CreateSchema
         if isinstance(statement, alone) and len(found) > 1:
             raise profile.must_be_first(statement)
     return tuple(found)

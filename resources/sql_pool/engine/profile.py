@@ -98,9 +98,9 @@ def first_in_batch(what: str) -> SqlError:
 
 
 def must_be_first(statement: st.Statement) -> SqlError:
-    """The error for CREATE VIEW or CREATE PROCEDURE behind another statement."""
+    """The error for CREATE VIEW and its kin behind another statement."""
     kind = type(statement).__name__.removeprefix("Create").upper()
-    return first_in_batch(f"CREATE/ALTER {kind}")
+    return first_in_batch("CREATE SCHEMA" if kind == "SCHEMA" else f"CREATE/ALTER {kind}")
 
 
 def only(node: exp.Expression, *known: str) -> None:

@@ -30,6 +30,12 @@ FAILURES = [
     (179, "CREATE PROCEDURE dbo.p @a int OUTPUT AS SET @a = 1", "EXEC dbo.p 1 OUTPUT"),
     (8115, TABLE, "SELECT CAST('1000' AS decimal(3,0)) AS a"),
     (8114, TABLE, "SELECT CAST('1.2.3' AS decimal(3,0)) AS a"),
+    (1911, TABLE, "CREATE INDEX i ON dbo.t (nope)"),
+    (1911, TABLE, "CREATE STATISTICS i ON dbo.t (nope)"),
+    (1927, f"{TABLE}; CREATE STATISTICS i ON dbo.t (id)", "CREATE STATISTICS i ON dbo.t (s)"),
+    (2727, TABLE, "ALTER INDEX i ON dbo.t REBUILD"),
+    (111, TABLE, "SELECT 1 AS a; CREATE SCHEMA other"),
+    (103010, TABLE, "DROP TABLE dbo.t, dbo.u"),
     (2786, TABLE, "RAISERROR('%d', 16, 1, 'x')"),
     (2786, TABLE, "RAISERROR('%s', 16, 1, 5)"),
 ]
@@ -102,3 +108,13 @@ def test_a_default_keeps_the_name_that_constraint_gives_it(session, rows):
     assert rows(names) == [("first",), ("second",)]
     session.run("ALTER TABLE dbo.t DROP CONSTRAINT first")
     assert rows(names) == [("second",)]
+
+
+@pytest.mark.parametrize(
+    "rest", ["ALL ON dbo.t REBUILD", "i ON dbo.t REBUILD PARTITION = 5", "i ON dbo.t REORGANIZE"]
+)
+def test_an_index_is_rebuilt(session, rows, rest):
+    session.run(
+        "CREATE TABLE dbo.t (id int); CREATE INDEX i ON dbo.t (id); INSERT INTO dbo.t SELECT 1"
+    )
+    assert rows(f"ALTER INDEX {rest}; SELECT id FROM dbo.t") == [(1,)]
