@@ -97,8 +97,9 @@ def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -
                 value = assign(default, column.type, column=column.name).sql
         columns.append((column, value))
     _rewrite(work, table, columns)
-    labels = {**_labels(table), **default_names(added)}
-    work.catalog.change_details(table, {**table.details, "default_names": labels})
+    if default_names(added):
+        labels = {**_labels(table), **default_names(added)}
+        work.catalog.change_details(table, {**table.details, "default_names": labels})
 
 
 def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:

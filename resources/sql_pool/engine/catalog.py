@@ -194,7 +194,8 @@ class Catalog:
     def change_details(self, found: SqlObject, details: dict[str, object]) -> None:
         """Replace what only this kind of object has."""
         if found.name.is_temporary:
-            self._temporary[found.name.name.lower()] = replace(found, details=details)
+            key = found.name.name.lower()
+            self._temporary[key] = replace(self._temporary[key], details=details)
             return
         self._connection.execute(
             "UPDATE bikecast.objects SET details = ?, modified = current_localtimestamp() "
@@ -205,7 +206,8 @@ class Catalog:
     def change_columns(self, found: SqlObject, columns: tuple[TableColumn, ...]) -> None:
         """Replace the columns of an object."""
         if found.name.is_temporary:
-            self._temporary[found.name.name.lower()] = replace(found, columns=columns)
+            key = found.name.name.lower()
+            self._temporary[key] = replace(self._temporary[key], columns=columns)
             return
         self._connection.execute(
             "DELETE FROM bikecast.columns WHERE object_id = ?", [found.object_id]

@@ -15,6 +15,7 @@ from resources.sql_pool.engine.definitions import existing_table
 from resources.sql_pool.engine.errors import SqlError, invalid_column
 from resources.sql_pool.engine.execute import default_value, target_columns
 from resources.sql_pool.engine.expressions import ExpressionCompiler
+from resources.sql_pool.engine.grouping import has_aggregate
 from resources.sql_pool.engine.predict_source import next_alias, table_name
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
@@ -159,8 +160,20 @@ def _assigned(
             raise SqlError(264, f"The column name '{column.name}' is specified more than once.")
         if column.name == table.details.get("identity"):
             raise SqlError(8102, f"Cannot update identity column '{column.name}'.")
+        if any(isinstance(node, exp.Window) for node in change.value.walk(prune=_is_query)):
+            raise SqlError(
+                4108, "Windowed functions can only appear in the SELECT or ORDER BY clauses."
+            )
+        if has_aggregate(change.value):
+            raise SqlError(
+                157, "An aggregate may not appear in the set list of an UPDATE statement."
+            )
         found.append((column.name, _value(work, compiler, column, change.value)))
     return found
+
+
+def _is_query(node: exp.Expression) -> bool:
+    return isinstance(node, exp.Select)
 
 
 def _value(

@@ -186,7 +186,7 @@ class Interpreter:
         elif isinstance(statement, flow.Throw):
             raise thrown(statement, self._evaluator(frame), self._error)
         elif isinstance(statement, flow.RaiseError):
-            self.messages.append(raised(statement, self._evaluator(frame)))
+            self.messages.append(raised(statement, self._evaluator(frame), frame.variables))
         elif isinstance(statement, flow.Print):
             self.messages.append(str(self._evaluate(statement.value, _TEXT, frame) or ""))
         elif isinstance(statement, flow.ExecuteProcedure):

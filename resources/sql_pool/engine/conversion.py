@@ -185,6 +185,8 @@ def _to_number(value: Typed, to: SqlType) -> str:
         return f"({value.sql} <> 0)"
     if to.name == "smallmoney":
         return cast(f"tsql_small_money(CAST({value.sql} AS DECIMAL(38,4)))", to)
+    if to.name == "money" and source.name in ("bigint", "decimal", "real", "float"):
+        return cast(f"tsql_large_money(CAST({value.sql} AS DECIMAL(38,4)))", to)
     sql = f"CAST({value.sql} AS UTINYINT)" if source.name == "bit" else value.sql
     if to.is_integer and (source.name in ("real", "float", "decimal", "money", "smallmoney")):
         rounding = "round" if source.name.endswith("money") else "trunc"
@@ -201,7 +203,7 @@ def _text_to_number(sql: str, to: SqlType) -> str:
         number = f"regexp_replace({_hidden(sql, 'xX_nNiI')}, '^ *$', '0')"
         return cast(f"tsql_finite(CAST({number} AS {to.duckdb}))", to)
     if to.name == "money":
-        return f"tsql_money({sql})"
+        return f"tsql_large_money(tsql_money({sql}))"
     if to.name == "smallmoney":
         return cast(f"tsql_small_money(tsql_money({sql}))", to)
     return cast(_hidden(sql, "eExX_nN"), to)

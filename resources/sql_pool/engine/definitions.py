@@ -74,7 +74,22 @@ def _from_query(
 ) -> tuple[tuple[st.ColumnDefinition, ...], str]:
     assert statement.query is not None  # noqa: S101 # the caller saw it
     query = QueryCompiler(work.context).statement(statement.query)
-    source = query.source(statement.name.name, "q", statement.column_names)
+    try:
+        source = query.source(statement.name.name, "q", statement.column_names)
+    except SqlError as error:
+        if error.number == 8155:
+            raise SqlError(
+                1038,
+                "An object or column name is missing or empty. Each column of a new table needs a "
+                "name.",
+            ) from error
+        if error.number == 8156:
+            raise SqlError(
+                2705,
+                "Column names in each table must be unique. A column name in table "
+                f"'{statement.name}' is specified more than once.",
+            ) from error
+        raise
     columns = tuple(
         st.ColumnDefinition(c.name, SqlType("int") if c.type.name == "null" else c.type)
         for c in source.columns

@@ -136,9 +136,15 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "allow nulls.",
     ),
     (
-        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to (?P<type>UINT8|INT16)",
+        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to UINT8",
         244,
-        "The conversion of the varchar value '{value}' overflowed a {type} column. Use a larger "
+        "The conversion of the varchar value '{value}' overflowed an INT1 column. Use a larger "
+        "integer column.",
+    ),
+    (
+        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to INT16",
+        244,
+        "The conversion of the varchar value '{value}' overflowed an INT2 column. Use a larger "
         "integer column.",
     ),
     (
@@ -188,9 +194,19 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Arithmetic overflow error converting expression to data type {type}.",
     ),
     (
-        r"Casting value .* to type DECIMAL|Could not cast value .* to DECIMAL",
+        r"Casting value .* to type DECIMAL",
         8115,
-        "Arithmetic overflow error converting expression to data type numeric.",
+        "Arithmetic overflow error converting numeric to data type numeric.",
+    ),
+    (
+        r"Could not cast value -?\d+ to DECIMAL",
+        8115,
+        "Arithmetic overflow error converting int to data type numeric.",
+    ),
+    (
+        r"Could not cast value .* to DECIMAL",
+        8115,
+        "Arithmetic overflow error converting float to data type numeric.",
     ),
     (
         r"Could not parse string|(date|timestamp) field value out of range|"

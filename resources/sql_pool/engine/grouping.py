@@ -109,7 +109,7 @@ def check_grouped(compiler: ExpressionCompiler, tree: exp.Select) -> None:
     """
     group, having, order = (tree.args.get(name) for name in ("group", "having", "order"))
     listed = tree.expressions
-    if group is None and having is None and not any(_aggregates(node) for node in listed):
+    if group is None and having is None and not any(has_aggregate(node) for node in listed):
         return
     parts: list[exp.Expression] = []
     for item in group.expressions if group is not None else ():
@@ -127,7 +127,7 @@ def check_grouped(compiler: ExpressionCompiler, tree: exp.Select) -> None:
                 check.visit(item.this, 8127)
 
 
-def _aggregates(node: exp.Expression) -> bool:
+def has_aggregate(node: exp.Expression) -> bool:
     """Whether a node holds an aggregate of this query: no window function, no subquery's."""
     if isinstance(node, exp.Select | exp.Subquery):
         return False
@@ -137,7 +137,7 @@ def _aggregates(node: exp.Expression) -> bool:
     if isinstance(node, exp.Window):
         call = node.this.this if isinstance(node.this, exp.WithinGroup) else node.this
         children = iter([*call.expressions])
-    return any(_aggregates(child) for child in children)
+    return any(has_aggregate(child) for child in children)
 
 
 class _GroupCheck:

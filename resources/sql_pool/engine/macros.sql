@@ -125,6 +125,11 @@ CREATE OR REPLACE MACRO tsql_small_money(value) AS
     OR o IS NULL THEN o ELSE CAST('[[8115]]Arithmetic overflow error converting expression to ' ||
     'data type smallmoney.[[.]]' AS DECIMAL(19, 4)) END)[1];
 
+CREATE OR REPLACE MACRO tsql_large_money(value) AS
+    list_transform([value], lambda o: CASE WHEN o BETWEEN -922337203685477.5808 AND
+    922337203685477.5807 OR o IS NULL THEN o ELSE CAST('[[8115]]Arithmetic overflow error ' ||
+    'converting expression to data type money.[[.]]' AS DECIMAL(19, 4)) END)[1];
+
 CREATE OR REPLACE MACRO tsql_integer_bytes(value, width, size, padded) AS
     unhex(CASE WHEN padded OR size < width THEN right(repeat(CASE WHEN value < 0 THEN 'FF' ELSE
     '00' END, size) || right(printf('%016X', value), 2 * width), 2 * size) ELSE
@@ -203,7 +208,10 @@ CREATE OR REPLACE MACRO tsql_number_text(value, size) AS
 
 -- datetime counts 300ths of a second and shows milliseconds.
 CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
-    make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3) AS BIGINT));
+    list_transform([make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3)
+    AS BIGINT))], lambda o: CASE WHEN o IS NULL OR o < TIMESTAMP '10000-01-01' THEN o
+    ELSE CAST('[[242]]The conversion to a datetime data type resulted in an out-of-range value.' ||
+    '[[.]]' AS TIMESTAMP) END)[1];
 
 CREATE OR REPLACE MACRO tsql_small_datetime(moment) AS
     list_transform([make_timestamp(60000000 * CAST(floor((epoch_us(moment) + 30001000) / 60000000)

@@ -75,6 +75,12 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         left = convert(left, right.type)
     if right.type.is_binary and left.type.is_integer:
         right = convert(right, left.type)
+    if (left.type.is_text and right.type.is_binary) or (left.type.is_binary and right.type.is_text):
+        raise SqlError(
+            402,
+            f"The data types {left.type.name} and {right.type.name} are incompatible in the "
+            f"{_NAMES.get(operator, operator)} operator.",
+        )
     for operand in (left, right):
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
             raise SqlError(

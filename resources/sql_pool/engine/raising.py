@@ -9,6 +9,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine import flow
 from resources.sql_pool.engine.calls import require_constants
+from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
 
@@ -38,7 +39,7 @@ def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -
     return SqlError(number, message, state=_number(evaluate(state_node, INT), 1))
 
 
-def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
+def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, Variable]) -> str:
     """The message of a RAISERROR up to severity 10.
 
     Raises SqlError 50000 with the message for a higher one.
@@ -53,7 +54,7 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
     message = str(evaluate(statement.arguments[0], _TEXT) or "")
     severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
     values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
-    _check_fields(message, statement.arguments[3:])
+    _check_fields(message, statement.arguments[3:], variables)
     message = _FIELD.sub(lambda found: _field(found[1], values), message)
     if severity > 18:
         raise SqlError(
@@ -66,20 +67,41 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate) -> str:
     raise SqlError(50000, message, state=state, severity=severity)
 
 
-def _check_fields(message: str, arguments: tuple[exp.Expression, ...]) -> None:
-    """Raise 2786 for a text where the message has a number, or a number where it has a text."""
+def _check_fields(
+    message: str, arguments: tuple[exp.Expression, ...], variables: dict[str, Variable]
+) -> None:
+    """Raise 2786 for a text where the message has a number, or a number where it has a text.
+
+    Raises SqlError 2748 for a value of another type.
+    """
     kinds = [form[-1] for form in _FIELD.findall(message) if form != "%"]
-    for place, (kind, node) in enumerate(zip(kinds, arguments, strict=False), 1):
-        inner = node.this if isinstance(node, exp.Neg) else node
-        if not isinstance(inner, exp.Literal | exp.National):
-            continue
-        is_text = isinstance(inner, exp.National) or inner.is_string
-        if is_text != (kind == "s"):
+    for place, node in enumerate(arguments, 1):
+        kind = _kind(node, variables)
+        if kind == "other":
+            raise SqlError(
+                2748, f"Cannot specify this data type (parameter {place}) as a substitution."
+            )
+        if kind and place <= len(kinds) and (kind == "text") != (kinds[place - 1] == "s"):
             raise SqlError(
                 2786,
                 f"The data type of substitution parameter {place} does not match the expected "
                 "type of the format specification.",
             )
+
+
+def _kind(node: exp.Expression, variables: dict[str, Variable]) -> str:
+    """text, integer or other; empty for NULL, and for what is not known."""
+    inner = node.this if isinstance(node, exp.Neg) else node
+    if isinstance(inner, exp.National):
+        return "text"
+    if isinstance(inner, exp.Literal):
+        return "text" if inner.is_string else "integer" if inner.name.isdigit() else "other"
+    found = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
+    if found is None:
+        return ""
+    if found.type.is_binary:
+        return ""
+    return "text" if found.type.is_text else "integer" if found.type.is_integer else "other"
 
 
 def _number(value: object, default: int) -> int:

@@ -36,8 +36,18 @@ FAILURES = [
     (2727, TABLE, "ALTER INDEX i ON dbo.t REBUILD"),
     (111, TABLE, "SELECT 1 AS a; CREATE SCHEMA other"),
     (103010, TABLE, "DROP TABLE dbo.t, dbo.u"),
+    (8115, TABLE, "SELECT CAST(922337203685477.5808 AS money) AS a"),
+    (8115, TABLE, "SELECT CAST('-922337203685477.5809' AS money) AS a"),
+    (242, TABLE, "SELECT CAST('9999-12-31 23:59:59.999' AS datetime) AS a"),
+    (402, TABLE, "SELECT 'x' + 0x41 AS a"),
     (2786, TABLE, "RAISERROR('%d', 16, 1, 'x')"),
     (2786, TABLE, "RAISERROR('%s', 16, 1, 5)"),
+    (2786, TABLE, "DECLARE @v varchar(5) = 'x'; RAISERROR('%d', 16, 1, @v)"),
+    (157, TABLE, "UPDATE dbo.t SET id = MAX(id)"),
+    (4108, TABLE, "UPDATE dbo.t SET id = RANK() OVER (ORDER BY s)"),
+    (2705, TABLE, "SELECT id AS x, s AS x INTO dbo.u FROM dbo.t"),
+    (1038, TABLE, "SELECT id + 1 INTO dbo.u FROM dbo.t"),
+    (2748, TABLE, "RAISERROR('%d', 16, 1, 1.5)"),
 ]
 
 
@@ -118,3 +128,35 @@ def test_an_index_is_rebuilt(session, rows, rest):
         "CREATE TABLE dbo.t (id int); CREATE INDEX i ON dbo.t (id); INSERT INTO dbo.t SELECT 1"
     )
     assert rows(f"ALTER INDEX {rest}; SELECT id FROM dbo.t") == [(1,)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("CAST('300' AS tinyint)", "The conversion of the varchar value '300' overflowed an INT1 "
+         "column. Use a larger integer column."),
+        ("CAST(123.45 AS decimal(4,2))", "Arithmetic overflow error converting numeric to data "
+         "type numeric."),
+        ("CAST(1000 AS decimal(3,0))", "Arithmetic overflow error converting int to data type "
+         "numeric."),
+        ("CAST(1e9 AS decimal(3,0))", "Arithmetic overflow error converting float to data type "
+         "numeric."),
+        ("CAST('1000' AS decimal(3,0))", "Arithmetic overflow error converting varchar to data "
+         "type numeric."),
+    ],
+)  # fmt: skip
+def test_the_message_of_an_error_is_that_of_sql_server(rows, expression, message):
+    caught = "BEGIN CATCH SELECT ERROR_MESSAGE() AS m END CATCH"
+    assert rows(f"BEGIN TRY SELECT {expression} AS a END TRY {caught}") == [(message,)]
+
+
+@pytest.mark.parametrize("table", ["dbo.t", "#t"])
+def test_a_table_is_altered_more_than_once(rows, table):
+    batch = (
+        f"CREATE TABLE {table} (a int); ALTER TABLE {table} ADD b int CONSTRAINT one DEFAULT 1; "
+        f"ALTER TABLE {table} ADD c int; ALTER TABLE {table} ADD CONSTRAINT two DEFAULT 2 FOR c; "
+        f"INSERT INTO {table} (a) SELECT 0; ALTER TABLE {table} DROP CONSTRAINT one; "
+        f"INSERT INTO {table} (a) SELECT (SELECT MAX(a) + 1 FROM {table}); SELECT * FROM {table} "
+        "ORDER BY a"
+    )
+    assert rows(batch) == [(0, 1, 2), (1, None, 2)]
