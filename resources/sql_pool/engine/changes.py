@@ -172,7 +172,7 @@ def _assigned(
     return found
 
 
-def _is_query(node: exp.Expression) -> bool:
+def _is_query(node: exp.Expr) -> bool:
     return isinstance(node, exp.Select)
 
 
