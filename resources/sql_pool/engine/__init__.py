@@ -8,7 +8,7 @@ Layers, each of which uses only those before it:
 `conversion`, `functions`, `aggregates`, `expressions`   typed expressions to DuckDB SQL
 `predict`, `predict_source`, `sources`   FROM items to DuckDB SQL
 `grouping`, `ordering`, `queries`   queries to DuckDB SQL
-`undeclared`, `execute`, `bulk`, `definitions`, `copy_into`   statements that read and write
+`undeclared`, `execute`, `bulk`, `keys`, `definitions`, `copy_into`   statements that read, write
 `frames`, `control`, `session`   batches: variables, control flow, procedures, transactions
 
 A construct that no layer knows is an error, so nothing passes that was not built on purpose.

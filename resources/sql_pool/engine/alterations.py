@@ -15,6 +15,7 @@ from resources.sql_pool.engine.conversion import assign
 from resources.sql_pool.engine.definitions import check_columnstore, default_names, existing_table
 from resources.sql_pool.engine.errors import SqlError, unsupported
 from resources.sql_pool.engine.execute import default_value
+from resources.sql_pool.engine.keys import add_key, check_in_no_key, not_null, table_keys
 from resources.sql_pool.engine.scope import Typed, quoted
 
 if TYPE_CHECKING:
@@ -24,9 +25,9 @@ if TYPE_CHECKING:
 def alter_table(work: Work, statement: st.AlterTable) -> None:
     """ALTER TABLE."""
     table = _table(work, statement)
-    if statement.action == "NOTHING":
-        return
-    if statement.action == "ADD DEFAULT":
+    if statement.key is not None:
+        add_key(work, table, statement.key)
+    elif statement.action == "ADD DEFAULT":
         _add_default(work, table, statement)
     elif statement.action == "DROP CONSTRAINT":
         _drop_constraints(work, table, statement)
@@ -72,6 +73,8 @@ def _rewrite(work: Work, table: SqlObject, columns: list[tuple[TableColumn, str]
 
 
 def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -> None:
+    keys = [key for column in added for key in column.keys]
+    added = not_null(table.name.name, added, keys)
     columns = [(column, quoted(column.name)) for column in table.columns]
     filled = work.count(f"SELECT count(*) FROM {table.duckdb_name}") > 0
     for new in added:
@@ -100,6 +103,8 @@ def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -
     if default_names(added):
         labels = {**_labels(table), **default_names(added)}
         work.catalog.change_details(table, {**table.details, "default_names": labels})
+    for key in keys:
+        add_key(work, existing_table(work, table.name), key)
 
 
 def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
@@ -114,6 +119,7 @@ def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
                 f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table "
                 f"'{table.name.name}'.",
             )
+        check_in_no_key(table, column.name)
         used = str(table.details.get("hash_columns", [])).lower()
         if column.default_text or f"'{name.lower()}'" in used:
             raise SqlError(
@@ -134,10 +140,11 @@ def _change_type(work: Work, table: SqlObject, new: st.ColumnDefinition) -> None
             f"ALTER TABLE ALTER COLUMN failed because column '{new.name}' does not exist in "
             f"table '{table.name.name}'.",
         )
-    if new.default_text or new.identity is not None:
+    if new.default_text or new.identity is not None or new.keys:
         raise unsupported("ALTER COLUMN with more than a type and NULL or NOT NULL")
     if old.name == table.details.get("identity"):
         raise unsupported("ALTER COLUMN of an IDENTITY column")
+    check_in_no_key(table, old.name)
     changed = replace(old, type=new.type, nullable=new.nullable)
     columns = []
     for column in table.columns:
@@ -171,7 +178,12 @@ def _labels(table: SqlObject) -> dict[str, str]:
 def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
     labels = dict(_labels(table))
     columns = list(table.columns)
+    keys = table_keys(table)
     for name in statement.names:
+        rest = [key for key in keys if str(key["name"]).lower() != name.lower()]
+        if len(rest) < len(keys):
+            keys = rest
+            continue
         owner = next((c for c, label in labels.items() if label.lower() == name.lower()), None)
         if owner is None:
             if statement.if_exists:
@@ -180,7 +192,8 @@ def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) ->
         del labels[owner]
         columns = [replace(c, default_text="") if c.name.lower() == owner else c for c in columns]
     work.catalog.change_columns(table, tuple(columns))
-    work.catalog.change_details(table, {**table.details, "default_names": labels})
+    details = {**table.details, "default_names": labels, "keys": keys}
+    work.catalog.change_details(table, details)
 
 
 def table_note(work: Work, statement: st.TableNote) -> None:
@@ -229,4 +242,13 @@ def table_note(work: Work, statement: st.TableNote) -> None:
         if known:
             raise SqlError(1913, f"The index '{statement.name}' already exists on the table.")
         names.append(statement.name)
-    work.catalog.change_details(table, {**table.details, statement.kind: names})
+    details = {**table.details, statement.kind: names}
+    if statement.kind == "indexes":
+        for part, columns in (
+            ("index_columns", statement.columns),
+            ("descending", statement.descending),
+        ):
+            kept = table.details.get(part)
+            of_index = {statement.name.lower(): [] if statement.drop else list(columns)}
+            details[part] = {**(kept if isinstance(kept, dict) else {}), **of_index}
+    work.catalog.change_details(table, details)

@@ -140,6 +140,16 @@ class Catalog:
         ).fetchone()
         return bool(row and row[0])
 
+    def has_key(self, schema: str, name: str) -> bool:
+        """Whether a key or an object of a schema has a name."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM bikecast.objects WHERE schema_name = $schema AND (name = $name "
+            "OR list_contains(list_transform(json_extract_string(details, '$.keys[*].name'), "
+            "lambda key: lower(key)), lower($name)))",
+            {"schema": schema, "name": name},
+        ).fetchone()
+        return bool(row and row[0])
+
     def in_schema(self, name: str) -> bool:
         """Whether a schema has objects."""
         row = self._connection.execute(

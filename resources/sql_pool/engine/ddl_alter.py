@@ -30,13 +30,11 @@ def _add(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:
     label = ""
     if reader.word() == "CONSTRAINT":
         if reader.word(2) in ("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-            table_constraint(reader)
-            return st.AlterTable(line, name, "NOTHING")
+            return st.AlterTable(line, name, "ADD KEY", key=table_constraint(reader))
         reader.take()
         label = reader.identifier()
     if reader.word() in ("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
-        table_constraint(reader)
-        return st.AlterTable(line, name, "NOTHING")
+        return st.AlterTable(line, name, "ADD KEY", key=table_constraint(reader))
     if reader.match("DEFAULT"):
         text = default_value(reader, frozenset({"FOR"}))
         reader.expect("FOR")
@@ -75,13 +73,14 @@ def create_index(reader: Reader, line: int) -> st.Statement:
     reader.expect("ON")
     table = reader.object_name()
     columns: tuple[str, ...] = ()
+    descending: tuple[str, ...] = ()
     if reader.word() == "(":
-        columns = reader.column_list()
+        columns, descending = reader.column_list()
     if reader.word() in ("WHERE", "INCLUDE"):
         raise unsupported(f"CREATE INDEX with {reader.word()}")
     if reader.word() == "WITH":
         reader.position = reader.span()
-    return st.TableNote(line, table, "indexes", name, columns)
+    return st.TableNote(line, table, "indexes", name, columns, descending)
 
 
 def alter_index(reader: Reader, line: int) -> st.Statement:
@@ -112,7 +111,7 @@ def create_statistics(reader: Reader, line: int) -> st.Statement:
     name = reader.identifier()
     reader.expect("ON")
     table = reader.object_name()
-    columns = reader.column_list()
+    columns, _ = reader.column_list()
     if reader.match("WHERE"):
         reader.expression(frozenset({"WITH"}))
     if reader.word() == "WITH":

@@ -12,7 +12,7 @@ from resources.sql_pool.engine.types import SqlType
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
 _ITEM_END = frozenset({",", ")"})
-_DEFAULT_END = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE"})
+_DEFAULT_END = frozenset({",", "NOT", "NULL", "CONSTRAINT", "COLLATE", "PRIMARY", "UNIQUE"})
 
 
 def create_table(reader: Reader, line: int) -> st.Statement:
@@ -20,18 +20,20 @@ def create_table(reader: Reader, line: int) -> st.Statement:
     reader.take()
     name = reader.object_name()
     columns: list[st.ColumnDefinition] = []
+    keys: list[st.KeyConstraint] = []
     names: tuple[str, ...] = ()
     if reader.word() == "(":
         if reader.word(2) in (",", ")"):
             names = reader.names_in_parentheses()
         else:
-            columns = _columns(reader)
+            columns = _columns(reader, keys)
     options = _options(reader) if reader.match("WITH") else st.TableOptions()
     if not reader.match("AS"):
         if not columns:
             raise reader.error()
         _check_options(options, [column.name for column in columns])
-        return st.CreateTable(line, name, tuple(columns), options)
+        keys = [key for column in columns for key in column.keys] + keys
+        return st.CreateTable(line, name, tuple(columns), options, keys=tuple(keys))
     if columns:
         raise parse_error("CREATE TABLE AS SELECT takes column names only.", line)
     if not options.distribution:
@@ -47,12 +49,13 @@ def is_constant(node: exp.Expression) -> bool:
     return isinstance(node, _CONSTANTS)
 
 
-def _columns(reader: Reader) -> list[st.ColumnDefinition]:
+def _columns(reader: Reader, keys: list[st.KeyConstraint]) -> list[st.ColumnDefinition]:
+    """The columns of a table; the keys among them are added to `keys`."""
     reader.expect("(")
     columns: list[st.ColumnDefinition] = []
     while True:
         if reader.word() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX"):
-            table_constraint(reader)
+            keys.append(table_constraint(reader))
         else:
             columns.append(column_definition(reader))
         if not reader.match(","):
@@ -77,6 +80,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
     nullable: bool | None = None
     text = label = default_name = ""
     identity = None
+    keys: list[st.KeyConstraint] = []
     while reader.word() not in _ITEM_END and not reader.at_statement_end():
         if reader.word() in ("NOT", "NULL"):
             if nullable is not None:
@@ -99,14 +103,24 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
                 )
             identity = _identity(reader, kind)
         elif reader.word() in ("PRIMARY", "UNIQUE"):
-            _key(reader)
+            keys.append(_key(reader, label, (name,)))
+            label = ""
         elif reader.word() in ("REFERENCES", "FOREIGN"):
             raise unsupported("A foreign key")
         elif reader.word() == "CHECK":
             raise unsupported("A CHECK constraint")
         else:
             raise reader.error()
-    return st.ColumnDefinition(name, kind, nullable is not False, text, identity, default_name)
+    return st.ColumnDefinition(
+        name,
+        kind,
+        nullable is not False,
+        text,
+        identity,
+        default_name,
+        null_given=nullable is True,
+        keys=tuple(keys),
+    )
 
 
 def default_value(reader: Reader, stop: frozenset[str]) -> str:
@@ -153,19 +167,21 @@ def _integer(reader: Reader) -> int:
     return sign * int(token.text)
 
 
-def table_constraint(reader: Reader) -> None:
-    """A key of a table, checked and left out; other constraints are refused."""
-    if reader.match("CONSTRAINT"):
-        reader.identifier()
+def table_constraint(reader: Reader) -> st.KeyConstraint:
+    """A key of a table; other constraints are refused."""
+    name = reader.identifier() if reader.match("CONSTRAINT") else ""
     if reader.word() == "FOREIGN":
         raise unsupported("A foreign key")
     if reader.word() not in ("PRIMARY", "UNIQUE"):
         raise unsupported(f"A {reader.word()} constraint")
-    _key(reader)
+    return _key(reader, name, ())
 
 
-def _key(reader: Reader) -> None:
-    """Only PRIMARY KEY NONCLUSTERED NOT ENFORCED and UNIQUE NOT ENFORCED exist."""
+def _key(reader: Reader, name: str, columns: tuple[str, ...]) -> st.KeyConstraint:
+    """Only PRIMARY KEY NONCLUSTERED NOT ENFORCED and UNIQUE NOT ENFORCED exist.
+
+    `columns` is the column that it stands behind; a key of a table names its own.
+    """
     kind = reader.take().text.upper()
     if kind == "PRIMARY":
         reader.expect("KEY")
@@ -173,10 +189,11 @@ def _key(reader: Reader) -> None:
             raise unsupported("PRIMARY KEY without NONCLUSTERED NOT ENFORCED")
     else:
         reader.match("NONCLUSTERED")
-    if reader.word() == "(":
-        reader.names_in_parentheses()
+    if reader.word() == "(" or not columns:
+        columns = reader.names_in_parentheses()
     if not reader.match("NOT", "ENFORCED"):
         raise unsupported(f"An enforced {kind} constraint")
+    return st.KeyConstraint("PK" if kind == "PRIMARY" else "UQ", name, columns)
 
 
 def _options(reader: Reader) -> st.TableOptions:
@@ -209,7 +226,8 @@ def _option(reader: Reader) -> dict[str, object]:
         ordered = reader.names_in_parentheses() if reader.match("ORDER") else ()
         return {"index": "CLUSTERED COLUMNSTORE INDEX", "index_columns": ordered}
     if reader.match("CLUSTERED", "INDEX"):
-        return {"index": "CLUSTERED INDEX", "index_columns": reader.column_list()}
+        columns, descending = reader.column_list()
+        return {"index": "CLUSTERED INDEX", "index_columns": columns, "descending": descending}
     if reader.match("PARTITION"):
         return _partition(reader)
     raise reader.error()

@@ -16,6 +16,7 @@ from resources.sql_pool.engine.catalog import (
     TableColumn,
 )
 from resources.sql_pool.engine.errors import SqlError, invalid_object
+from resources.sql_pool.engine.keys import added, not_null
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.scope import Scope, quoted
@@ -42,7 +43,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
     if statement.query is not None:
         columns, sql = _from_query(work, statement)
     else:
-        columns = statement.columns
+        columns = not_null(name.name, statement.columns, statement.keys)
         declared = ", ".join(
             f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c in columns
         )
@@ -51,6 +52,14 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
     labels = default_names(columns)
     if labels:
         details["default_names"] = labels
+    if statement.options.index_columns:
+        details["index_columns"] = {"": list(statement.options.index_columns)}
+        details["descending"] = {"": list(statement.options.descending)}
+    keys: list[dict[str, object]] = []
+    for key in statement.keys:
+        keys = added(work, name, columns, keys, key)
+    if keys:
+        details["keys"] = keys
     counted = next((c for c in columns if c.identity is not None), None)
     if counted is not None:
         if counted.name.lower() in {c.lower() for c in statement.options.hash_columns}:

@@ -167,18 +167,19 @@ class Reader:
         self.expect(")")
         return tuple(names)
 
-    def column_list(self) -> tuple[str, ...]:
-        """(a [ASC | DESC], b, ...) of an index or of statistics; the order has no effect here."""
+    def column_list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(a [ASC | DESC], b, ...) of an index or of statistics: all names, and the DESC ones."""
         self.expect("(")
         names: list[str] = []
+        descending: list[str] = []
         while True:
             names.append(self.identifier())
-            if not self.match("ASC"):
-                self.match("DESC")
+            if not self.match("ASC") and self.match("DESC"):
+                descending.append(names[-1])
             if not self.match(","):
                 break
         self.expect(")")
-        return tuple(names)
+        return tuple(names), tuple(descending)
 
     def span(self, *, selects: int = 0, sets: int = 0, stop: frozenset[str] = frozenset()) -> int:
         """The position where the statement that starts here ends.

@@ -100,6 +100,15 @@ class Merge(Statement):
 
 
 @dataclass(frozen=True)
+class KeyConstraint:
+    """PRIMARY KEY (`kind` is PK) or UNIQUE (UQ), never enforced; without a name it gets one."""
+
+    kind: str
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class ColumnDefinition:
     """One column of CREATE TABLE; `default_text` is a constant in T-SQL, or empty."""
 
@@ -111,6 +120,9 @@ class ColumnDefinition:
     """Seed and increment of IDENTITY."""
     default_name: str = ""
     """The name that CONSTRAINT gives the default."""
+    null_given: bool = False
+    """Whether NULL is written, so that the column can be in no primary key."""
+    keys: tuple[KeyConstraint, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,6 +133,7 @@ class TableOptions:
     index: str = ""
     hash_columns: tuple[str, ...] = ()
     index_columns: tuple[str, ...] = ()
+    descending: tuple[str, ...] = ()
     partition_column: str = ""
 
 
@@ -133,12 +146,13 @@ class CreateTable(Statement):
     options: TableOptions = field(default_factory=TableOptions)
     query: exp.Expression | None = None
     column_names: tuple[str, ...] = ()
+    keys: tuple[KeyConstraint, ...] = ()
 
 
 @dataclass(frozen=True)
 class AlterTable(Statement):
-    """ALTER TABLE; `action` is ADD, ADD DEFAULT, ALTER COLUMN, DROP COLUMN, DROP CONSTRAINT or,
-    where the change means nothing here, NOTHING."""
+    """ALTER TABLE; `action` is ADD, ADD DEFAULT, ADD KEY, ALTER COLUMN, DROP COLUMN or DROP
+    CONSTRAINT."""
 
     name: ObjectName
     action: str
@@ -147,6 +161,7 @@ class AlterTable(Statement):
     label: str = ""
     text: str = ""
     if_exists: bool = False
+    key: KeyConstraint | None = None
 
 
 @dataclass(frozen=True)
@@ -157,6 +172,7 @@ class TableNote(Statement):
     kind: str
     name: str
     columns: tuple[str, ...]
+    descending: tuple[str, ...] = ()
     update: bool = False
     drop: bool = False
     if_exists: bool = False

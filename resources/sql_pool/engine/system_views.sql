@@ -74,6 +74,31 @@ types AS (
         END AS decimals,
         coalesce(lower(json_extract_string(details, '$.identity')) = lower(name), false) AS counts
     FROM declared JOIN types ON type_name = base
+), indexes AS (
+    SELECT object_id, details, CASE index_kind WHEN 'HEAP' THEN 0 ELSE 1 END AS number,
+        CASE index_kind WHEN 'HEAP' THEN NULL ELSE 'ClusteredIndex_' || object_id END AS label,
+        CASE index_kind WHEN 'HEAP' THEN 'HEAP' WHEN 'CLUSTERED INDEX' THEN 'CLUSTERED'
+            ELSE 'CLUSTERED COLUMNSTORE' END AS kind,
+        '' AS columns_of
+    FROM objects WHERE type = 'U '
+    UNION ALL
+    SELECT object_id, details, place + 1, name, 'NONCLUSTERED', lower(name)
+    FROM (
+        SELECT object_id, details, unnest(names) AS name, generate_subscripts(names, 1) AS place
+        FROM (SELECT *, json_extract_string(details, '$.indexes[*]') AS names FROM objects)
+    ) AS named
+), keys AS (
+    SELECT object_id AS table_id, schema_id, created, modified,
+        1001024 + object_id * 1100 + CAST(json_extract_string(item, '$.number') AS INTEGER) AS key_id,
+        json_extract_string(item, '$.kind') AS kind,
+        json_extract_string(item, '$.name') AS label,
+        json_extract_string(item, '$.named') = 'true' AS named,
+        json_extract_string(item, '$.columns[*]') AS names,
+        1 + place + coalesce(json_array_length(details, '$.indexes'), 0) AS number
+    FROM (
+        SELECT *, unnest(items) AS item, generate_subscripts(items, 1) AS place
+        FROM (SELECT *, json_extract(details, '$.keys[*]') AS items FROM objects WHERE type = 'U ')
+    ) AS keyed
 )
 
 -- view sys.schemas
@@ -89,15 +114,18 @@ SELECT
     object_id AS object_id, -- int
     NULL AS principal_id, -- int
     schema_id AS schema_id, -- int
-    0 AS parent_object_id, -- int
+    parent AS parent_object_id, -- int
     type AS type, -- char(2)
-    CASE type WHEN 'U ' THEN 'USER_TABLE' WHEN 'V ' THEN 'VIEW' WHEN 'P ' THEN 'SQL_STORED_PROCEDURE' ELSE 'SQL_SCALAR_FUNCTION' END AS type_desc, -- nvarchar(60)
+    CASE type WHEN 'U ' THEN 'USER_TABLE' WHEN 'V ' THEN 'VIEW' WHEN 'P ' THEN 'SQL_STORED_PROCEDURE' WHEN 'PK' THEN 'PRIMARY_KEY_CONSTRAINT' WHEN 'UQ' THEN 'UNIQUE_CONSTRAINT' ELSE 'SQL_SCALAR_FUNCTION' END AS type_desc, -- nvarchar(60)
     created AS create_date, -- datetime
     modified AS modify_date, -- datetime
     false AS is_ms_shipped, -- bit
     false AS is_published, -- bit
     false AS is_schema_published, -- bit
-FROM objects
+FROM (
+    SELECT name, object_id, schema_id, 0 AS parent, type, created, modified FROM objects
+    UNION ALL SELECT label, key_id, schema_id, table_id, kind, created, modified FROM keys
+) AS all_objects
 
 -- view sys.tables
 SELECT
@@ -201,21 +229,83 @@ SELECT
     number AS index_id, -- int
     CASE kind WHEN 'HEAP' THEN 0 WHEN 'CLUSTERED' THEN 1 WHEN 'NONCLUSTERED' THEN 2 ELSE 5 END AS type, -- tinyint
     kind AS type_desc, -- nvarchar(60)
-    false AS is_unique, -- bit
+    is_key AS is_unique, -- bit
     1 AS data_space_id, -- int
-    false AS is_primary_key, -- bit
-    false AS is_unique_constraint, -- bit
+    is_primary AS is_primary_key, -- bit
+    is_key AND NOT is_primary AS is_unique_constraint, -- bit
     false AS is_disabled, -- bit
 FROM (
-    SELECT object_id,
-        CASE index_kind WHEN 'HEAP' THEN NULL ELSE 'ClusteredIndex_' || object_id END AS label,
-        CASE index_kind WHEN 'HEAP' THEN 0 ELSE 1 END AS number,
-        CASE index_kind WHEN 'HEAP' THEN 'HEAP' WHEN 'CLUSTERED INDEX' THEN 'CLUSTERED' ELSE 'CLUSTERED COLUMNSTORE' END AS kind
-    FROM objects WHERE type = 'U '
+    SELECT object_id, label, number, kind, false AS is_key, false AS is_primary FROM indexes
     UNION ALL
-    SELECT object_id, json_extract_string(item, '$'), 1 + row_number() OVER (PARTITION BY object_id), 'NONCLUSTERED'
-    FROM (SELECT object_id, unnest(json_extract(details, '$.indexes[*]')) AS item FROM objects WHERE type = 'U ') AS i
+    SELECT table_id, label, number, 'NONCLUSTERED', true, kind = 'PK' FROM keys
 ) AS all_indexes
+
+-- view sys.index_columns
+SELECT
+    object_id AS object_id, -- int
+    number AS index_id, -- int
+    place AS index_column_id, -- int
+    ordinal AS column_id, -- int
+    CASE WHEN included THEN 0 ELSE place END AS key_ordinal, -- tinyint
+    0 AS partition_ordinal, -- tinyint
+    descends AS is_descending_key, -- bit
+    included AS is_included_column, -- bit
+FROM (
+    SELECT i.object_id, i.number, c.ordinal, false AS included, i.place,
+        coalesce(list_contains(i.descending, i.name), false) AS descends
+    FROM (
+        SELECT *, unnest(names) AS name, generate_subscripts(names, 1) AS place
+        FROM (
+            SELECT object_id, number,
+                CAST(json_extract(details, '$.index_columns') AS MAP(VARCHAR, VARCHAR[]))[columns_of] AS names,
+                CAST(json_extract(details, '$.descending') AS MAP(VARCHAR, VARCHAR[]))[columns_of] AS descending
+            FROM indexes WHERE kind IN ('CLUSTERED', 'NONCLUSTERED')
+            UNION ALL SELECT table_id, number, names, [] FROM keys
+        ) AS listed
+    ) AS i JOIN columns AS c ON c.object_id = i.object_id AND lower(c.name) = lower(i.name)
+    UNION ALL
+    SELECT c.object_id, i.number, c.ordinal, true, c.ordinal, false
+    FROM columns AS c JOIN indexes AS i ON i.object_id = c.object_id AND i.kind = 'CLUSTERED COLUMNSTORE'
+) AS all_columns
+
+-- view sys.key_constraints
+SELECT
+    label AS name, -- sysname
+    key_id AS object_id, -- int
+    NULL AS principal_id, -- int
+    schema_id AS schema_id, -- int
+    table_id AS parent_object_id, -- int
+    kind AS type, -- char(2)
+    CASE kind WHEN 'PK' THEN 'PRIMARY_KEY_CONSTRAINT' ELSE 'UNIQUE_CONSTRAINT' END AS type_desc, -- nvarchar(60)
+    created AS create_date, -- datetime
+    modified AS modify_date, -- datetime
+    false AS is_ms_shipped, -- bit
+    false AS is_published, -- bit
+    false AS is_schema_published, -- bit
+    number AS unique_index_id, -- int
+    NOT named AS is_system_named, -- bit
+FROM keys
+
+-- view sys.foreign_keys
+SELECT
+    NULL AS name, -- sysname
+    0 AS object_id, -- int
+    NULL AS principal_id, -- int
+    0 AS schema_id, -- int
+    0 AS parent_object_id, -- int
+    'F ' AS type, -- char(2)
+    'FOREIGN_KEY_CONSTRAINT' AS type_desc, -- nvarchar(60)
+    0 AS referenced_object_id, -- int
+    0 AS key_index_id, -- int
+    false AS is_disabled, -- bit
+    false AS is_not_for_replication, -- bit
+    false AS is_not_trusted, -- bit
+    0 AS delete_referential_action, -- tinyint
+    'NO_ACTION' AS delete_referential_action_desc, -- nvarchar(60)
+    0 AS update_referential_action, -- tinyint
+    'NO_ACTION' AS update_referential_action_desc, -- nvarchar(60)
+    false AS is_system_named, -- bit
+FROM objects WHERE false
 
 -- view sys.stats
 SELECT
