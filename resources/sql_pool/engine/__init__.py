@@ -9,7 +9,7 @@ Layers, each of which uses only those before it:
 `predict`, `predict_source`, `sources`   FROM items to DuckDB SQL
 `grouping`, `ordering`, `queries`   queries to DuckDB SQL
 `undeclared`, `execute`, `bulk`, `keys`, `definitions`, `copy_into`   statements that read, write
-`frames`, `control`, `session`   batches: variables, control flow, procedures, transactions
+`date_order`, `frames`, `control`, `session`   batches: variables, procedures, transactions
 
 A construct that no layer knows is an error, so nothing passes that was not built on purpose.
 """

@@ -14,6 +14,7 @@ from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_national
 from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
 from resources.sql_pool.engine.context import Variable
+from resources.sql_pool.engine.date_order import DateOrder
 from resources.sql_pool.engine.ddl import procedure_parameters
 from resources.sql_pool.engine.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
 from resources.sql_pool.engine.frames import Counters, Frame, Jump
@@ -63,6 +64,7 @@ class Interpreter:
     def __post_init__(self) -> None:
         self.catalog = Catalog(self.connection)
         self.transaction = Transaction(self.connection)
+        self.date_order = DateOrder(self.connection)
         self._error: SqlError | None = None
         self._failing: SqlError | None = None
         self._failed_level = 0  # of the frame in which it was raised
@@ -92,6 +94,7 @@ class Interpreter:
 
     def work(self, frame: Frame) -> Work:
         """What the next statement needs to run."""
+        self.date_order.apply()
         return Work(
             self.connection,
             self.catalog,
@@ -196,6 +199,8 @@ class Interpreter:
             self._execute_text(str(text or ""), {}, frame)
         elif isinstance(statement, flow.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
+            if statement.name.upper() == "DATEFORMAT":
+                self.date_order.wanted = statement.value.lower()
         else:
             raise AssertionError(f"no step for {type(statement).__name__}")
 
@@ -287,7 +292,8 @@ class Interpreter:
         inner = frame.nested(variables, label)
         status = 0
         try:
-            self._body(definition.body, inner)
+            with self.date_order.restored():
+                self._body(definition.body, inner)
         except Jump as jump:
             if jump.kind != "RETURN":
                 raise
@@ -327,7 +333,8 @@ class Interpreter:
         try:
             statements = parse_batch(text)
             check_declared(statements, variables)
-            self._body(statements, inner)
+            with self.date_order.restored():
+                self._body(statements, inner)
         except Jump as jump:
             if jump.kind != "RETURN":
                 raise

@@ -66,9 +66,10 @@ CREATE OR REPLACE MACRO tsql_is_numeric(value) AS CAST(python_is_numeric(value) 
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
 CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
     list_transform([value], lambda text:
-        CASE WHEN style = 0 AND year(TRY_CAST(text AS DATE)) BETWEEN 1900 AND 2078 AND
+        CASE WHEN style = 0 AND coalesce(getvariable('tsql_date_order'), 0) = 0 AND year(TRY_CAST(text AS DATE)) BETWEEN 1900 AND 2078 AND
             regexp_full_match(text, '\d{4}-\d\d-\d\d([ T]\d\d:\d\d:\d\d(\.\d{1,3})?)?')
-        THEN CAST(text AS TIMESTAMP) ELSE tsql_parse_moment(text, kind, style) END)[1];
+        THEN CAST(text AS TIMESTAMP) ELSE tsql_parse_moment(text, kind, CASE style WHEN 0
+        THEN coalesce(getvariable('tsql_date_order'), 0) ELSE style END) END)[1];
 
 -- A datetimeoffset is a valid moment both as clock time and in UTC; otherwise `failure` is raised.
 CREATE OR REPLACE MACRO tsql_offset_value(local, minutes, failure) AS

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from functools import lru_cache
 
-from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.errors import SqlError, not_emulated
 
 EPOCH = dt.datetime(1900, 1, 1)
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -24,6 +24,9 @@ _ORDERS = {
     **dict.fromkeys((2, 102, 11, 111, 12, 112, 20, 21, 23, 25, 120, 121, 126, 127), "ymd"),
     **dict.fromkeys((3, 103, 4, 104, 5, 105, 6, 106, 13, 113), "dmy"),
 }
+#: Codes of the orders that SET DATEFORMAT names; they stand for style numbers.
+DATE_ORDERS = {"mdy": 0, "dmy": -1, "ymd": -2, "ydm": -3, "myd": -4, "dym": -5}
+_BY_CODE = {code: order for order, code in DATE_ORDERS.items()}
 #: How a style writes the date and the time; % is followed by a field of `_field`.
 _STYLES: dict[int, tuple[str, str]] = {
     0: ("%b %e %Y", "%l:%M%p"),
@@ -155,7 +158,11 @@ def _date(text: str, kind: str, style: int) -> tuple[dt.datetime | None, str]:
         found = pattern.match(text)
         rest = text[found.end() :] if found else ""
         if found and (not rest or rest[0] in " Tt"):
-            year, month, day = read(found, style)
+            iso = found[0] and rest[:1] in ("T", "t")
+            if style < 0 and read is _numeric and not iso:
+                year, month, day = _ordered(found, _BY_CODE[style], kind)
+            else:
+                year, month, day = read(found, max(style, 0))
             return _checked(year, month, day, kind), rest
     return None, text
 
@@ -174,6 +181,31 @@ def _numeric(found: re.Match[str], style: int) -> tuple[int, int, int]:
     if order == "dmy":
         return _century(last), middle, int(first)
     return _century(last), int(first), middle
+
+
+def _ordered(found: re.Match[str], order: str, kind: str) -> tuple[int, int, int]:
+    """A date of numbers by the order of SET DATEFORMAT.
+
+    The types since SQL Server 2008 read yyyy-mm-dd in one way; for their other texts with the year
+    at another place than the order's, no documentation tells a way.
+    """
+    parts = [found[1], found[3], found[4]]
+    older = kind in ("datetime", "smalldatetime")
+    first, last = len(parts[0]) > 2, len(parts[2]) > 2
+    if (first and last) or 3 in (len(parts[0]), len(parts[2])):
+        raise _failed()
+    if not older and first and found[2] == "-":
+        order = "ymd"
+    elif first or last:
+        place = 0 if first else 2
+        if not older and order[place] != "y":
+            raise not_emulated(f"The date '{found[0]}' after SET DATEFORMAT {order}")
+        rest = order.replace("y", "")
+        order = "y" + rest if first else rest + "y"
+    if not older and order == "ydm":
+        raise not_emulated(f"The date '{found[0]}' after SET DATEFORMAT {order}")
+    read = dict(zip(order, parts, strict=True))
+    return _century(read["y"]), int(read["m"]), int(read["d"])
 
 
 def _named(found: re.Match[str], _: int) -> tuple[int, int, int]:

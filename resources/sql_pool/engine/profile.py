@@ -50,6 +50,7 @@ _SET_OPTIONS = {
     "NOCOUNT": ("ON", "OFF"),
     "XACT_ABORT": ("ON",),
     "DATEFIRST": ("7",),
+    "DATEFORMAT": ("MDY", "DMY", "YMD", "YDM", "MYD", "DYM"),
     "QUOTED_IDENTIFIER": ("ON",),
     "ANSI_NULLS": ("ON",),
     "ANSI_PADDING": ("ON",),
@@ -58,6 +59,8 @@ _SET_OPTIONS = {
     "CONCAT_NULL_YIELDS_NULL": ("ON",),
     "TRANSACTION ISOLATION LEVEL READ": ("UNCOMMITTED", "COMMITTED"),
 }
+#: Options that a dedicated pool has, and of which the embedded pool has not all values.
+_SESSION_OPTIONS = frozenset({"DATEFIRST", "DATEFORMAT", "LANGUAGE"})
 _QUERY_OPTIONS = frozenset({"LABEL", "MAXDOP", "HASH", "MERGE", "LOOP", "FORCE", "DISABLE"})
 
 
@@ -72,8 +75,13 @@ def refused_statement(word: str) -> SqlError | None:
 
 def check_set_option(name: str, value: str) -> None:
     """Refuse SET options that change how queries work and are not emulated."""
-    if value not in _SET_OPTIONS.get(name, ()):
-        raise unsupported(f"SET {name} {value}")
+    if value in _SET_OPTIONS.get(name, ()):
+        return
+    if name == "DATEFORMAT":
+        raise SqlError(2741, f"SET DATEFORMAT date order '{value.lower()}' is invalid.")
+    if name.split(" ")[0] in _SESSION_OPTIONS:
+        raise not_emulated(f"SET {name} {value}")
+    raise unsupported(f"SET {name} {value}")
 
 
 def check_column_collation(name: str, kind: SqlType) -> None:
