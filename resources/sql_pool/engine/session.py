@@ -111,6 +111,17 @@ class EmbeddedSession:
         ]
 
     @property
+    def options(self) -> dict[str, str]:
+        """What SET statements gave the session, by upper-case name."""
+        order = self._interpreter.date_order.wanted
+        return {**self._interpreter.options, "DATEFORMAT": order.upper()}
+
+    @options.setter
+    def options(self, options: dict[str, str]) -> None:
+        self._interpreter.options = dict(options)
+        self._interpreter.date_order.wanted = options.get("DATEFORMAT", "MDY").lower()
+
+    @property
     def is_quiet(self) -> bool:
         """Whether SET NOCOUNT is ON."""
         return self._interpreter.options.get("NOCOUNT") == "ON"

@@ -54,6 +54,7 @@ class PoolSession:
         self._pool = pool
         self._stack = contextlib.ExitStack()
         self._session: EmbeddedSession | None = None
+        self._options: dict[str, str] = {}  # what SET gave a session that was released
         self.implicit = False
         """SET IMPLICIT_TRANSACTIONS ON: a batch begins a transaction where none is open."""
 
@@ -135,6 +136,7 @@ class PoolSession:
     def _opened(self) -> EmbeddedSession:
         if self._session is None:
             self._session = self._stack.enter_context(self._pool.session())
+            self._session.options = self._options
         return self._session
 
     def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
@@ -155,11 +157,14 @@ class PoolSession:
     def release(self) -> None:
         """Give the file back, unless a transaction or a temporary table needs it."""
         if self._session is not None and not self._session.holds_state:
+            kept = self._session.options
             self.close()
+            self._options = kept
 
     def close(self) -> None:
-        """Roll back, drop temporary tables and give the file back."""
+        """Roll back, drop temporary tables, forget what was SET and give the file back."""
         self._session = None
+        self._options = {}
         self._stack.close()
 
 
