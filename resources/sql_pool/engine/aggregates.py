@@ -132,7 +132,9 @@ def _string_agg(
     order: exp.Expression | None,
     over: str,
 ) -> Typed:
-    if over or len(arguments) != 2:
+    if len(arguments) != 2:
+        raise SqlError(174, "The string_agg function requires 2 argument(s).")
+    if over:
         raise near("STRING_AGG")
     text = value if value.type.is_text else convert(value, varchar(MAX))
     separator = compiler.value(arguments[1])

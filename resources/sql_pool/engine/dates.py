@@ -80,6 +80,8 @@ _PART_SQL = {
 def _part(node: exp.Expression, function: str) -> str:
     name = node.name if isinstance(node, exp.Column) and not node.table else ""
     part = _BY_NAME.get(name.lower())
+    if part is None and isinstance(node, exp.Literal | exp.National | exp.Parameter):
+        raise SqlError(1023, f"Invalid parameter 1 specified for {function}.")
     if part is None:
         raise SqlError(155, f"'{describe(node)}' is not a recognized {function} option.")
     if part in _ONLY_PARTS and function in ("dateadd", "datediff"):
@@ -307,7 +309,8 @@ def _is_date(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     if not value.type.is_text:
         return Typed("1" if value.type.name in ("datetime", "smalldatetime") else "0", INT)
     parsed = convert(value, DATETIME)
-    return Typed(f"(CASE WHEN TRY({parsed.sql}) IS NULL THEN 0 ELSE 1 END)", INT)
+    blank = f"coalesce(trim({value.sql}), '') = ''"
+    return Typed(f"(CASE WHEN {blank} OR TRY({parsed.sql}) IS NULL THEN 0 ELSE 1 END)", INT)
 
 
 DATE_FUNCTIONS: dict[str, Function] = {

@@ -32,6 +32,9 @@ CREATE OR REPLACE MACRO tsql_like(value, pattern, escape_character, exact) AS
 CREATE OR REPLACE MACRO tsql_patindex(pattern, value) AS
     CAST(python_patindex(pattern, value) AS INTEGER);
 
+CREATE OR REPLACE MACRO tsql_name_part(name, piece) AS
+    tsql_checked(python_name_part(name, piece));
+
 CREATE OR REPLACE MACRO tsql_soundex(value) AS tsql_checked(python_soundex(value));
 
 CREATE OR REPLACE MACRO tsql_difference(value, other) AS
@@ -302,6 +305,7 @@ CREATE OR REPLACE MACRO tsql_quotename(value, mark) AS
         WHEN mark IN ('(', ')') THEN '(' || replace(value, ')', '))') || ')'
         WHEN mark IN ('{', '}') THEN '{' || replace(value, '}', '}}') || '}'
         WHEN mark IN ('<', '>') THEN '<' || replace(value, '>', '>>') || '>'
+        WHEN mark = '`' THEN '`' || replace(value, '`', '``') || '`'
     END;
 
 CREATE OR REPLACE MACRO tsql_finite(value) AS

@@ -144,6 +144,18 @@ def _column_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return _lookup("sys.columns", "max_length", _SMALLINT, object_id=table.sql, name=column)
 
 
+def _part_of_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    name, piece = _values(compiler, node, nvarchar(517), INT)
+    return Typed(f"tsql_name_part({name}, {piece})", _NAME)
+
+
+def _session_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """As a dedicated pool writes the number of the session."""
+    compiler.arguments(node, 0, 0)
+    number, _ = compiler.context.server["SPID"]
+    return Typed(f"'SID{number}'", nvarchar(32))
+
+
 #: Properties of COLUMNPROPERTY, by the column of sys.columns that holds them.
 _COLUMN_PROPERTIES = {
     "ALLOWSNULL": "is_nullable",
@@ -219,6 +231,8 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "COL_NAME": _column_name,
     "COL_LENGTH": _column_length,
     "COLUMNPROPERTY": _column_property,
+    "PARSENAME": _part_of_name,
+    "SESSION_ID": _session_id,
     "USER_NAME": _fixed("dbo"),
     "CURRENT_USER": _fixed("dbo"),
     "SESSION_USER": _fixed("dbo"),

@@ -153,6 +153,37 @@ def float_text(value: float, style: int) -> str:
     return re.sub(r"e([+-])(\d\d)$", r"e\g<1>0\2", text)
 
 
+_NAME_PART = re.compile(r'\[((?:[^\]]|\]\])*)\]|"((?:[^"]|"")*)"|([^.\[\]"]*)')
+
+
+def name_part(name: str, piece: int) -> str | None:
+    """PARSENAME: a part of an object's name, counted from its end; None where it has none.
+
+    Source: https://learn.microsoft.com/sql/t-sql/functions/parsename-transact-sql
+    """
+    parts: list[str] = []
+    place = 0
+    while True:
+        found = _NAME_PART.match(name, place)
+        if found is None:
+            return None
+        bracketed, marked, plain = found.groups()
+        if bracketed is not None:
+            parts.append(bracketed.replace("]]", "]"))
+        else:
+            parts.append(marked.replace('""', '"') if marked is not None else plain)
+        place = found.end()
+        if place == len(name):
+            break
+        if name[place] != ".":
+            return None
+        place += 1
+    if not parts[-1] or len(parts) > 4 or not 1 <= piece <= len(parts):
+        return None
+    part = parts[-piece]
+    return part if 1 <= len(part) <= 128 else None
+
+
 def divided(left: str, right: str, scale: int) -> str:
     """The exact quotient of two decimals, cut to a scale."""
     with localcontext() as context:

@@ -32,6 +32,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
     "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
     "patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"]),
+    "name_part": (patterns.name_part, ["VARCHAR", "INTEGER"]),
     "soundex": (patterns.soundex, ["VARCHAR"]),
     "difference": (patterns.difference, ["VARCHAR", "VARCHAR"]),
     "str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"]),

@@ -173,3 +173,26 @@ def test_a_column_of_text_has_its_length_in_characters(shared_session, name):
         f"COLUMNPROPERTY(OBJECT_ID('dbo.lengths'), 'i', '{name}') AS i; DROP TABLE dbo.lengths"
     )
     assert found[0].rows == [(10, 10, -1, 10 if name == "Precision" else None)]
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("PARSENAME('s.d.c.t', 1)", "t"),
+        ("PARSENAME('s.d.c.t', 4)", "s"),
+        ("PARSENAME('[a.b].\"c\"', 2)", "a.b"),
+        ("PARSENAME('[a]]b]', 1)", "a]b"),
+        ("PARSENAME('d..t', 3)", "d"),
+        ("PARSENAME('d..t', 2)", None),
+        ("PARSENAME('t', 2)", None),
+        ("PARSENAME('a.b.c.d.e', 1)", None),
+        ("PARSENAME('a.', 2)", None),
+        ("PARSENAME(NULL, 1)", None),
+        ("QUOTENAME('a`b', '`')", "`a``b`"),
+        ("ISDATE('')", 0),
+        ("ISDATE(' ')", 0),
+        ("LEFT(SESSION_ID(), 3)", "SID"),
+    ],
+)
+def test_functions_of_names_and_dates_answer_as_documented(shared_session, expression, value):
+    assert shared_session.run(f"SELECT {expression} AS a")[0].rows == [(value,)]
