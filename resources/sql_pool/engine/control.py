@@ -149,7 +149,7 @@ class Interpreter:
         self.counters.after(statement, defines=define is not None)
 
     def _query(self, statement: st.Query, frame: Frame) -> None:
-        if statement.tree.args.get("into") is not None:
+        if execute.fills_table(statement.tree):
             self.transaction.forbid()
         work = self.work(frame)
         with self.transaction.statement(work):

@@ -45,7 +45,7 @@ def query(work: Work, tree: exp.Expression) -> ResultSet | int:
     targets = _assignments(tree)
     if targets:
         return _assign_variables(work, tree, targets)
-    if tree.args.get("into") is not None:
+    if fills_table(tree):
         return _select_into(work, tree)
     compiled = QueryCompiler(work.context).statement(tree)
     columns = tuple(ResultColumn(name, result_type(kind)) for name, kind in compiled.columns)
@@ -82,13 +82,26 @@ def _assignments(tree: exp.Expression) -> list[str]:
     return found
 
 
+def _first_select(tree: exp.Expression) -> exp.Expression:
+    """The query that names the columns of a set operation."""
+    while isinstance(tree, exp.SetOperation):
+        tree = tree.this
+    return tree
+
+
+def fills_table(tree: exp.Expression) -> bool:
+    """Whether a query is SELECT ... INTO."""
+    return _first_select(tree).args.get("into") is not None
+
+
 def _select_into(work: Work, tree: exp.Expression) -> int:
     """SELECT ... INTO makes a round-robin table with a columnstore index."""
-    node = tree.args["into"]
+    plain = tree.copy()
+    first = _first_select(plain)
+    node = first.args["into"]
     only(node, "this", "temporary")
     name = table_name(node.this)
-    plain = tree.copy()
-    plain.set("into", None)
+    first.set("into", None)
     definitions.create_table(work, st.CreateTable(0, name, query=plain))
     table = definitions.existing_table(work, name)
     return work.count(f"SELECT count(*) FROM {table.duckdb_name}")

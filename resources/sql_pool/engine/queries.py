@@ -189,15 +189,18 @@ class QueryCompiler:
         if order is None or tree.args.get("distinct"):
             raise SqlError(1062, "The TOP N WITH TIES clause is not allowed without ORDER BY.")
         columns = tuple((item.name, item.value.type) for item in projections)
-        items = []
-        for item in order.expressions:
+        keys, items = [], []
+        for number, item in enumerate(order.expressions, 1):
             place = output_place(item.this, columns)
             value = projections[place - 1].value if place else compiler.value(item.this)
-            items.append(f"{equality_key(value)} {direction(item)}")
-        ranked = f"{core[0]}, rank() OVER (ORDER BY {', '.join(items)}) AS r{core[1]}"
+            keys.append(f"{equality_key(value)} AS k{number}")
+            items.append(f"o.k{number} {direction(item)}")
+        # A window function may be a key, and none stands inside of another.
+        keyed = f"SELECT {core[0]}, {', '.join(keys)}{core[1]}"
+        ranked = f"SELECT o.*, rank() OVER (ORDER BY {', '.join(items)}) AS r FROM ({keyed}) AS o"
         count = self._top(compiler, tree.args["limit"], ties=True)
         names = ", ".join(f"q.c{i}" for i in range(1, len(columns) + 1))
-        sql = f"SELECT {names} FROM (SELECT {ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
+        sql = f"SELECT {names} FROM ({ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
         return BoundQuery(sql, columns)
 
     def _projections(

@@ -58,6 +58,8 @@ def pivot(
     columns = [(column.name, column.type) for column in kept]
     items = [column.sql for column in kept]
     for value in field.expressions:
+        if not isinstance(value, exp.Column | exp.Identifier):
+            raise near(value.name or "IN")
         label = value.name
         test = exp.EQ(this=field.this.copy(), expression=exp.Literal.string(label))
         branch = exp.If(this=test, true=call.expressions[0].copy())
@@ -96,6 +98,8 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
     by_name = {column.name.lower(): column for column in source.columns}
     turned: list[NamedColumn] = []
     for item in field.expressions:
+        if not isinstance(item, exp.Column | exp.Identifier):
+            raise near(item.name or "IN")
         column = by_name.get(item.name.lower())
         if column is None:
             raise invalid_column(item.name)

@@ -114,3 +114,30 @@ def test_hints_and_labels_are_read_over(rows):
 )
 def test_an_error_has_the_number_of_sql_server(error_number, query, number):
     assert error_number(query) == number
+
+
+def test_ties_may_be_counted_by_a_window_function(rows):
+    data = "(SELECT 'a' AS g, 1 AS n UNION ALL SELECT 'a', 2 UNION ALL SELECT 'b', 3) AS q"
+    batch = (
+        f"SELECT TOP (1) WITH TIES g, n FROM {data} "
+        "ORDER BY ROW_NUMBER() OVER (PARTITION BY g ORDER BY n DESC)"
+    )
+    assert sorted(rows(batch)) == [("a", 2), ("b", 3)]
+
+
+def test_select_into_takes_the_rows_of_a_set_operation(session, rows):
+    session.run("SELECT 1 AS a INTO dbo.one UNION ALL SELECT 2 UNION SELECT 2")
+    assert rows("SELECT a FROM dbo.one ORDER BY a") == [(1,), (2,)]
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "SELECT * FROM (SELECT 'a' AS g, 1 AS n) AS s PIVOT (SUM(n) FOR g IN ('a')) AS p",
+        "SELECT * FROM (SELECT 1 AS g, 1 AS n) AS s PIVOT (SUM(n) FOR g IN (1)) AS p",
+        "SELECT * FROM (SELECT 1 AS a, 2 AS b) AS s UNPIVOT (n FOR c IN ('a', 'b')) AS p",
+        "SELECT 1 AS a UNION ALL SELECT 2 AS a INTO dbo.late",
+    ],
+)
+def test_pivot_and_into_are_refused_where_sql_server_refuses_them(error_number, batch):
+    assert error_number(batch) == 103010
