@@ -17,6 +17,8 @@ from resources.sql_pool.engine.types import INT, SqlType, nvarchar
 if TYPE_CHECKING:
     import duckdb
 
+#: More often than a client cancels one batch.
+_TRIES = 10
 _REFERENCE = re.compile(r"\$(bound_\d+_)")
 ServerValues = dict[str, tuple[object, SqlType]]
 
@@ -100,12 +102,19 @@ class Transaction:
 
     def commit(self) -> None:
         """COMMIT TRANSACTION."""
+        import duckdb
+
         self.require_healthy()
         if not self.is_open:
             raise SqlError(
                 3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."
             )
-        self._finish("COMMIT")
+        self.is_open = False
+        try:
+            self._connection.execute("COMMIT")
+        except duckdb.Error as error:
+            self._roll_back()
+            raise from_duckdb(error) from error
 
     def rollback(self) -> None:
         """ROLLBACK TRANSACTION."""
@@ -116,16 +125,21 @@ class Transaction:
         if self.is_doomed:
             self.is_open = self.is_doomed = False
             return
-        self._finish("ROLLBACK")
+        self.is_open = False
+        self._roll_back()
 
-    def _finish(self, action: str) -> None:
+    def _roll_back(self) -> None:
+        """End DuckDB's transaction, if there is one, although a cancel may interrupt a try."""
         import duckdb
 
-        self.is_open = False
-        try:
-            self._connection.execute(action)
-        except duckdb.Error as error:
-            raise from_duckdb(error) from error
+        for _ in range(_TRIES):
+            try:
+                self._connection.execute("ROLLBACK")
+            except duckdb.InterruptException:
+                continue
+            except duckdb.Error:  # there is none
+                pass
+            return
 
     def require_healthy(self) -> None:
         """Raise 111233 in a doomed transaction."""
@@ -158,8 +172,7 @@ class Transaction:
             if own:
                 self._connection.execute("COMMIT")
         except BaseException as error:
-            with contextlib.suppress(duckdb.Error):
-                self._connection.execute("ROLLBACK")
+            self._roll_back()
             self.is_doomed = self.is_open
             work.scorers.release()
             if isinstance(error, Exception):

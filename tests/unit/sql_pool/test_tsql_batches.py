@@ -1,5 +1,6 @@
 """Statements, variables, control flow, procedures and definitions."""
 
+import duckdb
 import pytest
 
 from resources.sql_pool.engine import flow
@@ -164,3 +165,27 @@ def test_an_error_has_the_number_of_sql_server(session, error_number, batch, num
 def test_procedures_nest_eight_levels_deep(session, error_number):
     session.run("CREATE PROCEDURE dbo.p AS EXEC dbo.p")
     assert error_number("EXEC dbo.p") == 217
+
+
+class InterruptedOnce:
+    """A connection whose first ROLLBACK a cancel interrupts."""
+
+    def __init__(self, connection):
+        self.connection = connection
+        self.rollbacks = 0
+
+    def execute(self, text, *parameters):
+        if text == "ROLLBACK":
+            self.rollbacks += 1
+            if self.rollbacks == 1:
+                raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+        return self.connection.execute(text, *parameters)
+
+
+@pytest.mark.parametrize("before", ["", "BEGIN TRANSACTION; "])
+def test_a_rollback_that_a_cancel_interrupts_is_tried_again(session, error_number, rows, before):
+    transaction = session._interpreter.transaction
+    transaction._connection = connection = InterruptedOnce(transaction._connection)
+    assert error_number(f"{before}SELECT 1 / 0") == 8134
+    assert connection.rollbacks > 1
+    assert rows("SELECT 1 AS a") == [(1,)]
