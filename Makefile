@@ -25,7 +25,7 @@ run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget
 ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/bikecast ui $(ARGS)
 
-test: test-setup ## Run the tests without the slow tier, on all processors up to four
+test: test-setup ## Run the tests without the slow tier, at most four at a time
 	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --no-loadscope-reorder $(ARGS)
 
 test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs

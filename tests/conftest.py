@@ -15,6 +15,12 @@ def pytest_configure():
 
 
 @pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers(config):
+    """One worker more than processors: tests also wait, for other processes and for clocks."""
+    return (os.cpu_count() or 1) + 1
+
+
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
     """Say which tests one of several workers runs."""
     from xdist.scheduler import LoadScopeScheduling
