@@ -22,6 +22,7 @@ NUMBER_TYPES = (
 TEXT_TYPES = "varchar(5) nvarchar(10) char(3) varchar(max) nchar(2) varchar(60)".split()
 DATE_TYPES = "date datetime datetime2(3) smalldatetime datetimeoffset(0) datetime2".split()
 OTHER_TYPES = "time(2) varbinary(4) uniqueidentifier binary(8)".split()
+ZONES = ("'UTC'", "'Central European Standard Time'", "N'Nepal Standard Time'", "'none'", "NULL")
 PARTS = "year quarter month dayofyear day week weekday hour minute second millisecond".split()
 NUMBER_CALLS = "ABS SIGN CEILING FLOOR SQRT EXP LOG SQUARE SIN DEGREES RADIANS".split()
 TEXT_CALLS = "UPPER LOWER REVERSE LTRIM RTRIM TRIM QUOTENAME SOUNDEX".split()
@@ -124,6 +125,7 @@ class Grammar:
             lambda: f"{self.one_of('ISNULL', 'NULLIF', 'COALESCE')}({t(d)}, {t(d)})",
             lambda: f"CASE {i(d)} WHEN {i(0)} THEN {t(d)} ELSE {t(d)} END",
             lambda: f"JSON_VALUE({t(0)}, {self.one_of(*PATHS)})",
+            lambda: f"JSON_MODIFY({t(0)}, {self.one_of(*PATHS)}, {self.one_of(t, i)(d)})",
             lambda: f"{self.one_of('CHAR', 'NCHAR', 'SPACE')}({i(d)})",
             lambda: f"CONVERT(varchar(20), CAST({t(d)} AS varbinary(6)), {self.one_of('1', '2')})",
         )
@@ -141,6 +143,7 @@ class Grammar:
             lambda: f"EOMONTH({m(d)}{self.one_of('', ', 1', ', -13')})",
             lambda: f"ISNULL({m(d)}, {m(d)})",
             lambda: f"SWITCHOFFSET(CAST({m(d)} AS datetimeoffset(3)), '+05:30')",
+            lambda: f"(CAST({m(d)} AS datetime2) AT TIME ZONE {self.one_of(*ZONES)})",
             lambda: f"DATETIME2FROMPARTS({self.integer(0)}, 2, 3, 4, 5, 6, 0, 3)",
         )
         return self.one_of(*choices)()
@@ -178,6 +181,7 @@ class Grammar:
         source = self.one_of(
             "dbo.t", "t AS a", "(SELECT * FROM dbo.t) AS q", "dbo.v", "dbo.t WITH (NOLOCK)",
             "dbo.t CROSS JOIN (SELECT 1 AS one) AS o",
+            "(dbo.t LEFT JOIN ((SELECT 1 AS o) AS x CROSS JOIN (SELECT 2 AS p) AS y) ON x.o = 1)",
         )  # fmt: skip
         choices = (self._plain, self._plain, self._grouped, self._windows, self._joined)
         choices += (self._set_operation, self._cte, self._split, self._catalog)
