@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import assign, cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, invalid_column, near, unsupported
+from resources.sql_pool.engine.errors import SqlError, describe, invalid_column, near, raised, unsupported
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.grouping import (
     check_grouped,
@@ -25,7 +25,7 @@ from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
 from resources.sql_pool.engine.predict_source import next_alias
 from resources.sql_pool.engine.profile import check_query_options, only
-from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
+from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed, text_literal
 from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
@@ -38,6 +38,7 @@ _SELECT_PARTS = (
     "expressions distinct limit from_ joins where group having order options with_ kind hint "
     "operation_modifiers"
 ).split()
+_NO_NUMBER = "The number of rows provided for a TOP clause must be an integer."
 
 
 @dataclass(frozen=True)
@@ -260,7 +261,8 @@ class QueryCompiler:
             return ""
         only(order, "expressions")
         columns = tuple((item.name, item.value.type) for item in projections)
-        items = []
+        items: list[str] = []
+        listed: set[str] = set()
         for number, item in enumerate(order.expressions, 1):
             only(item, "this", "desc", "nulls_first")
             place = output_place(item.this, columns)
@@ -280,6 +282,15 @@ class QueryCompiler:
                         "ORDER BY items must appear in the select list if SELECT DISTINCT is "
                         "specified.",
                     )
+            if place is not None or isinstance(item.this, exp.Column):
+                column = str(place or value.sql)
+                if column in listed:
+                    raise SqlError(
+                        169,
+                        "A column has been specified more than once in the order by list. Columns "
+                        "in the order by list must be unique.",
+                    )
+                listed.add(column)
             items.append(f"{sql} {direction(item)}")
         return " ORDER BY " + ", ".join(items)
 
@@ -296,8 +307,10 @@ class QueryCompiler:
             raise unsupported("TOP ... PERCENT")
         count = compiler.value(node.expression)
         if not count.type.is_integer:
-            raise SqlError(1060, "The number of rows provided for a TOP clause must be an integer.")
+            raise SqlError(1060, _NO_NUMBER)
         limit = convert(count, BIGINT).sql
+        if not isinstance(node.expression, exp.Literal):  # DuckDB takes NULL for no limit
+            limit = f"coalesce({limit}, {raised(1060, text_literal(_NO_NUMBER))})"
         return limit if ties else f" LIMIT {limit}"
 
 

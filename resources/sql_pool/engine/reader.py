@@ -284,8 +284,12 @@ def _number_placeholders(tokens: list[Token]) -> list[Token]:
 
 def _check_tokens(tokens: list[Token]) -> None:
     """Refuse what sqlglot would read and T-SQL would not."""
+    before = ""
     for token, following in itertools.pairwise(tokens):
         word, after = token.text.upper(), following.text.upper()
+        forced, before = word == "ORDER" and before == "FORCE", word
+        if after == "DISTINCT" and _is_word(following) and word not in ("SELECT", "(", "IS", "NOT"):
+            raise near(following.text, following.line, following.col)
         if token.token_type is TokenType.COMMA and (
             following.token_type in (TokenType.R_PAREN, TokenType.COMMA)
             or (after in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING") and _is_word(following))
@@ -293,7 +297,7 @@ def _check_tokens(tokens: list[Token]) -> None:
             raise near(following.text, following.line, following.col)
         if _is_word(token) and (
             (word == "SELECT" and following.token_type is TokenType.COMMA)
-            or (word in _UNFINISHED and following.token_type in _ENDING)
+            or (word in _UNFINISHED and following.token_type in _ENDING and not forced)
         ):
             raise near(following.text, following.line, following.col)
         if word == "NULLS" and after in ("FIRST", "LAST") and _is_word(token):

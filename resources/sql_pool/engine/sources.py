@@ -147,7 +147,9 @@ class SourceCompiler(PredictSource):
         return sql
 
     def _table(self, node: exp.Table) -> str:
-        if isinstance(node.this, exp.Anonymous) and not node.args.get("db"):
+        if isinstance(node.this, exp.Anonymous):
+            if node.args.get("db") and not node.args.get("catalog"):
+                raise invalid_object(f"{node.db}.{node.this.name}")
             return self._function(node)
         only(node, "this", "db", "catalog", "alias", "hints")
         self._check_hints(node.args.get("hints") or [])
