@@ -13,7 +13,14 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.conversion import assign, cast, convert
-from resources.sql_pool.engine.errors import SqlError, describe, invalid_column, near, raised, unsupported
+from resources.sql_pool.engine.errors import (
+    SqlError,
+    describe,
+    invalid_column,
+    near,
+    raised,
+    unsupported,
+)
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.grouping import (
     check_grouped,
@@ -310,7 +317,7 @@ class QueryCompiler:
             raise SqlError(1060, _NO_NUMBER)
         limit = convert(count, BIGINT).sql
         if not isinstance(node.expression, exp.Literal):  # DuckDB takes NULL for no limit
-            limit = f"coalesce({limit}, {raised(1060, text_literal(_NO_NUMBER))})"
+            limit = f"tsql_top({limit})"
         return limit if ties else f" LIMIT {limit}"
 
 
