@@ -308,6 +308,10 @@ CREATE OR REPLACE MACRO tsql_quotename(value, mark) AS
         WHEN mark = '`' THEN '`' || replace(value, '`', '``') || '`'
     END;
 
+CREATE OR REPLACE MACRO tsql_top(value) AS
+    coalesce(value, CAST('[[1060]]The number of rows provided for a TOP clause must be an ' ||
+    'integer.[[.]]' AS BIGINT));
+
 CREATE OR REPLACE MACRO tsql_finite(value) AS
     list_transform([value], lambda o: CASE WHEN isfinite(o) THEN o WHEN o IS NULL THEN NULL
     ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' ||

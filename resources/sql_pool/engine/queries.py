@@ -18,7 +18,6 @@ from resources.sql_pool.engine.errors import (
     describe,
     invalid_column,
     near,
-    raised,
     unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
@@ -32,7 +31,7 @@ from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
 from resources.sql_pool.engine.predict_source import next_alias
 from resources.sql_pool.engine.profile import check_query_options, only
-from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed, text_literal
+from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
 from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
