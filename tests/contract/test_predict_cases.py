@@ -295,7 +295,7 @@ TABLE_CASES = [
     Case("CTAS onto a table", [f"CREATE TABLE dbo.mytable {ROUND_ROBIN} AS SELECT 1 AS a"],
          error=2714),
     Case("CTAS of a column without a name", [f"CREATE TABLE dbo.n {ROUND_ROBIN} AS SELECT id + 1 "
-         "FROM dbo.mytable"], error=8155),
+         "FROM dbo.mytable"], error=1038),
     Case("a view over a join",
          ["CREATE VIEW dbo.v AS SELECT a.id, b.city FROM dbo.mytable AS a INNER JOIN "
           "dbo.mytable AS b ON a.id = b.id", "SELECT city FROM dbo.v WHERE id = 2"], [("Lima",)]),

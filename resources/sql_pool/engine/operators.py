@@ -216,7 +216,8 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     )
     scale = max(s1, s2)
     if operator in "+-":
-        kind = decimal(max(p1 - s1, p2 - s2) + scale + 1, scale)
+        whole = max(p1 - s1, p2 - s2)
+        kind = decimal(min(whole + scale + 1, 38), min(scale, 38 - whole))
         return Typed(cast(f"({a.sql} {operator} {b.sql})", kind), kind)
     if operator == "*":
         kind = decimal(p1 + p2 + 1, s1 + s2)

@@ -261,6 +261,21 @@ def test_a_product_of_more_than_38_digits_is_rounded_to_its_scale(
 
 
 @pytest.mark.parametrize(
+    ("left", "right", "kind"),
+    [
+        ("decimal(10,2)", "decimal(5,4)", "decimal(13,4)"),
+        ("decimal(38,10)", "decimal(38,20)", "decimal(38,10)"),
+        ("decimal(38,2)", "decimal(38,2)", "decimal(38,2)"),
+        ("decimal(38,0)", "decimal(10,5)", "decimal(38,0)"),
+    ],
+)
+def test_a_sum_of_more_than_38_digits_keeps_the_whole_ones(shared_session, left, right, kind):
+    query = f"SELECT CAST(1 AS {left}) - CAST(1 AS {right}) AS x"
+    [column] = shared_session.run(query)[-1].columns
+    assert column.sql_type == kind
+
+
+@pytest.mark.parametrize(
     ("query", "found"),
     [
         ("SELECT definition FROM sys.sql_modules WHERE object_id = OBJECT_ID('v')",
