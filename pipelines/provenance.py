@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 import dagster as dg
@@ -41,7 +42,7 @@ def explain(
     known = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
     model = known.get(int(str(version)))
     return Provenance(
-        prediction=row,
+        prediction={name: _in_utc(value) for name, value in row.items()},
         model={
             "name": spec.model_name,
             "version": version,
@@ -54,7 +55,7 @@ def explain(
             **({f"score {k}": v for k, v in model.scores.items()} if model else {}),
         },
         why_live=[
-            {"when": e.changed_at, "who": e.actor, "action": e.action, "why": e.reason}
+            {"when": _in_utc(e.changed_at), "who": e.actor, "action": e.action, "why": e.reason}
             for e in audit_trail(resources.sql_pool, spec)
             if e.candidate == version
         ],
@@ -62,6 +63,11 @@ def explain(
         training_data=_training_data(instance, spec, str(row["data_version"])),
         source_line=_source_line(resources.lake, spec, row),
     )
+
+
+def _in_utc(value: object) -> object:
+    """A moment of the pool, which keeps UTC without an offset, with its offset."""
+    return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
 
 
 def _find(key: str, rows: list[dict[str, object]], spec: ModelSpec) -> dict[str, object]:

@@ -59,14 +59,19 @@ def _print_facts(title: str, facts: Mapping[str, object]) -> None:
     out = stdout_console()
     out.print(title, style="bold")
     for name, value in facts.items():
-        shown = local_time(value) if isinstance(value, datetime) else value
-        out.print(f"  {name:<24} {shown}", highlight=False, markup=False, soft_wrap=True)
+        out.print(f"  {name:<24} {_shown(value)}", highlight=False, markup=False, soft_wrap=True)
+
+
+def _shown(value: object) -> object:
+    if isinstance(value, datetime):
+        return local_time(value)
+    return "" if value is None else value
 
 
 def _print_rows(title: str, rows: list[dict[str, object]]) -> None:
     if rows:
         names = list(rows[0])
-        cells = [[row[name] if row[name] is not None else "" for name in names] for row in rows]
+        cells = [[_shown(row[name]) for name in names] for row in rows]
         stdout_console().print(rows_table(names, cells, title=title))
     else:
         stdout_console().print(f"{title}: none", highlight=False)

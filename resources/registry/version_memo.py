@@ -8,20 +8,17 @@ has changed.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import asdict, fields
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 from resources.errors import BikecastError
 from resources.files import file_digest, replaced_file
 from resources.registry.port import ModelVersion
-
-
-@dataclass(frozen=True)
-class _Memo:
-    state: str
-    versions: list[ModelVersion]
 
 
 def remembered(
@@ -31,24 +28,28 @@ def remembered(
 
     A memo that cannot be read or written costs the reading, nothing else.
     """
-    from pydantic import TypeAdapter
-
-    kept = TypeAdapter(_Memo)
     before = _state(memo, database)
-    with suppress(OSError, ValueError):
-        found = kept.validate_json(memo.read_bytes())
-        if found.state == before:
-            return found.versions
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        told = json.loads(memo.read_text(encoding="utf-8"))
+        if told["state"] == before:
+            return [_version(entry) for entry in told["versions"]]
     versions = read()
-    if versions and _state(memo, database) == before:
+    if versions and memo.parent.is_dir() and _state(memo, database) == before:
+        kept = [asdict(entry) | {"created_at": entry.created_at.isoformat()} for entry in versions]
         with suppress(OSError, BikecastError), replaced_file(memo) as temporary:
-            temporary.write_bytes(kept.dump_json(_Memo(before, versions)))
+            temporary.write_text(json.dumps({"state": before, "versions": kept}), encoding="utf-8")
     return versions
 
 
+def _version(entry: dict[str, Any]) -> ModelVersion:
+    moment = datetime.fromisoformat(entry["created_at"])
+    return ModelVersion(**entry | {"created_at": moment, "aliases": tuple(entry["aliases"])})
+
+
 def _state(memo: Path, database: Path) -> str:
-    """A hash of the database and its write-ahead log, and of where the model files are."""
-    digest = hashlib.sha256(str(memo).encode())
+    """A hash of the database and its write-ahead log, of where the files are, and of the form."""
+    form = [field.name for field in fields(ModelVersion)]
+    digest = hashlib.sha256(repr((memo, form)).encode())
     for file in (database, database.with_name(f"{database.name}-wal")):
         if file.is_file():
             digest.update(file_digest(file).encode())

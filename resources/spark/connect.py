@@ -79,7 +79,8 @@ class ConnectSpark(ConfigurableResource):
             dropped_rows=dropped,
             findings=findings,
         )
-        record(place, input_name, prepared)
+        if input_of(preparation, csv_file, self.remote) == input_name:  # nobody replaced the CSV
+            record(place, input_name, prepared)
         know_table(self.lake_root, prepared.name, prepared.path)
         return prepared
 
@@ -109,15 +110,22 @@ class ConnectSpark(ConfigurableResource):
         """A Spark session that knows by name what was prepared here, and `tables` (to lake path).
 
         A name stands for the version of the Delta table that is current now.
-        Raises InvalidInput for a path without a table.
+        Raises InvalidInput for a path without a table, BikecastError for one that is damaged.
         """
+        from deltalake.exceptions import DeltaError
+
         from resources.spark.delta_table import current_files
         from resources.spark.sessions import known_tables, session_for
 
         session = session_for(self.remote)
         asked = tables or {}
         for name, path in {**known_tables(self.lake_root), **asked}.items():
-            files = current_files(lake_path(self.lake_root, path))
+            try:
+                files = current_files(lake_path(self.lake_root, path))
+            except (DeltaError, OSError) as error:
+                if name in asked:
+                    raise BikecastError(f"{name} at {path} cannot be read: {error}") from error
+                continue
             if not files and name not in asked:
                 continue
             if not files:

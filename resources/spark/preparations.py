@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 
+from deltalake.exceptions import DeltaError
+
 from resources.code_version import LIBRARY, code_version
+from resources.errors import BikecastError
 from resources.files import file_digest, replaced_file
 from resources.jobs import job_base_name
 from resources.spark.delta_table import recorded_version
@@ -23,11 +27,14 @@ _CODE = (
 
 
 def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:
-    """The name of what decides the table: CSV, spec, code and engine."""
+    """The name of what decides the table: CSV, spec without its training, code and engine."""
+    spec = {
+        name: value for name, value in spec_to_json(preparation.spec).items() if name != "training"
+    }
     return job_base_name(
         preparation.spec.training_table,
         csv=file_digest(csv_file),
-        spec=spec_to_json(preparation.spec),
+        spec=spec,
         table=preparation.table_path,
         remote=remote,
         code=code_version(*_CODE),
@@ -35,9 +42,9 @@ def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:
 
 
 def record(table: Path, input_name: str, prepared: PreparedTable) -> None:
-    """Keep what was made of an input. Raises BikecastError where the folder cannot be written."""
+    """Keep what was made of an input; what cannot be written is made again by the next call."""
     told = {"input": input_name, "prepared": asdict(prepared) | {"changed": False}}
-    with replaced_file(_place(table)) as temporary:
+    with suppress(OSError, BikecastError), replaced_file(_place(table)) as temporary:
         temporary.write_text(json.dumps(told), encoding="utf-8")
 
 
@@ -49,9 +56,9 @@ def recorded(table: Path, input_name: str) -> PreparedTable | None:
             return None
         fields = told["prepared"]
         prepared = PreparedTable(**fields | {"findings": tuple(fields["findings"])})
-    except (OSError, ValueError, KeyError, TypeError):
+        is_current = recorded_version(table) == (prepared.data_version, prepared.delta_version)
+    except (OSError, ValueError, LookupError, TypeError, DeltaError):
         return None
-    is_current = recorded_version(table) == (prepared.data_version, prepared.delta_version)
     return prepared if is_current else None
 
 

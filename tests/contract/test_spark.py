@@ -136,6 +136,43 @@ def test_a_damaged_or_lost_record_of_a_preparation_only_costs_the_engine(spark, 
     assert record.is_file()
 
 
+def test_a_csv_that_is_replaced_while_the_engine_reads_it_is_not_recorded(
+    spark, lake, sample, monkeypatch
+):
+    store(lake, sample)
+    transformed = ConnectSpark._transformed
+
+    def replaced(self, csv_file, spec, shown):
+        store(lake, "\n".join(sample.read_text().splitlines()[:100]))
+        return transformed(self, csv_file, spec, shown)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ConnectSpark, "_transformed", replaced)
+        assert prepare(spark).rows == 99
+    store(lake, sample)
+    assert prepare(spark).rows == 365
+
+
+def test_a_record_that_cannot_be_written_costs_the_engine_alone(spark, lake, sample):
+    store(lake, sample)
+    lake.local_path(TABLE).parent.mkdir(parents=True)
+    lake.local_path(TABLE).with_name(".bike_data.json").mkdir()
+    first = prepare(spark)
+    assert prepare(spark) == replace(first, changed=False)
+
+
+def test_a_damaged_log_is_an_error_of_ours_and_no_trouble_for_other_queries(spark, lake, sample):
+    store(lake, sample)
+    prepare(spark)
+    [log] = lake.local_path(TABLE).glob("_delta_log/*.json")
+    log.write_text("{")
+    with pytest.raises(BikecastError, match="cannot write the table"):
+        prepare(spark)
+    assert spark.sql("SELECT 1 AS a").to_pylist() == [{"a": 1}]
+    with pytest.raises(BikecastError, match="bike_data at tables/bike_data cannot be read"):
+        spark.session({"bike_data": TABLE})
+
+
 def test_a_table_that_somebody_else_wrote_is_prepared_again(spark, lake, sample):
     store(lake, sample)
     first = prepare(spark)

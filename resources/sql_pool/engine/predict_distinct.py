@@ -157,6 +157,7 @@ class DistinctVectors:
         if self._rows >= TRIAL:
             if self._repeats * MIN_REPEATS < self._rows:
                 self._resting = _Sample()
+                self.active = self._used <= self._capacity  # a full table learns nothing more
             self._rows = self._repeats = 0
 
 
@@ -180,7 +181,8 @@ class _Sample:
         self.rows += len(hashes)
         if self._part < TRIAL:
             return False
-        enough = 0 < self._size <= self._repeats * MIN_REPEATS
+        # No vector of so many rows in the sample: there are only a few, which repeat.
+        enough = self._size <= self._repeats * MIN_REPEATS
         self._size = self._repeats = self._part = 0
         return enough
 

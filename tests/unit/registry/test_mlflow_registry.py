@@ -141,6 +141,14 @@ def test_without_a_readable_memo_the_versions_are_the_same(registry, model, tmp_
     assert registry.versions("m") == [made]
 
 
+def test_scores_come_back_as_they_were(registry, model):
+    scores = {"rows": 146, "r2": 0.5}
+    registry.register("m", model, job_id="job", digest=DIGEST, scores=scores, tags={})
+    first, second = registry.versions("m"), registry.versions("m")
+    assert repr(first) == repr(second)
+    assert repr(second[0].scores) == repr(scores)
+
+
 def test_versions_are_read_in_a_folder_that_cannot_be_written(registry, model, tmp_path):
     made = register(registry, model)
     (tmp_path / "models" / "m" / "versions.json").mkdir()

@@ -116,6 +116,25 @@ def test_look_ups_rest_while_no_vector_repeats_and_end_where_none_does(
     assert score.rows == scored
 
 
+@pytest.mark.parametrize("value", range(16))
+def test_look_ups_begin_again_where_few_vectors_follow_many(monkeypatch, value):
+    monkeypatch.setattr(predict_distinct, "TRIAL", 2000)
+    score = Counting()
+    scorer = distinct(["int64"], score)
+    scorer([np.arange(2000)])
+    for _ in range(6):
+        scorer([np.full(500, -1 - value)])
+    assert score.rows == 2000 + 2000 + 1
+
+
+def test_look_ups_end_where_no_vector_repeats_and_the_table_is_full(monkeypatch):
+    monkeypatch.setattr(predict_distinct, "TRIAL", 2000)
+    monkeypatch.setattr(predict_distinct, "MAX_VECTORS", 1000)
+    scorer = distinct(["int64"], Counting())
+    scorer([np.arange(2000)])
+    assert not scorer.active
+
+
 def test_a_column_of_too_many_texts_ends_the_look_ups(monkeypatch):
     monkeypatch.setattr(predict_distinct, "MAX_VECTORS", 100)
     scorer = distinct(["object"], Counting())
