@@ -11,7 +11,7 @@ from resources.jobs import JobState, JobStatus
 from resources.lake.tables import read_table
 from resources.spark.port import Preparation, PreparedTable
 from resources.sql_types import arrow_schema
-from tests.azure.cloud.livy import RUN_SECONDS
+from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS
 from tests.azure.workspace import lake, spark
 
 PREPARATION = Preparation(BIKE_RENTALS, BIKE_RENTALS.source_file, BIKE_RENTALS.training_table_path)
@@ -59,7 +59,7 @@ def test_a_batch_is_submitted_with_its_code_and_spec_from_the_lake(pool, cloud):
 
 def test_a_running_batch_is_joined_and_never_submitted_twice(pool, cloud):
     first = pool.prepare(PREPARATION)
-    cloud.clock.advance(RUN_SECONDS - 1)
+    cloud.clock.advance(START_SECONDS)
     second = pool.prepare(PREPARATION)
 
     assert second.state is JobState.RUNNING
