@@ -3,9 +3,20 @@ import signal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 #: Folders whose tests share what is costly to make; elsewhere the tests of a file stay together.
 TOGETHER = {"azure", "e2e"}
+
+
+#: No test asserts a time. `check` tries the same examples each time, `explore` new ones and more.
+settings.register_profile(
+    "check", deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.register_profile(
+    "explore", settings.get_profile("check"), derandomize=False, max_examples=1000
+)
+settings.load_profile("check")
 
 
 def pytest_configure():

@@ -94,7 +94,7 @@ def planted(secret, before, field, header):
     yield raw(method=text, status=0, error=text, answer=None)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(secrets, around, st.sampled_from(FIELDS), st.sampled_from(HEADERS))
 @example("https://prodlake77.blob.core.windows.net/c", "", "endpoint", "Location")
 @example("abc123def456.dfs.core.windows.net", "https://", "endpoint", "Location")

@@ -125,7 +125,7 @@ SLOW, BUDGET, AFTER = st.floats(0.1, 4), st.floats(20, 900), st.floats(0, 2)
 
 
 @given(slow=SLOW, budget=BUDGET, after=AFTER)
-@settings(max_examples=12, deadline=None)
+@settings(max_examples=12)
 def test_a_job_on_few_rows_ends_within_its_budget(slow, budget, after):
     limit = budget + max(1.0, 0.05 * budget)
     assert seconds_of_a_job(SMALL, budget, after, slow) <= limit
@@ -133,7 +133,7 @@ def test_a_job_on_few_rows_ends_within_its_budget(slow, budget, after):
 
 @pytest.mark.slow
 @given(slow=SLOW, budget=BUDGET, after=AFTER)
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 def test_a_job_on_many_rows_ends_within_its_budget(slow, budget, after):
     limit = budget + max(1.0, 0.05 * budget)
     assert seconds_of_a_job(LARGE, budget, after, slow) <= limit

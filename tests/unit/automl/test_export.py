@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from resources.automl.local.export.ensemble import EXPORTERS, export_model
@@ -34,7 +34,7 @@ def test_every_family_of_the_portfolio_has_an_exporter():
 
 @pytest.mark.parametrize("family", sorted(EXPORTERS))
 @given(seed=st.integers(0, 10_000), view=st.sampled_from(["raw", "products", "one_hot", "cyclic"]))
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=5)
 def test_a_graph_agrees_with_its_model_on_random_data(family, seed, view):
     data = coffee_data(80, seed=seed, missing=True)
     model = fitted(replace(BY_FAMILY[family], view=view), data, seed)
@@ -102,7 +102,7 @@ def thresholds(model, column: int) -> set[float]:
 @pytest.mark.parametrize("family", TREES)
 @given(seed=st.integers(0, 10_000), scale=st.sampled_from([1e-6, 1.0, 1e6]))
 @example(seed=545, scale=1.0)  # LightGBM splits at -1e-35, which it reads as zero
-@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=4)
 def test_inputs_at_and_beside_every_threshold_are_scored_alike(family, seed, scale):
     data = coffee_data(80, seed=seed)
     name = "outdoor_temp"

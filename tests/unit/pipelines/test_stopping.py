@@ -13,8 +13,8 @@ from pipelines.cli.stopping import stop_processes
 PARENT = """
 import subprocess, sys, time
 child = [sys.executable, "-c", sys.argv[1]]
-print(subprocess.Popen(child, start_new_session=sys.argv[2] == "detached").pid, flush=True)
 try:
+    print(subprocess.Popen(child, start_new_session=sys.argv[2] == "detached").pid, flush=True)
     time.sleep(60)
 except KeyboardInterrupt:
     print("interrupted")
@@ -24,9 +24,8 @@ PATIENT = "import time; time.sleep(60)"
 
 
 @pytest.fixture
-def family(monkeypatch):
+def family():
     """Start a parent with one child; afterwards none of them lives."""
-    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 1.0)
     started: list[psutil.Process] = []
 
     def start(child: str, kind: str = "attached") -> tuple[subprocess.Popen[bytes], psutil.Process]:
@@ -52,12 +51,13 @@ def is_gone(process: psutil.Process) -> bool:
 
 
 def test_a_child_ends_by_an_interrupt(family):
-    parent, _ = family(PATIENT)
+    parent, _ = family(PATIENT, "detached")
     stop_processes([parent])
-    assert parent.stdout.read() == b"interrupted\n"
+    assert parent.stdout.readline() == b"interrupted\n"
 
 
-def test_a_descendant_that_ignores_the_interrupt_is_killed(family):
+def test_a_descendant_that_ignores_the_interrupt_is_killed(family, monkeypatch):
+    monkeypatch.setattr(stopping, "PATIENCE_SECONDS", 1.0)
     parent, descendant = family(STUBBORN)
     stop_processes([parent])
     assert is_gone(descendant)

@@ -63,6 +63,7 @@ def test_a_session_that_somebody_stopped_is_replaced():
     assert sessions.session_for("").range(3).count() == 3
 
 
+@pytest.mark.filterwarnings("ignore:.*RETRIES_EXCEEDED")
 def test_another_remote_is_another_server_and_may_be_gone_at_the_end():
     from pysail.spark import SparkConnectServer
 

@@ -4,7 +4,7 @@ import threading
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
@@ -49,7 +49,6 @@ def column(kind, rows):
     return hnp.arrays(kind, rows, elements=values)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.data())
 def test_results_are_those_of_the_scoring_function(data):
     kinds = data.draw(st.lists(st.sampled_from(KINDS), min_size=1, max_size=5))

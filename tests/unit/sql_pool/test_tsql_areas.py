@@ -109,7 +109,7 @@ def test_an_error_has_the_number_of_sql_server(error_number, batch, number):
 
 
 @given(INT, INT)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_integer_arithmetic_truncates_as_sql_server_does(shared_session, left, right):
     quotient = abs(left) // abs(right) * (1 if (left < 0) == (right < 0) else -1) if right else 0
     if not right or abs(quotient) > 2**31 - 1:
@@ -119,7 +119,7 @@ def test_integer_arithmetic_truncates_as_sql_server_does(shared_session, left, r
 
 
 @given(PLAIN, st.integers(1, 10), st.integers(0, 10), PLAIN)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_text_functions_cut_and_join_as_python_does(shared_session, text, start, size, other):
     row = shared_session.run(
         "SELECT SUBSTRING(?, ?, ?) AS a, LEFT(?, ?) AS b, LEN(?) AS c, ? + ? AS d",
