@@ -16,10 +16,9 @@ from resources.sql_pool.engine.errors import SqlError, invalid_column
 from resources.sql_pool.engine.execute import default_value, target_columns
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.grouping import has_aggregate
-from resources.sql_pool.engine.predict_source import next_alias, table_name
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
-from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, quoted
+from resources.sql_pool.engine.scope import NamedColumn, Scope, Source, next_alias, quoted
 from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT
 from resources.sql_pool.engine.work import Work
@@ -83,7 +82,7 @@ def _mentioned(name: st.ObjectName, rows: exp.Select, scope: Scope) -> Source | 
         for item in _items(rows)
         if item.alias
         and isinstance(item.this, exp.Identifier)
-        and str(table_name(item)).lower() == wanted
+        and str(st.table_name(item)).lower() == wanted
     ]
     if len(found) > 1:
         raise SqlError(8154, f"The table '{name.name}' is ambiguous.")
@@ -107,7 +106,7 @@ def _table_of(alias: str, rows: exp.Select) -> st.ObjectName:
     wanted = alias.lstrip("#").lower()
     for item in _items(rows):
         if item.alias_or_name.lower() == wanted:
-            return table_name(item)
+            return st.table_name(item)
     raise SqlError(4406, f"'{alias}' is no table and cannot be changed.")
 
 

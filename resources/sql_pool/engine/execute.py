@@ -21,7 +21,6 @@ from resources.sql_pool.engine.errors import (
     unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
-from resources.sql_pool.engine.predict_source import table_name
 from resources.sql_pool.engine.profile import check_query_options, only
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.reader import Reader
@@ -100,7 +99,7 @@ def _select_into(work: Work, tree: exp.Expression) -> int:
     first = _first_select(plain)
     node = first.args["into"]
     only(node, "this", "temporary")
-    name = table_name(node.this)
+    name = st.table_name(node.this)
     first.set("into", None)
     definitions.create_table(work, st.CreateTable(0, name, query=plain))
     table = definitions.existing_table(work, name)
@@ -219,7 +218,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
         names = [item.name for item in target.expressions]
         target = target.this
     only(target, "this", "db", "catalog")
-    table = definitions.existing_table(work, table_name(target))
+    table = definitions.existing_table(work, st.table_name(target))
     columns = target_columns(table, names)
     if isinstance(tree.expression, exp.Values):
         values = _row(work, tree.expression, columns)

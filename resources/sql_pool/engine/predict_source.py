@@ -1,9 +1,8 @@
-"""PREDICT as an item of a FROM clause, and the names of tables."""
+"""PREDICT as an item of a FROM clause."""
 # ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
-import itertools
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -13,39 +12,15 @@ from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine.context import Context
 from resources.sql_pool.engine.errors import (
     SqlError,
-    describe,
     near,
     parse_error,
     undeclared,
-    unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.profile import only
-from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source
-from resources.sql_pool.engine.statements import ObjectName
+from resources.sql_pool.engine.scope import BoundQuery, NamedColumn, Scope, Source, next_alias
+from resources.sql_pool.engine.statements import ObjectName, table_name
 from resources.sql_pool.engine.types import SqlType
-
-_aliases = itertools.count(1)
-
-
-def table_name(node: exp.Expression) -> ObjectName:
-    """The name that a Table node holds.
-
-    Raises SqlError for a cross-database name.
-    """
-    if node.args.get("catalog"):
-        raise unsupported(f"The cross-database name {describe(node)}")
-    if not isinstance(node.this, exp.Identifier):
-        raise unsupported(f"The table source {describe(node.this)}")
-    hash_sign = "#" if node.this.args.get("temporary") else ""
-    return ObjectName(
-        hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
-    )
-
-
-def next_alias() -> str:
-    """A DuckDB alias that no other item of a statement has."""
-    return f"s{next(_aliases)}"
 
 
 class PredictSource(ABC):

@@ -29,9 +29,8 @@ from resources.sql_pool.engine.grouping import (
 )
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
-from resources.sql_pool.engine.predict_source import next_alias
 from resources.sql_pool.engine.profile import check_query_options, only
-from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed
+from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed, next_alias
 from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 

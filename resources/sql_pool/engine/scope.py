@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from resources.sql_pool.engine.errors import SqlError, invalid_column
 from resources.sql_pool.engine.types import SqlType
+
+_aliases = itertools.count(1)
 
 
 def quoted(name: str) -> str:
@@ -18,6 +21,11 @@ def quoted(name: str) -> str:
 def text_literal(value: str) -> str:
     """A DuckDB string literal."""
     return "'" + value.replace("'", "''") + "'"
+
+
+def next_alias() -> str:
+    """A DuckDB alias that no other item of a statement has."""
+    return f"s{next(_aliases)}"
 
 
 def column_count(alias: str, *, more: bool) -> SqlError:

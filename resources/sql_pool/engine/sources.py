@@ -16,7 +16,7 @@ from resources.sql_pool.engine.errors import (
     unsupported,
 )
 from resources.sql_pool.engine.expressions import ExpressionCompiler
-from resources.sql_pool.engine.predict_source import PredictSource, next_alias, table_name
+from resources.sql_pool.engine.predict_source import PredictSource
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.reader import Reader
 from resources.sql_pool.engine.rowsets import function_rows, pivot, unpivot
@@ -26,9 +26,10 @@ from resources.sql_pool.engine.scope import (
     Scope,
     Source,
     column_count,
+    next_alias,
     quoted,
 )
-from resources.sql_pool.engine.statements import ObjectName
+from resources.sql_pool.engine.statements import ObjectName, table_name
 from resources.sql_pool.engine.system_views import system_view
 
 MAX_VIEW_DEPTH = 32

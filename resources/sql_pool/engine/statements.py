@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
+from resources.sql_pool.engine.errors import describe, unsupported
 from resources.sql_pool.engine.types import SqlType
 
 
@@ -26,6 +27,21 @@ class ObjectName:
 
     def __str__(self) -> str:
         return self.name if self.is_temporary else f"{self.schema}.{self.name}"
+
+
+def table_name(node: exp.Expression) -> ObjectName:
+    """The name that a Table node holds.
+
+    Raises SqlError for a cross-database name.
+    """
+    if node.args.get("catalog"):
+        raise unsupported(f"The cross-database name {describe(node)}")
+    if not isinstance(node.this, exp.Identifier):
+        raise unsupported(f"The table source {describe(node.this)}")
+    hash_sign = "#" if node.this.args.get("temporary") else ""
+    return ObjectName(
+        hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
+    )
 
 
 @dataclass(frozen=True)

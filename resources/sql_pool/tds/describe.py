@@ -13,7 +13,7 @@ from sqlglot import exp
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import TableColumn
 from resources.sql_pool.engine.parser import parse_batch
-from resources.sql_pool.engine.predict_source import table_name
+from resources.sql_pool.engine.statements import table_name
 from resources.sql_pool.engine.types import MAX, SqlType
 from resources.sql_pool.port import ResultColumn, ResultSet, SqlError
 from resources.sql_pool.tds.pool_session import PoolSession
