@@ -16,10 +16,11 @@ from resources.costs.port import Costs
 from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.spark.port import Preparation, Spark
+from resources.spark.preparation_code import PREPARATION_CODE
 from resources.spec import ModelSpec
 
 #: What decides the content of the table.
-TABLE_CODE = ("assets/training_table.py", "resources/spark")
+TABLE_CODE = ("assets/training_table.py", *PREPARATION_CODE)
 
 
 class PreparationConfig(dg.Config):

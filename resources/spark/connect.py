@@ -112,26 +112,33 @@ class ConnectSpark(ConfigurableResource):
         A name stands for the version of the Delta table that is current now.
         Raises InvalidInput for a path without a table, BikecastError for one that is damaged.
         """
-        from deltalake.exceptions import DeltaError
-
-        from resources.spark.delta_table import current_files
         from resources.spark.sessions import known_tables, session_for
 
         session = session_for(self.remote)
         asked = tables or {}
         for name, path in {**known_tables(self.lake_root), **asked}.items():
             try:
-                files = current_files(lake_path(self.lake_root, path))
-            except (DeltaError, OSError) as error:
+                files = self._files(name, path)
+            except BikecastError:
                 if name in asked:
-                    raise BikecastError(f"{name} at {path} cannot be read: {error}") from error
+                    raise
                 continue
-            if not files and name not in asked:
-                continue
-            if not files:
-                raise InvalidInput(f"there is no table {name} at {path} in the lake")
             session.read.parquet(*files).createOrReplaceTempView(name)
         return session
+
+    def _files(self, name: str, path: str) -> list[str]:
+        """The files of a table's current version; raises what `session` raises."""
+        from deltalake.exceptions import DeltaError
+
+        from resources.spark.delta_table import current_files
+
+        try:
+            files = current_files(lake_path(self.lake_root, path))
+        except (DeltaError, OSError) as error:
+            raise BikecastError(f"{name} at {path} cannot be read: {error}") from error
+        if not files:
+            raise InvalidInput(f"there is no table {name} at {path} in the lake")
+        return files
 
     def sql(self, query: str, tables: Mapping[str, str] | None = None) -> pa.Table:
         """Run a Spark SQL query and return all its rows.

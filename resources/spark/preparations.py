@@ -9,21 +9,14 @@ from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
-from resources.code_version import LIBRARY, code_version
+from resources.code_version import code_version
 from resources.errors import BikecastError
 from resources.files import file_digest, replaced_file
 from resources.jobs import job_base_name
 from resources.spark.delta_table import recorded_version
 from resources.spark.port import Preparation, PreparedTable
+from resources.spark.preparation_code import PREPARATION_CODE
 from resources.spec_json import spec_to_json
-
-_CODE = (
-    "resources/lake/findings.py",
-    "resources/spark",
-    "resources/sql_types.py",
-    f"{LIBRARY}pysail",
-    f"{LIBRARY}pyspark",
-)
 
 
 def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:
@@ -37,7 +30,7 @@ def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:
         spec=spec,
         table=preparation.table_path,
         remote=remote,
-        code=code_version(*_CODE),
+        code=code_version(*PREPARATION_CODE),
     )
 
 
