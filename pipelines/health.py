@@ -80,7 +80,7 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
     return {
         "model": spec.model_name,
         "version": live.version,
-        "since": live.published_at.replace(tzinfo=dt.UTC),
+        "since": live.published_at,
         "by": why[0].actor if why else "",
         "why": why[0].reason if why else "",
     }

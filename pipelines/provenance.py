@@ -42,7 +42,7 @@ def explain(
     known = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
     model = known.get(int(str(version)))
     return Provenance(
-        prediction={name: _in_utc(value) for name, value in row.items()},
+        prediction=row | {"predicted_at": _in_utc(row["predicted_at"])},
         model={
             "name": spec.model_name,
             "version": version,
@@ -55,7 +55,7 @@ def explain(
             **({f"score {k}": v for k, v in model.scores.items()} if model else {}),
         },
         why_live=[
-            {"when": _in_utc(e.changed_at), "who": e.actor, "action": e.action, "why": e.reason}
+            {"when": e.changed_at, "who": e.actor, "action": e.action, "why": e.reason}
             for e in audit_trail(resources.sql_pool, spec)
             if e.candidate == version
         ],

@@ -7,7 +7,7 @@ DDL in a transaction, so the tables are made first.
 from __future__ import annotations
 
 import datetime
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from resources.errors import BikecastError
@@ -22,7 +22,7 @@ Action = Literal["promote", "force", "rollback", "keep"]
 
 @dataclass(frozen=True)
 class LiveModel:
-    """The model version that the procedures use; `published_at` is UTC without an offset."""
+    """The model version that the procedures use; `published_at` is aware, UTC."""
 
     version: int
     digest: str
@@ -46,7 +46,7 @@ class Change:
 
 @dataclass(frozen=True)
 class AuditEntry:
-    """One row of the audit; `changed_at` is UTC without an offset.
+    """One row of the audit; `changed_at` is aware, UTC.
 
     `candidate` is the version that the row is about: the new live one, or for `keep` the one
     that was not promoted. `from_version` is None for the first version.
@@ -124,7 +124,10 @@ def live_model(pool: SqlPool, spec: ModelSpec) -> LiveModel | None:
     """The live version, or None while nothing was published."""
     query = render("live_model.sql", table=table_name(spec, spec.model_table))
     found = _run_or_nothing(pool, query)
-    return LiveModel(*found.rows[0]) if found and found.rows else None  # type: ignore[arg-type]
+    if not found or not found.rows:
+        return None
+    live = LiveModel(*found.rows[0])  # type: ignore[arg-type]
+    return replace(live, published_at=live.published_at.replace(tzinfo=datetime.UTC))
 
 
 def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
@@ -139,7 +142,8 @@ def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
 def audit_trail(pool: SqlPool, spec: ModelSpec) -> list[AuditEntry]:
     """The audit, newest entry first; empty while nothing was published."""
     found = _run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
-    return [AuditEntry(*row) for row in found.rows] if found else []  # type: ignore[arg-type]
+    entries = [AuditEntry(*row) for row in found.rows] if found else []  # type: ignore[arg-type]
+    return [replace(e, changed_at=e.changed_at.replace(tzinfo=datetime.UTC)) for e in entries]
 
 
 def ensure_tables(pool: SqlPool, spec: ModelSpec) -> None:

@@ -1,6 +1,7 @@
 """Promotion and rollback from the command line, with models that the pipeline trained."""
 
 import json
+from datetime import datetime
 
 import pytest
 
@@ -73,6 +74,9 @@ def test_explain_walks_from_a_prediction_to_its_source_line(two_versions):
     assert done.returncode == 0, done.stderr
     found = json.loads(done.stdout)
     assert found["prediction"]["forecast_row"] == 2
+    made = datetime.fromisoformat(found["model"]["created"])
+    live = datetime.fromisoformat(found["why_live"][0]["when"])
+    assert made < live < datetime.fromisoformat(found["prediction"]["predicted_at"])
     assert found["model"]["digest"] == found["model"]["digest in the registry"]
     assert found["run"]["status"] == "SUCCESS"
     assert found["training_data"]["source lines"] == "2 to 732"

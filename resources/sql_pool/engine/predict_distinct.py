@@ -3,7 +3,7 @@
 Real tables repeat their vectors: all stations share an hour's weather. A look-up of a vector
 costs a hundredth of scoring it by a few hundred trees, but where no vector repeats even that is
 lost. So look-ups go on where the rows so far repeat; else the hashes of a sample are counted, which
-costs a tenth of looking up, until they repeat or until so many rows say that it does not pay.
+costs far less, until they repeat or until so many rows say that it does not pay.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from resources.sql_pool.deployment import (
     saved_predictions,
 )
 from resources.sql_pool.engine.parser import parse_batch
-from resources.sql_pool.model_table import Change, live_model, publish_model
+from resources.sql_pool.model_table import Change, audit_trail, live_model, publish_model
 from resources.sql_pool.port import SqlError
 from resources.sql_pool.scripts import split_batches
 from tests.second_spec import COFFEE_SALES
@@ -70,11 +70,18 @@ def test_one_version_is_live_and_publishing_it_again_changes_nothing(pool, publi
     assert publish(2, bike_model(2.0)) is True
     live = live_model(pool, BIKE_RENTALS)
     assert (live.version, live.job_id) == (2, "job-2")
-    assert isinstance(live.published_at, datetime.datetime)
     assert publish(1, bike_model(1.0)) is True
     with pool.session() as session:
         query = "SELECT [version] FROM dbo.rental_prediction_model WHERE is_live = 1"
         assert session.run(query)[0].rows == [(1,)]
+
+
+def test_the_moments_of_publishing_and_of_the_audit_are_aware_and_utc(pool, publish):
+    publish(1, bike_model(1.0))
+    now = datetime.datetime.now(datetime.UTC)
+    entry = audit_trail(pool, BIKE_RENTALS)[0]
+    for moment in (live_model(pool, BIKE_RENTALS).published_at, entry.changed_at):
+        assert abs(now - moment) < datetime.timedelta(minutes=15)  # no time zone is that near
 
 
 def test_a_version_is_never_replaced_by_another_model(pool, publish):
