@@ -8,8 +8,9 @@ Layers, each of which uses only those before it:
 `conversion`, `functions`, `aggregates`, `expressions`   typed expressions to DuckDB SQL
 `predict`, `predict_source`, `sources`   FROM items to DuckDB SQL
 `grouping`, `ordering`, `queries`   queries to DuckDB SQL
-`undeclared`, `execute`, `bulk`, `keys`, `definitions`, `copy_into`   statements that read, write
-`date_order`, `frames`, `control`, `session`   batches: variables, procedures, transactions
+`undeclared`, `execute`, `bulk`, `copy_into`   statements that read, write
+`keys`, `definitions`, `alterations`, `renames`   statements that define
+`date_order`, `frames`, `procedures`, `control`, `session`   batches: variables, transactions
 
 A construct that no layer knows is an error, so nothing passes that was not built on purpose.
 """

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.catalog import SqlObject, TableColumn
+from resources.sql_pool.engine.catalog import SqlObject, TableColumn, duckdb_name
 from resources.sql_pool.engine.conversion import assign
 from resources.sql_pool.engine.definitions import check_columnstore, default_names, existing_table
 from resources.sql_pool.engine.errors import SqlError, unsupported
@@ -58,18 +58,24 @@ def _rewrite(work: Work, table: SqlObject, columns: list[tuple[TableColumn, str]
     """Replace the table by one of these columns; each has the DuckDB expression of its values."""
     kept = tuple(column for column, _ in columns)
     check_columnstore(str(table.details.get("index", "")), kept)
-    declared = ", ".join(
-        f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c in kept
-    )
-    temporary = table.name.is_temporary
-    schema = "temp" if temporary else table.name.schema
-    fresh = quoted(f"{table.name.name} (altered)")
-    work.run(f"CREATE {'TEMP ' if temporary else ''}TABLE {quoted(schema)}.{fresh} ({declared})")
-    values = ", ".join(value for _, value in columns)
-    work.run(f"INSERT INTO {quoted(schema)}.{fresh} SELECT {values} FROM {table.duckdb_name}")
-    work.run(f"DROP TABLE {table.duckdb_name}")
-    work.run(f"ALTER TABLE {quoted(schema)}.{fresh} RENAME TO {quoted(table.name.name)}")
+    fresh = replace(table.name, name=f"{table.name.name} (altered)")
+    write_copy(work, table, fresh, columns)
+    work.run(f"ALTER TABLE {duckdb_name(fresh)} RENAME TO {quoted(table.name.name)}")
     work.catalog.change_columns(table, kept)
+
+
+def write_copy(
+    work: Work, table: SqlObject, name: st.ObjectName, columns: list[tuple[TableColumn, str]]
+) -> None:
+    """Move a table's rows to a new DuckDB table of these columns; the catalog is as it was."""
+    declared = ", ".join(
+        f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c, _ in columns
+    )
+    kind = "TEMP TABLE" if name.is_temporary else "TABLE"
+    work.run(f"CREATE {kind} {duckdb_name(name)} ({declared})")
+    values = ", ".join(value for _, value in columns)
+    work.run(f"INSERT INTO {duckdb_name(name)} SELECT {values} FROM {table.duckdb_name}")
+    work.run(f"DROP TABLE {table.duckdb_name}")
 
 
 def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -> None:

@@ -234,10 +234,12 @@ class Catalog:
                 ],
             )
 
-    def rename(self, found: SqlObject, name: str) -> None:
-        """Give an object another name in its schema."""
+    def rename(self, found: SqlObject, new: ObjectName) -> None:
+        """Give an object another name or schema."""
         self._connection.execute(
-            "UPDATE bikecast.objects SET name = ? WHERE object_id = ?", [name, found.object_id]
+            "UPDATE bikecast.objects SET schema_name = ?, name = ?, modified = "
+            "current_localtimestamp() WHERE object_id = ?",
+            [new.schema, new.name, found.object_id],
         )
 
     def remove(self, found: SqlObject) -> None:

@@ -2,26 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
-from resources.sql_pool.engine import alterations, changes, copy_into, definitions, execute, flow
+from resources.sql_pool.engine import (
+    alterations,
+    changes,
+    copy_into,
+    definitions,
+    execute,
+    flow,
+    renames,
+)
 from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.calls import bind_arguments, copy_outputs, require_national
-from resources.sql_pool.engine.catalog import PROCEDURE, Catalog
+from resources.sql_pool.engine.catalog import Catalog
 from resources.sql_pool.engine.context import Variable
 from resources.sql_pool.engine.date_order import DateOrder
-from resources.sql_pool.engine.ddl import procedure_parameters
 from resources.sql_pool.engine.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
 from resources.sql_pool.engine.frames import Counters, Frame, Jump
 from resources.sql_pool.engine.parser import parse_batch
+from resources.sql_pool.engine.procedures import TEXT, ProcedureCalls
 from resources.sql_pool.engine.raising import raised, thrown
-from resources.sql_pool.engine.reader import Reader
-from resources.sql_pool.engine.types import INT, MAX, SqlType, nvarchar
+from resources.sql_pool.engine.types import INT, SqlType
 from resources.sql_pool.engine.undeclared import check_declared
 from resources.sql_pool.engine.work import Transaction, Work, server_values
 from resources.sql_pool.port import ResultSet
@@ -29,7 +35,6 @@ from resources.sql_pool.port import ResultSet
 if TYPE_CHECKING:
     import duckdb
 
-_TEXT = nvarchar(MAX)
 _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateTable: definitions.create_table,
     st.CreateView: definitions.create_view,
@@ -37,7 +42,8 @@ _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateSchema: definitions.create_schema,
     st.Drop: definitions.drop,
     st.Truncate: definitions.truncate,
-    st.Rename: definitions.rename,
+    st.Rename: renames.rename,
+    st.Transfer: renames.transfer,
     st.AlterTable: alterations.alter_table,
     st.TableNote: alterations.table_note,
     st.CreateFunction: definitions.create_function,
@@ -51,7 +57,7 @@ _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
 
 
 @dataclass
-class Interpreter:
+class Interpreter(ProcedureCalls):
     """Runs the statements of batches on one connection."""
 
     connection: duckdb.DuckDBPyConnection
@@ -62,13 +68,11 @@ class Interpreter:
     cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
+        super().__init__()
         self.catalog = Catalog(self.connection)
         self.transaction = Transaction(self.connection)
         self.date_order = DateOrder(self.connection)
         self._error: SqlError | None = None
-        self._failing: SqlError | None = None
-        self._failed_level = 0  # of the frame in which it was raised
-        self._failed_in: str | None = None  # the procedure in which the caught error was raised
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
         self.counters = Counters()
@@ -104,9 +108,7 @@ class Interpreter:
             self.max_model_bytes,
         )
 
-    def _body(
-        self, statements: list[st.Statement] | tuple[st.Statement, ...], frame: Frame
-    ) -> None:
+    def _body(self, statements: Sequence[st.Statement], frame: Frame) -> None:
         for statement in statements:
             try:
                 self._statement(statement, frame)
@@ -114,11 +116,6 @@ class Interpreter:
                 error.line = error.line or statement.line
                 self._seen(error, frame)
                 raise
-
-    def _seen(self, error: SqlError, frame: Frame) -> None:
-        """Remember the batch or procedure in which an error was raised."""
-        if self._failing is not error:
-            self._failing, self._failed_level = error, frame.level
 
     def _statement(self, statement: st.Statement, frame: Frame) -> None:
         if self.cancelled:
@@ -191,11 +188,11 @@ class Interpreter:
         elif isinstance(statement, flow.RaiseError):
             self.messages.append(raised(statement, self._evaluator(frame), frame.variables))
         elif isinstance(statement, flow.Print):
-            self.messages.append(str(self._evaluate(statement.value, _TEXT, frame) or ""))
+            self.messages.append(str(self._evaluate(statement.value, TEXT, frame) or ""))
         elif isinstance(statement, flow.ExecuteProcedure):
             self._execute_procedure(statement, frame)
         elif isinstance(statement, flow.ExecuteText):
-            text = self._evaluate(statement.text, _TEXT, frame)
+            text = self._evaluate(statement.text, TEXT, frame)
             self._execute_text(str(text or ""), {}, frame)
         elif isinstance(statement, flow.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
@@ -223,9 +220,6 @@ class Interpreter:
             return execute.evaluate(work, tree, kind)
         with self.transaction.statement(work):
             return execute.evaluate(work, tree, kind)
-
-    def _evaluator(self, frame: Frame) -> Callable[[exp.Expression, SqlType], object]:
-        return lambda tree, kind: self._evaluate(tree, kind, frame)
 
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
         work = self.work(frame)
@@ -275,69 +269,3 @@ class Interpreter:
             self._failed_in = self._failed_in or frame.procedure
             self._body(statement.handler, frame)
         self._error, self._failed_in = before
-
-    def _execute_procedure(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
-        if statement.name.name.lower() == "sp_executesql":
-            self._execute_sql(statement, frame)
-            return
-        found = self.catalog.find(statement.name)
-        if found is None or found.type != PROCEDURE:
-            raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")
-        (definition,) = parse_batch(found.definition)
-        assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
-        label = statement.name.name
-        variables = bind_arguments(
-            definition.parameters, statement.arguments, label, self._evaluator(frame)
-        )
-        inner = frame.nested(variables, label)
-        status = 0
-        try:
-            with self.date_order.restored():
-                self._body(definition.body, inner)
-        except Jump as jump:
-            if jump.kind != "RETURN":
-                raise
-            status = jump.value
-        except SqlError:
-            self._failed_in = self._failed_in or label
-            raise
-        if statement.status is not None:
-            target = frame.variables.get(statement.status.lower())
-            if target is None:
-                raise undeclared(statement.status)
-            target.value = status
-        copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
-
-    def _execute_sql(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
-        """sp_executesql @stmt, @params, @p = value, ..."""
-        if not statement.arguments or statement.arguments[0].value is None:
-            raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
-        require_national(statement.arguments[0].value, frame.variables)
-        text = str(self._evaluate(statement.arguments[0].value, _TEXT, frame) or "")
-        variables: dict[str, Variable] = {}
-        rest = statement.arguments[2:]
-        if len(statement.arguments) > 1 and statement.arguments[1].value is not None:
-            declared = str(self._evaluate(statement.arguments[1].value, _TEXT, frame) or "")
-            reader = Reader(declared)
-            parameters = procedure_parameters(reader)
-            if not reader.at_end:
-                raise reader.error()
-            variables = bind_arguments(parameters, rest, "sp_executesql", self._evaluator(frame))
-            self._execute_text(text, variables, frame)
-            copy_outputs(parameters, rest, variables, frame.variables)
-            return
-        self._execute_text(text, variables, frame)
-
-    def _execute_text(self, text: str, variables: dict[str, Variable], frame: Frame) -> None:
-        inner = frame.nested(variables, frame.procedure)
-        try:
-            statements = parse_batch(text)
-            check_declared(statements, variables)
-            with self.date_order.restored():
-                self._body(statements, inner)
-        except Jump as jump:
-            if jump.kind != "RETURN":
-                raise
-        except SqlError as error:
-            self._seen(error, inner)
-            raise

@@ -49,11 +49,31 @@ def create(reader: Reader, line: int) -> st.Statement:
     if kind == "SCHEMA" and not alter:
         if not first:
             raise first_in_batch("CREATE SCHEMA")
-        reader.take()
-        return st.CreateSchema(line, reader.identifier())
+        return _schema(reader, line)
+    if kind == "SCHEMA":
+        return _transfer(reader, line)
     if kind == "INDEX":
         return ddl_alter.alter_index(reader, line)
     raise not_emulated(f"{'ALTER' if alter else 'CREATE'} {kind}")
+
+
+def _schema(reader: Reader, line: int) -> st.Statement:
+    """CREATE SCHEMA name [AUTHORIZATION owner]."""
+    reader.expect("SCHEMA")
+    name = reader.identifier()
+    return st.CreateSchema(
+        line, name, reader.identifier() if reader.match("AUTHORIZATION") else "dbo"
+    )
+
+
+def _transfer(reader: Reader, line: int) -> st.Statement:
+    """ALTER SCHEMA schema TRANSFER [OBJECT ::] name."""
+    reader.expect("SCHEMA")
+    schema = reader.identifier()
+    reader.expect("TRANSFER")
+    if reader.match("OBJECT"):
+        reader.expect(":", ":")
+    return st.Transfer(line, reader.object_name(), schema)
 
 
 def _view(reader: Reader, line: int, alter: bool) -> st.Statement:

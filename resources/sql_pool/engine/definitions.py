@@ -1,4 +1,4 @@
-"""CREATE, ALTER, DROP, TRUNCATE and RENAME: the catalog and DuckDB change together."""
+"""CREATE, ALTER, DROP and TRUNCATE: the catalog and DuckDB change together."""
 # ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
@@ -262,23 +262,17 @@ def truncate(work: Work, statement: st.Truncate) -> None:
     work.run(f"TRUNCATE {found.duckdb_name}")
 
 
-def rename(work: Work, statement: st.Rename) -> None:
-    """RENAME OBJECT of a table."""
-    found = existing_table(work, statement.name)
-    new = st.ObjectName(statement.new_name, statement.name.schema)
-    if found.name.is_temporary or new.is_temporary:
-        raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
-    if work.catalog.find(new) is not None:
-        raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
-    work.run(f"ALTER TABLE {found.duckdb_name} RENAME TO {quoted(new.name)}")
-    work.catalog.rename(found, new.name)
-
-
 def create_schema(work: Work, statement: st.CreateSchema) -> None:
     """CREATE SCHEMA."""
     taken = work.catalog.has_schema(statement.name)
     if taken or statement.name.lower() in ("bikecast", "sys", "information_schema", "temp", "main"):
         raise SqlError(2714, f"There is already an object named '{statement.name}'.")
+    if statement.owner.lower() != "dbo":
+        raise SqlError(
+            15151,
+            f"Cannot find the user '{statement.owner}', because it does not exist or you do not "
+            "have permission.",
+        )
     work.run(f"CREATE SCHEMA {quoted(statement.name)}")
 
 

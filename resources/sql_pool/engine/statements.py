@@ -239,9 +239,10 @@ class CreateProcedure(Statement):
 
 @dataclass(frozen=True)
 class CreateSchema(Statement):
-    """CREATE SCHEMA."""
+    """CREATE SCHEMA name AUTHORIZATION owner."""
 
     name: str
+    owner: str = "dbo"
 
 
 @dataclass(frozen=True)
@@ -266,6 +267,14 @@ class Rename(Statement):
 
     name: ObjectName
     new_name: str
+
+
+@dataclass(frozen=True)
+class Transfer(Statement):
+    """ALTER SCHEMA schema TRANSFER name."""
+
+    name: ObjectName
+    schema: str
 
 
 @dataclass(frozen=True)

@@ -378,6 +378,13 @@ SELECT
     distribution AS distribution_policy_desc, -- nvarchar(60)
 FROM objects WHERE type = 'U '
 
+-- view sys.pdw_column_distribution_properties
+SELECT
+    object_id AS object_id, -- int
+    ordinal AS column_id, -- int
+    coalesce(list_position(json_extract_string(details, '$.hash_columns[*]'), lower(name)), 0) AS distribution_ordinal, -- tinyint
+FROM columns WHERE object_type = 'U '
+
 -- view information_schema.tables
 SELECT
     'pool' AS TABLE_CATALOG, -- nvarchar(128)
