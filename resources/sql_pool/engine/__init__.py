@@ -10,7 +10,8 @@ Layers, each of which uses only those before it:
 `grouping`, `ordering`, `queries`   queries to DuckDB SQL
 `undeclared`, `execute`, `bulk`, `copy_into`   statements that read, write
 `keys`, `definitions`, `alterations`, `renames`   statements that define
-`date_order`, `frames`, `procedures`, `control`, `session`   batches: variables, transactions
+`date_order`, `frames`, `procedures`, `control`   batches: variables, procedures, transactions
+`file_hold`, `storage`, `session`   the DuckDB file, and a connection to it
 
 A construct that no layer knows is an error, so nothing passes that was not built on purpose.
 """

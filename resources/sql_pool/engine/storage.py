@@ -5,13 +5,13 @@ from __future__ import annotations
 import contextlib
 import re
 import threading
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from resources.sql_pool.engine.catalog import create_catalog
 from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.file_hold import Patience, held, in_use
 from resources.sql_pool.engine.macros import create_macros
 from resources.sql_pool.engine.python_functions import create_functions
 
@@ -34,18 +34,25 @@ def open_database(
     """A connection to the pool's file; connections of one process share the database.
 
     Files can be read inside `lake_root` only, and no extension is downloaded. Raises SqlError
-    1222 that names the holding process after `wait_seconds`.
+    1222 that names the holding process after `wait_seconds`, and 5120 for a file that cannot be
+    opened.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    connection = _connect(path, lake_root, wait_seconds)
-    try:
-        yield connection
-    finally:
-        with _opening:
-            connection.close()
+    patience = Patience(wait_seconds)
+    with contextlib.ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(path, patience))
+        except OSError as error:
+            raise _unusable(path, error) from error
+        connection = _connect(path, lake_root, patience)
+        try:
+            yield connection
+        finally:
+            with _opening:
+                connection.close()
 
 
-def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBPyConnection:
+def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPyConnection:
     import duckdb
 
     config: dict[str, str | bool | int | float | list[str]] = {
@@ -56,8 +63,6 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
         "default_collation": "nocase",
         "memory_limit": MEMORY_LIMIT,
     }
-    deadline = time.monotonic() + wait_seconds
-    pause = 0.02
     while True:
         try:
             with _opening:
@@ -70,16 +75,18 @@ def _connect(path: Path, lake_root: Path, wait_seconds: float) -> duckdb.DuckDBP
                 return connection
         except duckdb.IOException as error:
             if not _LOCKED.search(str(error)):
-                raise SqlError(
-                    5120,
-                    f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} "
-                    "Nothing was changed. Make the folder writable or make room there, and run "
-                    "again.",
-                ) from error
-            if time.monotonic() >= deadline:
-                raise _held(path, str(error), wait_seconds) from error
-        time.sleep(pause)
-        pause = min(pause * 1.5, 0.5)
+                raise _unusable(path, error) from error
+            if not patience.wait():  # a program that opens the file without our lock
+                found = _HOLDER.search(str(error))
+                raise in_use(path, int(found[1]) if found else None, patience) from error
+
+
+def _unusable(path: Path, error: Exception) -> SqlError:
+    return SqlError(
+        5120,
+        f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} Nothing was "
+        "changed. Make the folder writable or make room there, and run again.",
+    )
 
 
 def _prepare(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
@@ -96,20 +103,3 @@ def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
         folder = str(lake_root.resolve()).replace("'", "''")
         connection.execute(f"SET allowed_directories = ['{folder}']")
         connection.execute("SET enable_external_access = false")
-
-
-def _held(path: Path, message: str, wait_seconds: float) -> SqlError:
-    import psutil
-
-    found = _HOLDER.search(message)
-    holder = "another process"
-    if found:
-        holder = f"process {found[1]}"
-        with contextlib.suppress(psutil.Error):
-            holder += f" ({psutil.Process(int(found[1])).name()})"
-    return SqlError(
-        1222,
-        f"Lock request time out period exceeded: {holder} holds the pool's file {path} since more "
-        f"than {wait_seconds:g} seconds. Nothing was changed; wait for it or stop it, then run "
-        "again.",
-    )

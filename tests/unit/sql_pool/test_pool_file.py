@@ -3,8 +3,12 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
+import duckdb
+import psutil
 import pytest
+from filelock import FileLock, Timeout
 
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.engine import macros, storage
@@ -41,7 +45,8 @@ def holder(pool):
     process.wait()
 
 
-def test_waiting_for_another_process_ends_in_an_error_that_names_it(pool, holder):
+def test_waiting_for_another_process_ends_in_an_error_that_names_it(pool, holder, monkeypatch):
+    monkeypatch.delattr(duckdb, "connect")  # it would read the header while the holder may write
     impatient = EmbeddedSqlPool(path=pool.path, lake_root=pool.lake_root, wait_seconds=0.1)
     with pytest.raises(SqlError, match=rf"process {holder.pid} .*Nothing was changed") as caught:
         impatient.session().__enter__()
@@ -60,6 +65,23 @@ def test_a_killed_holder_leaves_the_committed_state_and_no_lock(pool, holder):
     holder.wait()
     with pool.session() as session:
         assert session.run("SELECT a FROM dbo.t")[0].rows == [(1,)]
+
+
+def test_the_lock_is_held_until_the_file_is_closed(pool):
+    lock = FileLock(Path(pool.path).with_name(".pool.duckdb.lock"))
+    with pool.session():
+        with pool.session():
+            pass
+        assert Path(pool.path) in files_that_are_open()
+        with pytest.raises(Timeout):
+            lock.acquire(blocking=False)
+    assert Path(pool.path) not in files_that_are_open()
+    with lock.acquire(blocking=False):
+        pass
+
+
+def files_that_are_open():
+    return {Path(file.path) for file in psutil.Process().open_files()}
 
 
 def test_two_sessions_of_one_process_share_the_pool(pool):
