@@ -13,7 +13,16 @@ from resources.sql_pool.engine.errors import SqlError, near, not_emulated
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.scope import Typed
-from resources.sql_pool.engine.types import BIGINT, FLOAT, INT, MAX, SqlType, decimal, varchar
+from resources.sql_pool.engine.types import (
+    BIGINT,
+    FLOAT,
+    INT,
+    MAX,
+    SqlType,
+    decimal,
+    nvarchar,
+    varchar,
+)
 
 if TYPE_CHECKING:
     from resources.sql_pool.engine.expressions import ExpressionCompiler
@@ -55,12 +64,20 @@ def aggregate(
         if over:
             raise SqlError(10759, "Use of DISTINCT is not allowed with the OVER clause.")
         distinct, arguments = "DISTINCT ", arguments[0].expressions
+        if isinstance(arguments[0], exp.Star):
+            raise near("*")
     if name == "APPROX_COUNT_DISTINCT":  # exact: within every bound that is documented
         if over or distinct or isinstance(arguments[0], exp.Star):
             raise near(name)
         return _count(compiler, "COUNT_BIG", arguments[0], "DISTINCT ", "")
     if name in ("COUNT", "COUNT_BIG"):
         return _count(compiler, name, arguments[0], distinct, over)
+    if arguments[0].find(exp.Window) is not None:
+        raise SqlError(
+            4109,
+            "Windowed functions cannot be used in the context of another windowed function or "
+            "aggregate.",
+        )
     if arguments[0].find(exp.Select) is not None:
         raise SqlError(
             130,
@@ -71,7 +88,7 @@ def aggregate(
     if name == "STRING_AGG":
         return _string_agg(compiler, value, arguments, order, over)
     if name in ("MIN", "MAX"):
-        if value.type.name == "bit":
+        if value.type.name in ("bit", "null"):
             raise _invalid(value.type, name)
         return Typed(f"{name.lower()}({distinct}{value.sql}){over}", value.type)
     if not value.type.is_number or value.type.name == "bit":
@@ -95,7 +112,8 @@ def _count(
 
 
 def _invalid(kind: SqlType, name: str) -> SqlError:
-    return SqlError(8117, f"Operand data type {kind.name} is invalid for {name.lower()} operator.")
+    label = "NULL" if kind.name == "null" else kind.name
+    return SqlError(8117, f"Operand data type {label} is invalid for {name.lower()} operator.")
 
 
 def _result_type(kind: SqlType) -> SqlType:
@@ -108,14 +126,19 @@ def _result_type(kind: SqlType) -> SqlType:
 
 def _sum(value: Typed, distinct: str, over: str) -> Typed:
     kind = _result_type(value.type)
-    return Typed(cast(f"sum({distinct}{value.sql}){over}", kind), kind)
+    total = f"sum({distinct}{value.sql}){over}"
+    if kind.name == "money":
+        total = f"tsql_large_money({total})"
+    return Typed(cast(total, kind), kind)
 
 
 def _average(value: Typed, distinct: str, over: str) -> Typed:
     kind = _result_type(value.type)
     inner = distinct + value.sql
     if kind.is_integer:
-        return Typed(cast(f"(sum({inner}){over} // count({inner}){over})", kind), kind)
+        # The sum has to fit: https://learn.microsoft.com/sql/t-sql/functions/avg-transact-sql
+        total = cast(f"sum({inner}){over}", kind)
+        return Typed(cast(f"({total} // count({inner}){over})", kind), kind)
     if kind.name == "decimal":
         kind = decimal(38, max(kind.scale, 6))
     if kind.name not in ("decimal", "money"):
@@ -136,10 +159,10 @@ def _string_agg(
         raise SqlError(174, "The string_agg function requires 2 argument(s).")
     if over:
         raise near("STRING_AGG")
-    text = value if value.type.is_text else convert(value, varchar(MAX))
+    text = value if value.type.is_text else convert(value, nvarchar(4000))
     separator = compiler.value(arguments[1])
     ordering = f" ORDER BY {order_items(compiler, order)}" if order is not None else ""
-    kind = SqlType("nvarchar", MAX) if text.type.name.startswith("n") else varchar(MAX)
+    kind = nvarchar(MAX) if text.type.name.startswith("n") else varchar(MAX)
     return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", kind)
 
 
@@ -257,6 +280,17 @@ def _frame(spec: exp.Expression) -> str:
         raise near("ROWS")
 
     start = bound("start")
-    if spec.args.get("end") is None:
-        return f"{spec.args['kind']} {start}"
-    return f"{spec.args['kind']} BETWEEN {start} AND {bound('end')}"
+    end = bound("end") if spec.args.get("end") is not None else "CURRENT ROW"
+    frame = f"{spec.args['kind']} BETWEEN {start} AND {end}"
+    ends_early = _side(end) < _side(start) or end == "UNBOUNDED PRECEDING"
+    if ends_early or start == "UNBOUNDED FOLLOWING":
+        raise SqlError(
+            4193,
+            f"'{frame}' is not a valid window frame and cannot be used with the OVER clause.",
+        )
+    return frame
+
+
+def _side(bound: str) -> int:
+    """Where a bound of a frame lies: before the current row (-1), at it (0) or behind it (1)."""
+    return bound.endswith("FOLLOWING") - bound.endswith("PRECEDING")

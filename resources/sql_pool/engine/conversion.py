@@ -95,10 +95,22 @@ def _sized_text(sql: str, source: SqlType, to: SqlType) -> str:
     if to.length is None or to.length == MAX:
         return sql
     if source.is_number:
-        integer = source.is_integer and not to.name.startswith("n")
-        macro = "tsql_integer_text" if integer else "tsql_number_text"
-        return _padded(f"{macro}({sql}, {to.length})", to)
+        return _padded(_fitted_number(sql, source, to), to)
     return _padded(f"left({sql}, {to.length})", to)
+
+
+def _fitted_number(sql: str, source: SqlType, to: SqlType) -> str:
+    """The text of a number, for which its type must have room."""
+    if source.is_integer and not to.name.startswith("n"):
+        return f"tsql_integer_text({sql}, {to.length})"
+    if source.name in ("real", "float"):
+        return f"tsql_fit_float({sql}, {to.length}, '{to.name}')"
+    failure = f"[[8115]]Arithmetic overflow error converting numeric to data type {to.name}"
+    if source.name.endswith("money"):
+        failure = f"[[234]]There is insufficient result space to convert a money value to {to.name}"
+    elif source.name != "decimal":
+        failure = f"[[8115]]Arithmetic overflow error converting expression to data type {to.name}"
+    return f"tsql_number_text({sql}, {to.length}, '{failure}')"
 
 
 def _padded(sql: str, to: SqlType) -> str:

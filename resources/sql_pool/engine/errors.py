@@ -130,7 +130,7 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
     (r"LIMIT/OFFSET cannot be negative", 127, "A TOP N value may not be negative."),
     (r"Division by zero", 8134, "Divide by zero error encountered."),
     (
-        r"NOT NULL constraint failed: (?P<table>\S+)\.(?P<column>\S+)",
+        r"NOT NULL constraint failed: \"?(?P<table>[^\n]+?)(?: \(altered\))?\"?\.(?P<column>\S+)",
         515,
         "Cannot insert the value NULL into column '{column}', table '{table}'; column does not "
         "allow nulls.",
@@ -260,6 +260,12 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "row matches more than one source row. Refine the ON clause.",
     ),
     (
+        r"any following WHEN MATCHED clause would be unreachable",
+        5324,
+        "In a MERGE statement, a 'WHEN MATCHED' clause with a search condition cannot appear after "
+        "a 'WHEN MATCHED' clause with no search condition.",
+    ),
+    (
         r"aggregate function calls cannot be nested",
         130,
         "Cannot perform an aggregate function on an expression containing an aggregate or a "
@@ -305,9 +311,14 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
 )
 
 
+def duckdb_text(error: BaseException | None) -> str:
+    """The text of an error of DuckDB, with the letters that conversions hide."""
+    return str(error).translate(_SHOWN)
+
+
 def from_duckdb(error: Exception) -> SqlError:
     """The SqlError that stands for an error of DuckDB (which a user never sees)."""
-    text = str(error).translate(_SHOWN)
+    text = duckdb_text(error)
     raised_here = _RAISED.search(text)
     if raised_here:
         return SqlError(int(raised_here[1]), raised_here[2].split("\n\nLINE")[0].strip())
@@ -315,6 +326,8 @@ def from_duckdb(error: Exception) -> SqlError:
         match = re.search(pattern, text)
         if match:
             groups = {key: value for key, value in match.groupdict().items() if value}
+            if number == 232:
+                groups["value"] = f"{float(groups['value']):f}"
             name = groups.get("type") or groups.get("type2") or "int"
             groups["type"] = _TYPES.get(name, name.lower())
             return SqlError(number, message.format(**groups))

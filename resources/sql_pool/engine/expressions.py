@@ -139,10 +139,8 @@ class ExpressionCompiler(Conditions):
         found = node.expressions
         if not least <= len(found) <= most:
             count = str(least) if least == most else f"{least} to {most}"
-            number = 174 if least == most else 189
-            raise SqlError(
-                number, f"The {node.name.lower()} function requires {count} argument(s)."
-            )
+            number, noun = (174, "argument(s)") if least == most else (189, "arguments")
+            raise SqlError(number, f"The {node.name.lower()} function requires {count} {noun}.")
         return found
 
     def type_of(self, node: exp.Expression, *, in_cast: bool = True) -> SqlType:

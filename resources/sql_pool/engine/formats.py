@@ -149,6 +149,7 @@ def _format_interval(moment: dt.datetime, pattern: str) -> str | None:
 def format_number(text: str, pattern: str) -> str | None:
     """FORMAT of a number, given as text; None (NULL) for a standard format that it has not."""
     value = Decimal(text)
+    pattern = pattern or "G"
     standard = re.fullmatch(r"([A-Za-z])(\d{0,2})", pattern)
     if standard:
         return _standard(value, standard[1].upper(), standard[2], pattern[0])

@@ -206,9 +206,25 @@ CREATE OR REPLACE MACRO tsql_positive(value) AS
 CREATE OR REPLACE MACRO tsql_integer_text(value, size) AS
     CASE WHEN length(value) > size THEN '*' ELSE value END;
 
-CREATE OR REPLACE MACRO tsql_number_text(value, size) AS
-    CASE WHEN length(value) > size THEN CAST(CAST('[[8115]]' ||
-    'Arithmetic overflow error converting numeric to a character type.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE value END;
+-- `failure` is the beginning of the error for a text that is too long.
+CREATE OR REPLACE MACRO tsql_number_text(value, size, failure) AS
+    CASE WHEN length(value) > size THEN CAST(CAST(failure || '.[[.]]' AS INTEGER) AS VARCHAR)
+    ELSE value END;
+
+CREATE OR REPLACE MACRO tsql_fit_float(value, size, kind) AS
+    list_transform([value], lambda text: tsql_number_text(text, size, '[[232]]Arithmetic overflow ' ||
+    'error for type ' || kind || ', value = ' ||
+    printf('%.6f', CAST(text AS DOUBLE))))[1];
+
+-- The code of the first character in the code page of a dedicated pool's collation.
+CREATE OR REPLACE MACRO tsql_ascii(value) AS
+    list_transform([left(value, 1)], lambda o: CASE WHEN o = '' THEN NULL
+    WHEN ord(o) < 128 OR ord(o) BETWEEN 160 AND 255 THEN ord(o)
+    ELSE CAST('0x' || python_text_bytes(o, false) AS INTEGER) END)[1];
+
+CREATE OR REPLACE MACRO tsql_char(value) AS
+    list_transform([value], lambda o: CASE WHEN o BETWEEN 0 AND 127 OR o BETWEEN 160 AND 255
+    THEN chr(o) WHEN o BETWEEN 128 AND 159 THEN python_bytes_text(printf('%02x', o), false) END)[1];
 
 -- datetime counts 300ths of a second and shows milliseconds.
 CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
@@ -270,7 +286,7 @@ CREATE OR REPLACE MACRO tsql_difference_int(value) AS
 CREATE OR REPLACE MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
     CASE WHEN y IS NULL OR mo IS NULL OR d IS NULL OR h IS NULL OR mi IS NULL OR s IS NULL OR f IS
     NULL THEN NULL ELSE coalesce(CASE WHEN y BETWEEN 1 AND 9999 AND f BETWEEN 0 AND CAST(pow(10,
-    digits) AS BIGINT) - 1 + CAST(digits = 0 AS INTEGER) * 0 AND s >= 0 THEN TRY(make_timestamp(y,
+    digits) AS BIGINT) - 1 AND h BETWEEN 0 AND 23 AND s BETWEEN 0 AND 59 THEN TRY(make_timestamp(y,
     mo, d, h, mi, s) + to_microseconds(CAST(f * pow(10, 6 - digits) AS BIGINT))) END,
     CAST('[[289]]' || 'Cannot construct data type ' || kind ||
     ', some of the arguments have values which are not valid.' || '[[.]]' AS TIMESTAMP)) END;

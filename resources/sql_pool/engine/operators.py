@@ -24,6 +24,13 @@ from resources.sql_pool.engine.types import (
 )
 
 LITERAL_TYPES = ("int", "decimal", "float")
+#: The macros that keep results of arithmetic in the ranges of their types.
+_RANGES = {
+    "real": "tsql_finite",
+    "float": "tsql_finite",
+    "money": "tsql_large_money",
+    "smallmoney": "tsql_small_money",
+}
 _INTEGER = re.compile(r"\(*-?\d+\)*")
 
 
@@ -68,8 +75,7 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if left.type.name == right.type.name == "bit":
         raise SqlError(
             402,
-            "The data types bit and bit are incompatible in the "
-            f"{_NAMES.get(operator, operator)} operator.",
+            f"The data types bit and bit are incompatible in the {_NAMES[operator]} operator.",
         )
     if left.type.is_binary and right.type.is_integer:
         left = convert(left, right.type)
@@ -79,18 +85,22 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         raise SqlError(
             402,
             f"The data types {left.type.name} and {right.type.name} are incompatible in the "
-            f"{_NAMES.get(operator, operator)} operator.",
+            f"{_NAMES[operator]} operator.",
         )
     for operand in (left, right):
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
             raise SqlError(
-                8117, f"Operand data type {operand.type.name} is invalid for {operator} operator."
+                8117,
+                f"Operand data type {operand.type.name} is invalid for {_NAMES[operator]} "
+                "operator.",
             )
     kind = common_type(left.type, right.type)
     if kind.is_text:
         if operator == "+":
             return _concatenate(left, right)
-        raise SqlError(8117, f"Operand data type {kind.name} is invalid for {operator} operator.")
+        raise SqlError(
+            8117, f"Operand data type {kind.name} is invalid for {_NAMES[operator]} operator."
+        )
     kind = INT if kind.name in ("bit", "null") else kind
     if kind.name == "decimal":
         return _decimal_arithmetic(operator, left, right)
@@ -99,7 +109,8 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         if kind.is_integer:
             return Typed(f"({a} // {b})", kind)
         if kind.name in ("money", "smallmoney"):
-            return Typed(cast(_quotient(a, b, 4), kind), kind)
+            quotient = cast(_quotient(a, b, 4), decimal(38, 4))
+            return Typed(cast(_in_range(quotient, kind), kind), kind)
         return Typed(cast(_in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
     if kind.name in ("real", "float") and operator == "%":
         raise SqlError(
@@ -111,8 +122,8 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
 
 
 def _in_range(sql: str, kind: SqlType) -> str:
-    """A result of arithmetic: a float that is too large is an error, and never infinite."""
-    return f"tsql_finite({sql})" if kind.name in ("real", "float") else f"({sql})"
+    """A result of arithmetic: a float or money that is too large is an error."""
+    return f"{_RANGES.get(kind.name, '')}({sql})"
 
 
 def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
@@ -162,14 +173,13 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         if clock is not None and left.type.name == right.type.name:
             raise SqlError(
                 8117,
-                f"Operand data type {clock.name} is invalid for "
-                f"{_NAMES.get(operator, operator)} operator.",
+                f"Operand data type {clock.name} is invalid for {_NAMES[operator]} operator.",
             )
-        if clock is None or (left.type.is_moment and right.type.is_moment):
+        if clock is None or other.is_text or (left.type.is_moment and right.type.is_moment):
             raise SqlError(
                 402,
                 f"The data types {left.type.name} and {right.type.name} are incompatible in the "
-                f"{_NAMES.get(operator, operator)} operator.",
+                f"{_NAMES[operator]} operator.",
             )
         raise operand_clash(clock.name, other.name)
     kind = left.type if left.type.is_moment else right.type

@@ -217,7 +217,12 @@ def text_bytes(text: str, national: bool) -> str:
 
 
 def bytes_text(digits: str, national: bool) -> str:
-    """The text of bytes in hex; bytes without a meaning become U+FFFD."""
+    """The text of bytes in hex; bytes without a meaning become U+FFFD.
+
+    Half a character of UTF-16 at the end is completed by a zero byte.
+    """
+    if national and len(digits) % 4:
+        digits += "00"
     return bytes.fromhex(digits).decode(_encoding(national), "replace")
 
 

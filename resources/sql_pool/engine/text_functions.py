@@ -218,13 +218,9 @@ def _code(national: bool) -> Function:
 
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         (text,) = _texts(compiler, node, 1, 1)
-        test = f"length({text.sql}) > 0"
-        if national:
-            return Typed(f"(CASE WHEN {test} THEN ord(left({text.sql}, 1)) END)", INT)
-        code = f"ord(left({text.sql}, 1))"
-        return Typed(
-            f"(CASE WHEN {test} THEN CASE WHEN {code} < 256 THEN {code} ELSE 63 END END)", INT
-        )
+        if not national:
+            return Typed(f"tsql_ascii({text.sql})", INT)
+        return Typed(f"(CASE WHEN length({text.sql}) > 0 THEN ord(left({text.sql}, 1)) END)", INT)
 
     return compile_call
 
@@ -234,9 +230,10 @@ def _character(national: bool) -> Function:
 
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         number = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
-        highest = 65535 if national else 255
-        kind = SqlType("nchar" if national else "char", 1)
-        return Typed(f"(CASE WHEN {number} BETWEEN 0 AND {highest} THEN chr({number}) END)", kind)
+        if not national:
+            return Typed(f"tsql_char({number})", SqlType("char", 1))
+        sql = f"(CASE WHEN {number} BETWEEN 0 AND 65535 THEN chr({number}) END)"
+        return Typed(sql, SqlType("nchar", 1))
 
     return compile_call
 
@@ -262,7 +259,10 @@ def _format(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
             8116,
             f"Argument data type {value.type.name} is invalid for argument 1 of format function.",
         )
-    return Typed(f"tsql_format_number(CAST({value.sql} AS VARCHAR), {pattern.sql})", kind)
+    text = f"CAST({value.sql} AS VARCHAR)"
+    if value.type.name in ("real", "float"):
+        text = f"regexp_replace({text}, '[.]0$', '')"  # .NET writes 1, DuckDB 1.0
+    return Typed(f"tsql_format_number({text}, {pattern.sql})", kind)
 
 
 def _text_call(

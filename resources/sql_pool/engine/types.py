@@ -190,6 +190,8 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
             raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
         return SqlType(kind, scale=scale)
     if kind == "float" and numbers:
+        if not 1 <= numbers[0] <= 53:
+            raise SqlError(2750, f"Specified column precision {numbers[0]} is greater than 53.")
         return REAL if numbers[0] <= 24 else FLOAT
     if numbers:
         raise SqlError(2716, f"Cannot specify a column width on data type {kind}.")
