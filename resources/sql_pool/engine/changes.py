@@ -103,7 +103,7 @@ def _physical(source: Source) -> str:
 
 def _table_of(alias: str, rows: exp.Select) -> st.ObjectName:
     """The table that an alias of the FROM clause, or a table's own name, means."""
-    wanted = alias.lstrip("#").lower()
+    wanted = alias.lower()
     for item in _items(rows):
         if item.alias_or_name.lower() == wanted:
             return st.table_name(item)

@@ -65,6 +65,8 @@ _CALENDAR_UNITS = {
     **dict.fromkeys(("day", "dayofyear", "weekday"), ("day", 1, 3_700_000)),
     "week": ("day", 7, 3_700_000),
 }
+#: Functions whose first argument is the name of a part.
+PART_FUNCTIONS = frozenset({"DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME"})
 _SUNDAY = "DATE '1899-12-31'"
 _PART_SQL = {
     "week": "tsql_week({0})",

@@ -112,6 +112,13 @@ class _SynapseParser(TSQLParser):
             return self._parse_predict()
         return super()._parse_table(*args, **kwargs)
 
+    def _parse_table_parts(self, *args: Any, **kwargs: Any) -> exp.Table | exp.Dot | None:
+        """A table's name; that of a temporary table keeps its sign, as its columns do."""
+        table: exp.Table | exp.Dot | None = super()._parse_table_parts(*args, **kwargs)
+        if isinstance(table, exp.Table) and table.this.args.pop("temporary", None):
+            table.this.set("this", f"#{table.name}")
+        return table
+
     def _parse_primary(self) -> exp.Expr | None:
         """A literal; one behind it is its alias, and not a continuation as in standard SQL."""
         if self._match_set((TokenType.STRING, TokenType.NATIONAL_STRING)):
@@ -249,7 +256,28 @@ def tokenize(text: str) -> list[Token]:
 
     Raises sqlglot.errors.TokenError for an unterminated string or comment.
     """
-    return list(_DIALECT.tokenize(text))
+    tokens: list[Token] = []
+    for token in _DIALECT.tokenize(text):
+        before = tokens[-1] if tokens else None
+        if before is None or not (token.text[:1].isalpha() or token.text[:1] == "_"):
+            tokens.append(token)
+        elif before.token_type is TokenType.PARAMETER:
+            tokens.append(_named(token, token.text, token.start))
+        elif (
+            before.token_type is TokenType.HASH
+            and token.start == before.end + 1
+            and [t.token_type for t in tokens[-2:-1]] != [TokenType.HASH]
+        ):
+            tokens[-1] = _named(token, f"#{token.text}", before.start)
+        else:
+            tokens.append(token)
+    return tokens
+
+
+def _named(token: Token, name: str, start: int) -> Token:
+    """The name of a variable or of a temporary table: its sign lets it be a reserved word."""
+    place = (token.line, token.col, start, token.end, token.comments)
+    return Token(TokenType.IDENTIFIER, name, *place)
 
 
 def parse_tokens(tokens: list[Token], text: str) -> exp.Expression:

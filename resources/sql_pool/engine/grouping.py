@@ -14,6 +14,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.aggregates import AGGREGATES
 from resources.sql_pool.engine.conversion import cast
+from resources.sql_pool.engine.dates import PART_FUNCTIONS
 from resources.sql_pool.engine.errors import SqlError, unsupported
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.profile import only
@@ -160,6 +161,8 @@ class _GroupCheck:
             self._column(node, number)
             return
         children = list(node.iter_expressions())
+        if isinstance(node, exp.Anonymous) and node.name.upper() in PART_FUNCTIONS:
+            children = children[1:]  # day, month ... are no columns
         if isinstance(node, exp.Window):
             call = node.this.this if isinstance(node.this, exp.WithinGroup) else node.this
             children = [*call.expressions, *(c for c in children if c is not node.this)]

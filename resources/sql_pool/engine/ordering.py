@@ -24,8 +24,8 @@ def refuse_constant(node: exp.Expression, number: int) -> None:
         raise SqlError(
             408, f"A constant expression was encountered in the ORDER BY list, position {number}."
         )
-    if all(isinstance(leaf, (*_CONSTANTS, exp.Var)) for leaf in leaves) and node.find(
-        exp.Parameter
+    if all(
+        isinstance(leaf, _CONSTANTS) or isinstance(leaf.parent, exp.Parameter) for leaf in leaves
     ):
         raise SqlError(
             1008,

@@ -7,6 +7,7 @@ parentheses and CASE they end the statement before them.
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -33,6 +34,7 @@ _NOT_WORDS = frozenset(
 BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
 #: Words behind which something must come.
 _UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
+_NAME_START = re.compile(r"#?[^\W\d]")
 _ENDING = (TokenType.R_PAREN, TokenType.COMMA)
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
 PARAMETER_PREFIX = "?"
@@ -105,14 +107,11 @@ class Reader:
 
     def identifier(self) -> str:
         """One part of a name, quoted or not; #name too."""
-        if self.kind() is TokenType.HASH:
-            self.take()
-            if self.kind() is TokenType.HASH:
-                raise unsupported("A global temporary table")
-            return "#" + self.take().text
+        if self.kind() is self.kind(1) is TokenType.HASH:
+            raise unsupported("A global temporary table")
         token = self.take()
         quoted = token.token_type is TokenType.IDENTIFIER
-        if not quoted and (not (token.text[:1].isalpha() or token.text[:1] == "_")):
+        if not quoted and not _NAME_START.match(token.text):
             self.position -= 1
             raise self.error()
         if not quoted and (token.text.upper() in RESERVED or token.token_type in _NOT_WORDS):

@@ -38,10 +38,9 @@ def table_name(node: exp.Expression) -> ObjectName:
         raise unsupported(f"The cross-database name {describe(node)}")
     if not isinstance(node.this, exp.Identifier):
         raise unsupported(f"The table source {describe(node.this)}")
-    hash_sign = "#" if node.this.args.get("temporary") else ""
-    return ObjectName(
-        hash_sign + node.this.this, node.args["db"].name if node.args.get("db") else "dbo"
-    )
+    if node.this.args.get("global_"):
+        raise unsupported("A global temporary table")
+    return ObjectName(node.this.this, node.args["db"].name if node.args.get("db") else "dbo")
 
 
 @dataclass(frozen=True)
