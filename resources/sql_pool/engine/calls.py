@@ -31,8 +31,11 @@ def bind_arguments(
     arguments: tuple[flow.Argument, ...],
     label: str,
     evaluate: Callable[[exp.Expression, SqlType], object],
+    variables: dict[str, Variable],
 ) -> dict[str, Variable]:
     """The variables that a call of `label` starts with, by lower-case name.
+
+    `variables` are those of the caller.
 
     Raises SqlError 201, 8144 or 8145 for arguments that do not fit the parameters.
     """
@@ -75,8 +78,9 @@ def bind_arguments(
         except SqlError as error:
             if error.number not in _CONVERSIONS:
                 raise
+            source = _type_name(argument.value, variables)
             raise SqlError(
-                8114, f"Error converting data type to {parameter.type.name} for @{parameter.name}."
+                8114, f"Error converting data type {source} to {parameter.type.name}."
             ) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
@@ -109,6 +113,21 @@ def copy_outputs(
         target = outer.get(argument.value.name.lower())
         if target is not None:
             target.value = inner[name.lower()].value
+
+
+def _type_name(node: exp.Expression, variables: dict[str, Variable]) -> str:
+    """The type of a constant or a variable, for messages."""
+    inner = node.this if isinstance(node, exp.Neg) else node
+    if isinstance(inner, exp.Parameter):
+        found = variables.get(inner.name.lower())
+        return found.type.name if found is not None else "sql_variant"
+    if isinstance(inner, exp.Literal):
+        if inner.is_string:
+            return "varchar"
+        if "e" in inner.name.lower():
+            return "float"
+        return "int" if inner.name.isdigit() and int(inner.name) < 2**31 else "numeric"
+    return "nvarchar" if isinstance(inner, exp.National) else "varbinary"
 
 
 def require_national(statement: exp.Expression, variables: dict[str, Variable]) -> None:

@@ -132,8 +132,13 @@ class Conditions(ABC):
 
     def _escape(self, node: exp.Escape) -> str:
         character = self.value(node.expression).constant
-        if not isinstance(node.this, exp.Like) or character is None or len(character) != 1:
+        if not isinstance(node.this, exp.Like) or character is None:
             raise near("ESCAPE")
+        if len(character) != 1:
+            raise SqlError(
+                506,
+                f'The invalid escape character "{character}" was specified in a LIKE predicate.',
+            )
         return self._like(node.this, character)
 
     def _exists(self, node: exp.Exists) -> str:

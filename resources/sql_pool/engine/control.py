@@ -265,7 +265,7 @@ class Interpreter(ProcedureCalls):
         except SqlError as error:
             if error.number in BINDING_ERRORS and self._failed_level == frame.level:
                 raise  # a statement that cannot be compiled ends the batch it stands in
-            self._error, self.counters.error = error, error.number
+            self._error, self.counters.error, self.counters.rows = error, error.number, 0
             self._failed_in = self._failed_in or frame.procedure
             self._body(statement.handler, frame)
         self._error, self._failed_in = before

@@ -10,7 +10,7 @@ from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import SqlObject, TableColumn
 from resources.sql_pool.engine.conversion import assign
 from resources.sql_pool.engine.copy_rejects import CONVERSION_ERROR
-from resources.sql_pool.engine.errors import SqlError, invalid_column
+from resources.sql_pool.engine.errors import SqlError, duckdb_text, invalid_column
 from resources.sql_pool.engine.expressions import ExpressionCompiler
 from resources.sql_pool.engine.queries import QueryCompiler
 from resources.sql_pool.engine.scope import Scope, Typed
@@ -68,7 +68,7 @@ def unreadable(path: Path, reason: str) -> SqlError:
 
 def bad_file(path: Path, error: SqlError) -> SqlError:
     """The error of a load; it shows the value that could not be converted."""
-    value = re.search(r"Could not convert string (['\"].*?['\"]) to", str(error.__cause__))
+    value = re.search(r"Could not convert string (['\"].*?['\"]) to", duckdb_text(error.__cause__))
     shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
     return SqlError(
         CONVERSION_ERROR,

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlglot import exp
+
 from resources.sql_pool.engine import dialect
 from resources.sql_pool.engine import statements as st
 from resources.sql_pool.engine.catalog import (
@@ -133,6 +135,12 @@ def create_view(work: Work, statement: st.CreateView) -> None:
     """CREATE VIEW and ALTER VIEW; the query is checked now and expanded when it is used."""
     reader = Reader(statement.text)
     tree = reader.tree_until(len(reader.tokens))
+    if any(table.name.startswith("#") for table in tree.find_all(exp.Table)):
+        raise SqlError(
+            4508,
+            "Views or functions are not allowed on temporary tables. Table names that begin with "
+            "'#' denote temporary tables.",
+        )
     columns: tuple[st.ColumnDefinition, ...] = ()
     if tree.find(dialect.Predict) is None:
         query = QueryCompiler(work.context).query(tree, Scope())
@@ -231,6 +239,7 @@ def drop(work: Work, statement: st.Drop) -> None:
                 3701,
                 f"Cannot drop the {kind} '{name}', because it does not exist or you do not "
                 "have permission.",
+                severity=11,
             )
         if found.type == TABLE:
             work.run(f"DROP TABLE {found.duckdb_name}")

@@ -78,7 +78,11 @@ class ProcedureCalls(ABC):
         assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
         label = statement.name.name
         variables = bind_arguments(
-            definition.parameters, statement.arguments, label, self._evaluator(frame)
+            definition.parameters,
+            statement.arguments,
+            label,
+            self._evaluator(frame),
+            frame.variables,
         )
         inner = frame.nested(variables, label)
         status = 0
@@ -109,7 +113,9 @@ class ProcedureCalls(ABC):
             parameters = procedure_parameters(reader)
             if not reader.at_end:
                 raise reader.error()
-            variables = bind_arguments(parameters, rest, "sp_executesql", self._evaluator(frame))
+            variables = bind_arguments(
+                parameters, rest, "sp_executesql", self._evaluator(frame), frame.variables
+            )
             self._execute_text(text, variables, frame)
             copy_outputs(parameters, rest, variables, frame.variables)
             return
@@ -118,7 +124,11 @@ class ProcedureCalls(ABC):
     def _rename_column(self, statement: flow.ExecuteProcedure, frame: Frame) -> None:
         """sp_rename @objname, @newname, @objtype."""
         given = bind_arguments(
-            renames.PARAMETERS, statement.arguments, "sp_rename", self._evaluator(frame)
+            renames.PARAMETERS,
+            statement.arguments,
+            "sp_rename",
+            self._evaluator(frame),
+            frame.variables,
         )
         self.transaction.forbid()
         work = self.work(frame)

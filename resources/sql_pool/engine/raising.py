@@ -64,6 +64,8 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, 
         )
     if severity <= 10:
         return message
+    if state < 0:  # https://learn.microsoft.com/sql/t-sql/language-elements/raiserror-transact-sql
+        state = 1
     raise SqlError(50000, message, state=state, severity=severity)
 
 

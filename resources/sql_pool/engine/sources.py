@@ -188,6 +188,8 @@ class SourceCompiler(PredictSource):
             query = self._view(found)
             given = found.details.get("columns") or ()
             names = tuple(str(item) for item in given) if isinstance(given, list) else ()
+            if found.columns and not names:
+                query, names = _as_defined(query, found)
             source = query.source(alias or name.name, physical, names)
             return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)
         columns_of = tuple(
@@ -231,6 +233,22 @@ class SourceCompiler(PredictSource):
         physical = next_alias()
         self.scope.add(query.source(node.alias, physical, names))
         return f"({query.sql}) AS {physical}"
+
+
+def _as_defined(view: BoundQuery, found: SqlObject) -> tuple[BoundQuery, tuple[str, ...]]:
+    """A view with the columns that its * meant when it was defined, by their places.
+
+    Source: https://learn.microsoft.com/sql/t-sql/statements/create-view-transact-sql
+    """
+    count = len(found.columns)
+    if len(view.columns) < count:
+        raise SqlError(
+            4502,
+            f"View or function '{found.name}' has more column names specified than columns "
+            "defined.",
+        )
+    names = tuple(column.name for column in found.columns)
+    return BoundQuery(view.sql, view.columns[:count]), names
 
 
 def _renamed(source: Source, names: tuple[str, ...]) -> Source:

@@ -321,3 +321,8 @@ def test_a_model_is_loaded_from_hexadecimal_text(session, lake, rows):
     (lake / "m.csv").write_text(f"1,{b'onnx'.hex()}\r\n2,0x{b'x'.hex()}\r\n")
     session.run(f"COPY INTO dbo.m FROM '{lake}/m.csv'")
     assert rows("SELECT model FROM dbo.m ORDER BY id") == [(b"onnx",), (b"x",)]
+
+
+def test_the_value_that_cannot_be_converted_is_shown_as_it_is(copy):
+    with pytest.raises(SqlError, match=r"varchar value 'bex' to data type int\. No row was loaded"):
+        copy("h,h,h,h\nbex,,,\n")

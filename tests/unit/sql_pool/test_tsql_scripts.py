@@ -21,8 +21,54 @@ def test_a_reserved_word_behind_its_sign_names_a_temporary_table(session, rows):
     session.run("TRUNCATE TABLE #order; DROP TABLE #order; DROP TABLE IF EXISTS #group")
 
 
+def test_a_view_takes_no_temporary_table(session, error_number):
+    session.run("CREATE TABLE #t (a int)")
+    assert error_number("CREATE VIEW dbo.v AS SELECT a FROM (SELECT a FROM #t) AS q") == 4508
+
+
 def test_a_global_temporary_table_is_refused_wherever_it_stands(session, error_number):
     assert error_number("SELECT * FROM ##t") == 103010
+
+
+def test_the_star_of_a_view_means_the_columns_of_its_definition(session, rows, error_number):
+    session.run("CREATE TABLE dbo.b (id int, v int); INSERT INTO dbo.b SELECT 1, 2")
+    session.run("CREATE VIEW dbo.v AS SELECT * FROM dbo.b")
+    session.run("ALTER TABLE dbo.b ADD z int")
+    assert rows("SELECT * FROM dbo.v") == [(1, 2)]
+    assert error_number("SELECT z FROM dbo.v") == 207
+    session.run("ALTER TABLE dbo.b DROP COLUMN z; ALTER TABLE dbo.b DROP COLUMN v")
+    assert error_number("SELECT * FROM dbo.v") == 4502
+
+
+def test_the_catalog_tells_the_column_of_a_distribution(session, rows):
+    session.run("CREATE TABLE dbo.t (a int, b int) WITH (DISTRIBUTION = HASH(b), HEAP)")
+    assert rows(
+        "SELECT c.name, p.distribution_ordinal FROM sys.pdw_column_distribution_properties AS p "
+        "JOIN sys.columns AS c ON c.object_id = p.object_id AND c.column_id = p.column_id "
+        "ORDER BY c.column_id"
+    ) == [("a", 0), ("b", 1)]
+
+
+@pytest.mark.parametrize(
+    ("argument", "source"), [("'x'", "varchar"), ("N'x'", "nvarchar"), ("5000000000", "numeric")]
+)
+def test_an_argument_that_cannot_be_converted_names_both_types(session, error_of, argument, source):
+    session.run("CREATE PROCEDURE dbo.p @a int AS SELECT @a AS a")
+    error = error_of(session, f"EXEC dbo.p {argument}")
+    assert (error.number, error.message) == (8114, f"Error converting data type {source} to int.")
+
+
+def test_a_caught_error_leaves_no_rows_behind(rows):
+    batch = "SELECT 1 UNION ALL SELECT 2; SELECT 1 / 0"
+    assert rows(f"BEGIN TRY {batch} END TRY BEGIN CATCH SELECT @@ROWCOUNT AS n END CATCH") == [(0,)]
+
+
+def test_a_negative_state_is_one(error_of, session):
+    assert error_of(session, "RAISERROR('x', 16, -1)").state == 1
+
+
+def test_an_escape_of_several_characters_is_refused(error_number):
+    assert error_number("SELECT 1 AS x WHERE 'a' LIKE 'a' ESCAPE 'ab'") == 506
 
 
 @pytest.mark.parametrize(
@@ -54,3 +100,25 @@ def test_a_part_of_a_date_is_no_column_of_a_grouped_query(session, rows):
         "FROM dbo.visits GROUP BY visitor HAVING DATEDIFF(day, MIN(day), MAX(day)) > 1 "
         "ORDER BY DATEADD(day, 1, MAX(day))"
     ) == [(1, 172860, 3)]
+
+
+def test_a_column_with_nulls_is_not_altered_to_refuse_them(session, error_of):
+    session.run("CREATE TABLE dbo.t (a int); INSERT INTO dbo.t SELECT NULL")
+    error = error_of(session, "ALTER TABLE dbo.t ALTER COLUMN a int NOT NULL")
+    assert error.number == 515
+    assert "column 'a', table 't';" in error.message
+
+
+def test_a_condition_behind_an_unconditional_match_is_refused(session, error_number):
+    session.run("CREATE TABLE dbo.t (a int); CREATE TABLE dbo.s (a int)")
+    assert (
+        error_number(
+            "MERGE dbo.t USING dbo.s ON t.a = s.a WHEN MATCHED THEN UPDATE SET a = 1 "
+            "WHEN MATCHED AND s.a > 1 THEN DELETE;"
+        )
+        == 5324
+    )
+
+
+def test_a_drop_of_nothing_has_severity_11(session, error_of):
+    assert error_of(session, "DROP TABLE dbo.nothing").severity == 11
