@@ -96,11 +96,6 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
         elif reader.match("DEFAULT"):
             text, default_name = default_value(reader, _DEFAULT_END), label
         elif reader.word() == "IDENTITY":
-            if nullable:
-                raise SqlError(
-                    8147,
-                    f"Could not create IDENTITY attribute on nullable column '{name}'.",
-                )
             identity = _identity(reader, kind)
         elif reader.word() in ("PRIMARY", "UNIQUE"):
             keys.append(_key(reader, label, (name,)))
@@ -111,10 +106,12 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
             raise unsupported("A CHECK constraint")
         else:
             raise reader.error()
+    if identity is not None and nullable:
+        raise SqlError(8147, f"Could not create IDENTITY attribute on nullable column '{name}'.")
     return st.ColumnDefinition(
         name,
         kind,
-        nullable is not False,
+        nullable is not False and identity is None,
         text,
         identity,
         default_name,

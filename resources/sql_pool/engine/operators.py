@@ -193,6 +193,16 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
 _NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
 
 
+_COMPARISONS = {
+    "=": "equal to",
+    "<>": "not equal to",
+    "<": "less than",
+    "<=": "less than or equal to",
+    ">": "greater than",
+    ">=": "greater than or equal to",
+}
+
+
 def _concatenate(left: Typed, right: Typed) -> Typed:
     national = any(operand.type.name in ("nchar", "nvarchar") for operand in (left, right))
     lengths = [t.length or 1 for t in (left.type, right.type) if t.is_text]
@@ -251,21 +261,23 @@ def _quotient(left: str, right: str, scale: int) -> str:
 
 def comparison(operator: str, left: Typed, right: Typed) -> str:
     """left operator right as a condition; text ignores case and trailing spaces."""
-    kind = comparable_type(left.type, right.type)
+    kind = comparable_type(left.type, right.type, operator)
     a, b = convert_compared(left, kind), convert_compared(right, kind)
     return f"({a} {operator} {b})"
 
 
-def comparable_type(left: SqlType, right: SqlType) -> SqlType:
-    """The type in which two values are compared.
+def comparable_type(left: SqlType, right: SqlType, operator: str = "=") -> SqlType:
+    """The type in which two values are compared; of a binary value and an integer the latter's.
 
     Raises SqlError 206 or 402 for values that cannot be.
     """
     kind = common_type(left, right)
     pair = {"text" if t.is_text else "binary" if t.is_binary else t.name for t in (left, right)}
-    if "binary" in pair and len(pair) > 1 and "null" not in pair:
+    if "binary" in pair and len(pair) > 1 and "null" not in pair and not kind.is_integer:
         raise SqlError(
-            402, f"The data types {left.name} and {right.name} are incompatible in the operator."
+            402,
+            f"The data types {left.name} and {right.name} are incompatible in the "
+            f"{_COMPARISONS[operator]} operator.",
         )
     moment, other = (left, right) if left.is_moment else (right, left)
     older = moment.name in ("datetime", "smalldatetime")

@@ -52,7 +52,10 @@ def _same(name: str) -> Function:
 
     def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         (text,) = _texts(compiler, node, 1, 1)
-        return Typed(f"{name}({text.sql})", text.type)
+        sql = f"{name}({text.sql})"
+        if name == "upper":  # SQL Server keeps this letter as it is
+            sql = f"translate({sql}, 'ẞ', 'ß')"
+        return Typed(sql, text.type)
 
     return compile_call
 

@@ -14,11 +14,12 @@ import pytest
         ("CHAR(233)", "é"),
         ("CHAR(256)", None),
         ("CAST(0x41 AS nvarchar(5))", "A"),
+        ("UPPER('Straße')", "STRAßE"),
         ("FORMAT(1e0, 'G')", "1"),
         ("FORMAT(1.50, '')", "1.50"),
     ],
 )
-def test_codes_are_those_of_the_pool_s_code_page(shared_session, expression, value):
+def test_characters_and_codes_are_those_of_sql_server(shared_session, expression, value):
     assert shared_session.run(f"SELECT {expression} AS x")[0].rows == [(value,)]
 
 

@@ -122,3 +122,26 @@ def test_a_condition_behind_an_unconditional_match_is_refused(session, error_num
 
 def test_a_drop_of_nothing_has_severity_11(session, error_of):
     assert error_of(session, "DROP TABLE dbo.nothing").severity == 11
+
+
+def test_an_integer_compares_with_a_binary_value(session, rows):
+    session.run("CREATE TABLE dbo.t (flags int, code varbinary(4)); INSERT INTO dbo.t SELECT 5, 1")
+    assert rows(
+        "SELECT flags FROM dbo.t WHERE flags & 0x04 = 0x04 AND code = 1 AND code IN (1, 2) "
+        "AND code BETWEEN 0 AND 0x01"
+    ) == [(5,)]
+
+
+def test_a_text_does_not_compare_with_a_binary_value(session, error_of):
+    error = error_of(session, "SELECT 1 AS x WHERE 0x41 < 'A'")
+    assert (error.number, error.message) == (
+        402,
+        "The data types varbinary and varchar are incompatible in the less than operator.",
+    )
+
+
+def test_an_identity_column_takes_no_nulls(session, rows, error_number):
+    session.run("CREATE TABLE dbo.t (id int IDENTITY(1, 1), v int)")
+    null = "COLUMNPROPERTY(OBJECT_ID('dbo.t'), 'id', 'AllowsNull')"
+    assert rows(f"SELECT {null} AS n") == [(0,)]
+    assert error_number("CREATE TABLE dbo.u (id int IDENTITY(1, 1) NULL)") == 8147
