@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
-from resources.sql_pool.engine.errors import SqlError, near, not_emulated
+from resources.sql_pool.engine.errors import PARSE_ERROR, SqlError, near, not_emulated
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.profile import only
 from resources.sql_pool.engine.scope import Typed
@@ -230,7 +230,10 @@ def _percentile(
         raise SqlError(10754, f"The function '{name}' may not have an ORDER BY in OVER.")
     item = within.expressions[0]
     value = compiler.value(item.this)
-    share = convert(compiler.value(compiler.arguments(call, 1, 1)[0]), FLOAT).sql
+    (fraction,) = compiler.arguments(call, 1, 1)
+    if isinstance(fraction, exp.Neg) or (fraction.is_number and float(fraction.name) > 1):
+        raise SqlError(PARSE_ERROR, f"The argument of {name} must be between 0 and 1.")
+    share = convert(compiler.value(fraction), FLOAT).sql
     if item.args.get("desc"):
         share = f"(-{share})"  # DuckDB's way to count from the highest value
     if name == "PERCENTILE_CONT":

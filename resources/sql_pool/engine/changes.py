@@ -76,13 +76,13 @@ def _mentioned(name: st.ObjectName, rows: exp.Select, scope: Scope) -> Source | 
 
     Raises SqlError 8154 where there are several.
     """
-    wanted = str(name).lower()
+    wanted = name.key
     found = [
         item.alias
         for item in _items(rows)
         if item.alias
         and isinstance(item.this, exp.Identifier)
-        and str(st.table_name(item)).lower() == wanted
+        and st.table_name(item).key == wanted
     ]
     if len(found) > 1:
         raise SqlError(8154, f"The table '{name.name}' is ambiguous.")

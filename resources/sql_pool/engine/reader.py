@@ -134,7 +134,7 @@ class Reader:
             parts.append(self.identifier())
         if len(parts) > 2:
             raise unsupported(f"The cross-database name {'.'.join(parts)}")
-        return ObjectName(parts[-1], parts[0] if len(parts) == 2 else "dbo")
+        return ObjectName(parts[-1], parts[0] if len(parts) == 2 else "dbo", ".".join(parts))
 
     def type_name(self) -> SqlType:
         """A type with its arguments."""

@@ -15,18 +15,29 @@ from resources.sql_pool.engine.types import SqlType
 
 @dataclass(frozen=True)
 class ObjectName:
-    """A name of one or two parts; `schema` is dbo where it was left out; # marks a temp table."""
+    """A name of one or two parts; `schema` is dbo where it was left out; # marks a temp table.
+
+    As text it is what was `written`, where that is known.
+    """
 
     name: str
     schema: str = "dbo"
+    written: str = field(default="", compare=False)
 
     @property
     def is_temporary(self) -> bool:
         """True for #name."""
         return self.name.startswith("#")
 
+    @property
+    def key(self) -> str:
+        """Equal for all ways to write one name."""
+        return (self.name if self.is_temporary else f"{self.schema}.{self.name}").lower()
+
     def __str__(self) -> str:
-        return self.name if self.is_temporary else f"{self.schema}.{self.name}"
+        if self.written or self.is_temporary:
+            return self.written or self.name
+        return f"{self.schema}.{self.name}"
 
 
 def table_name(node: exp.Expression) -> ObjectName:
@@ -40,7 +51,8 @@ def table_name(node: exp.Expression) -> ObjectName:
         raise unsupported(f"The table source {describe(node.this)}")
     if node.this.args.get("global_"):
         raise unsupported("A global temporary table")
-    return ObjectName(node.this.this, node.args["db"].name if node.args.get("db") else "dbo")
+    name, schema = node.this.name, node.args["db"].name if node.args.get("db") else ""
+    return ObjectName(name, schema or "dbo", f"{schema}.{name}" if schema else name)
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ def test_a_result_out_of_range_is_an_error(shared_session, error_of, expression,
          4193),
         ("SUM(x) OVER (ORDER BY x ROWS UNBOUNDED FOLLOWING) FROM (SELECT 1 x)", 4193),
         ("MAX(NULL) FROM (SELECT 1 x)", 8117),
+        ("PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY x) OVER () FROM (SELECT 1 x)", 103010),
+        ("PERCENTILE_DISC(-.5) WITHIN GROUP (ORDER BY x) OVER () FROM (SELECT 1 x)", 103010),
         ("CAST(x AS float(54)) FROM (SELECT 1 x)", 2750),
     ],
 )  # fmt: skip

@@ -145,3 +145,16 @@ def test_an_identity_column_takes_no_nulls(session, rows, error_number):
     null = "COLUMNPROPERTY(OBJECT_ID('dbo.t'), 'id', 'AllowsNull')"
     assert rows(f"SELECT {null} AS n") == [(0,)]
     assert error_number("CREATE TABLE dbo.u (id int IDENTITY(1, 1) NULL)") == 8147
+
+
+@pytest.mark.parametrize(
+    ("batch", "message"),
+    [
+        ("EXEC nothing", "Could not find stored procedure 'nothing'."),
+        ("EXEC dbo.nothing", "Could not find stored procedure 'dbo.nothing'."),
+        ("INSERT INTO nothing SELECT 1", "Invalid object name 'nothing'."),
+        ("DELETE FROM dbo.nothing", "Invalid object name 'dbo.nothing'."),
+    ],
+)
+def test_an_error_names_an_object_as_it_was_written(session, error_of, batch, message):
+    assert error_of(session, batch).message == message
