@@ -230,12 +230,12 @@ def _percentile(
         raise SqlError(10754, f"The function '{name}' may not have an ORDER BY in OVER.")
     item = within.expressions[0]
     value = compiler.value(item.this)
-    (fraction,) = compiler.arguments(call, 1, 1)
-    if isinstance(fraction, exp.Neg) or (fraction.is_number and float(fraction.name) > 1):
-        raise SqlError(PARSE_ERROR, f"The argument of {name} must be between 0 and 1.")
-    share = convert(compiler.value(fraction), FLOAT).sql
-    if item.args.get("desc"):
-        share = f"(-{share})"  # DuckDB's way to count from the highest value
+    (argument,) = compiler.arguments(call, 1, 1)
+    if argument.find(exp.Column, exp.Select) is not None:
+        raise SqlError(PARSE_ERROR, f"The argument of {name} must be a constant.")
+    fraction = convert(compiler.value(argument), FLOAT).sql
+    macro = "tsql_share_from_top" if item.args.get("desc") else "tsql_share"
+    share = f"{macro}({fraction}, '{name}')"
     if name == "PERCENTILE_CONT":
         return Typed(f"quantile_cont({convert(value, FLOAT).sql}, {share}){over}", FLOAT)
     return Typed(f"quantile_disc({value.sql}, {share}){over}", value.type)

@@ -78,6 +78,12 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
         )
     kind = "TEMP TABLE" if name.is_temporary else "TABLE"
     work.run(f"CREATE {kind} {table.duckdb_name} {sql}")
+    if statement.query is not None:
+        for column in columns:
+            if not column.nullable:
+                work.run(
+                    f"ALTER TABLE {table.duckdb_name} ALTER {quoted(column.name)} SET NOT NULL"
+                )
 
 
 def _from_query(
@@ -102,7 +108,9 @@ def _from_query(
             ) from error
         raise
     columns = tuple(
-        st.ColumnDefinition(c.name, SqlType("int") if c.type.name == "null" else c.type)
+        st.ColumnDefinition(
+            c.name, SqlType("int") if c.type.name == "null" else c.type, not c.not_null
+        )
         for c in source.columns
     )
     known = {column.name.lower() for column in columns}
@@ -167,7 +175,7 @@ def create_view(work: Work, statement: st.CreateView) -> None:
                 "Column names in each view or function must be unique. A column name in view or "
                 f"function '{statement.name.name}' is specified more than once.",
             ) from error
-        columns = tuple(st.ColumnDefinition(c.name, c.type) for c in source.columns)
+        columns = tuple(st.ColumnDefinition(c.name, c.type, not c.not_null) for c in source.columns)
     details: dict[str, object] = {
         "columns": list(statement.columns),
         "definition": statement.definition,

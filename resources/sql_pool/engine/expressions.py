@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -41,7 +42,7 @@ from resources.sql_pool.engine.profile import (
     NO_VARIABLE,
     only,
 )
-from resources.sql_pool.engine.scope import Scope, Typed
+from resources.sql_pool.engine.scope import Scope, Typed, column_value
 from resources.sql_pool.engine.time_zones import at_time_zone
 from resources.sql_pool.engine.types import NULL, SqlType, common_type, make_type, varbinary
 
@@ -132,7 +133,7 @@ class ExpressionCompiler(Conditions):
 
     def _of_group(self, value: Typed) -> Typed:
         one = self.scope.groups.get(value.sql)
-        return value if one is None else Typed(one, value.type)
+        return value if one is None else Typed(one, value.type, not_null=value.not_null)
 
     def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
         """The arguments of a function call, counted (174)."""
@@ -161,8 +162,7 @@ class ExpressionCompiler(Conditions):
         function = _WITHOUT_PARENTHESES.get(name.upper())
         if function and not node.table and not node.this.quoted:
             return FUNCTIONS[function](self, exp.Anonymous(this=function))
-        found = self.scope.column(name, node.table or None, node.db or None)
-        return Typed(found.sql, found.type)
+        return column_value(self.scope.column(name, node.table or None, node.db or None))
 
     def _literal(self, node: exp.Literal) -> Typed:
         return literal_text(node.name) if node.is_string else literal_number(node.name)
@@ -189,7 +189,7 @@ class ExpressionCompiler(Conditions):
 
     def _paren(self, node: exp.Paren) -> Typed:
         inner = self.value(node.this)
-        return Typed(f"({inner.sql})", inner.type, inner.constant, inner.ticks)
+        return replace(inner, sql=f"({inner.sql})")
 
     def _negate(self, node: exp.Neg) -> Typed:
         if isinstance(node.this, exp.Literal) and not node.this.is_string:

@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 def _is_null(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     kind = second.type if first.type.name == "null" else first.type
-    return Typed(f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})", kind)
+    sql = f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})"
+    return Typed(sql, kind, not_null=first.not_null or second.not_null)
 
 
 def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:

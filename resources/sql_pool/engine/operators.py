@@ -37,7 +37,8 @@ _INTEGER = re.compile(r"\(*-?\d+\)*")
 def literal_text(text: str, *, national: bool = False) -> Typed:
     """A character constant."""
     size = max(len(text), 1)
-    return Typed(text_literal(text), nvarchar(size) if national else varchar(size), text)
+    kind = nvarchar(size) if national else varchar(size)
+    return Typed(text_literal(text), kind, text, not_null=True)
 
 
 def literal_number(text: str) -> Typed:
@@ -51,15 +52,15 @@ def literal_number(text: str) -> Typed:
                 f"The floating point value '{text}' is out of the range of computer "
                 "representation (8 bytes).",
             )
-        return Typed(cast(text, FLOAT), FLOAT)
+        return Typed(cast(text, FLOAT), FLOAT, not_null=True)
     whole, _, fraction = text.lstrip("-").partition(".")
     whole = whole.lstrip("0")
     if "." not in text and len(whole) <= 10 and -(2**31) <= int(text) < 2**31:
-        return Typed(f"({text})" if text.startswith("-") else text, INT)
+        return Typed(f"({text})" if text.startswith("-") else text, INT, not_null=True)
     if len(whole) + len(fraction) > 38:
         raise SqlError(1007, f"The number '{text}' is out of the range for numeric representation.")
     kind = decimal(max(len(whole) + len(fraction), 1), len(fraction))
-    return Typed(cast(text_literal(text), kind), kind)
+    return Typed(cast(text_literal(text), kind), kind, not_null=True)
 
 
 def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:

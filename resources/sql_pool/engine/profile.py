@@ -49,6 +49,8 @@ NO_VARIABLE = frozenset("IDENTITY NESTLEVEL FETCH_STATUS CURSOR_ROWS PROCID".spl
 _SET_OPTIONS = {
     "NOCOUNT": ("ON", "OFF"),
     "XACT_ABORT": ("ON",),
+    "IMPLICIT_TRANSACTIONS": ("OFF",),
+    "ROWCOUNT": ("0",),
     "DATEFIRST": ("7",),
     "DATEFORMAT": ("MDY", "DMY", "YMD", "YDM", "MYD", "DYM"),
     "QUOTED_IDENTIFIER": ("ON",),
@@ -60,7 +62,9 @@ _SET_OPTIONS = {
     "TRANSACTION ISOLATION LEVEL READ": ("UNCOMMITTED", "COMMITTED"),
 }
 #: Options that a dedicated pool has, and of which the embedded pool has not all values.
-_SESSION_OPTIONS = frozenset({"DATEFIRST", "DATEFORMAT", "LANGUAGE"})
+_SESSION_OPTIONS = frozenset(
+    "DATEFIRST DATEFORMAT LANGUAGE IMPLICIT_TRANSACTIONS ROWCOUNT LOCK_TIMEOUT".split()
+)
 _QUERY_OPTIONS = frozenset({"LABEL", "MAXDOP", "HASH", "MERGE", "LOOP", "FORCE", "DISABLE"})
 
 

@@ -7,7 +7,7 @@ or be missing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -30,7 +30,7 @@ from resources.sql_pool.engine.grouping import (
 from resources.sql_pool.engine.operators import equality_key
 from resources.sql_pool.engine.ordering import direction, output_place, refuse_constant
 from resources.sql_pool.engine.profile import check_query_options, only
-from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed, next_alias
+from resources.sql_pool.engine.scope import BoundQuery, Scope, Typed, column_value, next_alias
 from resources.sql_pool.engine.sources import SourceCompiler
 from resources.sql_pool.engine.types import BIGINT, SqlType, common_type
 
@@ -83,7 +83,7 @@ class QueryCompiler:
             found = self._select(tree, scope)
         else:
             raise unsupported(f"The query {describe(tree)}")
-        return BoundQuery(prefix + found.sql, found.columns) if prefix else found
+        return replace(found, sql=prefix + found.sql) if prefix else found
 
     def _ctes(self, node: exp.Expression | None, scope: Scope) -> str:
         if node is None:
@@ -130,7 +130,7 @@ class QueryCompiler:
         sides = _converted(left, columns), _converted(right, columns)
         kinds = [kind for _, kind in columns]
         sql = combined(operator, sides, kinds) if distinct else " UNION ALL ".join(sides)
-        query = BoundQuery(sql, columns)
+        query = BoundQuery(sql, columns, left.not_null & right.not_null)
         order = tree.args.get("order")
         if order is None:
             return query
@@ -147,7 +147,7 @@ class QueryCompiler:
                 )
             key = equality_key(Typed(f"c{place}", columns[place - 1][1]))
             items.append(f"{key} {direction(item)}")
-        return BoundQuery(f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}", columns)
+        return replace(query, sql=f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}")
 
     def _select(self, tree: exp.Select, scope: Scope) -> BoundQuery:
         only(tree, *_SELECT_PARTS)
@@ -179,9 +179,12 @@ class QueryCompiler:
         order = self._order(compiler, tree, projections, distinct=bool(distinct))
         rest = f"{' FROM ' + source if source else ''}{filters}{groups}"
         if _with_ties(tree):
-            return self._ties(compiler, tree, (selected, rest), projections)
-        top = self._top(compiler, tree.args.get("limit"))
-        return BoundQuery(f"SELECT {distinct}{selected}{rest}{order}{top}", columns)
+            sql = self._ties(compiler, tree, (selected, rest), projections)
+        else:
+            top = self._top(compiler, tree.args.get("limit"))
+            sql = f"SELECT {distinct}{selected}{rest}{order}{top}"
+        not_null = frozenset(i for i, item in enumerate(projections, 1) if item.value.not_null)
+        return BoundQuery(sql, columns, frozenset() if tree.find(exp.Rollup) else not_null)
 
     def _ties(
         self,
@@ -189,7 +192,7 @@ class QueryCompiler:
         tree: exp.Select,
         core: tuple[str, str],
         projections: list[_Projection],
-    ) -> BoundQuery:
+    ) -> str:
         """TOP (n) WITH TIES: the rows whose rank by ORDER BY is up to n."""
         order = tree.args.get("order")
         if order is None or tree.args.get("distinct"):
@@ -206,8 +209,7 @@ class QueryCompiler:
         ranked = f"SELECT o.*, rank() OVER (ORDER BY {', '.join(items)}) AS r FROM ({keyed}) AS o"
         count = self._top(compiler, tree.args["limit"], ties=True)
         names = ", ".join(f"q.c{i}" for i in range(1, len(columns) + 1))
-        sql = f"SELECT {names} FROM ({ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
-        return BoundQuery(sql, columns)
+        return f"SELECT {names} FROM ({ranked}) AS q WHERE q.r <= {count} ORDER BY q.r"
 
     def _projections(
         self, compiler: ExpressionCompiler, nodes: list[exp.Expression]
@@ -248,7 +250,7 @@ class QueryCompiler:
                 "name used in the query.",
             )
         return [
-            _Projection(column.name, Typed(column.sql, column.type))
+            _Projection(column.name, column_value(column))
             for source in sources
             for column in source.columns
         ]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from resources.sql_pool.engine.errors import SqlError, invalid_column
 from resources.sql_pool.engine.types import SqlType
@@ -47,6 +47,8 @@ class Typed:
     """The text of a character constant (or a variable's value), where it is known."""
     ticks: int = 0
     """Hundreds of nanoseconds that a moment made of a constant has beyond its microseconds."""
+    not_null: bool = False
+    """Whether it is known that no value is NULL; a new table made of it keeps that."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,12 @@ class NamedColumn:
     name: str
     type: SqlType
     sql: str
+    not_null: bool = False
+
+
+def column_value(column: NamedColumn) -> Typed:
+    """A column as an expression."""
+    return Typed(column.sql, column.type, not_null=column.not_null)
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,11 @@ class Source:
     columns: tuple[NamedColumn, ...]
     schema: str | None = None
     """The schema that may stand before the alias; None behind an explicit alias."""
+
+    def nullable(self) -> Source:
+        """As the side of an outer join that may be missing."""
+        columns = tuple(replace(column, not_null=False) for column in self.columns)
+        return replace(self, columns=columns)
 
     def matches(self, qualifier: str, schema: str | None) -> bool:
         """Whether `schema.qualifier` names this source."""
@@ -80,6 +93,8 @@ class BoundQuery:
 
     sql: str
     columns: tuple[tuple[str, SqlType], ...]
+    not_null: frozenset[int] = frozenset()
+    """The places of columns, from 1, of which it is known that no value is NULL."""
 
     def source(self, alias: str, physical: str, names: tuple[str, ...] = ()) -> Source:
         """The query as a FROM item: `alias` in T-SQL, `physical` in DuckDB.
@@ -99,7 +114,7 @@ class BoundQuery:
                 raise SqlError(8156, f"The column '{name}' was specified multiple times.")
             seen.add(name.lower())
         columns = tuple(
-            NamedColumn(name, kind, f"{physical}.c{position}")
+            NamedColumn(name, kind, f"{physical}.c{position}", position in self.not_null)
             for position, (name, (_, kind)) in enumerate(
                 zip(given, self.columns, strict=True), start=1
             )
@@ -192,7 +207,7 @@ class Scope:
                 raise SqlError(209, f"Ambiguous column name '{name}'.")
             if found:
                 one = scope.groups.get(found[0].sql)
-                return found[0] if one is None else NamedColumn(found[0].name, found[0].type, one)
+                return found[0] if one is None else replace(found[0], sql=one)
             if sources and qualifier is not None:
                 break
             scope = scope.parent

@@ -3,6 +3,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from sqlglot import exp
 
 from resources.sql_pool.engine import dialect
@@ -54,6 +56,7 @@ class SourceCompiler(PredictSource):
             return self._apply(join.this)
         side = (join.args.get("side") or "").upper()
         kind = (join.args.get("kind") or "").upper()
+        before = len(self.scope.sources)
         item = self.item(join.this)
         condition = join.args.get("on")
         if join.meta.get("comma") or kind == "CROSS":
@@ -66,7 +69,17 @@ class SourceCompiler(PredictSource):
             raise near("JOIN")
         joined = Scope(self.scope.parent, self.scope.sources[seen:], self.scope.ctes)
         compiler = ExpressionCompiler(self.context, joined, self._query)
-        return f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
+        sql = f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
+        if side in ("RIGHT", "FULL"):
+            self._may_be_missing(seen, before)
+        if side in ("LEFT", "FULL"):
+            self._may_be_missing(before, len(self.scope.sources))
+        return sql
+
+    def _may_be_missing(self, first: int, end: int) -> None:
+        """Of items that an outer join may find no row of, every column may be NULL."""
+        sources = self.scope.sources
+        sources[first:end] = [source.nullable() for source in sources[first:end]]
 
     def _joined(self, node: exp.Expression) -> str:
         """A join inside of a join or of parentheses; its ON conditions see its own items alone."""
@@ -94,7 +107,7 @@ class SourceCompiler(PredictSource):
             sql, source = f"({query.sql}) AS {physical}", query.source(node.alias, physical, names)
         else:
             raise near("APPLY")
-        self.scope.add(source)
+        self.scope.add(source if node.args.get("cross_apply") else source.nullable())
         return f"{join[0]} LATERAL {sql}{join[1]}"
 
     def item(self, node: exp.Expression) -> str:
@@ -193,8 +206,8 @@ class SourceCompiler(PredictSource):
             source = query.source(alias or name.name, physical, names)
             return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)
         columns_of = tuple(
-            NamedColumn(column.name, column.type, f"{physical}.{quoted(column.name)}")
-            for column in found.columns
+            NamedColumn(c.name, c.type, f"{physical}.{quoted(c.name)}", not c.nullable)
+            for c in found.columns
         )
         return f"{found.duckdb_name} AS {physical}", Source(alias or name.name, columns_of, schema)
 
@@ -248,7 +261,7 @@ def _as_defined(view: BoundQuery, found: SqlObject) -> tuple[BoundQuery, tuple[s
             "defined.",
         )
     names = tuple(column.name for column in found.columns)
-    return BoundQuery(view.sql, view.columns[:count]), names
+    return replace(view, columns=view.columns[:count]), names
 
 
 def _renamed(source: Source, names: tuple[str, ...]) -> Source:
@@ -258,9 +271,7 @@ def _renamed(source: Source, names: tuple[str, ...]) -> Source:
     if len(names) != len(source.columns):
         raise column_count(source.alias, more=len(source.columns) > len(names))
     columns = zip(names, source.columns, strict=True)
-    return Source(
-        source.alias, tuple(NamedColumn(name, c.type, c.sql) for name, c in columns), source.schema
-    )
+    return replace(source, columns=tuple(replace(c, name=name) for name, c in columns))
 
 
 def _around(scope: Scope) -> Scope:

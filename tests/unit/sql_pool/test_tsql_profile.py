@@ -108,3 +108,8 @@ def test_nothing_of_a_batch_with_a_parse_error_runs(table_session):
     with pytest.raises(SqlError):
         table_session.run("INSERT INTO t VALUES (1); SELECT FROM")
     assert table_session.run("SELECT COUNT(*) FROM t")[0].rows == [(0,)]
+
+
+def test_options_at_the_value_that_they_have_anyway_are_taken(table_session):
+    options = "SET NOCOUNT ON; SET XACT_ABORT ON; SET IMPLICIT_TRANSACTIONS OFF; SET ROWCOUNT 0; "
+    assert table_session.run(options + "SELECT 1 AS a")[0].rows == [(1,)]

@@ -41,6 +41,8 @@ def test_a_result_out_of_range_is_an_error(shared_session, error_of, expression,
         ("SUM(x) OVER (ORDER BY x ROWS UNBOUNDED FOLLOWING) FROM (SELECT 1 x)", 4193),
         ("MAX(NULL) FROM (SELECT 1 x)", 8117),
         ("PERCENTILE_CONT(1.5) WITHIN GROUP (ORDER BY x) OVER () FROM (SELECT 1 x)", 103010),
+        ("PERCENTILE_CONT(-.5) WITHIN GROUP (ORDER BY x DESC) OVER () FROM (SELECT 1 x)", 103010),
+        ("PERCENTILE_CONT(x) WITHIN GROUP (ORDER BY x) OVER () FROM (SELECT 2 x)", 103010),
         ("PERCENTILE_DISC(-.5) WITHIN GROUP (ORDER BY x) OVER () FROM (SELECT 1 x)", 103010),
         ("CAST(x AS float(54)) FROM (SELECT 1 x)", 2750),
     ],
@@ -58,3 +60,14 @@ def test_frames_on_one_side_of_the_row_are_read(shared_session):
         "FROM (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 4) AS q ORDER BY x"
     )
     assert found.rows == [(None, 6), (1, 4), (3, None)]
+
+
+def test_percentiles_count_from_the_top_where_the_order_falls(shared_session):
+    (found,) = shared_session.run(
+        "DECLARE @p float = 0; SELECT DISTINCT "
+        "PERCENTILE_CONT(@p) WITHIN GROUP (ORDER BY x DESC) OVER () AS highest, "
+        "PERCENTILE_DISC(.5) WITHIN GROUP (ORDER BY x DESC) OVER () AS middle, "
+        "PERCENTILE_CONT(1) WITHIN GROUP (ORDER BY x DESC) OVER () AS lowest "
+        "FROM (SELECT 1 AS x UNION ALL SELECT 2 UNION ALL SELECT 4 UNION ALL SELECT 8) AS q"
+    )
+    assert found.rows == [(8.0, 4, 1.0)]
