@@ -54,11 +54,12 @@ class Patience:
 def held(path: Path, patience: Patience) -> Iterator[None]:
     """Keep other processes from the file; the threads of this one share it.
 
+    `path` is absolute and free of links, so that every user of the file takes the same lock.
     Raises SqlError 1222 that names the holding process when patience ends, and OSError where no
     lock can be made.
     """
     lock_file = path.with_name(f".{path.name}.lock")
-    key = (os.getpid(), path.absolute())
+    key = (os.getpid(), path)
     while not _taken(key, lock_file):
         if not patience.wait():
             raise in_use(path, _holder(lock_file), patience)

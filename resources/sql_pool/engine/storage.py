@@ -40,9 +40,10 @@ def open_database(
     patience = Patience(wait_seconds)
     with contextlib.ExitStack() as stack:
         try:
+            path = path.resolve()  # one file has one lock, by whatever links it is reached
             path.parent.mkdir(parents=True, exist_ok=True)
             stack.enter_context(held(path, patience))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
             raise _unusable(path, error) from error
         connection = _connect(path, lake_root, patience)
         try:

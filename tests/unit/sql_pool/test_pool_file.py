@@ -80,6 +80,30 @@ def test_the_lock_is_held_until_the_file_is_closed(pool):
         pass
 
 
+@pytest.mark.parametrize("spelling", ["../{folder}/pool.duckdb", "link.duckdb"])
+def test_one_file_has_one_lock_however_its_path_is_written(pool, holder, spelling):
+    folder = Path(pool.path).parent
+    (folder / "link.duckdb").symlink_to(pool.path)
+    same = folder / spelling.format(folder=folder.name)
+    other = EmbeddedSqlPool(path=str(same), lake_root=pool.lake_root, wait_seconds=0.1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delattr(duckdb, "connect")
+        with pytest.raises(SqlError, match=rf"process {holder.pid} "):
+            other.session().__enter__()
+    holder.kill()
+    holder.wait()
+    with pool.session() as one, other.session() as two:
+        one.run("CREATE TABLE dbo.shared (a int)")
+        assert two.run("SELECT a FROM dbo.shared")[0].rows == []
+
+
+def test_links_in_a_circle_are_a_clear_error(pool):
+    Path(pool.path).symlink_to(pool.path)
+    with pytest.raises(SqlError, match="cannot be opened") as caught:
+        pool.session().__enter__()
+    assert caught.value.number == 5120
+
+
 def files_that_are_open():
     return {Path(file.path) for file in psutil.Process().open_files()}
 
