@@ -33,6 +33,7 @@ from resources.sql_pool.engine.operators import (
     bitwise,
     bitwise_not,
     comparison,
+    in_range,
     literal_number,
     literal_text,
 )
@@ -207,7 +208,7 @@ class ExpressionCompiler(Conditions):
         if inner.type.name in ("tinyint", "smallint"):
             small = SqlType("smallint")
             return Typed(f"({cast('0', small)} - {cast(inner.sql, small)})", small)
-        return Typed(f"(-({inner.sql}))", inner.type)
+        return Typed(in_range(f"(-({inner.sql}))", inner.type), inner.type)
 
     def _case(self, node: exp.Case) -> Typed:
         only(node, "this", "ifs", "default")

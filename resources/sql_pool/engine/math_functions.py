@@ -13,6 +13,7 @@ from sqlglot import exp
 
 from resources.sql_pool.engine.conversion import cast, convert
 from resources.sql_pool.engine.errors import SqlError
+from resources.sql_pool.engine.operators import in_range
 from resources.sql_pool.engine.scope import Typed
 from resources.sql_pool.engine.types import FLOAT, INT, SqlType, decimal
 
@@ -69,12 +70,17 @@ def _widened(kind: SqlType) -> SqlType:
     return SqlType(names[kind.name]) if kind.name in names else kind
 
 
+def _in_type(sql: str, kind: SqlType) -> Typed:
+    """A result of a type; money beyond its range is an error."""
+    return Typed(cast(in_range(sql, kind), kind), kind)
+
+
 def _absolute(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     value = _number(compiler, node, "abs")
     kind = _widened(value.type)
     if kind.is_integer:
         return Typed(cast(f"abs(CAST({value.sql} AS HUGEINT))", kind), kind)
-    return Typed(cast(f"abs({value.sql})", kind), kind)
+    return _in_type(f"abs({value.sql})", kind)
 
 
 def _floor_ceiling(name: str) -> Function:
@@ -83,7 +89,7 @@ def _floor_ceiling(name: str) -> Function:
         kind = _widened(value.type)
         if kind.name == "decimal":
             kind = decimal(kind.precision, 0)
-        return Typed(cast(f"{name}({value.sql})", kind), kind)
+        return _in_type(f"{name}({value.sql})", kind)
 
     return compile_call
 
@@ -120,15 +126,16 @@ def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
         exact = f"round({value.sql}, {places})"
     if kind.name == "decimal" and kind.precision - kind.scale < 38:
         exact = f"round(CAST({value.sql} AS DECIMAL(38,{kind.scale})), {places})"
+    rounded = _in_type(exact, kind)
     if not cut:
-        return Typed(cast(exact, kind), kind)
+        return rounded
     wide = value.sql if kind.name == "float" else f"CAST({value.sql} AS DOUBLE)"
     if kind.name in ("decimal", "money"):
         truncated = f"tsql_truncate_decimal({value.sql}, {places}, {value.type.as_decimal()[1]})"
     else:
         truncated = f"tsql_truncate({wide}, {places})"
     keep = f"{convert(cut[0], INT).sql} = 0"
-    sql = f"(CASE WHEN {keep} THEN {cast(exact, kind)} ELSE {cast(truncated, kind)} END)"
+    sql = f"(CASE WHEN {keep} THEN {rounded.sql} ELSE {cast(truncated, kind)} END)"
     return Typed(sql, kind)
 
 
@@ -143,7 +150,7 @@ def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     sql = f"tsql_finite(pow(CAST({base.sql} AS DOUBLE), {power}))"
     if kind.is_integer:
         sql = f"trunc({sql})"
-    return Typed(cast(sql, kind), kind)
+    return _in_type(sql, kind)
 
 
 def _square(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:

@@ -111,18 +111,18 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
             return Typed(f"({a} // {b})", kind)
         if kind.name in ("money", "smallmoney"):
             quotient = cast(_quotient(a, b, 4), decimal(38, 4))
-            return Typed(cast(_in_range(quotient, kind), kind), kind)
-        return Typed(cast(_in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
+            return Typed(cast(in_range(quotient, kind), kind), kind)
+        return Typed(cast(in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
     if kind.name in ("real", "float") and operator == "%":
         raise SqlError(
             402,
             f"The data types {left.type.name} and {right.type.name} are "
             "incompatible in the modulo operator.",
         )
-    return Typed(cast(_in_range(f"{a} {operator} {b}", kind), kind), kind)
+    return Typed(cast(in_range(f"{a} {operator} {b}", kind), kind), kind)
 
 
-def _in_range(sql: str, kind: SqlType) -> str:
+def in_range(sql: str, kind: SqlType) -> str:
     """A result of arithmetic: a float or money that is too large is an error."""
     return f"{_RANGES.get(kind.name, '')}({sql})"
 
