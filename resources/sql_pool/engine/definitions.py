@@ -222,7 +222,9 @@ def _define(
     if found is None or found.type != kind:
         raise invalid_object(str(name))
     work.catalog.redefine(found, text, details)
-    work.catalog.change_columns(found, tuple(TableColumn(c.name, c.type) for c in columns))
+    work.catalog.change_columns(
+        found, tuple(TableColumn(c.name, c.type, c.nullable) for c in columns)
+    )
 
 
 def drop(work: Work, statement: st.Drop) -> None:
