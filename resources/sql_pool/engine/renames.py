@@ -75,6 +75,8 @@ def rename_column(work: Work, place: str, new: str, kind: str) -> None:
     """
     if kind.upper() != "COLUMN":
         raise unsupported("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
+    if name_part(place, 4):
+        raise unsupported(f"The cross-database name {place}")
     old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
     table = work.catalog.find(ObjectName(name, schema or "dbo"))
     column = (

@@ -65,6 +65,7 @@ def test_the_status_of_sp_executesql_is_zero(rows):
     [
         ("EXEC sp_rename 's.t.nope', 'c', 'COLUMN'", 15248),
         ("EXEC sp_rename 's.nope.a', 'c', 'COLUMN'", 15248),
+        ("EXEC sp_rename 'other.s.t.a', 'c', 'COLUMN'", 103010),
         ("EXEC sp_rename 's.t.a', 'B', 'COLUMN'", 15335),
         ("EXEC sp_rename 's.t.a', '', 'COLUMN'", 15004),
         ("EXEC sp_rename 's.t', 'u', 'OBJECT'", 103010),
