@@ -16,6 +16,8 @@ from sqlglot.errors import ErrorLevel
 from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
+from resources.sql_pool.engine.errors import near
+
 #: Tokens of several words, and of several signs, that T-SQL has; all others are left out.
 _COMBINED = frozenset({"GROUP BY", "ORDER BY", "PARTITION BY", ">=", "<=", "<>", "!="})
 
@@ -249,25 +251,30 @@ class Synapse(TSQL):
 
 
 _DIALECT = Synapse()
+#: What begins the name of a variable or of a temporary table.
+_SIGNS = (TokenType.PARAMETER, TokenType.HASH)
 
 
 def tokenize(text: str) -> list[Token]:
     """Tokens of a batch.
 
-    Raises sqlglot.errors.TokenError for an unterminated string or comment.
+    Raises SqlError 103010 for a # or @ without its name, and sqlglot.errors.TokenError for an
+    unterminated string or comment.
     """
     tokens: list[Token] = []
     for token in _DIALECT.tokenize(text):
         before = tokens[-1] if tokens else None
-        if before is None or not (token.text[:1].isalpha() or token.text[:1] == "_"):
+        if before is None or before.token_type not in _SIGNS:
+            tokens.append(token)
+            continue
+        is_plain = token.end - token.start + 1 == len(token.text)  # without quotes
+        if token.start != before.end + 1 or not is_plain:
+            raise near(before.text, before.line, before.col)
+        if not (token.text[:1].isalpha() or token.text[:1] == "_"):
             tokens.append(token)
         elif before.token_type is TokenType.PARAMETER:
             tokens.append(_named(token, token.text, token.start))
-        elif (
-            before.token_type is TokenType.HASH
-            and token.start == before.end + 1
-            and [t.token_type for t in tokens[-2:-1]] != [TokenType.HASH]
-        ):
+        elif [t.token_type for t in tokens[-2:-1]] != [TokenType.HASH]:
             tokens[-1] = _named(token, f"#{token.text}", before.start)
         else:
             tokens.append(token)

@@ -201,7 +201,7 @@ class SourceCompiler(PredictSource):
             query = self._view(found)
             given = found.details.get("columns") or ()
             names = tuple(str(item) for item in given) if isinstance(given, list) else ()
-            if found.columns and not names:
+            if found.columns:
                 query, names = _as_defined(query, found)
             source = query.source(alias or name.name, physical, names)
             return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)

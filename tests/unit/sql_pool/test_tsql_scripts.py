@@ -30,9 +30,25 @@ def test_a_global_temporary_table_is_refused_wherever_it_stands(session, error_n
     assert error_number("SELECT * FROM ##t") == 103010
 
 
-def test_the_star_of_a_view_means_the_columns_of_its_definition(session, rows, error_number):
+@pytest.mark.parametrize(
+    "batch",
+    [
+        "SELECT @ a", "SELECT @'a'", "SELECT @[a]", 'SELECT @"a"', "DECLARE @ b int",
+        "SELECT @@ ROWCOUNT", "SELECT @@[ROWCOUNT]", "SELECT * FROM # t", "SELECT * FROM #'t'",
+        "SELECT * FROM #[t]",
+    ],
+)  # fmt: skip
+def test_the_sign_of_a_variable_or_temporary_table_stands_at_its_name(session, error_number, batch):
+    session.run("CREATE TABLE #t (a int)")
+    assert error_number(f"DECLARE @a int = 1; {batch}") == 103010
+
+
+@pytest.mark.parametrize("columns", ["", "(id, v)"])
+def test_the_star_of_a_view_means_the_columns_of_its_definition(
+    session, rows, error_number, columns
+):
     session.run("CREATE TABLE dbo.b (id int, v int); INSERT INTO dbo.b SELECT 1, 2")
-    session.run("CREATE VIEW dbo.v AS SELECT * FROM dbo.b")
+    session.run(f"CREATE VIEW dbo.v {columns} AS SELECT * FROM dbo.b")
     session.run("ALTER TABLE dbo.b ADD z int")
     assert rows("SELECT * FROM dbo.v") == [(1, 2)]
     assert error_number("SELECT z FROM dbo.v") == 207
