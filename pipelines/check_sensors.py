@@ -145,9 +145,9 @@ def check_history(
 
 
 def _result(record: Any) -> CheckResult | None:
-    """What a record of the event log says; None for an evaluation that has not ended."""
-    evaluation: dg.AssetCheckEvaluation | None = record.evaluation
-    if evaluation is None:
+    """What a record of the event log says; None for an evaluation that is only planned."""
+    evaluation = record.evaluation
+    if not isinstance(evaluation, dg.AssetCheckEvaluation):
         return None
     return CheckResult(
         record.id,

@@ -2,6 +2,7 @@
 
 import contextlib
 import datetime as dt
+import json
 
 import dagster as dg
 import pytest
@@ -21,6 +22,8 @@ def scoring():
 
 @dg.asset(name=SPEC.predictions_table)
 def predictions():
+    if NEXT.get("broken"):
+        raise RuntimeError("before its checks")
     return dg.MaterializeResult()
 
 
@@ -53,6 +56,14 @@ def evaluate(instance, passed, *, version=1, content="1", severity=dg.AssetCheck
     NEXT.update(passed=passed, version=version, content=content, severity=severity)
     done = dg.materialize([scoring, predictions, no_drift, are_plausible], instance=instance)
     assert done.success
+
+
+def break_off(instance):
+    """A run that ends before its checks, which stay planned."""
+    NEXT.update(broken=True)
+    done = dg.materialize([predictions, are_plausible], instance=instance, raise_on_error=False)
+    NEXT.update(broken=False)
+    assert not done.success
 
 
 class Live:
@@ -89,6 +100,15 @@ def test_a_version_that_was_never_plausible_is_undone_by_the_last_that_was(insta
     assert request.tags["bikecast/actor"] == "rollback_bad_model"
     [again] = rollback(instance, live=5)
     assert again.run_key == request.run_key
+
+
+def test_checks_that_a_run_has_not_come_to_are_left_out(instance):
+    evaluate(instance, True, version=3)
+    evaluate(instance, False, version=5)
+    break_off(instance)
+    assert len(rollback(instance, live=5)) == 1
+    told = tick(check_alerts([no_drift, are_plausible], ""), instance).cursor
+    assert list(json.loads(told)) == [f"{SPEC.scoring_table}:no_drift"]
 
 
 def test_a_version_that_was_plausible_before_stays_because_the_forecast_changed(instance):
