@@ -234,8 +234,9 @@ def _percentile(
     if argument.find(exp.Column, exp.Select) is not None:
         raise SqlError(PARSE_ERROR, f"The argument of {name} must be a constant.")
     fraction = convert(compiler.value(argument), FLOAT).sql
-    macro = "tsql_share_from_top" if item.args.get("desc") else "tsql_share"
-    share = f"{macro}({fraction}, '{name}')"
+    share = f"tsql_share({fraction}, '{name}')"
+    if item.args.get("desc"):
+        share = f"(-{share})"  # DuckDB's way to count from the highest value, -0.0 included
     if name == "PERCENTILE_CONT":
         return Typed(f"quantile_cont({convert(value, FLOAT).sql}, {share}){over}", FLOAT)
     return Typed(f"quantile_disc({value.sql}, {share}){over}", value.type)

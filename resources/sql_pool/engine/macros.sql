@@ -332,10 +332,6 @@ CREATE OR REPLACE MACRO tsql_share(value, name) AS
     CASE WHEN value BETWEEN 0 AND 1 THEN value ELSE CAST(CAST('[[103010]]The argument of ' || name ||
     ' must be between 0 and 1.[[.]]' AS INTEGER) AS DOUBLE) END;
 
--- DuckDB counts a negative share from the highest value, and has no negative zero.
-CREATE OR REPLACE MACRO tsql_share_from_top(value, name) AS
-    CASE WHEN value = 0 THEN 1 ELSE -tsql_share(value, name) END;
-
 CREATE OR REPLACE MACRO tsql_finite(value) AS
     list_transform([value], lambda o: CASE WHEN isfinite(o) THEN o WHEN o IS NULL THEN NULL
     ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' ||
