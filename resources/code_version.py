@@ -16,7 +16,8 @@ def code_version(*sources: str) -> str:
     """Digest of files and folders given relative to the project; 12 hex digits.
 
     A folder stands for all Python and SQL files below it, `library:NAME` for the version of an
-    installed distribution. Nothing is imported.
+    installed distribution. Nothing is imported. Raises FileNotFoundError for a path that is not
+    there: a file that was moved would otherwise no longer count.
     """
     digest = hashlib.sha256()
     for source in sources:
@@ -24,6 +25,8 @@ def code_version(*sources: str) -> str:
             digest.update(f"{source}=={version(source.removeprefix(LIBRARY))}".encode())
             continue
         path = _ROOT / source
+        if not path.exists():
+            raise FileNotFoundError(f"{source} decides a result and is not there")
         files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:
             if file.suffix in {".py", ".sql"}:

@@ -23,6 +23,11 @@ def test_a_changed_file_is_another_version(tmp_path, monkeypatch):
     assert code_version("a.py") != first
 
 
+def test_a_path_that_is_not_there_is_an_error():
+    with pytest.raises(FileNotFoundError, match=r"assets/gone\.py decides a result"):
+        code_version("assets/gone.py")
+
+
 @pytest.mark.parametrize("library", ["lightgbm", "numpy", "onnx", "scikit-learn", "scipy"])
 def test_an_upgraded_library_is_another_training(library, monkeypatch):
     installed = module.version
