@@ -70,4 +70,4 @@ screenshots: test-setup ## Renew the pictures of docs/ui.md and the README
 
 clean: ## Remove .venv and caches; the state in .bikecast stays
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache dist
-	find assets benchmarks pipelines resources tests -name __pycache__ -prune -exec rm -rf {} +
+	find assets benchmarks bikecast pipelines resources tests -name __pycache__ -prune -exec rm -rf {} +

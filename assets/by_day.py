@@ -15,11 +15,11 @@ from assets.failures import shown_to_people
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, stopwatch, table_preview, typed_schema
-from resources.code_version import code_version
-from resources.errors import InvalidInput
+from bikecast.core.code_version import code_version
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import FORECAST_ROW, ModelSpec
 from resources.lake.port import Lake
 from resources.registry.port import Registry
-from resources.spec import FORECAST_ROW, ModelSpec
 from resources.sql_pool.port import SqlPool
 
 #: Forecasts reach into the future: a year of partitions after today.

@@ -8,11 +8,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bikecast.core.errors import InvalidInput, ModelRejected
+from bikecast.core.spec import ModelSpec
 from resources.comparison import Comparison, Contender, PromotionRules, compare
-from resources.errors import InvalidInput, ModelRejected
 from resources.lake.port import Lake
 from resources.registry.port import ModelVersion, Registry
-from resources.spec import ModelSpec
 from resources.sql_pool.model_table import (
     Action,
     AuditEntry,
@@ -199,7 +199,7 @@ def scorer(registry: Registry, pool: SqlPool, spec: ModelSpec, version: int | No
 
 def check_contract(model: bytes, spec: ModelSpec) -> None:
     """Raise ModelRejected unless PREDICT can score the spec's rows with the model."""
-    from resources.model_contract import inspect_model
+    from bikecast.core.onnx.contract import inspect_model
 
     signature = inspect_model(model)
     unknown = sorted({tensor.name for tensor in signature.inputs} - set(spec.feature_names))
@@ -267,7 +267,7 @@ def _contender(
     *,
     all_seen: bool,
 ) -> Contender:
-    from resources.onnx_scoring import score_table
+    from bikecast.core.onnx.scoring import score_table
 
     through = None if all_seen else entry.tags.get(TRAINED_THROUGH)
     kind = "time_ordered" if "time_ordered_rmse" in entry.scores else "holdout"
@@ -290,7 +290,7 @@ def _learnt_rmse(
     """RMSE on the latest rows that its training held back in time order, if they are known."""
     import numpy as np
 
-    from resources.onnx_scoring import score_table
+    from bikecast.core.onnx.scoring import score_table
 
     count = int(entry.scores.get("time_ordered_rows") or 0)
     through = entry.tags.get(TRAINED_THROUGH)

@@ -3,8 +3,8 @@
 import dagster as dg
 
 from assets.gates import nothing_to_compare
+from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
-from resources.spec import ModelSpec
 
 
 def finding_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:

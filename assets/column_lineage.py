@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from resources.spec import ModelSpec
+from bikecast.core.spec import ModelSpec
 
 KEY = "dagster/column_lineage"
 

@@ -11,11 +11,11 @@ from assets.events import DATA_VERSION_TAG
 from assets.metadata import table_preview
 from assets.run_files import file_of_run
 from assets.waiting import JOB_ID, WAITS_FOR, Awaited
+from bikecast.core.files import file_digest
+from bikecast.core.spec import ModelSpec
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
-from resources.files import file_digest
 from resources.lake.port import Lake
 from resources.lake.sources import Sources
-from resources.spec import ModelSpec
 
 COST, MINUTES = "estimated_cost", "estimated_minutes"
 

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import dagster as dg
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 
 
 @contextmanager

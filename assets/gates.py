@@ -5,10 +5,10 @@ from dataclasses import asdict
 import dagster as dg
 
 from assets.metadata import picture, table_preview
+from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.scoring.port import Scored, Way
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool
 
 #: Largest relative difference between PREDICT and ONNX Runtime: both compute in float32.
@@ -167,8 +167,8 @@ def golden_rows(spec: ModelSpec, registry: Registry, scored: Scored) -> dg.Asset
     import numpy as np
     import pyarrow as pa
 
-    from resources.onnx_scoring import score_table
-    from resources.sql_types import arrow_schema
+    from bikecast.core.onnx.scoring import score_table
+    from bikecast.core.sql_types import arrow_schema
 
     rows, way = scored.rows, _WAYS[scored.way]
     if not rows:

@@ -10,13 +10,13 @@ from assets.costs import check_new_data
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.run_files import file_of_run
-from resources.code_version import code_version
+from bikecast.core.code_version import code_version
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column, ModelSpec
 from resources.costs.port import Costs
-from resources.errors import InvalidInput
 from resources.lake.download import is_url, public_url
 from resources.lake.port import Lake
 from resources.lake.sources import FetchedFile, Sources
-from resources.spec import Column, ModelSpec
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent

@@ -12,7 +12,7 @@ from assets.promotion import promotion_assets
 from assets.serving import serving_assets
 from assets.training import training_assets
 from assets.training_table import training_table_assets
-from resources.spec import ModelSpec
+from bikecast.core.spec import ModelSpec
 
 
 def model_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[dg.AssetsDefinition]:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
-from resources.spec import Column
+from bikecast.core.spec import Column
 
 PREVIEW_ROWS = 5
 

@@ -8,9 +8,9 @@ from typing import Any
 import dagster as dg
 
 from assets.metadata import column_schema, link_or_path, picture, table_preview
+from bikecast.core.spec import Column, ModelSpec
 from resources.automl.port import TrainingResult
 from resources.registry.port import ModelVersion
-from resources.spec import Column, ModelSpec
 
 Metadata = dict[str, Any]
 

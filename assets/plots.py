@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
+from bikecast.core.spec import ModelSpec
 from resources.comparison import Comparison
-from resources.spec import ModelSpec
 
 
 def forecast_plot(spec: ModelSpec, rows: Sequence[Mapping[str, object]]) -> bytes:

@@ -11,10 +11,10 @@ from assets.failures import shown_to_people
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import picture, stopwatch, table_preview, typed_schema
 from assets.waiting import pool_is_online
-from resources.code_version import code_version
+from bikecast.core.code_version import code_version
+from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
 from resources.registry.port import Registry
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _CODE = (

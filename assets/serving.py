@@ -13,13 +13,13 @@ from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from assets.waiting import Awaited, mark_waiting, pool_is_online
-from resources.code_version import code_version
+from bikecast.core.code_version import code_version
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import FORECAST_ROW, ModelSpec
 from resources.costs.port import Costs
-from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.scoring.port import Scoring
-from resources.spec import FORECAST_ROW, ModelSpec
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _DEPLOYMENT = ("assets/serving.py", "resources/sql_pool/deployment.py", "resources/sql_pool/sql")
@@ -100,7 +100,7 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
         scoring: dg.ResourceParam[Scoring],
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.model_contract import model_digest
+        from bikecast.core.onnx.contract import model_digest
         from resources.scoring.predict import deploy_procedures
         from resources.sql_pool.deployment import returned_types
 
@@ -222,7 +222,7 @@ def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]], version: 
 
     `version` stands for rows beyond the first ones.
     """
-    from resources.model_contract import model_digest
+    from bikecast.core.onnx.contract import model_digest
 
     kept = ("forecast_row", *spec.key_names, *spec.feature_names, spec.output, "model_digest")
     return model_digest((version + repr([[row[n] for n in kept] for row in rows])).encode())

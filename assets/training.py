@@ -15,20 +15,20 @@ from assets.failures import shown_to_people
 from assets.limits import TRAINER
 from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
+from bikecast.core.code_version import code_version
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobStatus, current_attempt, job_base_name
+from bikecast.core.spec import ModelSpec
 from resources.automl.port import AutoML, TrainingRequest, TrainingResult
-from resources.code_version import code_version
 from resources.costs.port import Costs
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobStatus, current_attempt, job_base_name
 from resources.registry.port import Registry
-from resources.spec import ModelSpec
 
 #: What decides a model beside data and settings: a new version of any of it is a new training.
 TRAINING_CODE = (
     "resources/automl",
-    "resources/model_contract.py",
-    "resources/onnx_versions.py",
-    "resources/sql_types.py",
+    "bikecast/core/onnx/contract.py",
+    "bikecast/core/onnx/versions.py",
+    "bikecast/core/sql_types.py",
     "library:lightgbm",
     "library:numpy",
     "library:onnx",

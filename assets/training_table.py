@@ -11,13 +11,13 @@ from assets.failures import shown_to_people
 from assets.gates import table_contract, table_contract_spec
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.waiting import Awaited, mark_waiting
-from resources.code_version import code_version
+from bikecast.core.code_version import code_version
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
-from resources.jobs import JobStatus
 from resources.lake.port import Lake
 from resources.spark.port import Preparation, Spark
 from resources.spark.preparation_code import PREPARATION_CODE
-from resources.spec import ModelSpec
 
 #: What decides the content of the table.
 TABLE_CODE = ("assets/training_table.py", *PREPARATION_CODE)

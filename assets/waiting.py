@@ -6,7 +6,7 @@ import dagster as dg
 
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path
-from resources.jobs import JobState, JobStatus
+from bikecast.core.jobs import JobState, JobStatus
 from resources.sql_pool.port import SqlPoolPower
 
 #: Metadata of the observation that marks a waiting asset.

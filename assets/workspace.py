@@ -8,7 +8,7 @@ from pydantic import Field
 
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path, stopwatch
-from resources.code_version import code_version
+from bikecast.core.code_version import code_version
 from resources.workspace.port import AttachedPool, LinkedService, LinkRefused, WorkspaceLinks
 
 GROUP = "workspace_link"

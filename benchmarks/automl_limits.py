@@ -24,10 +24,10 @@ from machine_use import MachineUse
 from rich.console import Console
 from rich.table import Table
 
+from bikecast.core.jobs import JobState
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import TrainingRequest
 from resources.automl.tabular import tabular_data
-from resources.jobs import JobState
 
 SEED = 20261122
 MAX_BYTES = 3 * 1024**3

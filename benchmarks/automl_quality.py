@@ -35,6 +35,7 @@ from machine_use import MachineUse
 from rich.console import Console
 from rich.table import Table
 
+from bikecast.core.spec import ModelSpec, TrainingSettings
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.automl.local.budget import Clock
 from resources.automl.local.data import Dataset, dataset_from_arrow
@@ -44,7 +45,6 @@ from resources.automl.local.scores import scores
 from resources.automl.local.search import SearchResult, refit, search
 from resources.automl.local.workers import WorkerPool, start_server
 from resources.automl.tabular import tabular_data
-from resources.spec import ModelSpec, TrainingSettings
 
 FLOOR, TARGET, MAX_RMSE, BY_YEAR = 0.90, 0.913, 310, 0.91
 WORKERS = 2

@@ -19,10 +19,10 @@ from pathlib import Path
 
 import dagster as dg
 
+from bikecast.core.jobs import JobState, JobStatus
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
 from pipelines.polling_sensors import training_sensor
-from resources.jobs import JobState, JobStatus
 from resources.registry.tracking import prepare_store
 from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.port import SqlError

@@ -26,10 +26,10 @@ import predict_data as data  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402
 
-from resources.model_contract import inspect_model, model_digest  # noqa: E402
+from bikecast.core.onnx.contract import inspect_model, model_digest  # noqa: E402
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings  # noqa: E402
 from resources.spark.connect import ConnectSpark  # noqa: E402
 from resources.spark.port import ScoringJob, Stamp  # noqa: E402
-from resources.spec import Column, ModelSpec, TrainingSettings  # noqa: E402
 
 FLOOR_ROWS = 400_000
 SPEC = ModelSpec(

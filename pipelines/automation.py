@@ -12,8 +12,8 @@ from typing import TypeAlias
 
 import dagster as dg
 
+from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ROLLBACK_TAG
-from resources.spec import ModelSpec
 
 SENSOR = "automation"
 Condition: TypeAlias = dg.AutomationCondition

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
+from bikecast.core.errors import InvalidInput
 from pipelines.settings import PROJECT
-from resources.errors import InvalidInput
 
 DOCUMENT = PROJECT / "docs" / "azure.md"
 HEADING = "## Calls"

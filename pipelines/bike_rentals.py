@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 from pipelines.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
-from resources.spec import Column, ModelSpec, TrainingSettings
 
 MAIN_JOB = "bike_rentals"
 

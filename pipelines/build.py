@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.lineage import model_assets, model_checks
 from assets.workspace import workspace_link_assets
+from bikecast.core.spec import ModelSpec
 from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
 from pipelines.cancellation import cancel_job, cancel_with_run
@@ -18,7 +19,6 @@ from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
 from pipelines.polling_sensors import polling_sensors
 from pipelines.schedules import model_schedules
-from resources.spec import ModelSpec
 
 
 def build_definitions(

@@ -3,8 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
+from bikecast.core.spec import ModelSpec
 from resources.automl.port import AutoML
-from resources.spec import ModelSpec
 
 CANCEL_JOB = "cancel_training"
 

@@ -10,9 +10,9 @@ import dagster as dg
 from assets.events import latest_data_version
 from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
 from assets.promotion import ACTOR_TAG
+from bikecast.core.spec import ModelSpec
 from pipelines.alerts import send_alert
 from pipelines.jobs import ModelJobs, rollback_config
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool
 
 INTERVAL_SECONDS = 30

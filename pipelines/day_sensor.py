@@ -3,9 +3,9 @@
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
+from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs, range_tags
 from resources.lake.port import Lake
-from resources.spec import ModelSpec
 
 INTERVAL_SECONDS = 30
 

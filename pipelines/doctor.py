@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 
 State = Literal["ok", "warning", "failed", "skipped"]
 

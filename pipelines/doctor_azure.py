@@ -9,6 +9,8 @@ import os
 from collections.abc import Callable
 from typing import Any
 
+from bikecast.core.jobs import JobState
+from bikecast.core.spec import ModelSpec
 from pipelines.doctor import Check, Finding, State
 from pipelines.environments import Resources, place_of
 from pipelines.settings import AzureSettings
@@ -18,9 +20,7 @@ from resources.credentials import (
     azure_credential,
     credential_options,
 )
-from resources.jobs import JobState
 from resources.registry.port import Registry
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool
 from resources.workspace.azure_place import AzurePlace
 
@@ -302,8 +302,8 @@ def _asked(
     """Ask a service; `look` is the command that helps where the name is wrong."""
     from azure.core.exceptions import AzureError
 
+    from bikecast.core.errors import BikecastError
     from resources.azure_ml import first_line
-    from resources.errors import BikecastError
     from resources.refusals import remedy_of
 
     try:

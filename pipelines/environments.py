@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.spec import ModelSpec
 from pipelines.home import Home
 from pipelines.settings import AzureSettings, Settings, load_azure_settings
 from resources.automl.embedded import LocalAutoML
@@ -23,7 +24,6 @@ from resources.scoring.predict import PredictScoring
 from resources.scoring.spark import SparkScoring
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Spark
-from resources.spec import ModelSpec
 from resources.sql_pool.always_online import AlwaysOnline
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.port import SqlPool, SqlPoolPower

@@ -9,11 +9,11 @@ from pathlib import Path
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG, latest_materialization
+from bikecast.core.files import file_digest
+from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs
-from resources.files import file_digest
 from resources.lake.port import Lake
 from resources.lake.sources import SAMPLE, Sources
-from resources.spec import ModelSpec
 
 INTERVAL_SECONDS = 30
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 import dagster as dg
 
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.spec import ModelSpec
 from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
 from pipelines.orphans import orphan_jobs
 from pipelines.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
-from resources.jobs import JobState, JobStatus
-from resources.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from pipelines.settings import PROJECT, Settings, load_azure_settings
-from resources.errors import BikecastError, InvalidInput
-from resources.files import replaced_file
 from resources.lake.local import LocalLake
 
 #: What a step needs at least; less counts as a full disk.

@@ -14,8 +14,8 @@ from pipelines.settings import Settings
 if TYPE_CHECKING:
     import dagster as dg
 
+    from bikecast.core.spec import ModelSpec
     from pipelines.environments import Resources
-    from resources.spec import ModelSpec
 
 
 @dataclass(frozen=True)

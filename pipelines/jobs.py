@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.by_day import daily_asset_names
-from resources.spec import ModelSpec
+from bikecast.core.spec import ModelSpec
 
 if TYPE_CHECKING:
     from dagster._core.definitions.unresolved_asset_job_definition import (

@@ -14,6 +14,8 @@ import dagster as dg
 from assets.model_metadata import KINDS
 from assets.promotion import ACTOR_TAG
 from assets.waiting import JOB_TAG
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.spec import ModelSpec
 from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
 from pipelines.environments import Resources
 from pipelines.home import Home
@@ -21,10 +23,8 @@ from pipelines.jobs import ROLLBACK_JOB, rollback_config
 from pipelines.orphans import clean_up_orphan_jobs
 from pipelines.run_events import Record, Watcher, failure, hear
 from resources.automl.port import AutoML, TrainingResult
-from resources.errors import BikecastError, InvalidInput
 from resources.lake.sources import FetchedFile, Sources
 from resources.registry.port import ModelVersion
-from resources.spec import ModelSpec
 
 POLL_SECONDS = 0.2
 #: The watcher shows what people should see; the event log has everything.

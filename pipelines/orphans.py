@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
+from bikecast.core.spec import ModelSpec
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
-from resources.spec import ModelSpec
 
 #: Younger ones may still get their event, or be joined by the next run.
 OLD_SECONDS = 24 * 3600.0

@@ -10,13 +10,13 @@ from assets.costs import training_part
 from assets.events import latest_materialization
 from assets.training import training_job_name
 from assets.training_table import TABLE_CODE
+from bikecast.core.code_version import code_version
+from bikecast.core.files import file_digest
+from bikecast.core.jobs import JobState, current_attempt
+from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
-from resources.code_version import code_version
 from resources.costs.port import CostItem, total
-from resources.files import file_digest
-from resources.jobs import JobState, current_attempt
 from resources.scoring.choice import ChosenScoring
-from resources.spec import ModelSpec
 
 CODE_TAG, INPUT_TAG = "dagster/code_version", "dagster/input_data_version/"
 

@@ -11,7 +11,7 @@ import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
 from assets.waiting import JOB_ID, WAITS_FOR, Awaited
-from resources.jobs import JobStatus
+from bikecast.core.jobs import JobStatus
 
 NEW_SUBMISSIONS_A_TICK = 100
 POLLS_A_TICK = 25

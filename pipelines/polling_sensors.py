@@ -12,6 +12,8 @@ from assets.waiting import (
     SQL_POOL_SENSOR,
     Awaited,
 )
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.spec import ModelSpec
 from pipelines.continuations import continuing_run, parents_of, waiting_assets, what_is_left
 from pipelines.polling import (
     PollCursor,
@@ -22,10 +24,8 @@ from pipelines.polling import (
     read_waiting,
 )
 from resources.automl.port import AutoML
-from resources.jobs import JobState, JobStatus
 from resources.registry.port import Registry
 from resources.spark.port import Spark
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 ALIGN_SECONDS = 60.0

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
-from resources.errors import InvalidInput
 from resources.lake.port import Lake
-from resources.spec import ModelSpec
 
 
 @dataclass(frozen=True)

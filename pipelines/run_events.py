@@ -9,8 +9,8 @@ from typing import Protocol
 
 import dagster as dg
 
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobStatus
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobStatus
 
 
 class Watcher(Protocol):

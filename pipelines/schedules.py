@@ -4,8 +4,8 @@ import datetime as dt
 
 import dagster as dg
 
+from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs
-from resources.spec import ModelSpec
 
 #: A training this young makes the weekly one needless: new data was trained on as it came.
 RECENT = dt.timedelta(days=6, hours=23)

@@ -14,7 +14,7 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 
 #: The folder of the checkout: the three packages are installed editable, as an application.
 PROJECT = Path(__file__).resolve().parents[1]

@@ -12,7 +12,7 @@ import datetime as dt
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 from resources.lake.sources import Sample
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _season(days: list[dt.date]) -> list[int]:
 
 def write_csv(table: pa.Table, path: Path) -> None:
     """Write rows of `simulate` or `simulate_forecast` as a CSV like the lab's, atomically."""
-    from resources.files import replaced_file
+    from bikecast.core.files import replaced_file
 
     rows = table.to_pylist()
     with replaced_file(path) as temporary:

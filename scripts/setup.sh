@@ -91,7 +91,7 @@ install_all() {
 # a template and not Python is no error.
 compile_bytecode() {
     env -u PYTHONPYCACHEPREFIX $bin/python -m compileall -qq -j 0 -x '/azure/' .venv/lib \
-        assets pipelines resources || true
+        assets bikecast pipelines resources || true
 }
 
 # An installation that was broken off cannot be trusted, so it starts anew.

@@ -7,7 +7,7 @@ import random
 from dataclasses import dataclass
 from pathlib import Path
 
-from resources.spec import Column, ModelSpec, TrainingSettings
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 
 DRINKS = ("americano", "cappuccino", "espresso", "flat white")
 

@@ -9,9 +9,9 @@ from typing import Annotated
 
 import typer
 
+from bikecast.core.errors import BikecastError
 from pipelines.cli.planning import add_planning_commands
 from pipelines.simulator import MAX_YEARS
-from resources.errors import BikecastError
 
 app = typer.Typer(
     name="bikecast",

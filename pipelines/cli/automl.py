@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 from rich.live import Live
 from rich.markup import escape
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.home import Home, open_home
 from pipelines.settings import load_settings
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -88,7 +88,7 @@ def automl_command(options: Options) -> None:
 
 
 def _settings(options: Options):  # type: ignore[no-untyped-def]  # TrainingSettings
-    from resources.spec import TrainingSettings
+    from bikecast.core.spec import TrainingSettings
 
     if options.budget <= 0:
         raise InvalidInput(f"--budget is {options.budget:g}; it must be above 0 seconds.")
@@ -109,9 +109,9 @@ def _settings(options: Options):  # type: ignore[no-untyped-def]  # TrainingSett
 def _submit(automl: LocalAutoML, home: Home, inferred: Tabular, options: Options) -> JobStatus:
     """Start the job for this content and these settings, or join the one that is there."""
     from assets.training import TRAINING_CODE
+    from bikecast.core.code_version import code_version
+    from bikecast.core.files import file_digest
     from resources.automl.port import TrainingRequest
-    from resources.code_version import code_version
-    from resources.files import file_digest
 
     digest = file_digest(options.csv)
     spec = inferred.spec
@@ -193,7 +193,7 @@ def _live_table(told: Mapping[str, object]) -> Table:
 
 def _leave(result: TrainingResult, folder: Path) -> None:
     """Copy the files; each is replaced in one step."""
-    from resources.files import replaced_file
+    from bikecast.core.files import replaced_file
 
     source = result.model_path.parent
     names = [*_FILES, *(path.name for path in result.plots.values())]

@@ -10,13 +10,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from bikecast.core.errors import InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stdout_console
 from pipelines.cli.values import print_json
 from pipelines.doctor import Check, Finding, examine
 from pipelines.doctor_local import local_checks
 from pipelines.settings import Settings, load_azure_settings, load_settings
-from resources.errors import InvalidInput
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from bikecast.core.errors import BikecastError
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.values import print_json
-from resources.errors import BikecastError
 
 if TYPE_CHECKING:
     from pipelines.settings import AzureSettings
@@ -102,8 +102,8 @@ def detach(sdk: _SdkOption = SdkName.v2) -> None:
 
 def azure_settings() -> AzureSettings:
     """The azure settings. Raises InvalidInput in another environment or where they are wrong."""
+    from bikecast.core.errors import InvalidInput
     from pipelines.settings import load_azure_settings, load_settings
-    from resources.errors import InvalidInput
 
     if load_settings().env != "azure":
         raise InvalidInput(

@@ -6,11 +6,11 @@ import os
 import sys
 from importlib.metadata import PackageNotFoundError, version
 
+from bikecast.core.errors import BikecastError
 from pipelines.cli.console import stderr_console
 from pipelines.cli.ui import HOST, check_port
 from pipelines.home import open_home
 from pipelines.settings import load_settings
-from resources.errors import BikecastError
 
 #: MLflow reads it when it is imported.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bikecast.core.jobs import JobState
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
@@ -9,7 +10,6 @@ from pipelines.cli.values import local_time
 from pipelines.environments import Resources, resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
-from resources.jobs import JobState
 
 
 def models_command() -> None:

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState
 from pipelines.cli.console import stderr_console
-from resources.errors import BikecastError
-from resources.jobs import JobState
 from resources.sql_pool.port import SqlPoolPower
 
 if TYPE_CHECKING:

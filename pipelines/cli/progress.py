@@ -8,10 +8,10 @@ from rich import progress as bars
 from rich.console import Console
 from rich.markup import escape
 
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 from pipelines.cli.console import steady_stderr_console
 from pipelines.logs import LOGGER
-from resources.jobs import JobStatus
-from resources.spec import ModelSpec
 
 
 class Progress:

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 
 from rich.table import Table
 
+from bikecast.core.spec import ModelSpec
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.home import Home
 from pipelines.main_job import Outcome
-from resources.spec import ModelSpec
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")

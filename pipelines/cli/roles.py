@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bikecast.core.errors import BikecastError
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.link import azure_settings
 from pipelines.cli.tables import rows_table
 from pipelines.cli.values import print_json
-from resources.errors import BikecastError
 
 if TYPE_CHECKING:
     from resources.workspace.azure_place import AzurePlace

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 
 import psutil
 
+from bikecast.core.errors import InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
 from pipelines.cli.console import stderr_console
 from pipelines.cli.plan import with_sources
@@ -21,7 +22,6 @@ from pipelines.installation import Installation, open_installation
 from pipelines.logs import open_log
 from pipelines.main_job import Outcome, checked_files, run_main_job, sole_run
 from pipelines.settings import load_settings
-from resources.errors import InvalidInput
 from resources.registry.port import ModelVersion
 
 

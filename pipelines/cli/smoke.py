@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.azure_calls import call_table
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.doctor import print_findings
@@ -26,7 +27,6 @@ from pipelines.logs import LOGGER, open_log
 from pipelines.main_job import sole_run
 from pipelines.plan import make_plan
 from pipelines.settings import AzureSettings, load_azure_settings, load_settings
-from resources.errors import BikecastError, InvalidInput
 
 if TYPE_CHECKING:
     from pipelines.installation import Installation

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console
 from pipelines.cli.online import online_pool
@@ -11,7 +12,6 @@ from pipelines.cli.results import ResultPrinter
 from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
-from resources.errors import BikecastError, InvalidInput
 from resources.sql_pool.port import Session, SqlError
 from resources.sql_pool.scripts import split_batches
 

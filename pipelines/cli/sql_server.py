@@ -8,11 +8,11 @@ from types import FrameType
 
 from pydantic import Field, SecretStr
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.cli.console import stderr_console
 from pipelines.environments import sql_pool_for
 from pipelines.home import open_home
 from pipelines.settings import Settings, load_settings
-from resources.errors import BikecastError, InvalidInput
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 

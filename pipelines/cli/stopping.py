@@ -93,10 +93,10 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
 
 def trainings_that_go_on(instance: dg.DagsterInstance) -> list[str]:
     """One sentence for each local training that goes on without the stopped command."""
+    from bikecast.core.jobs import JobState
     from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.environments import local_resources
     from pipelines.health import pending_jobs
-    from resources.jobs import JobState
 
     settings = load_settings()
     if settings.env != "local":

@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from functools import partial
 from types import FrameType
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.processes import die_with_parent
 from pipelines.cli.console import stderr_console
 from pipelines.cli.stopping import (
     interrupted_runs,
@@ -25,8 +27,6 @@ from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.installation import open_event_log
 from pipelines.settings import PROJECT, load_settings
-from resources.errors import BikecastError
-from resources.processes import die_with_parent
 
 HOST = "127.0.0.1"
 

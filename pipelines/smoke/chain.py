@@ -13,6 +13,8 @@ import dagster as dg
 from assets.events import latest_data_version, latest_materialization
 from assets.training import training_job_name
 from assets.waiting import SQL_POOL_SENSOR, Awaited
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState, JobStatus, current_attempt
 from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.installation import Installation
 from pipelines.main_job import execute_job
@@ -20,8 +22,6 @@ from pipelines.polling import PollCursor, awaited_job
 from pipelines.run_events import Record, Watcher
 from pipelines.smoke.spec import BUDGET_SECONDS, JOB, SMOKE
 from pipelines.ticking import Ticker
-from resources.errors import BikecastError
-from resources.jobs import JobState, JobStatus, current_attempt
 
 SENSORS = (
     f"{SMOKE.training_table}_sensor",

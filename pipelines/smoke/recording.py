@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import replaced_file
 from pipelines.azure_calls import CallKind
 from pipelines.smoke.exchange import Exchange, RawExchange, redacted
 from pipelines.smoke.redaction import Redactor
-from resources.errors import InvalidInput
-from resources.files import replaced_file
 
 FORMAT = 1
 EXCHANGES, STATEMENTS, MANIFEST = "exchanges.jsonl", "statements.jsonl", "manifest.json"

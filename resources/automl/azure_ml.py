@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.core.jobs import JobState, JobStatus
 from resources.automl.port import TrainingRequest, TrainingResult
 from resources.azure_ml import workspace_client
-from resources.errors import BikecastError, InvalidInput, ModelRejected
-from resources.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake
 from resources.refusals import refused_by_azure
 
@@ -196,8 +196,8 @@ class AzureAutoML(dg.ConfigurableResource):
 
     def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:
         """The checked ONNX file of a trial on this machine, and its digest."""
-        from resources.files import replaced_file
-        from resources.model_contract import inspect_model
+        from bikecast.core.files import replaced_file
+        from bikecast.core.onnx.contract import inspect_model
 
         target = Path(self.downloads).absolute() / job_id / "model.onnx"
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:

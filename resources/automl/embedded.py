@@ -8,14 +8,14 @@ from pathlib import Path
 
 import dagster as dg
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.spec import EMBEDDED_ALGORITHMS
+from bikecast.core.spec_json import spec_to_json
 from resources.automl.local.job import JobRecord, job_limit
 from resources.automl.local.locks import exclusive
 from resources.automl.local.process import kill_driver, start_driver
 from resources.automl.port import TrainingRequest, TrainingResult
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus
-from resources.spec import EMBEDDED_ALGORITHMS
-from resources.spec_json import spec_to_json
 
 
 class LocalAutoML(dg.ConfigurableResource):

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from resources.jobs import JobStatus
-from resources.spec import ModelSpec
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 
 
 @dataclass(frozen=True)

@@ -16,10 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
-from resources.errors import InvalidInput
-from resources.spec import Column, ModelSpec, TrainingSettings
-from resources.sql_types import arrow_schema
-from resources.trainable import target_problem
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
+from bikecast.core.sql_types import arrow_schema
+from bikecast.core.trainable import target_problem
 
 #: Formats of a whole column of dates, tried in this order; ISO dates are recognized before.
 DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")

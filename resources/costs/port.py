@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 
 
 @dataclass(frozen=True)

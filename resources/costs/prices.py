@@ -10,8 +10,8 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from bikecast.core.errors import InvalidInput
 from resources.costs.port import CostItem
-from resources.errors import InvalidInput
 
 DEFAULT = Path(__file__).with_name("prices.toml")
 SPARK, TRAINING, SQL_POOL = "Spark", "training", "SQL pool"

@@ -13,14 +13,14 @@ from uuid import uuid4
 from dagster_azure.adls2 import ADLS2DefaultAzureCredential, ADLS2Resource
 from pydantic import Field
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import file_digest
 from resources.credentials import (
     STORAGE_SCOPE,
     TIMEOUTS,
     azure_credential,
     credential_options,
 )
-from resources.errors import BikecastError, InvalidInput
-from resources.files import file_digest
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
 from resources.refusals import refusal, refused_by_azure

@@ -11,8 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
-from resources.errors import InvalidInput
-from resources.files import replaced_file
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import replaced_file
+from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
+from bikecast.core.sql_types import arrow_schema
+from bikecast.core.trainable import target_problem
 from resources.lake.csv_problems import (
     check_encoding,
     check_required,
@@ -22,9 +25,6 @@ from resources.lake.csv_problems import (
 )
 from resources.lake.findings import suspicious_findings
 from resources.lake.values import INTEGER_BITS, parse_date, pattern
-from resources.spec import FORECAST_ROW, Column, ModelSpec
-from resources.sql_types import arrow_schema
-from resources.trainable import target_problem
 
 #: The last line of every refusal of a training or scoring file.
 REFUSED = (

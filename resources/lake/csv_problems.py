@@ -6,9 +6,9 @@ import csv
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column
 from resources.lake.values import parse
-from resources.spec import Column
 
 _SHOWN = 10
 _CHUNK = 1 << 24

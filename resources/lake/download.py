@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
-from resources.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
 
 TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 15 * 60.0

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resources.spec import Column, ModelSpec
+from bikecast.core.spec import Column, ModelSpec
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.spec import Column, ModelSpec, Treatment
+from bikecast.core.spec import Column, ModelSpec, Treatment
 
 _EXAMPLES = 3
 #: Scaled median absolute deviations from the median beyond which a value is an outlier.

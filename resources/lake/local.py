@@ -11,8 +11,8 @@ from typing import BinaryIO
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.errors import InvalidInput
-from resources.files import file_digest, replaced_file
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import file_digest, replaced_file
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 from resources.lake.port import Lake
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 
 
 def checked_parts(path: str) -> tuple[str, ...]:

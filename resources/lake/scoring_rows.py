@@ -6,8 +6,8 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake, LakeFile
-from resources.spec import ModelSpec
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent

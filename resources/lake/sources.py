@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 from resources.lake.download import MAX_BYTES, TIMEOUT_SECONDS, download, is_url, public_url
 from resources.lake.port import Lake
 

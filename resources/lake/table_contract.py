@@ -5,9 +5,9 @@ from __future__ import annotations
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from resources.spec import Column, ModelSpec
-from resources.sql_types import arrow_schema
-from resources.trainable import MINIMUM_ROWS
+from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql_types import arrow_schema
+from bikecast.core.trainable import MINIMUM_ROWS
 
 
 def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object]]:

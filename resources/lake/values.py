@@ -11,7 +11,7 @@ import re
 import struct
 from datetime import date, datetime
 
-from resources.spec import Column
+from bikecast.core.spec import Column
 
 INTEGER = r"-?[0-9]+"
 NUMBER = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.core.onnx.contract import model_digest
 from resources.azure_ml import first_line, workspace_client
-from resources.errors import BikecastError, InvalidInput, ModelRejected
-from resources.model_contract import model_digest
 from resources.registry.port import ModelVersion
 
 if TYPE_CHECKING:

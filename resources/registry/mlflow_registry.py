@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.errors import InvalidInput, ModelRejected
-from resources.files import replaced_file
-from resources.model_contract import model_digest
+from bikecast.core.errors import InvalidInput, ModelRejected
+from bikecast.core.files import replaced_file
+from bikecast.core.onnx.contract import model_digest
 from resources.registry.mlflow_store import database_path, is_ready, mlflow_client, writing
 from resources.registry.port import ModelVersion
 from resources.registry.version_memo import remembered

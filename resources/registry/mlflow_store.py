@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from resources.errors import BikecastError, InvalidInput
-from resources.files import replaced_file
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

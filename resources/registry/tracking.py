@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 from resources.registry.mlflow_store import database_path, prepare_store, writing
 
 if TYPE_CHECKING:

@@ -16,8 +16,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from resources.errors import BikecastError
-from resources.files import file_digest, replaced_file
+from bikecast.core.errors import BikecastError
+from bikecast.core.files import file_digest, replaced_file
 from resources.registry.port import ModelVersion
 
 

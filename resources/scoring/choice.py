@@ -6,11 +6,11 @@ import logging
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from resources.jobs import JobStatus
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 from resources.scoring.port import Scored
 from resources.scoring.predict import PredictScoring, predict_refusal
 from resources.scoring.spark import SparkScoring
-from resources.spec import ModelSpec
 
 Mode = Literal["predict", "spark", "auto"]
 _log = logging.getLogger(__name__)

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from resources.jobs import JobStatus
-from resources.spec import ModelSpec
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 
 Way = Literal["predict", "spark"]
 #: Rows that are handed to people and checks; a scored table may have many more.

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from bikecast.core.spec import ModelSpec
 from resources.scoring.port import MOST_ROWS, Scored
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlError, SqlPool
 
 if TYPE_CHECKING:

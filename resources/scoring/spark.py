@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.errors import BikecastError
-from resources.jobs import JobStatus
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.scoring.port import MOST_ROWS, Scored
 from resources.scoring.predict import require_live
 from resources.spark.port import ScoredTable, ScoringJob, Spark, Stamp
-from resources.spec import ModelSpec
 from resources.sql_pool.port import SqlPool
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class SparkScoring:
 
     def _model_file(self, spec: ModelSpec, live: LiveModel) -> str:
         """Lake path of the live version's checked ONNX file."""
-        from resources.model_contract import inspect_model, model_digest
+        from bikecast.core.onnx.contract import inspect_model, model_digest
 
         path = f"models/{live.digest}.onnx"
         stored = self.lake.stat(path)

@@ -10,13 +10,13 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.spec_json import spec_from_json
 from resources.spark.transform import csv_schema, is_suspicious, training_table
-from resources.spec_json import spec_from_json
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
 
-    from resources.spec import ModelSpec
+    from bikecast.core.spec import ModelSpec
 
 #: Hexadecimal digits a sum; 15 of them fit a bigint.
 _DIGITS = 15

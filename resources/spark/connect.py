@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus
 from resources.lake.local import lake_path
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
-    from resources.spec import ModelSpec
+    from bikecast.core.spec import ModelSpec
 
 
 class ConnectSpark(ConfigurableResource):

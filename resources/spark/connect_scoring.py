@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from resources.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
 from resources.lake.local import LocalLake
 from resources.lake.parquet_folders import commit_files, local_files
 from resources.spark.port import ScoredTable, ScoringJob
@@ -30,10 +30,10 @@ def score(
     from pyspark import cloudpickle
     from pyspark.errors import PySparkException
 
-    import resources.onnx_session
+    import bikecast.core.onnx.session
 
     # A cluster's workers do not have this project.
-    cloudpickle.register_pickle_by_value(resources.onnx_session)  # type: ignore[no-untyped-call]
+    cloudpickle.register_pickle_by_value(bikecast.core.onnx.session)  # type: ignore[no-untyped-call]
     model = lake.local_path(job.model_path).read_bytes()
     folder = f"scored-{uuid4().hex}"
     try:

@@ -13,9 +13,9 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 
-from resources.errors import BikecastError
-from resources.spec import ModelSpec
-from resources.sql_types import arrow_schema
+from bikecast.core.errors import BikecastError
+from bikecast.core.spec import ModelSpec
+from bikecast.core.sql_types import arrow_schema
 
 #: Key of a commit's metadata that holds the data version.
 DATA_VERSION = "bikecast.dataVersion"

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.jobs import JobState, JobStatus
 from resources.credentials import TIMEOUTS, azure_credential, client_options
-from resources.jobs import JobState, JobStatus
 
 if TYPE_CHECKING:
     from azure.synapse.spark import SparkClient

@@ -1,7 +1,7 @@
 """What runs in Spark's workers: rows in, rows with scores out, by ONNX Runtime.
 
 It is pickled by value or shipped in the job's archive, and needs NumPy, PyArrow and ONNX Runtime
-there, nothing of this project but `resources.onnx_session`.
+there, nothing of this project but `bikecast.core.onnx.session`.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from resources.onnx_session import one_thread_session
+from bikecast.core.onnx.session import one_thread_session
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -23,8 +23,8 @@ def row_scorer(
     """A function for `mapInArrow` that appends the column `output` (float32) to each batch.
 
     `features` are names and NumPy types. `digest` (SHA-256 in hex) is that of the bytes which
-    `resources.model_contract` checked; other bytes are not loaded. The function raises ValueError
-    for a missing value of a feature, and what ONNX Runtime raises.
+    `bikecast.core.onnx.contract` checked; other bytes are not loaded. The function raises
+    ValueError for a missing value of a feature, and what ONNX Runtime raises.
     """
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from resources.jobs import JobStatus
-from resources.spec import ModelSpec
+from bikecast.core.jobs import JobStatus
+from bikecast.core.spec import ModelSpec
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Stamp:
 class ScoringJob:
     """What to score, with which model; all paths are lake paths.
 
-    `model_path` is a file that `resources.model_contract` checked, and `model_digest` its
+    `model_path` is a file that `bikecast.core.onnx.contract` checked, and `model_digest` its
     SHA-256. `rows_path` is a staged CSV (`.csv`: forecast_row, keys, features) or a Delta table
     with the features at least.
     """

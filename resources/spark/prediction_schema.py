@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from bikecast.core.spec import ModelSpec
+from bikecast.core.sql_types import arrow_schema
 from resources.spark.scoring import source_columns
-from resources.spec import ModelSpec
-from resources.sql_types import arrow_schema
 
 
 def predictions_schema(spec: ModelSpec) -> pa.Schema:

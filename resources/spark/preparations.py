@@ -9,14 +9,14 @@ from pathlib import Path
 
 from deltalake.exceptions import DeltaError
 
-from resources.code_version import code_version
-from resources.errors import BikecastError
-from resources.files import file_digest, replaced_file
-from resources.jobs import job_base_name
+from bikecast.core.code_version import code_version
+from bikecast.core.errors import BikecastError
+from bikecast.core.files import file_digest, replaced_file
+from bikecast.core.jobs import job_base_name
+from bikecast.core.spec_json import spec_to_json
 from resources.spark.delta_table import recorded_version
 from resources.spark.port import Preparation, PreparedTable
 from resources.spark.preparation_code import PREPARATION_CODE
-from resources.spec_json import spec_to_json
 
 
 def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
+from bikecast.core.sql_types import spark_schema, type_names
 from resources.spark.onnx_rows import row_scorer
-from resources.spec import FORECAST_ROW, Column, ModelSpec
-from resources.sql_types import spark_schema, type_names
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -27,7 +27,7 @@ def scored_rows(
     """The columns of the predictions table, scored in the workers.
 
     `rows` have the features; missing keys are NULL, and a missing forecast_row is numbered:
-    unique, but with gaps. `model` was checked by `resources.model_contract`.
+    unique, but with gaps. `model` was checked by `bikecast.core.onnx.contract`.
     """
     from pyspark.sql import functions as f
 

@@ -9,9 +9,9 @@ import importlib.util
 import json
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.spec_json import spec_from_json
 from resources.spark.port import Stamp
 from resources.spark.scoring import missing_features, read_scoring_csv, scored_rows, write_folder
-from resources.spec_json import spec_from_json
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession

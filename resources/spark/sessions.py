@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from resources.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
 
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer

@@ -13,6 +13,7 @@ from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
 _MAIN = "resources/spark/synapse_main.py"
+_SHIPPED = {"bikecast", "resources"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
 
@@ -57,7 +58,7 @@ def shipped_modules(main_file: str = _MAIN) -> list[str]:
 
 
 def _imported(node: ast.AST) -> Iterator[str]:
-    """Dotted names below `resources` that code imports; a name may be a module's attribute."""
+    """Dotted names of our own that code imports; a name may be a module's attribute."""
     if isinstance(node, ast.If) and getattr(node.test, "id", "") == "TYPE_CHECKING":
         return
     names: list[str] = []
@@ -65,6 +66,6 @@ def _imported(node: ast.AST) -> Iterator[str]:
         names = [alias.name for alias in node.names]
     if isinstance(node, ast.ImportFrom) and node.module:
         names = [f"{node.module}.{alias.name}" for alias in node.names]
-    yield from (name for name in names if name.split(".")[0] == "resources")
+    yield from (name for name in names if name.split(".")[0] in _SHIPPED)
     for child in ast.iter_child_nodes(node):
         yield from _imported(child)

@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from resources.jobs import JobState, JobStatus
+from bikecast.core.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake, Conflict
 from resources.spark.livy import Batches
 

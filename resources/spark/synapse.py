@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
 from resources.lake.adls import AdlsLake
 from resources.refusals import refusal
 from resources.spark.livy import Batches
@@ -145,9 +145,9 @@ class SynapseSpark(ConfigurableResource):
 
     def _input(self, preparation: Preparation) -> tuple[list[str], str]:
         """The CSV's column names, and the name of what is asked for."""
+        from bikecast.core.spec_json import spec_to_json
         from resources.lake.csv_problems import check_required, read_header
         from resources.spark.shipping import job_code
-        from resources.spec_json import spec_to_json
 
         spec, path = preparation.spec, preparation.csv_path
         stored = self.lake.stat(path)
@@ -173,8 +173,8 @@ class SynapseSpark(ConfigurableResource):
         number: int,
         committed: dict[str, Any],
     ) -> JobStatus:
+        from bikecast.core.spec_json import spec_to_json
         from resources.spark.shipping import job_code
-        from resources.spec_json import spec_to_json
 
         job = {
             "spec": spec_to_json(preparation.spec),

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from resources.errors import InvalidInput
-from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from bikecast.core.errors import InvalidInput
+from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
 from resources.spark.port import ScoredTable, ScoringJob
 
 if TYPE_CHECKING:
@@ -24,8 +24,8 @@ def score(pool: SynapseSpark, lake: AdlsLake, job: ScoringJob) -> ScoredTable | 
     A batch's name is a hash of model, rows, spec and code with an attempt number. Rows that were
     scored by the same model already are not scored again.
     """
+    from bikecast.core.spec_json import spec_to_json
     from resources.spark.shipping import job_code
-    from resources.spec_json import spec_to_json
 
     table, spec = job.spec.predictions_table, spec_to_json(job.spec)
     identity = job_base_name(

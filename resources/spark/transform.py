@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from resources.spec import Column, ModelSpec
-from resources.sql_types import type_names
+from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql_types import type_names
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dagster import ConfigurableResource
 
-from resources.jobs import JobState, JobStatus
+from bikecast.core.jobs import JobState, JobStatus
 
 
 class AlwaysOnline(ConfigurableResource):

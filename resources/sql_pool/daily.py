@@ -9,8 +9,8 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import dataclass
 
-from resources.model_contract import model_digest
-from resources.spec import ModelSpec
+from bikecast.core.onnx.contract import model_digest
+from bikecast.core.spec import ModelSpec
 from resources.sql_pool.deployment import (
     INVALID_OBJECT,
     prediction_columns,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from resources.spec import FORECAST_ROW, Column, ModelSpec
+from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
 from resources.sql_pool.port import Session, SqlError, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 

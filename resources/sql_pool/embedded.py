@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 import dagster as dg
 from pydantic import Field
 
-from resources.model_contract import MAX_MODEL_BYTES
+from bikecast.core.onnx.contract import MAX_MODEL_BYTES
 from resources.sql_pool.port import SqlError
 
 if TYPE_CHECKING:

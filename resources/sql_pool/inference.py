@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from resources.errors import ModelRejected
-from resources.model_contract import ModelSignature, inspect_model, model_digest
-from resources.onnx_session import one_thread_session
+from bikecast.core.errors import ModelRejected
+from bikecast.core.onnx.contract import ModelSignature, inspect_model, model_digest
+from bikecast.core.onnx.session import one_thread_session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,7 +91,7 @@ class LoadedModel:
 def load_model(model: bytes, max_bytes: int) -> LoadedModel:
     """Check a model and load it, or take the loaded one of the same digest.
 
-    Raises ModelRejected for a model that `resources.model_contract` refuses, and for one that
+    Raises ModelRejected for a model that `bikecast.core.onnx.contract` refuses, and for one that
     ONNX Runtime cannot load.
     """
     if len(model) > max_bytes:

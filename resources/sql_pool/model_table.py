@@ -10,9 +10,9 @@ import datetime
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from resources.errors import BikecastError
-from resources.model_contract import model_digest
-from resources.spec import ModelSpec
+from bikecast.core.errors import BikecastError
+from bikecast.core.onnx.contract import model_digest
+from bikecast.core.spec import ModelSpec
 from resources.sql_pool.deployment import INVALID_OBJECT, audit_table, table_name, unicode_text
 from resources.sql_pool.port import ResultSet, Session, SqlError, SqlPool
 from resources.sql_pool.scripts import render, run_script

@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Protocol
 
-from resources.errors import BikecastError
-from resources.jobs import JobStatus
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobStatus
 
 
 @dataclass(frozen=True)

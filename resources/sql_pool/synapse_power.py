@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 from dagster import ConfigurableResource
 from pydantic import Field
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState, JobStatus
 from resources.credentials import azure_credential, client_options
-from resources.errors import BikecastError
-from resources.jobs import JobState, JobStatus
 from resources.lake.adls import AdlsLake, Conflict
 from resources.refusals import refused_by_azure
 

@@ -15,8 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.errors import BikecastError
 from resources.credentials import azure_credential
-from resources.errors import BikecastError
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.port import AttachedPool, LinkedService, LinkRefused
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 
 #: Which SDK makes a link: azure-ai-ml, or azureml-core, whose support ended on 2026-06-30.
 Sdk = Literal["v2", "v1"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 from resources.workspace import arm_roles, synapse_roles
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.principals import (

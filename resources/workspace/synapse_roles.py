@@ -6,9 +6,9 @@ import uuid
 from functools import cache
 from typing import TYPE_CHECKING
 
+from bikecast.core.errors import BikecastError
 from resources.azure_ml import first_line
 from resources.credentials import azure_credential, client_options
-from resources.errors import BikecastError
 from resources.workspace.principals import Principal
 
 if TYPE_CHECKING:

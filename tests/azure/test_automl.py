@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState
+from bikecast.core.onnx.contract import inspect_model
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState
-from resources.model_contract import inspect_model
 from tests.azure.cloud.machine_learning import RUN_SECONDS
 from tests.azure.workspace import automl, training_request, write_training_table
 

@@ -5,6 +5,7 @@ import json
 import numpy as np
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.inspect import status_command
 from pipelines.cli.models import models_command
@@ -13,7 +14,6 @@ from pipelines.cli.rollback import rollback_command
 from pipelines.cli.run import run_command
 from pipelines.cli.sql import sql_command
 from pipelines.simulator import write_forecast_csv
-from resources.errors import BikecastError, InvalidInput
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.test_fault_runs import is_paused
@@ -84,7 +84,7 @@ def test_rescore_resumes_a_paused_pool_and_pauses_it_again(quick, tmp_path):
 
 @pytest.mark.slow
 def test_models_and_status_do_not_resume_the_pool(user, capsys, tmp_path):
-    from resources.model_contract import model_digest
+    from bikecast.core.onnx.contract import model_digest
     from tests.azure.cloud.trainer import linear_model
 
     path = tmp_path / "model.onnx"

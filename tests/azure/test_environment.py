@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from bikecast.core.errors import InvalidInput
 from pipelines.settings import load_settings
-from resources.errors import InvalidInput
 
 PROJECT = Path(__file__).parents[2]
 SETTINGS = {

@@ -4,10 +4,10 @@ import base64
 
 import pytest
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.credentials import TIMEOUTS
-from resources.errors import BikecastError
-from resources.jobs import JobState
 from resources.sql_pool.port import SqlError
 from resources.sql_pool.tds.transport import Disconnected
 from tests.azure.cloud import faults

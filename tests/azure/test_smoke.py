@@ -6,6 +6,8 @@ import signal
 import pytest
 from typer.testing import CliRunner
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState
 from pipelines.azure_calls import call_table
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.app import app
@@ -18,8 +20,6 @@ from pipelines.smoke.installation import PLACEHOLDERS, recorder_for
 from pipelines.smoke.recording import MANIFEST, read_recording
 from pipelines.smoke.spec import clean_up_sql
 from resources.automl.azure_ml import AzureAutoML
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState
 from resources.spark.livy import Batches
 from resources.sql_pool.synapse_power import SynapseSqlPoolPower
 from tests.azure.cloud import faults

@@ -4,13 +4,13 @@ import json
 
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_training_csv
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus
 from resources.lake.tables import read_table
 from resources.spark.port import Preparation, PreparedTable
-from resources.sql_types import arrow_schema
 from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS
 from tests.azure.workspace import lake, spark
 

@@ -4,14 +4,14 @@ import json
 
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.onnx.contract import model_digest
+from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_forecast_csv
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState, JobStatus
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.lake.tables import read_table
-from resources.model_contract import model_digest
-from resources.onnx_scoring import score_table
 from resources.spark.port import ScoredTable, ScoringJob, Stamp
 from tests.azure.cloud.livy import RUN_SECONDS
 from tests.azure.workspace import lake, spark

@@ -6,8 +6,8 @@ from threading import Thread
 
 import pytest
 
-from resources.errors import BikecastError
-from resources.jobs import JobState
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState
 from resources.sql_pool.synapse_power import PAUSING_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.workspace import ACCOUNT, CONTAINER, power

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.errors import BikecastError
-from resources.jobs import JobState
 from resources.spark.port import Preparation
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS

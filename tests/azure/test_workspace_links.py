@@ -3,9 +3,9 @@
 import dagster as dg
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.environments import workspace_links_for
 from pipelines.settings import load_azure_settings
-from resources.errors import BikecastError, InvalidInput
 from resources.workspace.port import LinkRefused
 from tests.azure.workspace import PLACE
 

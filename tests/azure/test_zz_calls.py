@@ -2,8 +2,8 @@
 
 import pytest
 
+from bikecast.core.errors import InvalidInput
 from pipelines.azure_calls import CERTAINTIES, call_table, kind_of
-from resources.errors import InvalidInput
 from tests.azure.calls import PARTLY_RUN, SEEN
 
 TESTS = "azure/"

@@ -13,12 +13,12 @@ import psutil
 import pyarrow as pa
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState
+from bikecast.core.onnx.contract import inspect_model, model_digest
+from bikecast.core.sql_types import arrow_schema
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import TrainingRequest
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState
-from resources.model_contract import inspect_model, model_digest
-from resources.sql_types import arrow_schema
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_table, write_delta
 

@@ -4,7 +4,7 @@ import hashlib
 
 import pytest
 
-from resources.errors import InvalidInput
+from bikecast.core.errors import InvalidInput
 from resources.lake.local import LocalLake
 
 

@@ -7,7 +7,7 @@ from threading import Thread
 
 import pytest
 
-from resources.errors import InvalidInput, ModelRejected
+from bikecast.core.errors import InvalidInput, ModelRejected
 from resources.registry.mlflow_registry import MlflowRegistry
 
 NAME = "rental-prediction-model"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from bikecast.core.errors import BikecastError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.simulator import write_forecast_csv
-from resources.errors import BikecastError
 from resources.lake.local import LocalLake
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.registry.mlflow_registry import MlflowRegistry

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState
+from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_training_csv
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState
 from resources.lake.local import LocalLake
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Preparation
-from resources.sql_types import arrow_schema
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
 TABLE = BIKE_RENTALS.training_table_path

@@ -9,13 +9,13 @@ import pyarrow.dataset as pads
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.onnx.contract import model_digest
+from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import write_forecast_csv
-from resources.errors import BikecastError, InvalidInput
 from resources.lake.local import LocalLake
 from resources.lake.scoring_rows import stage_scoring_rows
-from resources.model_contract import model_digest
-from resources.onnx_scoring import score_table
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import ScoringJob, Stamp
 from resources.sql_pool.deployment import prediction_types

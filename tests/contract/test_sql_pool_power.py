@@ -2,7 +2,7 @@
 
 import pytest
 
-from resources.jobs import JobState
+from bikecast.core.jobs import JobState
 from resources.sql_pool.always_online import AlwaysOnline
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.workspace import power

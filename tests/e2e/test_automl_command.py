@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from resources.model_contract import inspect_model
+from bikecast.core.onnx.contract import inspect_model
 
 
 @pytest.fixture(scope="module")

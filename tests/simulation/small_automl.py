@@ -7,15 +7,15 @@ from pathlib import Path
 import dagster as dg
 import numpy as np
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.spec import ModelSpec
+from bikecast.core.spec_json import spec_from_json, spec_to_json
+from bikecast.core.sql_types import type_names
 from resources.automl.local.export.graph import GraphBuilder
 from resources.automl.port import TrainingRequest, TrainingResult
-from resources.errors import BikecastError
-from resources.jobs import JobState, JobStatus
 from resources.lake.local import LocalLake
 from resources.lake.tables import read_table
-from resources.spec import ModelSpec
-from resources.spec_json import spec_from_json, spec_to_json
-from resources.sql_types import type_names
 
 HELD_BACK = 0.2
 #: Files in the jobs folder that make the next training go wrong.

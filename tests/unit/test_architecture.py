@@ -9,11 +9,11 @@ import grimp
 import pytest
 
 PROJECT = Path(__file__).parents[2]
-PACKAGES = ("pipelines", "assets", "resources")
+PACKAGES = ("pipelines", "assets", "resources", "bikecast")
 MODULES = sorted(path for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
 PORTS = sorted(f"resources.{path.parent.name}.port" for path in PROJECT.glob("resources/*/port.py"))
 #: What a port may be made of, besides other ports.
-PORT_VOCABULARY = {"resources.errors", "resources.jobs", "resources.spec"}
+PORT_VOCABULARY = {"bikecast.core.errors", "bikecast.core.jobs", "bikecast.core.spec"}
 LONGEST_MODULE = 350
 
 

@@ -3,8 +3,8 @@
 import pytest
 
 from assets.training import TRAINING_CODE
-from resources import code_version as module
-from resources.code_version import code_version
+from bikecast.core import code_version as module
+from bikecast.core.code_version import code_version
 
 
 @pytest.fixture(autouse=True)

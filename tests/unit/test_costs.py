@@ -2,9 +2,9 @@
 
 import pytest
 
+from bikecast.core.errors import InvalidInput
 from resources.costs.port import refuse_beyond_limit, total
 from resources.costs.prices import DEFAULT, NoCosts, PricedCosts, read_prices
-from resources.errors import InvalidInput
 
 
 @pytest.fixture

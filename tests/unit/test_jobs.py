@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.jobs import JobState, JobStatus, current_attempt, job_base_name
+from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
 
 
 def statuses(*states: JobState):

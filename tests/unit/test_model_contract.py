@@ -5,8 +5,8 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from resources.errors import ModelRejected
-from resources.model_contract import inspect_model, model_digest
+from bikecast.core.errors import ModelRejected
+from bikecast.core.onnx.contract import inspect_model, model_digest
 
 
 def model(*nodes, initializers=(), functions=(), domains=()) -> onnx.ModelProto:

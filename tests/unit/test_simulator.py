@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bikecast.core.errors import InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.simulator import (
     holidays,
@@ -14,7 +15,6 @@ from pipelines.simulator import (
     write_forecast_csv,
     write_training_csv,
 )
-from resources.errors import InvalidInput
 from resources.lake.csv_file import read_scoring_csv, read_training_csv
 from resources.lake.findings import repeated_rows
 

@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
+from bikecast.core.spec import Column
+from bikecast.core.sql_types import arrow_schema, spark_schema
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.spec import Column
-from resources.sql_types import arrow_schema, spark_schema
 
 
 def test_the_training_table_has_features_then_target_then_keys():

@@ -8,6 +8,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from bikecast.core.errors import BikecastError, ModelRejected
+from bikecast.core.spec import ModelSpec
 from resources.automl.local.budget import Clock
 from resources.automl.local.data import Dataset
 from resources.automl.local.ensemble import Recipe
@@ -29,8 +31,6 @@ from resources.automl.local.search import (
     search_result,
 )
 from resources.automl.local.workers import Outcome, Task, WorkerPool
-from resources.errors import BikecastError, ModelRejected
-from resources.spec import ModelSpec
 
 #: The ridge baseline may take this share of the time that is left after the search.
 BASELINE_SHARE = 0.1

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from bikecast.core.onnx.contract import model_digest
+from bikecast.core.spec import ModelSpec
 from resources.automl.local.build import Built
 from resources.automl.local.data import Dataset
 from resources.automl.local.evaluate import Evaluation
-from resources.model_contract import model_digest
-from resources.spec import ModelSpec
 
 _KINDS = {
     "time_ordered": "the earliest 80% of the rows predict the rest; the recipe was chosen with "

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from resources.errors import InvalidInput
-from resources.spec import Column, ModelSpec
-from resources.trainable import target_problem
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.trainable import target_problem
 
 Values = Mapping[str, np.ndarray]
 

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from bikecast.core.spec import ModelSpec
 from resources.automl.local.data import Dataset
-from resources.spec import ModelSpec
 
 _ISO_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 #: More holdout rows than this are not listed.

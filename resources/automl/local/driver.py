@@ -16,17 +16,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobState
+from bikecast.core.spec_json import spec_from_json
 from resources.automl.local.job import JobRecord
-from resources.errors import BikecastError, InvalidInput
-from resources.jobs import JobState
-from resources.spec_json import spec_from_json
 
 if TYPE_CHECKING:
+    from bikecast.core.spec import ModelSpec
     from resources.automl.local.build import Built
     from resources.automl.local.data import Dataset
     from resources.automl.local.results import Draft
     from resources.automl.local.search import Trial
-    from resources.spec import ModelSpec
 
 log = logging.getLogger("bikecast.automl")
 

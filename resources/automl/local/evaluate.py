@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bikecast.core.spec import ModelSpec
 from resources.automl.local.build import Built
 from resources.automl.local.data import Dataset
 from resources.automl.local.findings import column_findings, leakage_findings
@@ -19,7 +20,6 @@ from resources.automl.local.honest import (
 )
 from resources.automl.local.importance import importances
 from resources.automl.local.scores import scores
-from resources.spec import ModelSpec
 
 #: The product's name in the table of scores.
 OURS = "chosen model"

@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from bikecast.core.spec import ModelSpec
 from resources.automl.local.data import Dataset
 from resources.automl.local.folds import Split
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.scores import r2, rmse, spearman
-from resources.spec import ModelSpec
 
 #: The second baseline: ridge regression on one-hot codes, without products or transform.
 RIDGE = Configuration("ridge baseline", "ridge", "one_hot", "none", {"alpha": 1.0})

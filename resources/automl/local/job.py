@@ -22,10 +22,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import replaced_file
+from bikecast.core.jobs import JobState, JobStatus
 from resources.automl.local.locks import FileLock, is_held
-from resources.errors import InvalidInput
-from resources.files import replaced_file
-from resources.jobs import JobState, JobStatus
 
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 #: A job is stopped when it runs longer than its budget times this, plus the grace.

@@ -15,10 +15,10 @@ from zipfile import BadZipFile
 
 import numpy as np
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.files import replaced_file
 from resources.automl.local.data import Dataset
 from resources.automl.local.workers import Outcome, Task
-from resources.errors import BikecastError
-from resources.files import replaced_file
 
 log = logging.getLogger("bikecast.automl")
 

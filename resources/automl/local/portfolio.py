@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import TrainingSettings
 from resources.automl.local.folds import LARGE_ROWS
-from resources.errors import InvalidInput
-from resources.spec import TrainingSettings
 
 #: Family -> its name in the settings. In this order a model is simpler and scores faster.
 ALGORITHMS = {

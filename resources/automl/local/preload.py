@@ -5,7 +5,7 @@ The first statement ties the fork server's life to the driver's, before any slow
 
 from __future__ import annotations
 
-from resources.processes import die_with_parent
+from bikecast.core.processes import die_with_parent
 
 die_with_parent()
 

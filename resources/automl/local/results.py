@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.onnx.contract import model_digest
 from resources.automl.local.leaderboard import write_csv
 from resources.automl.port import TrainingResult
-from resources.errors import BikecastError
-from resources.model_contract import model_digest
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from resources.errors import InvalidInput
-from resources.spec import PRIMARY_METRICS
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import PRIMARY_METRICS
 
 
 def spearman(target: np.ndarray, predicted: np.ndarray) -> float:

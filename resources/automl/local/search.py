@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from bikecast.core.spec import TrainingSettings
 from resources.automl.local.budget import ALL_ROWS_SHARE, SAMPLE_SHARE, Clock
 from resources.automl.local.data import Dataset
 from resources.automl.local.ensemble import Predictions, Recipe, choose
@@ -17,7 +18,6 @@ from resources.automl.local.memory import TrialMemory
 from resources.automl.local.portfolio import Configuration, portfolio_for
 from resources.automl.local.scores import r2, rmse
 from resources.automl.local.workers import Deadline, Outcome, Task, WorkerPool
-from resources.spec import TrainingSettings
 
 #: A configuration that trails the best by this after the first repeat gets no second one.
 RACE_MARGIN = 0.012

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from bikecast.core.spec import Column
 from resources.automl.local.data import Values
-from resources.spec import Column
 
 VIEWS = ("raw", "products", "one_hot", "one_hot_products", "cyclic")
 #: Code ranges of these lengths are calendar cycles: days, months, hours, weeks, minutes.

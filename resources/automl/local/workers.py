@@ -18,13 +18,13 @@ from typing import Any
 
 import numpy as np
 
+from bikecast.core.processes import die_with_parent
 from resources.automl.local.data import Dataset
 from resources.automl.local.importance import Shuffle
 from resources.automl.local.models import FittedModel, fit_model
 from resources.automl.local.parent_death import watch_driver
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.process import ONE_THREAD
-from resources.processes import die_with_parent
 
 #: select() takes no infinite wait; the loop comes round again.
 _LONGEST_WAIT = 60.0

@@ -11,8 +11,8 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from resources.errors import ModelRejected
-from resources.model_contract import Tensor
+from bikecast.core.errors import ModelRejected
+from bikecast.core.onnx.contract import Tensor
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.predict_contract import MODEL_ERROR, check_contract, refused
 from resources.sql_pool.engine.types import SqlType

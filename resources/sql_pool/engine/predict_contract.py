@@ -6,7 +6,7 @@ numbers of Synapse's errors are not published, except 39096.
 
 from __future__ import annotations
 
-from resources.model_contract import ModelSignature, Tensor
+from bikecast.core.onnx.contract import ModelSignature, Tensor
 from resources.sql_pool.engine.errors import SqlError
 from resources.sql_pool.engine.types import SqlType
 

@@ -8,7 +8,7 @@ import ssl
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from resources.files import replaced_file
+from bikecast.core.files import replaced_file
 
 if TYPE_CHECKING:
     from cryptography import x509

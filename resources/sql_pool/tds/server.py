@@ -9,7 +9,7 @@ import ssl
 import threading
 from types import TracebackType
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 from resources.sql_pool.tds.login import Credentials
 from resources.sql_pool.tds.packets import MESSAGE_BYTES
 from resources.sql_pool.tds.pool_session import Pool

@@ -43,7 +43,7 @@ class Stage:
         """Write the training table and say which data version it has."""
         import deltalake
 
-        from resources.sql_types import arrow_schema
+        from bikecast.core.sql_types import arrow_schema
 
         names = [column.name for column in SPEC.training_columns]
         table = simulate(years, seed).select(names).cast(arrow_schema(SPEC.training_columns))

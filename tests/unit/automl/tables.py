@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
+from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql_types import arrow_schema
 from resources.automl.local.data import Dataset, dataset_from_arrow
-from resources.spec import Column, ModelSpec
-from resources.sql_types import arrow_schema
 from tests.second_spec import COFFEE_SALES
 
 DAY = Column("day", "date")

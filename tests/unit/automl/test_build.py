@@ -6,13 +6,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bikecast.core.spec import TrainingSettings
 from resources.automl.local.budget import Clock
 from resources.automl.local.build import _affordable, build
 from resources.automl.local.card import model_card
 from resources.automl.local.evaluate import evaluate
 from resources.automl.local.export.parity import predict_onnx
 from resources.automl.local.workers import WorkerPool
-from resources.spec import TrainingSettings
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 
 SETTINGS = TrainingSettings(experiment="t", allowed_algorithms=("Ridge", "LightGBM"))

@@ -5,6 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import EMBEDDED_ALGORITHMS, TrainingSettings
 from resources.automl.local.ensemble import choose
 from resources.automl.local.findings import leakage_findings, repeated_rows
 from resources.automl.local.folds import LARGE_ROWS, Folds
@@ -16,8 +18,6 @@ from resources.automl.local.portfolio import (
     Configuration,
     portfolio_for,
 )
-from resources.errors import InvalidInput
-from resources.spec import EMBEDDED_ALGORITHMS, TrainingSettings
 from tests.second_spec import COFFEE_SALES
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 from tests.unit.automl.test_choosing import candidates

@@ -5,11 +5,11 @@ import multiprocessing
 import psutil
 import pytest
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.jobs import JobState
 from resources.automl.local.job import JobRecord
 from resources.automl.local.locks import FileLock, exclusive, is_held
 from resources.automl.local.process import kill_driver, start_driver
-from resources.errors import InvalidInput
-from resources.jobs import JobState
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from bikecast.core.errors import BikecastError
+from bikecast.core.spec import TrainingSettings
 from resources.automl.local.budget import Clock
 from resources.automl.local.job import JobRecord
 from resources.automl.local.memory import TrialMemory
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.search import search
 from resources.automl.local.workers import Outcome, Task, WorkerPool
-from resources.errors import BikecastError
-from resources.spec import TrainingSettings
 from tests.unit.automl.tables import coffee_data
 
 RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})

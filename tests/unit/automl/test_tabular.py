@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bikecast.core.errors import InvalidInput
 from resources.automl.local.data import dataset_from_arrow
 from resources.automl.local.findings import column_findings
 from resources.automl.tabular import read_csv, tabular_data
-from resources.errors import InvalidInput
 
 ROWS = 40
 TARGET = [float(number % 7) for number in range(ROWS)]

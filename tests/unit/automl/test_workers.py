@@ -7,11 +7,11 @@ import numpy as np
 import psutil
 import pytest
 
+from bikecast.core.spec import TrainingSettings
 from resources.automl.local.budget import Clock
 from resources.automl.local.portfolio import Configuration
 from resources.automl.local.search import NoModelError, search
 from resources.automl.local.workers import Task, WorkerPool
-from resources.spec import TrainingSettings
 from tests.unit.automl.tables import coffee_data
 
 RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})

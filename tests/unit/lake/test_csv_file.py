@@ -9,8 +9,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column
+from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.errors import InvalidInput
 from resources.lake import csv_file
 from resources.lake.csv_file import (
     normalize_scoring_csv,
@@ -19,8 +21,6 @@ from resources.lake.csv_file import (
     read_training_csv,
 )
 from resources.lake.csv_problems import find_problems
-from resources.spec import Column
-from resources.sql_types import arrow_schema
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
 LAB = Path(__file__).parents[3] / ".." / "shared" / "data"

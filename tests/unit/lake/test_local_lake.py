@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from resources.errors import BikecastError, InvalidInput
-from resources.files import replaced_file
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from resources.lake.local import LocalLake
 
 
@@ -87,7 +87,7 @@ def test_a_killed_writer_leaves_the_old_content_and_its_rest_is_swept(tmp_path):
     target.write_text("old")
     script = (
         "import os, signal, sys; from pathlib import Path\n"
-        "from resources.files import replaced_file\n"
+        "from bikecast.core.files import replaced_file\n"
         "with replaced_file(Path(sys.argv[1])) as t:\n"
         "    t.write_text('half'); os.kill(os.getpid(), signal.SIGKILL)\n"
     )

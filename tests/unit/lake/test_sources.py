@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from resources.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
 from resources.lake.download import download, public_url
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sample, Sources

@@ -5,6 +5,8 @@ import os
 import dagster as dg
 import pytest
 
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import file_digest
 from pipelines.alerts import WEBHOOK, send_alert
 from pipelines.automation import automated, reload_new_forecast, rescore_on_change
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
@@ -12,8 +14,6 @@ from pipelines.file_sensor import file_sensor
 from pipelines.jobs import ROLLBACK_TAG, model_jobs
 from pipelines.settings import load_settings
 from pipelines.simulator import write_forecast_csv, write_training_csv
-from resources.errors import InvalidInput
-from resources.files import file_digest
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sources
 

@@ -6,10 +6,10 @@ import threading
 
 from typer.testing import CliRunner
 
+from bikecast.core.errors import InvalidInput
 from pipelines import doctor_local
 from pipelines.cli.app import app
 from pipelines.doctor import Check, Finding, examine
-from resources.errors import InvalidInput
 
 
 def named(found):

@@ -8,9 +8,9 @@ from importlib import metadata
 
 import pytest
 
+from bikecast.core.errors import BikecastError
 from pipelines.cli import mlflow_ui
 from pipelines.cli.mlflow_ui import mlflow_ui_command
-from resources.errors import BikecastError
 
 SKINNY = metadata.version("mlflow-skinny")
 

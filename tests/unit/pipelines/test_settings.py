@@ -2,9 +2,9 @@ import errno
 
 import pytest
 
+from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.settings import PROJECT, Settings, load_settings
-from resources.errors import BikecastError, InvalidInput
 
 
 def test_the_environment_overrides_the_default(monkeypatch):

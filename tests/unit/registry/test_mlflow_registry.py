@@ -7,7 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from resources.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.registry.mlflow_store import mlflow_client
 

@@ -7,7 +7,7 @@ from threading import Thread
 import numpy as np
 import pytest
 
-from resources.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
 from resources.registry import mlflow_store
 from resources.registry.mlflow_store import database_path, is_ready, mlflow_client
 from resources.registry.tracking import log_training, prepare_store

@@ -9,7 +9,7 @@ import pyarrow as pa
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from resources.errors import BikecastError
+from bikecast.core.errors import BikecastError
 from resources.spark.delta_table import canonical, commit_table, current_files, data_version
 from tests.second_spec import COFFEE_SALES
 

@@ -20,13 +20,16 @@ def test_a_job_imports_nothing_of_this_project_that_was_not_shipped(main, tmp_pa
     program = (
         "import runpy, sys; sys.path.insert(0, 'modules.zip');"
         "runpy.run_path('main.py', run_name='job');"
-        "print(*[m.__file__ for n, m in sys.modules.items() if n.split('.')[0] == 'resources'])"
+        "ours = {'bikecast', 'resources'};"
+        "print(*[m.__file__ for n, m in sys.modules.items() if n.split('.')[0] in ours])"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert all("modules.zip" in path for path in done.stdout.split())
+    paths = done.stdout.split()
+    assert any("bikecast" in path for path in paths)
+    assert all("modules.zip" in path for path in paths)
 
 
 @pytest.mark.parametrize("main", MAINS)
@@ -40,17 +43,17 @@ def test_no_adapter_is_shipped(main):
 
 def test_workers_of_a_cluster_without_this_project_can_load_the_scorer():
     program = (
-        "import sys, pickle; sys.modules['resources'] = None;"
+        "import sys, pickle; sys.modules.update(bikecast=None, resources=None);"
         "score = pickle.loads(sys.stdin.buffer.read()); print(list(score(iter([]))))"
     )
     from pyspark import cloudpickle
 
-    import resources.onnx_session
-    from resources.model_contract import model_digest
+    import bikecast.core.onnx.session
+    from bikecast.core.onnx.contract import model_digest
     from resources.spark.onnx_rows import row_scorer
     from tests.unit.sql_pool.onnx_models import weighted_sum
 
-    cloudpickle.register_pickle_by_value(resources.onnx_session)
+    cloudpickle.register_pickle_by_value(bikecast.core.onnx.session)
     model = weighted_sum({"temp": "real"}, 2.0)
     scorer = row_scorer(model, model_digest(model), [("temp", "float32")], "y")
     done = subprocess.run(

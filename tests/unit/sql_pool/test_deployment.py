@@ -6,8 +6,8 @@ import hashlib
 
 import pytest
 
+from bikecast.core.errors import BikecastError
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.errors import BikecastError
 from resources.sql_pool.deployment import (
     create_procedures,
     load_scoring_table,

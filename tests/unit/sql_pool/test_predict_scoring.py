@@ -7,7 +7,7 @@ from onnx import TensorProto, helper
 from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
-from resources.errors import ModelRejected
+from bikecast.core.errors import ModelRejected
 from resources.sql_pool import inference
 from resources.sql_pool.inference import LoadedModel, load_model
 from tests.unit.sql_pool.onnx_models import weighted_sum

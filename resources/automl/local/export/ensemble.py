@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from bikecast.core.onnx.versions import OnnxVersions
+from bikecast.core.spec import Column
 from resources.automl.local.export.features import Inputs, add_view
 from resources.automl.local.export.graph import GraphBuilder
 from resources.automl.local.export.kernels import add_gaussian_process, add_svr
 from resources.automl.local.export.linear import add_mlp, add_ridge
 from resources.automl.local.export.trees import add_forest, add_gradient_boosting, add_lightgbm
 from resources.automl.local.models import FittedModel, TargetTransform
-from resources.onnx_versions import OnnxVersions
-from resources.spec import Column
 
 Exporter = Callable[[GraphBuilder, str, Any], str]
 

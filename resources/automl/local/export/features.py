@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 from onnx import TensorProto
 
+from bikecast.core.spec import Column
+from bikecast.core.sql_types import type_names
 from resources.automl.local.export.graph import GraphBuilder
 from resources.automl.local.views import (
     Block,
@@ -16,8 +18,6 @@ from resources.automl.local.views import (
     Product,
     View,
 )
-from resources.spec import Column
-from resources.sql_types import type_names
 
 _REALS = frozenset({"real", "float"})
 

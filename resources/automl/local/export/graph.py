@@ -9,7 +9,7 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from resources.onnx_versions import OnnxVersions
+from bikecast.core.onnx.versions import OnnxVersions
 
 ML_DOMAIN = "ai.onnx.ml"
 

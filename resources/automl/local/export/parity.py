@@ -9,14 +9,14 @@ from typing import Any
 
 import numpy as np
 
+from bikecast.core.errors import ModelRejected
+from bikecast.core.onnx.contract import ModelSignature, inspect_model
+from bikecast.core.onnx.session import one_thread_session
+from bikecast.core.spec import Column
+from bikecast.core.sql_types import type_names
 from resources.automl.local.data import Dataset, Values
 from resources.automl.local.models import FittedModel
 from resources.automl.local.scores import spearman
-from resources.errors import ModelRejected
-from resources.model_contract import ModelSignature, inspect_model
-from resources.onnx_session import one_thread_session
-from resources.spec import Column
-from resources.sql_types import type_names
 
 MAX_DIFFERENCE = 1e-3
 MIN_RANK_CORRELATION = 0.99999

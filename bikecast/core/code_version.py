@@ -8,7 +8,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 LIBRARY = "library:"
-_ROOT = Path(__file__).resolve().parents[1]
+_ROOT = Path(__file__).resolve().parents[2]
 
 
 @cache

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass, field
 from typing import Literal
 
-from resources.onnx_versions import OnnxVersions
+from bikecast.core.onnx.versions import OnnxVersions
 
 #: SQL types a column may have. The ONNX, Arrow, Spark and DuckDB types follow from them.
 SqlType = Literal["bigint", "int", "real", "float", "varchar", "date"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from resources.errors import ModelRejected
+from bikecast.core.errors import ModelRejected
 
 #: Operators the exporters use; anything else (Loop, Scan, custom domains) is refused.
 ALLOWED_OPERATORS = frozenset(

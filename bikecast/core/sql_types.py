@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from resources.spec import Column, SqlType
+from bikecast.core.spec import Column, SqlType
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from resources.spec import ModelSpec
-from resources.sql_types import type_names
+from bikecast.core.spec import ModelSpec
+from bikecast.core.sql_types import type_names
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,8 +19,8 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
     """
     import numpy as np
 
-    from resources.model_contract import inspect_model
-    from resources.onnx_session import one_thread_session
+    from bikecast.core.onnx.contract import inspect_model
+    from bikecast.core.onnx.session import one_thread_session
 
     inspect_model(model)
     session = one_thread_session(model)

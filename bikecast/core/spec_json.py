@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from resources.spec import Column, ModelSpec, TrainingSettings
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 
 
 def spec_to_json(spec: ModelSpec) -> dict[str, Any]:

@@ -1,0 +1,1 @@
+"""The vocabulary that everything shares: it knows nobody, and needs no Dagster."""

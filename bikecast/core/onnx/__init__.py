@@ -1,0 +1,1 @@
+"""ONNX models: what is accepted, and how one is loaded and scored."""
