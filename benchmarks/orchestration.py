@@ -20,12 +20,12 @@ from pathlib import Path
 import dagster as dg
 
 from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
 from pipelines.polling_sensors import training_sensor
 from resources.registry.tracking import prepare_store
 from resources.sql_pool.always_online import AlwaysOnline
-from resources.sql_pool.port import SqlError
 from tests.simulation.location import definitions
 from tests.simulation.year import Year, simulated_year
 

@@ -65,10 +65,10 @@ def shared_floor(folder: Path, rows: int) -> Callable[[], int]:
 
 def predict(folder: Path, rows: int, table: str, *, remember: bool = True) -> Callable[[], int]:
     """PREDICT from a pool table into a new one, of at most `rows` rows."""
-    from resources.sql_pool.engine import predict_distinct
+    from bikecast.embedded.sql_pool.predict import distinct
 
     if not remember:
-        predict_distinct.MAX_VECTORS = 0
+        distinct.MAX_VECTORS = 0
 
     def source(data: str, least: int) -> str:
         return (

@@ -260,8 +260,8 @@ PREDICT = "PREDICT"
 
 def _predict(pool: SqlPool, spec: ModelSpec) -> Finding:
     """Whether PREDICT scores a row with the live model."""
+    from bikecast.core.sql import SqlError
     from resources.scoring.predict import predict_refusal
-    from resources.sql_pool.port import SqlError
 
     try:
         refusal = predict_refusal(pool, spec)

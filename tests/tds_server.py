@@ -8,11 +8,11 @@ from types import SimpleNamespace
 
 import pytest
 
+from bikecast.embedded.sql_pool.tds.certificate import server_context
+from bikecast.embedded.sql_pool.tds.login import Credentials
+from bikecast.embedded.sql_pool.tds.server import SqlServer
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.synapse import SynapseSqlPool
-from resources.sql_pool.tds.certificate import server_context
-from resources.sql_pool.tds.login import Credentials
-from resources.sql_pool.tds.server import SqlServer
 
 USER, PASSWORD, TOKEN = "someone", "Pass;word{}1", "a.b.c"
 #: The location that COPY INTO takes for the pool's lake folder.

@@ -7,10 +7,10 @@ import struct
 import sys
 from collections.abc import Sequence
 
+from bikecast.core.sql import ResultSet
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.cli.values import plain, print_json
-from resources.sql_pool.port import ResultSet
 
 _QUOTED = re.compile(r'[",\r\n]|^$|^\s|\s$')
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stderr_console
 from pipelines.cli.online import online_pool
@@ -12,7 +13,7 @@ from pipelines.cli.results import ResultPrinter
 from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
 from pipelines.settings import load_settings
-from resources.sql_pool.port import Session, SqlError
+from resources.sql_pool.port import Session
 from resources.sql_pool.scripts import split_batches
 
 #: Invalid object name; could not find stored procedure.

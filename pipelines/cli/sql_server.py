@@ -31,9 +31,9 @@ def sql_server_command(port: int, host: str, *, tls: bool) -> None:
     Raises InvalidInput without credentials, and for an open address without TLS; BikecastError
     where the port is taken.
     """
-    from resources.sql_pool.tds.certificate import server_context
-    from resources.sql_pool.tds.login import Credentials
-    from resources.sql_pool.tds.server import SqlServer
+    from bikecast.embedded.sql_pool.tds.certificate import server_context
+    from bikecast.embedded.sql_pool.tds.login import Credentials
+    from bikecast.embedded.sql_pool.tds.server import SqlServer
 
     load_settings()  # its errors are worded for people
     settings = SqlServerSettings()

@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from resources.sql_pool.port import ResultSet, Session, SqlError, SqlPool
+from bikecast.core.sql import ResultSet, SqlError
+from resources.sql_pool.port import Session, SqlPool
 
 Hear = Callable[[Mapping[str, Any]], None]
 
@@ -59,7 +60,7 @@ class _HeardSession:
 
 def statement_kinds(batch: str) -> list[str]:
     """The kinds of a batch's statements by the embedded pool's grammar, such as Query, Insert."""
-    from resources.sql_pool.engine.parser import parse_batch
+    from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 
     try:
         return [type(statement).__name__ for statement in parse_batch(batch)]

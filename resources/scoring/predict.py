@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from bikecast.core.spec import ModelSpec
+from bikecast.core.sql import SqlError
 from resources.scoring.port import MOST_ROWS, Scored
-from resources.sql_pool.port import SqlError, SqlPool
+from resources.sql_pool.port import SqlPool
 
 if TYPE_CHECKING:
     from resources.sql_pool.model_table import LiveModel

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
+from bikecast.core.sql import SqlError
 from resources.sql_pool.deployment import (
     INVALID_OBJECT,
     prediction_columns,
@@ -19,7 +20,7 @@ from resources.sql_pool.deployment import (
     table_name,
     unicode_text,
 )
-from resources.sql_pool.port import Session, SqlError, SqlPool
+from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, render, run_script
 
 

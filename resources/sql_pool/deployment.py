@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
-from resources.sql_pool.port import Session, SqlError, SqlPool
+from bikecast.core.sql import SqlError
+from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 
 INVALID_OBJECT = 208

@@ -11,10 +11,10 @@ import dagster as dg
 from pydantic import Field
 
 from bikecast.core.onnx.contract import MAX_MODEL_BYTES
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 if TYPE_CHECKING:
-    from resources.sql_pool.engine.session import EmbeddedSession
+    from bikecast.embedded.sql_pool.session import EmbeddedSession
 
 #: What a dedicated pool answers while it cannot be used:
 #: https://learn.microsoft.com/azure/synapse-analytics/sql-data-warehouse/sql-data-warehouse-troubleshoot
@@ -63,8 +63,8 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
         """
         if self.state != "Online":
             raise SqlError(*_CLOSED[self.state])
-        from resources.sql_pool.engine.session import EmbeddedSession
-        from resources.sql_pool.engine.storage import open_database
+        from bikecast.embedded.sql_pool.session import EmbeddedSession
+        from bikecast.embedded.sql_pool.storage import open_database
 
         root = Path(self.lake_root)
         with open_database(Path(self.path), root, self.wait_seconds) as connection:

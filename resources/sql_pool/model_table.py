@@ -13,8 +13,9 @@ from typing import Literal
 from bikecast.core.errors import BikecastError
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
+from bikecast.core.sql import ResultSet, SqlError
 from resources.sql_pool.deployment import INVALID_OBJECT, audit_table, table_name, unicode_text
-from resources.sql_pool.port import ResultSet, Session, SqlError, SqlPool
+from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import render, run_script
 
 Action = Literal["promote", "force", "rollback", "keep"]

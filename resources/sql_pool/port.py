@@ -4,49 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from typing import Protocol
 
-from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobStatus
-
-
-@dataclass(frozen=True)
-class ResultColumn:
-    """A column of a result set; `sql_type` is SQL Server's name of the type."""
-
-    name: str
-    sql_type: str
-
-
-@dataclass(frozen=True)
-class ResultSet:
-    """One result set: columns, and rows as tuples of Python values (None for NULL)."""
-
-    columns: tuple[ResultColumn, ...]
-    rows: list[tuple[object, ...]]
-
-    def as_dicts(self) -> list[dict[str, object]]:
-        """The rows as dicts by column name."""
-        names = [column.name for column in self.columns]
-        return [dict(zip(names, row, strict=True)) for row in self.rows]
-
-
-class SqlError(BikecastError):
-    """An error of the pool with SQL Server's number (103010 for a parse error)."""
-
-    def __init__(
-        self, number: int, message: str, *, line: int = 0, state: int = 1, severity: int = 16
-    ) -> None:
-        super().__init__(message)
-        self.number = number
-        self.message = message
-        self.line = line
-        self.state = state
-        self.severity = severity
-
-    def __str__(self) -> str:
-        return f"Msg {self.number}: {self.message}"
+from bikecast.core.sql import ResultSet
 
 
 class Session(Protocol):

@@ -6,7 +6,8 @@ import re
 from importlib import resources as package_files
 from string import Template
 
-from resources.sql_pool.port import ResultSet, Session
+from bikecast.core.sql import ResultSet
+from resources.sql_pool.port import Session
 
 _GO = re.compile(r"^\s*GO\s*(?:--.*)?$", re.IGNORECASE)
 

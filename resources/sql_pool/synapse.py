@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any
 import dagster as dg
 from pydantic import Field
 
+from bikecast.core.sql import ResultColumn, ResultSet, SqlError
 from resources.credentials import azure_credential
-from resources.sql_pool.port import ResultColumn, ResultSet, SqlError
 
 if TYPE_CHECKING:
     import pyodbc
@@ -243,8 +243,8 @@ def _retried(batch: str) -> frozenset[int]:
 
     A deadlock undoes the statement that it hits; earlier ones of the same batch were committed.
     """
-    from resources.sql_pool.engine import statements as st
-    from resources.sql_pool.engine.parser import parse_batch
+    from bikecast.embedded.sql_pool.syntax import statements as st
+    from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 
     try:
         found = parse_batch(batch)

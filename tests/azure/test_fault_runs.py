@@ -3,11 +3,11 @@
 import dagster as dg
 import pytest
 
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.bike_rentals import MAIN_JOB
 from pipelines.jobs import rollback_config
 from pipelines.polling_sensors import sql_pool_sensor
-from resources.sql_pool.port import SqlError
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS

@@ -21,8 +21,8 @@ import pyarrow.parquet as pq
 import pytest
 from onnx import TensorProto, helper
 
+from bikecast.core.sql import SqlError
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlError
 from tests.unit.sql_pool.onnx_models import model_bytes, price_of, value_info, weighted_sum
 
 ROUND_ROBIN = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
@@ -25,7 +26,6 @@ from resources.sql_pool.deployment import (
 )
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import Change, publish_model
-from resources.sql_pool.port import SqlError
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 WAYS = ("predict", "spark", "auto")

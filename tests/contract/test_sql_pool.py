@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.sql_pool.deployment import (
     create_procedures,
@@ -15,7 +16,7 @@ from resources.sql_pool.deployment import (
     saved_predictions,
 )
 from resources.sql_pool.model_table import Change, live_model, publish_model
-from resources.sql_pool.port import SqlError, SqlPool
+from resources.sql_pool.port import SqlPool
 from tests.tds_server import LAKE_URL, embedded_pool, sql_server, synapse_pool
 from tests.unit.sql_pool.onnx_models import weighted_sum
 

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
+from bikecast.core.sql import SqlError
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlError
 
 CORPUS = Path(__file__).parents[2] / ".." / "shared" / "tsql" / "cases.jsonl"
 TEXT = {"varchar", "nvarchar", "char", "nchar", "uniqueidentifier"}

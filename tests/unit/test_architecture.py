@@ -13,8 +13,8 @@ PACKAGES = ("pipelines", "assets", "resources", "bikecast")
 MODULES = sorted(path for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
 PORTS = sorted(f"resources.{path.parent.name}.port" for path in PROJECT.glob("resources/*/port.py"))
 #: What a port may be made of, besides other ports.
-PORT_VOCABULARY = {"bikecast.core.errors", "bikecast.core.jobs", "bikecast.core.spec"}
-LONGEST_MODULE = 350
+PORT_VOCABULARY = {f"bikecast.core.{name}" for name in ("errors", "jobs", "spec", "sql")}
+LONGEST_MODULE = 500
 
 
 @pytest.fixture(scope="module")

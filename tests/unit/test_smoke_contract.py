@@ -5,6 +5,7 @@ import json
 import pytest
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.sql import SqlError
 from pipelines.azure_calls import CallKind, CallRow, call_table
 from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers, summarized
 from pipelines.smoke.exchange import Exchange
@@ -12,7 +13,6 @@ from pipelines.smoke.guesses import learned
 from pipelines.smoke.recording import Recorder, read_recording
 from pipelines.smoke.redaction import Redactor
 from pipelines.smoke.sql import HeardSqlPool
-from resources.sql_pool.port import SqlError
 
 POOL = "management.azure.com{workspace}/sqlPools/{name}"
 ROW = CallRow("azure-mgmt-synapse", CallKind(POOL, "GET", "2021-03-01"), "guess", "azure/test_x")

@@ -13,12 +13,12 @@ from pathlib import Path
 import trustme
 from pydantic import PrivateAttr
 
+from bikecast.core.sql import ResultSet, SqlError
+from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.session import EmbeddedSession
+from bikecast.embedded.sql_pool.tds.login import Login as SqlLogin
+from bikecast.embedded.sql_pool.tds.server import SqlServer
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.engine.context import Variable
-from resources.sql_pool.engine.session import EmbeddedSession
-from resources.sql_pool.port import ResultSet, SqlError
-from resources.sql_pool.tds.login import Login as SqlLogin
-from resources.sql_pool.tds.server import SqlServer
 from tests.azure.cloud.cloud import Cloud
 
 AUDIENCE = "https://database.windows.net"

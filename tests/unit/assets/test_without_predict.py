@@ -6,13 +6,14 @@ from dataclasses import dataclass
 import dagster as dg
 import pytest
 
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from resources.scoring.choice import ChosenScoring
 from resources.scoring.predict import PredictScoring
 from resources.scoring.spark import SparkScoring
 from resources.spark.connect import ConnectSpark
 from resources.sql_pool.deployment import saved_predictions
-from resources.sql_pool.port import SqlError, SqlPool
+from resources.sql_pool.port import SqlPool
 
 ASSETS = (SPEC.scoring_table, SPEC.procedure, SPEC.predictions_table)
 

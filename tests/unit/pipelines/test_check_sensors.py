@@ -77,7 +77,7 @@ class Live:
         yield self
 
     def run(self, batch, parameters=()):
-        from resources.sql_pool.port import ResultSet
+        from bikecast.core.sql import ResultSet
 
         return [ResultSet((), [(self.version, "digest", "job", dt.datetime(2013, 1, 1))])]
 

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
+from bikecast.core.sql import ResultColumn, ResultSet
 from pipelines.cli.results import ResultPrinter, unique_names
-from resources.sql_pool.port import ResultColumn, ResultSet
 
 
 def result(*columns):

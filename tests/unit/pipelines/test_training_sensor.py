@@ -6,11 +6,11 @@ import dagster as dg
 import pytest
 
 from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.polling import POLLS_A_TICK, PollCursor, poll
 from pipelines.polling_sensors import should_align, training_sensor
 from resources.sql_pool.always_online import AlwaysOnline
-from resources.sql_pool.port import SqlError
 
 POWER = {"sql_pool_power": AlwaysOnline()}
 

@@ -1,7 +1,7 @@
 import pytest
 
+from bikecast.core.sql import SqlError
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlError
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 OPTIONS = "FILE_TYPE = 'CSV', FIRSTROW = 2, ENCODING = 'UTF8', ROWTERMINATOR = '0x0A'"
 

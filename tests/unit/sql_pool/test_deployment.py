@@ -7,6 +7,8 @@ import hashlib
 import pytest
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.sql_pool.deployment import (
     create_procedures,
@@ -15,9 +17,7 @@ from resources.sql_pool.deployment import (
     save_predictions,
     saved_predictions,
 )
-from resources.sql_pool.engine.parser import parse_batch
 from resources.sql_pool.model_table import Change, audit_trail, live_model, publish_model
-from resources.sql_pool.port import SqlError
 from resources.sql_pool.scripts import split_batches
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import TYPES, price_of, weighted_sum

@@ -10,10 +10,11 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool import storage
+from bikecast.embedded.sql_pool.errors import from_duckdb
+from bikecast.embedded.sql_pool.values import macros
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.engine import macros, storage
-from resources.sql_pool.engine.errors import from_duckdb
-from resources.sql_pool.port import SqlError
 
 HOLDER = """
 import sys

@@ -3,7 +3,7 @@
 import pytest
 from onnx import helper
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 from tests.unit.sql_pool.onnx_models import model_bytes, price_of, value_info, weighted_sum
 
 COLUMNS = {"a": "bigint", "x": "real"}

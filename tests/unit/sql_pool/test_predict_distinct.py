@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from resources.sql_pool.engine import predict_distinct
-from resources.sql_pool.engine.predict_distinct import DistinctVectors
+from bikecast.embedded.sql_pool.predict import distinct as predict_distinct
+from bikecast.embedded.sql_pool.predict.distinct import DistinctVectors
 
 KINDS = ("float32", "int64", "int32", "float64", "object")
 

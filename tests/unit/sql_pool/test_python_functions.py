@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sql_pool.engine import json_text, patterns
-from resources.sql_pool.engine.python_functions import _CALLED, _FUNCTIONS
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.values import json_text, patterns
+from bikecast.embedded.sql_pool.values.python_functions import _CALLED, _FUNCTIONS
 
 
 @pytest.mark.parametrize("name", _FUNCTIONS)

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bikecast.core.sql import SqlError
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.port import SqlError
 
 INT = st.integers(-(2**31), 2**31 - 1)
 PLAIN = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)

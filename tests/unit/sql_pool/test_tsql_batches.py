@@ -3,10 +3,10 @@
 import duckdb
 import pytest
 
-from resources.sql_pool.engine import flow
-from resources.sql_pool.engine import statements as st
-from resources.sql_pool.engine.parser import parse_batch
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.syntax import flow
+from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 
 
 def test_statements_need_no_semicolons():

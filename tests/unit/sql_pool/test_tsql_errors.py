@@ -2,7 +2,7 @@
 
 import pytest
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 #: Statements before, and the statement that fails, by the number of its error.
 TABLE = "CREATE TABLE dbo.t (id int, s varchar(5))"

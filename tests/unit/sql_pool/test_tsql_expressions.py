@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 
 @pytest.mark.parametrize(

@@ -6,9 +6,9 @@ import sys
 import duckdb
 import pytest
 
-from resources.sql_pool.engine.errors import INTERNAL_ERROR
-from resources.sql_pool.engine.parser import parse_batch
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR
+from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from tests.unit.sql_pool.tsql_grammar import Grammar
 
 TEXTS = 10_000

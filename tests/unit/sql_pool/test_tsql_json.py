@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sql_pool.engine import json_text
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.values import json_text
 
 PERSON = '{"name":"John","skills":["C#","SQL"]}'
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 REFUSED = [
     ("SELECT a FROM t ORDER BY a OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", "OFFSET"),

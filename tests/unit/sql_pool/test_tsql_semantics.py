@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from resources.sql_pool.port import SqlError
+from bikecast.core.sql import SqlError
 
 TWO_BLANKS = "(SELECT 'a' AS x, 1 AS n UNION ALL SELECT 'A ', 2 UNION ALL SELECT 'b', 3) AS q"
 

@@ -3,7 +3,7 @@
 import random
 import re
 
-from resources.sql_pool.tds.packets import HEADER, Kind
+from bikecast.embedded.sql_pool.tds.packets import HEADER, Kind
 from tests.unit.tds.sessions import (
     REQUESTS,
     batch,

@@ -4,7 +4,7 @@ import contextlib
 import socket
 import struct
 
-from resources.sql_pool.tds.packets import HEADER, Kind
+from bikecast.embedded.sql_pool.tds.packets import HEADER, Kind
 from tests.tds_server import PASSWORD, USER
 
 HEADERS = struct.pack("<IIHQI", 22, 18, 2, 0, 1)

@@ -4,10 +4,10 @@ import socket
 
 import pytest
 
-from resources.sql_pool.tds.login import parse_login, parse_prelogin
-from resources.sql_pool.tds.packets import HEADER, Kind
-from resources.sql_pool.tds.rpc import read_calls
-from resources.sql_pool.tds.wire import ProtocolError
+from bikecast.embedded.sql_pool.tds.login import parse_login, parse_prelogin
+from bikecast.embedded.sql_pool.tds.packets import HEADER, Kind
+from bikecast.embedded.sql_pool.tds.rpc import read_calls
+from bikecast.embedded.sql_pool.tds.wire import ProtocolError
 from tests.tds_server import sql_server
 from tests.unit.tds.sessions import (
     REQUESTS,
@@ -79,7 +79,7 @@ def test_what_is_no_login_ends_the_connection(plain, sent):
 @pytest.mark.parametrize("sent", [b"", b"\x16", b"\x12\x01"], ids=["nothing", "tls", "a part"])
 @pytest.mark.parametrize("tls", [True, False])
 def test_who_never_finishes_the_login_is_sent_away(tmp_path, monkeypatch, tls, sent):
-    monkeypatch.setattr("resources.sql_pool.tds.session.HANDSHAKE_SECONDS", 0.2)
+    monkeypatch.setattr("bikecast.embedded.sql_pool.tds.session.HANDSHAKE_SECONDS", 0.2)
     with sql_server(tmp_path, tls=tls) as server, raw(server.port) as client:
         client.sendall(sent)
         assert client.recv(1) == b""

@@ -6,8 +6,8 @@ import sys
 
 import pytest
 
+from bikecast.embedded.sql_pool.tds import session as sessions
 from resources.sql_pool.synapse import SynapseSqlPool
-from resources.sql_pool.tds import session as sessions
 from tests.tds_server import PASSWORD, TOKEN, connection_string, sql_server, synapse_pool
 
 pyodbc = pytest.importorskip("pyodbc", exc_type=ImportError)
@@ -74,7 +74,7 @@ def test_the_azure_adapter_logs_in_by_an_entra_token(server, monkeypatch):
 
 
 def test_the_azure_adapter_trusts_no_self_signed_certificate_by_default(server):
-    from resources.sql_pool.port import SqlError
+    from bikecast.core.sql import SqlError
 
     assert SynapseSqlPool(server="s", database="d").trust_server_certificate is False
     with (

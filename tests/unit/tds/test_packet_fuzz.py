@@ -8,8 +8,8 @@ import sys
 import psutil
 import pytest
 
-from resources.sql_pool.engine.errors import INTERNAL_ERROR
-from resources.sql_pool.tds.packets import HEADER
+from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR
+from bikecast.embedded.sql_pool.tds.packets import HEADER
 from tests.tds_server import embedded_pool, sql_server
 from tests.unit.tds.packet_fuzz import PacketFuzz
 from tests.unit.tds.sessions import answer, log_in, prelogin, raw, works

@@ -4,8 +4,8 @@ import datetime
 
 import pytest
 
+from bikecast.embedded.sql_pool.tds.pool_session import PoolSession
 from resources.sql_pool.embedded import EmbeddedSqlPool
-from resources.sql_pool.tds.pool_session import PoolSession
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Batches: control flow, variables, procedures, transactions and errors that are raised."""

@@ -1,0 +1,83 @@
+"""The variables of a batch or a procedure call, its counters, and the jumps that leave it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.syntax import flow
+from bikecast.embedded.sql_pool.syntax.statements import Statement
+
+MAX_NESTING = 8
+
+
+class Jump(Exception):  # control flow, not an error
+    """BREAK, CONTINUE or RETURN on its way to the loop or the frame that it leaves."""
+
+    def __init__(self, kind: str, value: int = 0) -> None:
+        super().__init__(kind)
+        self.kind = kind
+        self.value = value
+
+
+#: Statements that hold others, which set @@ROWCOUNT and @@ERROR.
+_WITH_STATEMENTS = (
+    flow.Block,
+    flow.If,
+    flow.While,
+    flow.TryCatch,
+    flow.ExecuteProcedure,
+    flow.ExecuteText,
+)
+_WITHOUT_ROWS = (flow.Transaction, flow.RaiseError, flow.Print, flow.SetOption)
+
+
+@dataclass
+class Counters:
+    """What the last statement left behind: `rows` is @@ROWCOUNT, `error` is @@ERROR.
+
+    Source: https://learn.microsoft.com/sql/t-sql/functions/rowcount-transact-sql
+    """
+
+    rows: int = 0
+    error: int = 0
+
+    def clear(self) -> None:
+        """Behind a condition."""
+        self.rows = self.error = 0
+
+    def after(self, statement: Statement, *, defines: bool) -> None:
+        """Behind a statement that succeeded; `defines` for CREATE and its kin."""
+        if isinstance(statement, _WITH_STATEMENTS):
+            return
+        self.error = 0
+        if defines or isinstance(statement, _WITHOUT_ROWS):
+            self.rows = 0
+        elif isinstance(statement, flow.SetVariable) or (
+            isinstance(statement, flow.Declare)
+            and any(value is not None for _, _, value in statement.variables)
+        ):
+            self.rows = 1
+
+
+@dataclass
+class Frame:
+    """The variables of one batch or procedure call; `declared` are the statements that ran."""
+
+    variables: dict[str, Variable] = field(default_factory=dict)
+    declared: set[int] = field(default_factory=set)
+    level: int = 0
+    procedure: str | None = None
+
+    def nested(self, variables: dict[str, Variable], procedure: str | None) -> Frame:
+        """The frame of a call from this one.
+
+        Raises SqlError 217 beyond the limit of nesting.
+        """
+        if self.level >= MAX_NESTING:
+            raise SqlError(
+                217,
+                f"Maximum stored procedure or view nesting level exceeded (limit {MAX_NESTING}).",
+            )
+        return Frame(variables, level=self.level + 1, procedure=procedure)

@@ -1,0 +1,265 @@
+"""Batches at work: variables, control flow, procedures, errors, transactions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sqlglot import exp
+
+from bikecast.core.sql import ResultSet
+from bikecast.embedded.sql_pool.batches.date_order import DateOrder
+from bikecast.embedded.sql_pool.batches.frames import Counters, Frame, Jump
+from bikecast.embedded.sql_pool.batches.procedures import TEXT, ProcedureCalls
+from bikecast.embedded.sql_pool.batches.raising import raised, thrown
+from bikecast.embedded.sql_pool.catalog.catalog import Catalog
+from bikecast.embedded.sql_pool.copy import copy_into
+from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
+from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads, renames
+from bikecast.embedded.sql_pool.syntax import flow
+from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.parser import parse_batch
+from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
+from bikecast.embedded.sql_pool.values.types import INT, SqlType
+from bikecast.embedded.sql_pool.work import Transaction, Work, server_values
+
+if TYPE_CHECKING:
+    import duckdb
+
+_DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
+    st.CreateTable: definitions.create_table,
+    st.CreateView: definitions.create_view,
+    st.CreateProcedure: definitions.create_procedure,
+    st.CreateSchema: definitions.create_schema,
+    st.Drop: definitions.drop,
+    st.Truncate: definitions.truncate,
+    st.Rename: renames.rename,
+    st.Transfer: renames.transfer,
+    st.AlterTable: alterations.alter_table,
+    st.TableNote: alterations.table_note,
+    st.CreateFunction: definitions.create_function,
+}
+_CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
+    st.Insert: reads.insert,
+    st.Update: changes.update,
+    st.Delete: changes.delete,
+    st.Merge: changes.merge,
+}
+
+
+@dataclass
+class Interpreter(ProcedureCalls):
+    """Runs the statements of batches on one connection."""
+
+    connection: duckdb.DuckDBPyConnection
+    lake_root: Path
+    max_model_bytes: int
+    lake_url: str = ""
+    messages: list[str] = field(default_factory=list)
+    cancelled: bool = False  # set by another thread
+
+    def __post_init__(self) -> None:
+        super().__init__()
+        self.catalog = Catalog(self.connection)
+        self.transaction = Transaction(self.connection)
+        self.date_order = DateOrder(self.connection)
+        self._error: SqlError | None = None
+        self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
+        self.options: dict[str, str] = {}
+        self.counters = Counters()
+
+    def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
+        """Run a batch; an error ends it and rolls back an open transaction."""
+        self.outcomes = []
+        self._error = None
+        try:
+            frame = Frame(variables)
+            statements = parse_batch(text)
+            check_declared(statements, variables)
+            self._body(statements, frame)
+        except Jump:
+            pass
+        except BaseException as error:
+            if self.transaction.is_open:
+                self.transaction.rollback()
+            if isinstance(error, RecursionError):
+                raise SqlError(191, "A part of the statement is nested too deeply.") from error
+            raise
+        return [outcome for outcome in self.outcomes if isinstance(outcome, ResultSet)]
+
+    def work(self, frame: Frame) -> Work:
+        """What the next statement needs to run."""
+        self.date_order.apply()
+        return Work(
+            self.connection,
+            self.catalog,
+            frame.variables,
+            server_values(self.transaction, self._error, self._failed_in)
+            | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
+            self.max_model_bytes,
+        )
+
+    def _body(self, statements: Sequence[st.Statement], frame: Frame) -> None:
+        for statement in statements:
+            try:
+                self._statement(statement, frame)
+            except SqlError as error:
+                error.line = error.line or statement.line
+                self._seen(error, frame)
+                raise
+
+    def _statement(self, statement: st.Statement, frame: Frame) -> None:
+        if self.cancelled:
+            raise Cancelled
+        define = _DEFINITIONS.get(type(statement))
+        change = _CHANGES.get(type(statement))
+        if define is not None:
+            self.transaction.forbid()
+            work = self.work(frame)
+            with self.transaction.statement(work):
+                define(work, statement)
+        elif change is not None:
+            work = self.work(frame)
+            with self.transaction.statement(work):
+                self.counters.rows = change(work, statement)
+            self.outcomes.append(self.counters.rows)
+        elif isinstance(statement, st.Query):
+            self._query(statement, frame)
+        elif isinstance(statement, st.CopyInto):
+            self.transaction.forbid()
+            work = self.work(frame)
+            with self.transaction.statement(work):
+                self.counters.rows = copy_into.copy_into(
+                    work, statement, self.lake_root, self.lake_url
+                )
+        else:
+            self._control(statement, frame)
+        self.counters.after(statement, defines=define is not None)
+
+    def _query(self, statement: st.Query, frame: Frame) -> None:
+        if reads.fills_table(statement.tree):
+            self.transaction.forbid()
+        work = self.work(frame)
+        with self.transaction.statement(work):
+            result = reads.query(work, statement.tree)
+            self.counters.rows = result if isinstance(result, int) else len(result.rows)
+        if not isinstance(result, int):
+            self.outcomes.append(result)
+
+    def _control(self, statement: st.Statement, frame: Frame) -> None:
+        if isinstance(statement, flow.Block):
+            self._body(statement.body, frame)
+        elif isinstance(statement, flow.If):
+            holds = self._holds(statement.condition, frame)
+            chosen = statement.then if holds else statement.otherwise
+            self.counters.clear()
+            if chosen is not None:
+                self._body((chosen,), frame)
+        elif isinstance(statement, flow.While):
+            self._while(statement, frame)
+        elif isinstance(statement, flow.Declare):
+            self._declare(statement, frame)
+        elif isinstance(statement, flow.SetVariable):
+            variable = frame.variables.get(statement.name.lower())
+            if variable is None:
+                raise undeclared(statement.name)
+            variable.value = self._evaluate(statement.value, variable.type, frame)
+        elif isinstance(statement, flow.Transaction):
+            {
+                "BEGIN": self.transaction.begin,
+                "COMMIT": self.transaction.commit,
+                "ROLLBACK": self.transaction.rollback,
+            }[statement.action]()
+        elif isinstance(statement, flow.Jump):
+            raise self._jump(statement, frame)
+        elif isinstance(statement, flow.TryCatch):
+            self._try(statement, frame)
+        elif isinstance(statement, flow.Throw):
+            raise thrown(statement, self._evaluator(frame), self._error)
+        elif isinstance(statement, flow.RaiseError):
+            self.messages.append(raised(statement, self._evaluator(frame), frame.variables))
+        elif isinstance(statement, flow.Print):
+            self.messages.append(str(self._evaluate(statement.value, TEXT, frame) or ""))
+        elif isinstance(statement, flow.ExecuteProcedure):
+            self._execute_procedure(statement, frame)
+        elif isinstance(statement, flow.ExecuteText):
+            text = self._evaluate(statement.text, TEXT, frame)
+            self._execute_text(str(text or ""), {}, frame)
+        elif isinstance(statement, flow.SetOption):
+            self.options[statement.name.upper()] = statement.value.upper()
+            if statement.name.upper() == "DATEFORMAT":
+                self.date_order.wanted = statement.value.lower()
+        else:
+            raise AssertionError(f"no step for {type(statement).__name__}")
+
+    def _jump(self, statement: flow.Jump, frame: Frame) -> Jump:
+        if statement.value is None:
+            return Jump(statement.kind)
+        if frame.procedure is None:
+            raise SqlError(
+                178, "A RETURN statement with a return value cannot be used in this context."
+            )
+        return Jump(statement.kind, int(str(self._evaluate(statement.value, INT, frame) or 0)))
+
+    def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
+        """A value outside of any query; it may hold subqueries."""
+        known = reads.known_value(frame.variables, tree, kind)
+        if known is not None:
+            return known.value
+        work = self.work(frame)
+        if self.transaction.is_doomed and tree.find(exp.Select) is None:
+            return reads.evaluate(work, tree, kind)
+        with self.transaction.statement(work):
+            return reads.evaluate(work, tree, kind)
+
+    def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
+        work = self.work(frame)
+        if self.transaction.is_doomed and tree.find(exp.Select) is None:
+            return reads.holds(work, tree)
+        with self.transaction.statement(work):
+            return reads.holds(work, tree)
+
+    def _while(self, statement: flow.While, frame: Frame) -> None:
+        while self._holds(statement.condition, frame):
+            try:
+                self._body((statement.body,), frame)
+            except Jump as jump:
+                if jump.kind == "BREAK":
+                    return
+                if jump.kind == "RETURN":
+                    raise
+
+    def _declare(self, statement: flow.Declare, frame: Frame) -> None:
+        names = {name.lower() for name, _, _ in statement.variables}
+        for name, _, _ in statement.variables:
+            known = name.lower() in frame.variables and id(statement) not in frame.declared
+            if known or len(names) < len(statement.variables):
+                raise SqlError(
+                    134,
+                    f"The variable name '@{name}' has already been declared. Variable names "
+                    "must be unique within a query batch or stored procedure.",
+                )
+        frame.declared.add(id(statement))
+        values = [
+            None if tree is None else self._evaluate(tree, kind, frame)
+            for _, kind, tree in statement.variables
+        ]
+        for (name, kind, tree), value in zip(statement.variables, values, strict=True):
+            if tree is not None or name.lower() not in frame.variables:
+                frame.variables[name.lower()] = Variable(kind, value)
+
+    def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
+        before = self._error, self._failed_in
+        self._failed_in = None
+        try:
+            self._body(statement.body, frame)
+        except SqlError as error:
+            if error.number in BINDING_ERRORS and self._failed_level == frame.level:
+                raise  # a statement that cannot be compiled ends the batch it stands in
+            self._error, self.counters.error, self.counters.rows = error, error.number, 0
+            self._failed_in = self._failed_in or frame.procedure
+            self._body(statement.handler, frame)
+        self._error, self._failed_in = before

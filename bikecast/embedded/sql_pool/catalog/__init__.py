@@ -1,0 +1,1 @@
+"""The catalog: objects and columns by name, and the system views."""

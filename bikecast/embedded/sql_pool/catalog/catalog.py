@@ -1,0 +1,254 @@
+"""The objects of the pool: tables, views and procedures, with their T-SQL types and texts.
+
+They are kept in tables of the DuckDB file (schema `bikecast`), so that a change of the catalog
+commits or rolls back with the change of the data. Temporary tables live with their session.
+"""
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.syntax.statements import ColumnDefinition, ObjectName
+from bikecast.embedded.sql_pool.values.scope import quoted
+from bikecast.embedded.sql_pool.values.types import SqlType, parse_declaration
+
+if TYPE_CHECKING:
+    import duckdb
+
+TABLE, VIEW, PROCEDURE, FUNCTION = "U ", "V ", "P ", "FN"
+SCHEMA_VERSION = 1
+
+_SETUP = """
+CREATE SCHEMA IF NOT EXISTS dbo;
+CREATE SCHEMA IF NOT EXISTS bikecast;
+CREATE TABLE IF NOT EXISTS bikecast.version (number INTEGER);
+CREATE TABLE IF NOT EXISTS bikecast.macros (digest VARCHAR);
+CREATE TABLE IF NOT EXISTS bikecast.objects (
+    object_id INTEGER, schema_name VARCHAR, name VARCHAR, type VARCHAR, definition VARCHAR,
+    details VARCHAR, created TIMESTAMP, modified TIMESTAMP);
+CREATE TABLE IF NOT EXISTS bikecast.columns (
+    object_id INTEGER, ordinal INTEGER, name VARCHAR, type VARCHAR, nullable BOOLEAN,
+    default_text VARCHAR);
+INSERT INTO bikecast.version SELECT 1 WHERE NOT EXISTS (FROM bikecast.version);
+"""
+
+
+@dataclass(frozen=True)
+class TableColumn:
+    """A column of a table; `default_text` is a constant in T-SQL, or empty."""
+
+    name: str
+    type: SqlType
+    nullable: bool = True
+    default_text: str = ""
+
+
+@dataclass(frozen=True)
+class SqlObject:
+    """A table, view or procedure. `details` holds what only one kind has."""
+
+    object_id: int
+    name: ObjectName
+    type: str
+    definition: str = ""
+    columns: tuple[TableColumn, ...] = ()
+    details: dict[str, object] = field(default_factory=dict)
+
+    @property
+    def duckdb_name(self) -> str:
+        """The quoted DuckDB name of a table."""
+        return duckdb_name(self.name)
+
+    @property
+    def sequence(self) -> str:
+        """The DuckDB sequence that counts an IDENTITY column."""
+        place = "temp" if self.name.is_temporary else "bikecast"
+        return f"{place}.identity_{abs(self.object_id)}"
+
+
+def duckdb_name(name: ObjectName) -> str:
+    """The quoted DuckDB name of a table of that T-SQL name."""
+    schema = "temp" if name.is_temporary else name.schema
+    return f"{quoted(schema)}.{quoted(name.name)}"
+
+
+def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
+    """Make the catalog's own tables; nothing happens where they are.
+
+    Raises SqlError for a file that a newer version wrote.
+    """
+    import duckdb
+
+    try:  # binding is much faster than a look into duckdb_tables()
+        connection.execute("SELECT digest FROM bikecast.macros").fetchall()
+    except duckdb.CatalogException:
+        connection.execute("BEGIN")
+        connection.execute(_SETUP)
+        connection.execute("COMMIT")
+    row = connection.execute("SELECT max(number) FROM bikecast.version").fetchone()
+    if row and row[0] != SCHEMA_VERSION:
+        raise SqlError(
+            948, f"The pool's file has version {row[0]}; this program reads {SCHEMA_VERSION}."
+        )
+
+
+class Catalog:
+    """The catalog as one session sees it."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self._connection = connection
+        self._temporary: dict[str, SqlObject] = {}
+        self._temporary_id = 0
+
+    @property
+    def has_temporary(self) -> bool:
+        """Whether a temporary table exists."""
+        return bool(self._temporary)
+
+    def find(self, name: ObjectName) -> SqlObject | None:
+        """The object of a name, or None."""
+        if name.is_temporary:
+            return self._temporary.get(name.name.lower())
+        rows = self._connection.execute(
+            "SELECT c.name, c.type, nullable, default_text, o.object_id, schema_name, o.name, "
+            "o.type, definition, details FROM bikecast.objects AS o "
+            "LEFT JOIN bikecast.columns AS c ON c.object_id = o.object_id "
+            "WHERE schema_name = ? AND o.name = ? ORDER BY ordinal",
+            [name.schema, name.name],
+        ).fetchall()
+        if not rows:
+            return None
+        found = rows[0]
+        columns = tuple(
+            TableColumn(row[0], parse_declaration(row[1]), row[2], row[3])
+            for row in rows
+            if row[0] is not None
+        )
+        own = ObjectName(found[6], found[5])
+        return SqlObject(found[4], own, found[7], found[8], columns, json.loads(found[9]))
+
+    def has_schema(self, name: str) -> bool:
+        """Whether a schema exists (the catalog's own is none)."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM duckdb_schemas() WHERE database_name = current_database() AND "
+            "schema_name = ? AND NOT internal AND schema_name <> 'bikecast'",
+            [name],
+        ).fetchone()
+        return bool(row and row[0])
+
+    def has_key(self, schema: str, name: str) -> bool:
+        """Whether a key or an object of a schema has a name."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM bikecast.objects WHERE schema_name = $schema AND (name = $name "
+            "OR list_contains(list_transform(json_extract_string(details, '$.keys[*].name'), "
+            "lambda key: lower(key)), lower($name)))",
+            {"schema": schema, "name": name},
+        ).fetchone()
+        return bool(row and row[0])
+
+    def in_schema(self, name: str) -> bool:
+        """Whether a schema has objects."""
+        row = self._connection.execute(
+            "SELECT count(*) FROM bikecast.objects WHERE schema_name = ?", [name]
+        ).fetchone()
+        return bool(row and row[0])
+
+    def add(
+        self,
+        name: ObjectName,
+        kind: str,
+        definition: str = "",
+        columns: tuple[ColumnDefinition, ...] = (),
+        details: dict[str, object] | None = None,
+    ) -> SqlObject:
+        """Record a new object.
+
+        Raises SqlError 2714 where the name is taken and 2760 where the schema is missing.
+        """
+        if self.find(name) is not None:
+            raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
+        kept = tuple(TableColumn(c.name, c.type, c.nullable, c.default_text) for c in columns)
+        if name.is_temporary:
+            self._temporary_id -= 1
+            temporary = SqlObject(self._temporary_id, name, kind, definition, kept, details or {})
+            self._temporary[name.name.lower()] = temporary
+            return temporary
+        if not self.has_schema(name.schema):
+            raise SqlError(
+                2760,
+                f'The specified schema name "{name.schema}" either does not exist or you do '
+                "not have permission to use it.",
+            )
+        row = self._connection.execute(
+            "INSERT INTO bikecast.objects SELECT coalesce(max(object_id), 1000) + 1, ?, ?, ?, ?, ?,"
+            " current_localtimestamp(), current_localtimestamp() FROM bikecast.objects "
+            "RETURNING object_id",
+            [name.schema, name.name, kind, definition, json.dumps(details or {})],
+        ).fetchone()
+        object_id = int(row[0]) if row else 0
+        self._add_columns(object_id, kept)
+        return SqlObject(object_id, name, kind, definition, kept, details or {})
+
+    def redefine(self, found: SqlObject, definition: str, details: dict[str, object]) -> None:
+        """Replace the text of a view or procedure."""
+        self._connection.execute(
+            "UPDATE bikecast.objects SET definition = ?, details = ?, modified = "
+            "current_localtimestamp() WHERE object_id = ?",
+            [definition, json.dumps(details), found.object_id],
+        )
+
+    def change_details(self, found: SqlObject, details: dict[str, object]) -> None:
+        """Replace what only this kind of object has."""
+        if found.name.is_temporary:
+            key = found.name.name.lower()
+            self._temporary[key] = replace(self._temporary[key], details=details)
+            return
+        self._connection.execute(
+            "UPDATE bikecast.objects SET details = ?, modified = current_localtimestamp() "
+            "WHERE object_id = ?",
+            [json.dumps(details), found.object_id],
+        )
+
+    def change_columns(self, found: SqlObject, columns: tuple[TableColumn, ...]) -> None:
+        """Replace the columns of an object."""
+        if found.name.is_temporary:
+            key = found.name.name.lower()
+            self._temporary[key] = replace(self._temporary[key], columns=columns)
+            return
+        self._connection.execute(
+            "DELETE FROM bikecast.columns WHERE object_id = ?", [found.object_id]
+        )
+        self._add_columns(found.object_id, columns)
+
+    def _add_columns(self, object_id: int, columns: tuple[TableColumn, ...]) -> None:
+        if columns:
+            self._connection.executemany(
+                "INSERT INTO bikecast.columns VALUES (?, ?, ?, ?, ?, ?)",
+                [
+                    [object_id, i, c.name, c.type.declaration, c.nullable, c.default_text]
+                    for i, c in enumerate(columns, 1)
+                ],
+            )
+
+    def rename(self, found: SqlObject, new: ObjectName) -> None:
+        """Give an object another name or schema."""
+        self._connection.execute(
+            "UPDATE bikecast.objects SET schema_name = ?, name = ?, modified = "
+            "current_localtimestamp() WHERE object_id = ?",
+            [new.schema, new.name, found.object_id],
+        )
+
+    def remove(self, found: SqlObject) -> None:
+        """Forget an object."""
+        if found.name.is_temporary:
+            self._temporary.pop(found.name.name.lower(), None)
+            return
+        for table in ("columns", "objects"):
+            self._connection.execute(
+                f"DELETE FROM bikecast.{table} WHERE object_id = ?",
+                [found.object_id],
+            )

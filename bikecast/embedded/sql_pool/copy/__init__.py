@@ -1,0 +1,1 @@
+"""COPY INTO: its options, the files it names, their records, and rows that are rejected."""

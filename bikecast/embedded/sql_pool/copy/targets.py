@@ -1,0 +1,82 @@
+"""What COPY INTO loads into: target columns, and the errors that name the file."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
+from bikecast.embedded.sql_pool.copy.rejects import CONVERSION_ERROR
+from bikecast.embedded.sql_pool.errors import SqlError, duckdb_text, invalid_column
+from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+from bikecast.embedded.sql_pool.queries.queries import QueryCompiler
+from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.values.conversion import assign
+from bikecast.embedded.sql_pool.values.scope import Scope, Typed
+from bikecast.embedded.sql_pool.work import Work
+
+
+@dataclass(frozen=True)
+class Field:
+    """A target column, the number of the file's field for it (from 1), and its default."""
+
+    column: TableColumn
+    number: int
+    default: Typed | None = None
+
+
+def target_fields(work: Work, table: SqlObject, listed: tuple[st.CopyColumn, ...]) -> list[Field]:
+    """The target columns of a column list; without one, all in order.
+
+    Raises SqlError 207 or 264 for a name that is no column, or comes twice.
+    """
+    if not listed:
+        return [Field(column, i) for i, column in enumerate(table.columns, 1)]
+    compiler = ExpressionCompiler(work.context, Scope(), QueryCompiler(work.context).query)
+    by_name = {column.name.lower(): column for column in table.columns}
+    found: list[Field] = []
+    for position, entry in enumerate(listed, 1):
+        column = by_name.pop(entry.name.lower(), None)
+        if column is None and any(entry.name.lower() == f.column.name.lower() for f in found):
+            raise SqlError(264, f"The column name '{entry.name}' is specified more than once.")
+        if column is None:
+            raise invalid_column(entry.name)
+        if entry.field is not None and entry.field < 1:
+            raise SqlError(103010, "Field numbers of COPY start at 1.")
+        default = compiler.value(entry.default) if entry.default is not None else None
+        found.append(Field(column, entry.field or position, default))
+    return found
+
+
+def with_default(sql: str, field: Field) -> str:
+    """An expression, or the default of the column where it is NULL."""
+    if field.default is None:
+        return sql
+    default = assign(field.default, field.column.type, column=field.column.name)
+    return f"coalesce({sql}, {default.sql})"
+
+
+def unreadable(path: Path, reason: str) -> SqlError:
+    """The error of a file that is not what the options say."""
+    return SqlError(
+        CONVERSION_ERROR,
+        f"Bulk load data conversion error: the file '{path}' cannot be read: {reason}. "
+        "No row was loaded.",
+    )
+
+
+def bad_file(path: Path, error: SqlError) -> SqlError:
+    """The error of a load; it shows the value that could not be converted."""
+    value = re.search(r"Could not convert string (['\"].*?['\"]) to", duckdb_text(error.__cause__))
+    shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
+    return SqlError(
+        CONVERSION_ERROR,
+        f"Bulk load data conversion error in the file '{path}': {error.message}{shown} "
+        "No row was loaded.",
+    )
+
+
+def glob_escaped(path: Path) -> str:
+    """A path for DuckDB's readers, which take wildcards."""
+    return re.sub(r"([*?\[])", r"[\1]", str(path))

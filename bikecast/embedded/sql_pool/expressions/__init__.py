@@ -1,0 +1,1 @@
+"""Typed expressions to DuckDB SQL."""

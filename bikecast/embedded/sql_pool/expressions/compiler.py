@@ -1,0 +1,330 @@
+"""Scalar expressions and conditions: T-SQL's semantics as DuckDB SQL, with types.
+
+Every node kind is named here; any other is refused, so nothing passes by chance.
+"""
+# the compiler writes SQL: names are quoted, values are bound
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import (
+    SqlError,
+    describe,
+    invalid_column,
+    near,
+    not_emulated,
+    unsupported,
+)
+from bikecast.embedded.sql_pool.expressions.conditions import COMPARISONS, Conditions
+from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
+    AGGREGATES,
+    RANKINGS,
+    aggregate,
+    window,
+)
+from bikecast.embedded.sql_pool.expressions.functions.table import FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.time_zones import at_time_zone
+from bikecast.embedded.sql_pool.syntax import dialect
+from bikecast.embedded.sql_pool.syntax.profile import (
+    COLLATION_FAMILIES,
+    NO_FUNCTION,
+    NO_VARIABLE,
+    only,
+)
+from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert
+from bikecast.embedded.sql_pool.values.operators import (
+    LITERAL_TYPES,
+    arithmetic,
+    bitwise,
+    bitwise_not,
+    comparison,
+    in_range,
+    literal_number,
+    literal_text,
+)
+from bikecast.embedded.sql_pool.values.scope import Scope, Typed, column_value
+from bikecast.embedded.sql_pool.values.types import NULL, SqlType, common_type, make_type, varbinary
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.values.scope import BoundQuery
+
+_ARITHMETIC: dict[type[exp.Expression], str] = {
+    exp.Add: "+",
+    exp.Sub: "-",
+    exp.Mul: "*",
+    exp.Div: "/",
+    exp.Mod: "%",
+}
+#: Functions that are written without parentheses, by the function they are.
+_WITHOUT_PARENTHESES = {
+    "CURRENT_TIMESTAMP": "GETDATE",
+    "CURRENT_USER": "CURRENT_USER",
+    "SESSION_USER": "SESSION_USER",
+    "SYSTEM_USER": "SYSTEM_USER",
+    "USER": "USER",
+}
+
+
+_MONEY = re.compile(r"\$\d+(\.\d*)?|\$\.\d+")
+_BITWISE: dict[type[exp.Expression], str] = {
+    exp.BitwiseAnd: "&",
+    exp.BitwiseOr: "|",
+    exp.BitwiseXor: "^",
+}
+
+
+class ExpressionCompiler(Conditions):
+    """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
+
+    def __init__(
+        self,
+        context: Context,
+        scope: Scope,
+        query: Callable[[exp.Expression, Scope], BoundQuery],
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self.query = query
+        self._values: dict[type, Callable[..., Typed]] = {
+            exp.Column: self._column,
+            exp.Literal: self._literal,
+            exp.National: lambda node: literal_text(node.name, national=True),
+            exp.HexString: self._hex,
+            exp.Null: lambda _: Typed("NULL", NULL),
+            exp.Boolean: self._no_boolean,
+            exp.Parameter: self._parameter,
+            exp.Paren: self._paren,
+            exp.Neg: self._negate,
+            exp.Case: self._case,
+            dialect.Conversion: self._conversion,
+            exp.Anonymous: self._function,
+            exp.Dot: self._user_function,
+            exp.Subquery: self._scalar_subquery,
+            exp.Select: self._scalar_subquery,
+            exp.Window: self._window,
+            exp.WithinGroup: self._within_group,
+            exp.AtTimeZone: lambda node: at_time_zone(self, node),
+            exp.Collate: self._collate,
+            exp.BitwiseNot: lambda node: bitwise_not(self.value(node.this)),
+        }
+        self._conditions = self.condition_table()
+
+    def value(self, node: exp.Expression) -> Typed:
+        """Compile an expression that yields a value."""
+        if node is None:  # the parser found none where one must be
+            raise near("expression")
+        operator = _ARITHMETIC.get(type(node))
+        if operator:
+            only(node, "this", "expression", "typed", "safe")
+            left, right = self.value(node.this), self.value(node.expression)
+            return self._of_group(arithmetic(operator, left, right))
+        if type(node) in _BITWISE:
+            only(node, "this", "expression")
+            return bitwise(_BITWISE[type(node)], self.value(node.this), self.value(node.expression))
+        compile_node = self._values.get(type(node))
+        if compile_node is None:
+            if isinstance(node, exp.All | exp.Any):
+                raise near(node.key.upper())
+            if type(node) in self._conditions or type(node) in COMPARISONS:
+                raise near(describe(node))
+            raise unsupported(f"The expression {describe(node)}")
+        return self._of_group(compile_node(node))
+
+    def _of_group(self, value: Typed) -> Typed:
+        one = self.scope.groups.get(value.sql)
+        return value if one is None else Typed(one, value.type, not_null=value.not_null)
+
+    def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
+        """The arguments of a function call, counted (174)."""
+        found = node.expressions
+        if not least <= len(found) <= most:
+            count = str(least) if least == most else f"{least} to {most}"
+            number, noun = (174, "argument(s)") if least == most else (189, "arguments")
+            raise SqlError(number, f"The {node.name.lower()} function requires {count} {noun}.")
+        return found
+
+    def type_of(self, node: exp.Expression, *, in_cast: bool = True) -> SqlType:
+        """The SqlType of a TypeName node."""
+        return make_type(node.name, node.args.get("arguments") or [], in_cast=in_cast)
+
+    def _column(self, node: exp.Column) -> Typed:
+        only(node, "this", "table", "db")
+        if isinstance(node.this, exp.Star):
+            raise near("*")
+        name = node.name
+        written = f"{node.table}.{name}" if node.table else name
+        if _MONEY.fullmatch(written) and not any(part.args.get("quoted") for part in node.parts):
+            money = SqlType("money")
+            return Typed(cast(f"'0{written[1:]}'", money), money)
+        if name.lower() == "0x" and not node.table:  # sqlglot's name for an empty binary constant
+            return Typed("unhex('')", varbinary(1))
+        function = _WITHOUT_PARENTHESES.get(name.upper())
+        if function and not node.table and not node.this.quoted:
+            return FUNCTIONS[function](self, exp.Anonymous(this=function))
+        return column_value(self.scope.column(name, node.table or None, node.db or None))
+
+    def _literal(self, node: exp.Literal) -> Typed:
+        return literal_text(node.name) if node.is_string else literal_number(node.name)
+
+    def _hex(self, node: exp.HexString) -> Typed:
+        digits = node.name.upper()
+        digits = digits if len(digits) % 2 == 0 else "0" + digits
+        kind = varbinary(max(len(digits) // 2, 1))
+        return Typed(self.context.bind(bytes.fromhex(digits), kind), kind)
+
+    def _no_boolean(self, node: exp.Boolean) -> Typed:
+        raise invalid_column("TRUE" if node.this else "FALSE")
+
+    def _parameter(self, node: exp.Parameter) -> Typed:
+        if not isinstance(node.this, exp.Parameter):
+            return self.context.variable(node.name)
+        name = node.this.name.upper()
+        if name in NO_VARIABLE:
+            raise unsupported(f"@@{name}")
+        if name not in self.context.server:
+            raise SqlError(137, f'Must declare the scalar variable "@@{name}".')
+        value, kind = self.context.server[name]
+        return Typed(self.context.bind(value, kind), kind)
+
+    def _paren(self, node: exp.Paren) -> Typed:
+        inner = self.value(node.this)
+        return replace(inner, sql=f"({inner.sql})")
+
+    def _negate(self, node: exp.Neg) -> Typed:
+        if isinstance(node.this, exp.Literal) and not node.this.is_string:
+            inner = literal_number(node.this.name)
+            return (
+                literal_number("-" + node.this.name) if inner.type.name in LITERAL_TYPES else inner
+            )
+        inner = self.value(node.this)
+        if inner.type.name == "null":
+            return inner
+        if not inner.type.is_number or inner.type.name == "bit":
+            raise SqlError(
+                8117, f"Operand data type {inner.type.name} is invalid for minus operator."
+            )
+        if inner.type.name in ("tinyint", "smallint"):
+            small = SqlType("smallint")
+            return Typed(f"({cast('0', small)} - {cast(inner.sql, small)})", small)
+        return Typed(in_range(f"(-({inner.sql}))", inner.type), inner.type)
+
+    def _case(self, node: exp.Case) -> Typed:
+        only(node, "this", "ifs", "default")
+        subject = self.value(node.this) if node.this else None
+        conditions: list[str] = []
+        results: list[Typed] = []
+        for branch in node.args["ifs"]:
+            if subject is None:
+                conditions.append(self.condition(branch.this))
+            else:
+                conditions.append(comparison("=", subject, self.value(branch.this)))
+            results.append(self.value(branch.args["true"]))
+        default = node.args.get("default")
+        results.append(self.value(default) if default is not None else Typed("NULL", NULL))
+        return self.choose(conditions, results)
+
+    def choose(self, conditions: list[str], results: list[Typed]) -> Typed:
+        """CASE over typed results; the last result is the ELSE."""
+        kind = self.unify(results)
+        if kind.name == "null":
+            raise SqlError(
+                8133,
+                "At least one of the result expressions in a CASE specification must be an "
+                "expression other than the NULL constant.",
+            )
+        values = [assign(result, kind).sql for result in results]
+        branches = " ".join(
+            f"WHEN {condition} THEN {value}"
+            for condition, value in zip(conditions, values, strict=False)
+        )
+        return Typed(f"(CASE {branches} ELSE {values[-1]} END)", kind)
+
+    def unify(self, values: list[Typed]) -> SqlType:
+        """The common type of several values."""
+        kind = values[0].type
+        for other in values[1:]:
+            kind = common_type(kind, other.type)
+        return kind
+
+    def _conversion(self, node: exp.Expression) -> Typed:
+        value, to = self.value(node.this), self.type_of(node.args["to"])
+        style_node = node.args.get("style")
+        style = None
+        if style_node is not None:
+            if not isinstance(style_node, exp.Literal) or style_node.is_string:
+                raise not_emulated("CONVERT with a style that is not a constant")
+            style = int(style_node.name)
+        result = convert(value, to, style)
+        # TRY has no type where DuckDB finds at once that its argument fails
+        return Typed(cast(f"TRY({result.sql})", to), to) if node.args.get("safe") else result
+
+    def _function(self, node: exp.Anonymous) -> Typed:
+        only(node, "this", "expressions")
+        name = node.name.upper()
+        if name in AGGREGATES:
+            with self.scope.ungrouped():
+                return aggregate(self, node)
+        if name in RANKINGS:
+            raise SqlError(10753, f"The function '{name}' must have an OVER clause.")
+        if name in NO_FUNCTION:
+            raise unsupported(f"The function {name}")
+        compile_call = FUNCTIONS.get(name)
+        if compile_call is None:
+            raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.")
+        return compile_call(self, node)
+
+    def _user_function(self, node: exp.Dot) -> Typed:
+        from bikecast.embedded.sql_pool.expressions.functions.user_defined import call
+
+        return call(self, node)
+
+    def _window(self, node: exp.Window) -> Typed:
+        return window(self, node)
+
+    def _within_group(self, node: exp.WithinGroup) -> Typed:
+        with self.scope.ungrouped():
+            return aggregate(self, node.this, order=node.expression)
+
+    def aggregates_in(self, node: exp.Expression) -> bool:
+        """Whether an expression holds an aggregate or a window function."""
+        return any(
+            isinstance(item, exp.Window)
+            or (isinstance(item, exp.Anonymous) and item.name.upper() in AGGREGATES)
+            for item in node.walk()
+        )
+
+    def _collate(self, node: exp.Collate) -> Typed:
+        value, name = self.value(node.this), node.expression.name
+        if not value.type.is_text:
+            raise SqlError(447, f"Expression type {value.type.name} is invalid for COLLATE clause.")
+        rules = name.upper().split("_")
+        known = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
+        if name.upper() != "DATABASE_DEFAULT" and not known:
+            raise SqlError(448, f"Invalid collation '{name}'.")
+        exact = bool({"CS", "BIN", "BIN2"} & set(rules))
+        collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"
+        return Typed(f"({value.sql} COLLATE {collation})", value.type)
+
+    def _scalar_subquery(self, node: exp.Expression) -> Typed:
+        query = self.subquery(node)
+        if len(query.columns) != 1:
+            raise SqlError(
+                116,
+                "Only one expression can be specified in the select list when the subquery is "
+                "not introduced with EXISTS.",
+            )
+        return Typed(f"({query.sql})", query.columns[0][1])
+
+    def subquery(self, node: exp.Expression) -> BoundQuery:
+        """Compile a query in parentheses; it sees this scope's columns."""
+        if isinstance(node, exp.Subquery):
+            only(node, "this")
+            node = node.this
+        return self.query(node, Scope(parent=self.scope))

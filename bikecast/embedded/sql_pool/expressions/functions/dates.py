@@ -1,0 +1,340 @@
+"""Date and time functions.
+
+Source: https://learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types-and-functions-transact-sql
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import SqlError, describe
+from bikecast.embedded.sql_pool.values.conversion import cast, convert
+from bikecast.embedded.sql_pool.values.moments import (
+    as_timestamp,
+    local_time,
+    offset_of,
+    rounded,
+    utc_time,
+    with_offset,
+)
+from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.types import (
+    BIGINT,
+    DATE,
+    DATETIME,
+    DATETIME2,
+    DATETIMEOFFSET,
+    INT,
+    SqlType,
+    nvarchar,
+)
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+_PARTS = {
+    "year": ("yy", "yyyy"),
+    "quarter": ("qq", "q"),
+    "month": ("mm", "m"),
+    "dayofyear": ("dy", "y"),
+    "day": ("dd", "d"),
+    "week": ("wk", "ww"),
+    "weekday": ("dw", "w"),
+    "hour": ("hh",),
+    "minute": ("mi", "n"),
+    "second": ("ss", "s"),
+    "millisecond": ("ms",),
+    "microsecond": ("mcs",),
+    "nanosecond": ("ns",),
+    "tzoffset": ("tz",),
+    "iso_week": ("isowk", "isoww"),
+}
+_BY_NAME = {name: part for part, names in _PARTS.items() for name in (part, *names)}
+_TIME_PARTS = frozenset("hour minute second millisecond microsecond nanosecond tzoffset".split())
+_DATE_PARTS = frozenset(_PARTS) - _TIME_PARTS
+#: Parts that DATEADD and DATEDIFF do not count.
+_ONLY_PARTS = frozenset({"tzoffset", "iso_week"})
+#: The unit that DuckDB adds for a part, how many of it, and a number too many for every type.
+_CALENDAR_UNITS = {
+    **{part: ("month", n, 120_000) for part, n in (("year", 12), ("quarter", 3), ("month", 1))},
+    **dict.fromkeys(("day", "dayofyear", "weekday"), ("day", 1, 3_700_000)),
+    "week": ("day", 7, 3_700_000),
+}
+#: Functions whose first argument is the name of a part.
+PART_FUNCTIONS = frozenset({"DATEADD", "DATEDIFF", "DATEDIFF_BIG", "DATEPART", "DATENAME"})
+_SUNDAY = "DATE '1899-12-31'"
+_PART_SQL = {
+    "week": "tsql_week({0})",
+    "weekday": "(dayofweek({0}) + 1)",
+    "dayofyear": "dayofyear({0})",
+    "iso_week": "weekofyear({0})",
+    "millisecond": "(microsecond({0}) // 1000 % 1000)",
+    "microsecond": "(microsecond({0}) % 1000000)",
+    "nanosecond": "(microsecond({0}) % 1000000 * 1000)",
+}
+
+
+def _part(node: exp.Expression, function: str) -> str:
+    name = node.name if isinstance(node, exp.Column) and not node.table else ""
+    part = _BY_NAME.get(name.lower())
+    if part is None and isinstance(node, exp.Literal | exp.National | exp.Parameter):
+        raise SqlError(1023, f"Invalid parameter 1 specified for {function}.")
+    if part is None:
+        raise SqlError(155, f"'{describe(node)}' is not a recognized {function} option.")
+    if part in _ONLY_PARTS and function in ("dateadd", "datediff"):
+        raise _unsupported_part(part, function, "datetime2")
+    return part
+
+
+def _unsupported_part(part: str, function: str, kind: str) -> SqlError:
+    return SqlError(
+        9810,
+        f"The datepart {part} is not supported by date function {function} for data type {kind}.",
+    )
+
+
+def moment_argument(
+    compiler: ExpressionCompiler, node: exp.Expression, text: SqlType = DATETIME2
+) -> Typed:
+    """An argument as a moment; a text as the type `text`, a number as datetime."""
+    value = compiler.value(node)
+    if value.type.is_text or value.type.name == "null":
+        if (
+            value.type.is_text
+            and text is DATETIME2
+            and value.constant
+            and value.constant[-6:-5] in "+-"
+        ):
+            return convert(value, DATETIMEOFFSET)
+        return convert(value, text)
+    if value.type.is_number:
+        return convert(value, DATETIME)
+    if not value.type.is_moment:
+        raise SqlError(
+            8116, f"Argument data type {value.type.name} is invalid for a date function."
+        )
+    return value
+
+
+def _check_part(part: str, moment: Typed, function: str) -> None:
+    kind = moment.type.name
+    if (kind == "date" and part in _TIME_PARTS) or (
+        kind == "time" and function != "datediff" and part in _DATE_PARTS
+    ):
+        raise _unsupported_part(part, function, kind)
+    if (
+        function == "dateadd"
+        and kind in ("datetime", "smalldatetime")
+        and part in ("microsecond", "nanosecond")
+    ):
+        raise _unsupported_part(part, function, kind)
+    if part == "tzoffset" and kind not in ("datetimeoffset", "datetime2"):
+        raise _unsupported_part(part, function, kind)
+
+
+def _clock(kind: SqlType) -> Function:
+    """The clock of a dedicated pool, which is UTC.
+
+    DuckDB's now() is the transaction's start, so the time is bound when a statement is compiled.
+    """
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        import datetime
+
+        compiler.arguments(node, 0, 0)
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        if kind is DATETIME:
+            now = now.replace(microsecond=now.microsecond // 1000 * 1000)
+        if kind is DATETIMEOFFSET:
+            return Typed(with_offset(compiler.context.bind(now, DATETIME2), "0"), kind)
+        return Typed(compiler.context.bind(now, kind), kind)
+
+    return compile_call
+
+
+def _date_add(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    part_node, number_node, moment_node = compiler.arguments(node, 3, 3)
+    part, value = _part(part_node, "dateadd"), compiler.value(number_node)
+    if value.type.name in ("decimal", "float", "real", "money", "smallmoney"):
+        value = Typed(f"trunc({value.sql})", value.type)
+    number = cast(convert(value, BIGINT).sql, INT)
+    moment = moment_argument(compiler, moment_node, DATETIME)
+    _check_part(part, moment, "dateadd")
+    interval, kind = _interval(part, number), moment.type.name
+    if kind == "time":
+        return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
+    if kind == "datetimeoffset":
+        moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{kind}')"
+        return Typed(with_offset(moved, offset_of(moment.sql), _overflow(kind)), moment.type)
+    moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{kind}')"
+    return Typed(rounded(moved, moment.type), moment.type)
+
+
+def _overflow(kind: str) -> SqlError:
+    return SqlError(517, f"Adding a value to a '{kind}' column caused an overflow.")
+
+
+def _interval(part: str, number: str) -> str:
+    """A number of parts as DuckDB's interval; too many months or days are as many as 10,000 years.
+
+    DuckDB's own error for these tells neither the type nor that it is the sum that overflows.
+    """
+    if part == "nanosecond":
+        return f"to_microseconds({number} // 1000)"
+    unit, factor, most = _CALENDAR_UNITS.get(part, ("", 0, 0))
+    if not unit:
+        return f"to_{part}s({number})"
+    count = f"(CAST({number} AS BIGINT) * {factor})"
+    return f"to_{unit}s(CAST(tsql_clamped({count}, {most}) AS INTEGER))"
+
+
+def _date_diff(kind: SqlType) -> Function:
+    """DATEDIFF counts the boundaries of a part between two moments."""
+    label = "datediff" if kind is INT else "datediff_big"
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        part_node, *nodes = compiler.arguments(node, 3, 3)
+        part = _part(part_node, "datediff")
+        part = "day" if part in ("dayofyear", "weekday") else part
+        ends = []
+        for item in nodes:
+            moment = moment_argument(compiler, item)
+            offset = moment.type.name == "datetimeoffset"
+            ends.append(utc_time(moment.sql) if offset else as_timestamp(moment))
+        first, last = ends
+        if part == "week":
+            weeks = [f"(date_diff('day', {_SUNDAY}, CAST({end} AS DATE)) // 7)" for end in ends]
+            sql = f"({weeks[1]} - {weeks[0]})"
+        elif part == "nanosecond":
+            sql = f"(date_diff('microsecond', {first}, {last}) * 1000)"
+        else:
+            sql = f"date_diff('{part}', {first}, {last})"
+        macro = "tsql_difference_int" if label == "datediff" else ""
+        return Typed(cast(f"{macro}({sql})", kind), kind)
+
+    return compile_call
+
+
+def _part_sql(part: str, moment: Typed) -> str:
+    if part == "tzoffset":
+        return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
+    template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
+    found = template.format(as_timestamp(moment))
+    if part == "microsecond" and moment.ticks < 0:  # rounded up to the next one
+        return f"({found} - 1)"
+    return f"({found} + {100 * moment.ticks})" if part == "nanosecond" else found
+
+
+def _date_part(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    part_node, moment_node = compiler.arguments(node, 2, 2)
+    part, moment = _part(part_node, "datepart"), moment_argument(compiler, moment_node)
+    _check_part(part, moment, "datepart")
+    return Typed(cast(_part_sql(part, moment), INT), INT)
+
+
+def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    part_node, moment_node = compiler.arguments(node, 2, 2)
+    part, moment = _part(part_node, "datename"), moment_argument(compiler, moment_node)
+    _check_part(part, moment, "datename")
+    kind = nvarchar(30)
+    if part in ("month", "weekday"):
+        name = "monthname" if part == "month" else "dayname"
+        return Typed(f"{name}({as_timestamp(moment)})", kind)
+    if part == "tzoffset":
+        return Typed(f"tsql_offset_text({_part_sql(part, moment)})", kind)
+    return Typed(f"CAST({cast(_part_sql(part, moment), INT)} AS VARCHAR)", kind)
+
+
+def _single_part(part: str) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        moment = moment_argument(compiler, compiler.arguments(node, 1, 1)[0])
+        _check_part(part, moment, "datepart")
+        return Typed(cast(_part_sql(part, moment), INT), INT)
+
+    return compile_call
+
+
+def _end_of_month(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    arguments = compiler.arguments(node, 1, 2)
+    moment = as_timestamp(moment_argument(compiler, arguments[0]))
+    if len(arguments) == 2:
+        months = convert(compiler.value(arguments[1]), INT).sql
+        moment = f"tsql_in_range({moment} + {_interval('month', months)}, 'date')"
+    return Typed(f"last_day({moment})", DATE)
+
+
+def _from_parts(kind: SqlType, count: int) -> Function:
+    """DATEFROMPARTS and its kin; a fraction's precision is a constant."""
+    dated, timed = kind.name != "time", kind.name != "date"
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        nodes = compiler.arguments(node, count, count)
+        values = [compiler.value(item) for item in nodes]
+        target = kind
+        if kind.name in ("time", "datetime2", "datetimeoffset"):
+            if not isinstance(nodes[-1], exp.Literal) or not nodes[-1].name.isdigit():
+                raise SqlError(
+                    10760, "Scale argument is not valid. It must be an integer constant."
+                )
+            scale = int(nodes[-1].name)
+            if scale > 7:
+                raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
+            target = SqlType(kind.name, scale=scale)
+            values = values[:-1]
+        parts = [convert(value, INT).sql for value in values]
+        minutes = ""
+        if kind.name == "datetimeoffset":
+            hour, minute = parts[-2:]
+            minutes, parts = f"({hour} * 60 + {minute})", parts[:-2]
+        date = parts[:3] if dated else ["1900", "1", "1"]
+        clock = parts[3 if dated else 0 :] if timed else []
+        hour, minute, second, fraction = (*clock, *["0"] * (4 - len(clock)))
+        digits = 3 if kind.name == "datetime" else target.scale
+        moment = (
+            f"tsql_from_parts({', '.join(date)}, {hour}, {minute}, {second}, {fraction}, "
+            f"{digits}, '{kind.name}')"
+        )
+        if minutes:
+            return Typed(with_offset(moment, minutes), target)
+        return Typed(rounded(moment, target), target)
+
+    return compile_call
+
+
+def _is_date(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    if not value.type.is_text:
+        return Typed("1" if value.type.name in ("datetime", "smalldatetime") else "0", INT)
+    parsed = convert(value, DATETIME)
+    blank = f"coalesce(trim({value.sql}), '') = ''"
+    return Typed(f"(CASE WHEN {blank} OR TRY({parsed.sql}) IS NULL THEN 0 ELSE 1 END)", INT)
+
+
+DATE_FUNCTIONS: dict[str, Function] = {
+    "GETDATE": _clock(DATETIME),
+    "GETUTCDATE": _clock(DATETIME),
+    "SYSDATETIME": _clock(DATETIME2),
+    "SYSUTCDATETIME": _clock(DATETIME2),
+    "SYSDATETIMEOFFSET": _clock(DATETIMEOFFSET),
+    "DATEADD": _date_add,
+    "DATEDIFF": _date_diff(INT),
+    "DATEDIFF_BIG": _date_diff(BIGINT),
+    "DATEPART": _date_part,
+    "DATENAME": _date_name,
+    "YEAR": _single_part("year"),
+    "MONTH": _single_part("month"),
+    "DAY": _single_part("day"),
+    "EOMONTH": _end_of_month,
+    "DATEFROMPARTS": _from_parts(DATE, 3),
+    "TIMEFROMPARTS": _from_parts(SqlType("time"), 5),
+    "SMALLDATETIMEFROMPARTS": _from_parts(SqlType("smalldatetime"), 5),
+    "DATETIMEFROMPARTS": _from_parts(DATETIME, 7),
+    "DATETIME2FROMPARTS": _from_parts(DATETIME2, 8),
+    "DATETIMEOFFSETFROMPARTS": _from_parts(DATETIMEOFFSET, 10),
+    "ISDATE": _is_date,
+}

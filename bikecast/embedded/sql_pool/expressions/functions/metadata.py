@@ -1,0 +1,243 @@
+"""Metadata functions: names and properties of objects, columns and types.
+
+Source: https://learn.microsoft.com/sql/t-sql/functions/metadata-functions-transact-sql
+"""
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.catalog.system_views import system_view
+from bikecast.embedded.sql_pool.errors import not_emulated
+from bikecast.embedded.sql_pool.syntax.statements import ObjectName
+from bikecast.embedded.sql_pool.values.conversion import convert
+from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+    from bikecast.embedded.sql_pool.values.scope import BoundQuery
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+_NAME = nvarchar(128)
+_SMALLINT = SqlType("smallint")
+_POOL_ID = 5
+
+
+def _view(name: str) -> tuple[str, dict[str, str]]:
+    """A catalog view's SQL, and the DuckDB names of its columns."""
+    schema, _, rest = name.partition(".")
+    query: BoundQuery | None = system_view(schema, rest)
+    assert query is not None  # noqa: S101 # the names are those of the file
+    return query.sql, {column.lower(): f"v.c{i}" for i, (column, _) in enumerate(query.columns, 1)}
+
+
+def _lookup(view: str, wanted: str, kind: SqlType, **conditions: str) -> Typed:
+    """The column `wanted` of the row where the columns have these values."""
+    sql, columns = _view(view)
+    where = " AND ".join(f"{columns[name]} = {value}" for name, value in conditions.items())
+    return Typed(f"(SELECT max({columns[wanted]}) FROM ({sql}) AS v WHERE {where})", kind)
+
+
+def _values(
+    compiler: ExpressionCompiler, node: exp.Expression, *kinds: SqlType, optional: int = 0
+) -> list[str]:
+    arguments = compiler.arguments(node, len(kinds) - optional, len(kinds))
+    return [
+        convert(compiler.value(item), kind).sql
+        for item, kind in zip(arguments, kinds, strict=False)
+    ]
+
+
+def _object_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    arguments = [compiler.value(item) for item in compiler.arguments(node, 1, 2)]
+    if len(arguments) == 2 and arguments[1].constant is None:
+        raise not_emulated("OBJECT_ID of a type that is not a constant or a variable")
+    kind = (arguments[1].constant or "").strip() if len(arguments) == 2 else ""
+    if arguments[0].constant is None:
+        return _object_id_of_value(arguments[0], kind)
+    name = _object_name(arguments[0].constant)
+    found = compiler.context.catalog.find(name) if name else None
+    if found and kind and found.type.strip() != kind.upper():
+        found = None
+    return Typed(str(found.object_id), INT) if found else Typed("CAST(NULL AS INTEGER)", INT)
+
+
+def _object_id_of_value(value: Typed, kind: str) -> Typed:
+    """OBJECT_ID of a column: names of one or two parts without a dot inside of a part."""
+    parts = f"string_split(translate({convert(value, _NAME).sql}, '[]\"', ''), '.')"
+    more = f" AND trim(type) = '{''.join(filter(str.isalpha, kind))}'" if kind else ""
+    return Typed(
+        f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {parts}[-1] AND schema_name = "
+        f"coalesce({parts}[-2], 'dbo'){more})",
+        INT,
+    )
+
+
+def _object_name(text: str) -> ObjectName | None:
+    parts = [part.strip().strip('[]"') for part in text.split(".")]
+    if len(parts) == 3 and parts[0].lower() in ("tempdb", "pool"):
+        parts = parts[1:]
+    if not 1 <= len(parts) <= 2:
+        return None
+    return ObjectName(parts[-1], parts[0] if len(parts) == 2 and parts[0] else "dbo")
+
+
+def _name_of_object(wanted: str) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        values = _values(compiler, node, INT, INT, optional=1)
+        sql = f"(SELECT max({wanted}) FROM bikecast.objects WHERE object_id = {values[0]})"
+        return Typed(sql, _NAME)
+
+    return compile_call
+
+
+def _schema_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    values = _values(compiler, node, INT, optional=1)
+    if not values:
+        return Typed("'dbo'", _NAME)
+    return _lookup("sys.schemas", "name", _NAME, schema_id=values[0])
+
+
+def _schema_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    values = _values(compiler, node, _NAME, optional=1)
+    return _lookup("sys.schemas", "schema_id", INT, name=values[0] if values else "'dbo'")
+
+
+def _database_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    values = _values(compiler, node, _NAME, optional=1)
+    if not values:
+        return Typed(str(_POOL_ID), _SMALLINT)
+    return Typed(f"(CASE WHEN {values[0]} = 'pool' THEN {_POOL_ID} END)", _SMALLINT)
+
+
+def _database_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    values = _values(compiler, node, INT, optional=1)
+    if not values:
+        return Typed("'pool'", _NAME)
+    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN 'pool' END)", _NAME)
+
+
+def _type_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    (number,) = _values(compiler, node, INT)
+    return _lookup("sys.types", "name", _NAME, user_type_id=number)
+
+
+def _type_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    (name,) = _values(compiler, node, _NAME)
+    return _lookup("sys.types", "user_type_id", INT, name=name)
+
+
+def _column_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    table, number = _values(compiler, node, INT, INT)
+    return _lookup("sys.columns", "name", _NAME, object_id=table, column_id=number)
+
+
+def _column_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    table = _object_id(compiler, exp.Anonymous(this="OBJECT_ID", expressions=node.expressions[:1]))
+    _, column = _values(compiler, node, _NAME, _NAME)
+    return _lookup("sys.columns", "max_length", _SMALLINT, object_id=table.sql, name=column)
+
+
+def _part_of_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    name, piece = _values(compiler, node, nvarchar(517), INT)
+    return Typed(f"tsql_name_part({name}, {piece})", _NAME)
+
+
+def _session_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """As a dedicated pool writes the number of the session."""
+    compiler.arguments(node, 0, 0)
+    number, _ = compiler.context.server["SPID"]
+    return Typed(f"'SID{number}'", nvarchar(32))
+
+
+#: Properties of COLUMNPROPERTY, by the column of sys.columns that holds them.
+_COLUMN_PROPERTIES = {
+    "ALLOWSNULL": "is_nullable",
+    "ISIDENTITY": "is_identity",
+    "ISCOMPUTED": "is_computed",
+    "PRECISION": "precision",
+    "SCALE": "scale",
+    "COLUMNID": "column_id",
+    "CHARMAXLEN": "max_length",
+}
+
+
+def _column_property(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    table, column, _ = _values(compiler, node, INT, _NAME, _NAME)
+    wanted = (compiler.value(node.expressions[2]).constant or "").upper()
+    if wanted not in _COLUMN_PROPERTIES:
+        return Typed("CAST(NULL AS INTEGER)", INT)
+    found = _lookup("sys.columns", _COLUMN_PROPERTIES[wanted], INT, object_id=table, name=column)
+    value = f"CAST({found.sql} AS INTEGER)"
+    if wanted in ("PRECISION", "CHARMAXLEN"):  # of text in characters
+        kind = _lookup("sys.columns", "system_type_id", INT, object_id=table, name=column).sql
+        size = _lookup("sys.columns", "max_length", INT, object_id=table, name=column).sql
+        length = f"(CASE WHEN {kind} IN (231, 239) AND {size} > 0 THEN {size} // 2 ELSE {size} END)"
+        other = value if wanted == "PRECISION" else "NULL"
+        texts = "167, 175, 231, 239" if wanted == "CHARMAXLEN" else "165, 167, 173, 175, 231, 239"
+        value = f"CAST(CASE WHEN {kind} IN ({texts}) THEN {length} ELSE {other} END AS INTEGER)"
+    return Typed(value, INT)
+
+
+_OBJECT_PROPERTIES = {
+    "ISTABLE": "U ",
+    "ISUSERTABLE": "U ",
+    "ISVIEW": "V ",
+    "ISPROCEDURE": "P ",
+    "ISSCALARFUNCTION": "FN",
+}
+
+
+def _object_property(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    number, _ = _values(compiler, node, INT, _NAME)
+    kind = _OBJECT_PROPERTIES.get((compiler.value(node.expressions[1]).constant or "").upper())
+    if kind is None:
+        return Typed("CAST(NULL AS INTEGER)", INT)
+    sql = f"(SELECT max(CAST(type = '{kind}' AS INTEGER)) FROM bikecast.objects "
+    return Typed(f"{sql}WHERE object_id = {number})", INT)
+
+
+def _fixed(value: str) -> Function:
+    """A function without arguments (some take an optional one) that names the session's user."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        compiler.arguments(node, 0, 1)
+        return Typed(f"'{value}'", _NAME)
+
+    return compile_call
+
+
+METADATA_FUNCTIONS: dict[str, Function] = {
+    "OBJECT_ID": _object_id,
+    "OBJECT_NAME": _name_of_object("name"),
+    "OBJECT_SCHEMA_NAME": _name_of_object("schema_name"),
+    "OBJECT_DEFINITION": _name_of_object(
+        "coalesce(nullif(json_extract_string(details, '$.definition'), ''), nullif(definition, ''))"
+    ),
+    "OBJECTPROPERTY": _object_property,
+    "OBJECTPROPERTYEX": _object_property,
+    "SCHEMA_NAME": _schema_name,
+    "SCHEMA_ID": _schema_id,
+    "DB_ID": _database_id,
+    "DB_NAME": _database_name,
+    "TYPE_NAME": _type_name,
+    "TYPE_ID": _type_id,
+    "COL_NAME": _column_name,
+    "COL_LENGTH": _column_length,
+    "COLUMNPROPERTY": _column_property,
+    "PARSENAME": _part_of_name,
+    "SESSION_ID": _session_id,
+    "USER_NAME": _fixed("dbo"),
+    "CURRENT_USER": _fixed("dbo"),
+    "SESSION_USER": _fixed("dbo"),
+    "USER": _fixed("dbo"),
+    "SYSTEM_USER": _fixed("bikecast"),
+    "SUSER_NAME": _fixed("bikecast"),
+    "SUSER_SNAME": _fixed("bikecast"),
+}

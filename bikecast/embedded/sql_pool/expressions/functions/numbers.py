@@ -1,0 +1,199 @@
+"""Mathematical functions.
+
+Source: https://learn.microsoft.com/sql/t-sql/functions/mathematical-functions-transact-sql
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.values.conversion import cast, convert
+from bikecast.embedded.sql_pool.values.operators import in_range
+from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.types import FLOAT, INT, SqlType, decimal
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+
+def _float(compiler: ExpressionCompiler, node: exp.Expression) -> str:
+    value = compiler.value(node)
+    if not (value.type.is_number or value.type.is_text or value.type.name == "null"):
+        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for argument 1.")
+    return convert(value, FLOAT).sql
+
+
+def _float_function(name: str, domain: str = "") -> Function:
+    """A function from float to float; `domain` is the macro that checks its argument."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        value = _float(compiler, compiler.arguments(node, 1, 1)[0])
+        return Typed(f"tsql_finite({name}({domain}({value})))", FLOAT)
+
+    return compile_call
+
+
+def _logarithm(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, *base = (_float(compiler, item) for item in compiler.arguments(node, 1, 2))
+    logarithm = f"ln(tsql_positive({value}))"
+    if base:
+        logarithm = f"({logarithm} / tsql_nonzero(ln(tsql_positive({base[0]}))))"
+    return Typed(logarithm, FLOAT)
+
+
+def _arc_tangent(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    first, second = (_float(compiler, item) for item in compiler.arguments(node, 2, 2))
+    return Typed(f"atan2({first}, {second})", FLOAT)
+
+
+def _number(compiler: ExpressionCompiler, node: exp.Expression, name: str, most: int = 1) -> Typed:
+    value = compiler.value(compiler.arguments(node, most, most)[0])
+    if value.type.is_text:
+        value = convert(value, FLOAT)
+    if value.type.name == "null":
+        value = convert(value, INT)
+    if not value.type.is_number or value.type.name == "bit":
+        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for {name}.")
+    return value
+
+
+def _widened(kind: SqlType) -> SqlType:
+    """The type of a result: small integers become int, smallmoney money, real float."""
+    names = {"tinyint": "int", "smallint": "int", "smallmoney": "money", "real": "float"}
+    return SqlType(names[kind.name]) if kind.name in names else kind
+
+
+def _in_type(sql: str, kind: SqlType) -> Typed:
+    """A result of a type; money beyond its range is an error."""
+    return Typed(cast(in_range(sql, kind), kind), kind)
+
+
+def _absolute(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = _number(compiler, node, "abs")
+    kind = _widened(value.type)
+    if kind.is_integer:
+        return Typed(cast(f"abs(CAST({value.sql} AS HUGEINT))", kind), kind)
+    return _in_type(f"abs({value.sql})", kind)
+
+
+def _floor_ceiling(name: str) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        value = _number(compiler, node, name)
+        kind = _widened(value.type)
+        if kind.name == "decimal":
+            kind = decimal(kind.precision, 0)
+        return _in_type(f"{name}({value.sql})", kind)
+
+    return compile_call
+
+
+def _sign(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = _number(compiler, node, "sign")
+    kind = _widened(value.type)
+    return Typed(cast(f"sign({value.sql})", kind), kind)
+
+
+def _angle(name: str) -> Function:
+    """DEGREES and RADIANS keep the type of an exact number."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        value = _number(compiler, node, name)
+        kind = decimal(38, 18) if value.type.name == "decimal" else _widened(value.type)
+        sql = f"{name}(CAST({value.sql} AS DOUBLE))"
+        return Typed(cast(f"trunc({sql})" if kind.is_integer else sql, kind), kind)
+
+    return compile_call
+
+
+def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """ROUND(value, digits [, cut]); a cut other than 0 truncates."""
+    value, digits, *cut = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
+    if value.type.is_text or value.type.name == "null":
+        value = convert(value, FLOAT)
+    if not value.type.is_number or value.type.name == "bit":
+        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for round.")
+    kind = _widened(value.type)
+    places = convert(digits, INT).sql
+    exact = f"tsql_round({value.sql}, {places})"
+    if kind.name in ("float", "decimal", "money"):
+        exact = f"round({value.sql}, {places})"
+    if kind.name == "decimal" and kind.precision - kind.scale < 38:
+        exact = f"round(CAST({value.sql} AS DECIMAL(38,{kind.scale})), {places})"
+    rounded = _in_type(exact, kind)
+    if not cut:
+        return rounded
+    wide = value.sql if kind.name == "float" else f"CAST({value.sql} AS DOUBLE)"
+    if kind.name in ("decimal", "money"):
+        truncated = f"tsql_truncate_decimal({value.sql}, {places}, {value.type.as_decimal()[1]})"
+    else:
+        truncated = f"tsql_truncate({wide}, {places})"
+    keep = f"{convert(cut[0], INT).sql} = 0"
+    sql = f"(CASE WHEN {keep} THEN {rounded.sql} ELSE {cast(truncated, kind)} END)"
+    return Typed(sql, kind)
+
+
+def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    base, exponent = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    if base.type.is_text or base.type.name in ("null", "bit"):
+        base = convert(base, FLOAT)
+    if not base.type.is_number:
+        raise SqlError(8116, f"Argument data type {base.type.name} is invalid for argument 1.")
+    kind = decimal(38, base.type.scale) if base.type.name == "decimal" else _widened(base.type)
+    power = convert(exponent, FLOAT).sql
+    sql = f"tsql_finite(pow(CAST({base.sql} AS DOUBLE), {power}))"
+    if kind.is_integer:
+        sql = f"trunc({sql})"
+    return _in_type(sql, kind)
+
+
+def _square(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = _float(compiler, compiler.arguments(node, 1, 1)[0])
+    return Typed(f"tsql_finite(pow({value}, 2))", FLOAT)
+
+
+def _random(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """RAND is one number a statement; a seed repeats it."""
+    seed = compiler.arguments(node, 0, 1)
+    if not seed:
+        return Typed(compiler.context.bind(random.random(), FLOAT), FLOAT)  # noqa: S311
+    number = convert(compiler.value(seed[0]), INT).sql
+    return Typed(f"(CAST(hash({number}) % 1000000007 AS DOUBLE) / 1000000007)", FLOAT)
+
+
+def _pi(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    compiler.arguments(node, 0, 0)
+    return Typed("pi()", FLOAT)
+
+
+MATH_FUNCTIONS: dict[str, Function] = {
+    "ABS": _absolute,
+    "ACOS": _float_function("acos", "tsql_unit"),
+    "ASIN": _float_function("asin", "tsql_unit"),
+    "ATAN": _float_function("atan"),
+    "ATN2": _arc_tangent,
+    "CEILING": _floor_ceiling("ceiling"),
+    "COS": _float_function("cos"),
+    "COT": _float_function("cot", "tsql_nonzero"),
+    "DEGREES": _angle("degrees"),
+    "EXP": _float_function("exp"),
+    "FLOOR": _floor_ceiling("floor"),
+    "LOG": _logarithm,
+    "LOG10": _float_function("log10", "tsql_positive"),
+    "PI": _pi,
+    "POWER": _power,
+    "RADIANS": _angle("radians"),
+    "RAND": _random,
+    "ROUND": _round,
+    "SIGN": _sign,
+    "SIN": _float_function("sin"),
+    "SQRT": _float_function("sqrt", "tsql_not_negative"),
+    "SQUARE": _square,
+    "TAN": _float_function("tan"),
+}

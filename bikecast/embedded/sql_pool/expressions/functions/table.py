@@ -1,0 +1,133 @@
+"""Built-in scalar functions by T-SQL name. A function that is not here does not exist.
+
+Source: https://learn.microsoft.com/sql/t-sql/functions/functions
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.expressions.functions.dates import DATE_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.json import JSON_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.metadata import METADATA_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.numbers import MATH_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.text import TEXT_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.time_zones import ZONE_FUNCTIONS
+from bikecast.embedded.sql_pool.values.conversion import assign, convert
+from bikecast.embedded.sql_pool.values.operators import comparison, equality_key
+from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.types import (
+    MAX,
+    SqlType,
+    varbinary,
+)
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+
+def _is_null(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    kind = second.type if first.type.name == "null" else first.type
+    sql = f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})"
+    return Typed(sql, kind, not_null=first.not_null or second.not_null)
+
+
+def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    values = [compiler.value(item) for item in compiler.arguments(node, 2, 1000)]
+    kind = compiler.unify(values)
+    if kind.name == "null":
+        raise SqlError(4127, "At least one of the arguments to COALESCE must not be NULL.")
+    return Typed(f"coalesce({', '.join(assign(v, kind).sql for v in values)})", kind)
+
+
+def _null_if(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    if first.type.name == "null":
+        raise SqlError(
+            4151,
+            "The type of the first argument to NULLIF cannot be the NULL constant because the type "
+            "of the first argument has to be known.",
+        )
+    equal = comparison("=", first, second)
+    return Typed(f"(CASE WHEN {equal} THEN NULL ELSE {first.sql} END)", first.type)
+
+
+def _iif(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    test, yes, no = compiler.arguments(node, 3, 3)
+    condition = compiler.condition(test)
+    return compiler.choose([condition], [compiler.value(yes), compiler.value(no)])
+
+
+def _grouping(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    """GROUPING: 1 where ROLLUP has put NULL for the column."""
+    with compiler.scope.ungrouped():
+        value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    return Typed(f"CAST(grouping({equality_key(value)}) AS UTINYINT)", SqlType("tinyint"))
+
+
+_HASHES = {
+    "MD5": ("md5", 16),
+    "SHA": ("sha1", 20),
+    "SHA1": ("sha1", 20),
+    "SHA2_256": ("sha256", 32),
+    "SHA2_512": ("sha512", 64),
+}
+
+
+def _hash_bytes(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    algorithm, value = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    name, size = _HASHES.get((algorithm.constant or "").upper(), ("", 0))
+    if not name:
+        raise not_emulated("HASHBYTES by this algorithm, or by one that is not a constant")
+    if not (value.type.is_text or value.type.is_binary or value.type.name == "null"):
+        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for hashbytes.")
+    return Typed(f"tsql_hash('{name}', {convert(value, varbinary(MAX)).sql})", varbinary(size))
+
+
+def _server(name: str) -> Function:
+    """A function without arguments whose value the session knows."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        compiler.arguments(node, 0, 0)
+        value, kind = compiler.context.server[name]
+        return Typed(compiler.context.bind(value, kind), kind)
+
+    return compile_call
+
+
+def _constant(sql: str, kind: SqlType) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        compiler.arguments(node, 0, 0)
+        return Typed(sql, kind)
+
+    return compile_call
+
+
+FUNCTIONS: dict[str, Function] = {
+    "ISNULL": _is_null,
+    "COALESCE": _coalesce,
+    "NULLIF": _null_if,
+    "IIF": _iif,
+    "GROUPING": _grouping,
+    "HASHBYTES": _hash_bytes,
+    "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
+    "XACT_STATE": _server("XACT_STATE"),
+    "ERROR_NUMBER": _server("ERROR_NUMBER"),
+    "ERROR_MESSAGE": _server("ERROR_MESSAGE"),
+    "ERROR_SEVERITY": _server("ERROR_SEVERITY"),
+    "ERROR_STATE": _server("ERROR_STATE"),
+    "ERROR_PROCEDURE": _server("ERROR_PROCEDURE"),
+    **MATH_FUNCTIONS,
+    **TEXT_FUNCTIONS,
+    **DATE_FUNCTIONS,
+    **ZONE_FUNCTIONS,
+    **JSON_FUNCTIONS,
+    **METADATA_FUNCTIONS,
+}

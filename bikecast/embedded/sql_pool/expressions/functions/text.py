@@ -1,0 +1,324 @@
+"""String functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.values.conversion import cast, convert
+from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
+from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
+from bikecast.embedded.sql_pool.values.types import (
+    BIGINT,
+    FLOAT,
+    INT,
+    MAX,
+    SCALED_MOMENTS,
+    SqlType,
+    nvarchar,
+    varchar,
+)
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+
+def as_text(value: Typed) -> Typed:
+    """A value as text, as string functions take their arguments."""
+    if value.type.is_text:
+        return value
+    return convert(value, varchar(MAX) if value.type.is_binary else varchar(100))
+
+
+def variable(kind: SqlType) -> SqlType:
+    """varchar of char, nvarchar of nchar, varbinary of binary; other types stay."""
+    names = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
+    return SqlType(names.get(kind.name, kind.name), kind.length)
+
+
+def _texts(
+    compiler: ExpressionCompiler, node: exp.Expression, least: int, most: int
+) -> list[Typed]:
+    return [as_text(compiler.value(item)) for item in compiler.arguments(node, least, most)]
+
+
+def _same(name: str) -> Function:
+    """A function of one text that DuckDB has by `name`."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        (text,) = _texts(compiler, node, 1, 1)
+        sql = f"{name}({text.sql})"
+        if name == "upper":  # SQL Server keeps this letter as it is
+            sql = f"translate({sql}, 'ẞ', 'ß')"
+        return Typed(sql, text.type)
+
+    return compile_call
+
+
+def _trim(name: str) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
+        text, *characters = _texts(compiler, node, 1, 2 if name == "trim" else 1)
+        what = characters[0].sql if characters else "' '"
+        return Typed(f"{name}({text.sql}, {what})", text.type)
+
+    return compile_call
+
+
+def _length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    kind = BIGINT if value.type.length == MAX else INT
+    if value.type.is_binary:
+        return Typed(cast(f"octet_length({value.sql})", kind), kind)
+    return Typed(cast(f"tsql_length({as_text(value).sql})", kind), kind)
+
+
+def _data_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    kind = BIGINT if value.type.length == MAX else INT
+    if value.type.is_binary:
+        return Typed(cast(f"octet_length({value.sql})", kind), kind)
+    if value.type.is_text:
+        width = 2 if value.type.name.startswith("n") else 1
+        return Typed(cast(f"(length({value.sql}) * {width})", kind), kind)
+    if value.type.name == "null":
+        return Typed("CAST(NULL AS INTEGER)", INT)
+    size = stored_bytes(value.type)
+    return Typed(f"(CASE WHEN ({value.sql}) IS NULL THEN NULL ELSE {size} END)", INT)
+
+
+_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "real": 4, "float": 8}
+_BYTES |= {"money": 8, "smallmoney": 4, "date": 3, "datetime": 8, "smalldatetime": 4}
+_BYTES["uniqueidentifier"] = 16
+
+
+def stored_bytes(kind: SqlType) -> int:
+    """The bytes that a value of a type of fixed size takes."""
+    if kind.name == "decimal":
+        return 5 + 4 * sum(kind.precision > digits for digits in (9, 19, 28))
+    if kind.name in SCALED_MOMENTS:
+        step = (kind.scale > 2) + (kind.scale > 4)
+        return {"time": 3, "datetime2": 6, "datetimeoffset": 8}[kind.name] + step
+    return _BYTES[kind.name]
+
+
+def _left_right(name: str) -> Function:
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        first, second = compiler.arguments(node, 2, 2)
+        text, size = as_text(compiler.value(first)), convert(compiler.value(second), INT)
+        if name == "left":
+            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", variable(text.type))
+        return Typed(f"tsql_right({text.sql}, {size.sql})", variable(text.type))
+
+    return compile_call
+
+
+def _substring(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, start, size = (compiler.value(item) for item in compiler.arguments(node, 3, 3))
+    if value.type.is_binary:
+        first, count = convert(start, INT).sql, convert(size, INT).sql
+        return Typed(f"tsql_binary_part({value.sql}, {first}, {count})", variable(value.type))
+    if not value.type.is_text:
+        name = "NULL" if value.type.name == "null" else value.type.name
+        raise SqlError(
+            8116, f"Argument data type {name} is invalid for argument 1 of substring function."
+        )
+    text = value
+    return Typed(
+        f"tsql_substring({text.sql}, {convert(start, INT).sql}, {convert(size, INT).sql})",
+        variable(text.type),
+    )
+
+
+def _replace(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    text, old, new = _texts(compiler, node, 3, 3)
+    national = any(part.type.name.startswith("n") for part in (text, old, new))
+    kind = nvarchar(MAX if text.type.length == MAX else 4000) if national else varchar(8000)
+    pattern = f"regexp_escape({old.sql})"
+    if old.constant is not None:
+        pattern = text_literal("".join(f"\\x{{{ord(letter):x}}}" for letter in old.constant))
+    replacement = f"replace({new.sql}, '\\', '\\\\')"
+    replaced = f"regexp_replace({text.sql}, {pattern}, {replacement}, 'gi')"
+    if old.constant == "":
+        return Typed(text.sql, kind)
+    if old.constant is None:
+        replaced = f"(CASE WHEN {old.sql} = '' THEN {text.sql} ELSE {replaced} END)"
+    return Typed(replaced, kind)
+
+
+def _concat(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    parts = _texts(compiler, node, 2, 254)
+    national = any(part.type.name.startswith("n") and part.type.is_text for part in parts)
+    sql = " || ".join(f"coalesce({part.sql}, '')" for part in parts)
+    return Typed(f"({sql})", nvarchar(4000) if national else varchar(8000))
+
+
+def _concat_with(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    separator, *parts = _texts(compiler, node, 3, 254)
+    national = any(part.type.name.startswith("n") for part in (separator, *parts))
+    joined = f"concat_ws({', '.join(part.sql for part in (separator, *parts))})"
+    return Typed(
+        f"(CASE WHEN {separator.sql} IS NULL THEN {' || '.join(_blank(p) for p in parts)} "
+        f"ELSE {joined} END)",
+        nvarchar(4000) if national else varchar(8000),
+    )
+
+
+def _blank(part: Typed) -> str:
+    return f"coalesce({part.sql}, '')"
+
+
+def _char_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    arguments = compiler.arguments(node, 2, 3)
+    part, text = (as_text(compiler.value(item)) for item in arguments[:2])
+    start = convert(compiler.value(arguments[2]), INT).sql if len(arguments) == 3 else "1"
+    kind = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", kind), kind)
+
+
+def _pattern_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    pattern, text = _texts(compiler, node, 2, 2)
+    kind = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", kind), kind)
+
+
+def _replicate(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
+    text, count = as_text(first), convert(second, INT).sql
+    national = text.type.name.startswith("n")
+    longest = MAX if text.type.length == MAX else 4000 if national else 8000
+    sql = f"tsql_replicate({text.sql}, {count}, {2**31 - 1 if longest == MAX else longest})"
+    return Typed(sql, nvarchar(longest) if national else varchar(longest))
+
+
+def _space(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    count = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
+    return Typed(f"tsql_replicate(' ', {count}, 8000)", varchar(8000))
+
+
+def _stuff(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    text, start, size, new = (compiler.value(item) for item in compiler.arguments(node, 4, 4))
+    text, new = as_text(text), as_text(new)
+    national = text.type.name.startswith("n") or new.type.name.startswith("n")
+    first, count = convert(start, INT).sql, convert(size, INT).sql
+    kind = nvarchar(4000) if national else varchar(8000)
+    return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", kind)
+
+
+def _quote_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    text, *mark = _texts(compiler, node, 1, 2)
+    sql = f"tsql_quotename({text.sql}, {mark[0].sql if mark else text_literal('[')})"
+    return Typed(sql, nvarchar(258))
+
+
+def _code(national: bool) -> Function:
+    """ASCII and UNICODE: the code of the first character; NULL for an empty text."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        (text,) = _texts(compiler, node, 1, 1)
+        if not national:
+            return Typed(f"tsql_ascii({text.sql})", INT)
+        return Typed(f"(CASE WHEN length({text.sql}) > 0 THEN ord(left({text.sql}, 1)) END)", INT)
+
+    return compile_call
+
+
+def _character(national: bool) -> Function:
+    """CHAR and NCHAR: the character of a code; NULL outside of the range."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        number = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
+        if not national:
+            return Typed(f"tsql_char({number})", SqlType("char", 1))
+        sql = f"(CASE WHEN {number} BETWEEN 0 AND 65535 THEN chr({number}) END)"
+        return Typed(sql, SqlType("nchar", 1))
+
+    return compile_call
+
+
+def _number_text(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, *sizes = (compiler.value(item) for item in compiler.arguments(node, 1, 3))
+    given = [convert(size, INT).sql for size in sizes]
+    length, decimals = (*given, *("10", "0")[len(given) :])
+    return Typed(f"tsql_str({convert(value, FLOAT).sql}, {length}, {decimals})", varchar(8000))
+
+
+def _format(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value, pattern, *culture = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
+    if culture and (culture[0].constant or "").lower() != "en-us":
+        raise not_emulated("FORMAT with another culture than en-US")
+    kind = nvarchar(4000)
+    if value.type.is_moment:
+        minutes = offset_of(value.sql) if value.type.name == "datetimeoffset" else "0"
+        arguments = f"{as_timestamp(value)}, {pattern.sql}, '{value.type.name}', {minutes}"
+        return Typed(f"tsql_format_moment({arguments})", kind)
+    if not value.type.is_number or value.type.name == "bit":
+        raise SqlError(
+            8116,
+            f"Argument data type {value.type.name} is invalid for argument 1 of format function.",
+        )
+    text = f"CAST({value.sql} AS VARCHAR)"
+    if value.type.name in ("real", "float"):
+        text = f"regexp_replace({text}, '[.]0$', '')"  # .NET writes 1, DuckDB 1.0
+    return Typed(f"tsql_format_number({text}, {pattern.sql})", kind)
+
+
+def _text_call(
+    function: str, count: int, kind: SqlType, defaults: tuple[str, ...] = ()
+) -> Function:
+    """A function of texts in DuckDB, whose last arguments have defaults."""
+
+    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+        texts = [text.sql for text in _texts(compiler, node, count - len(defaults), count)]
+        missing = count - len(texts)
+        arguments = [*texts, *defaults[len(defaults) - missing :]] if missing else texts
+        return Typed(f"{function}({', '.join(arguments)})", kind)
+
+    return compile_call
+
+
+def _is_numeric(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
+    if value.type.is_text:
+        return Typed(f"coalesce(tsql_is_numeric({value.sql}), 0)", INT)
+    return Typed(
+        f"(CASE WHEN ({value.sql}) IS NULL THEN 0 ELSE {int(value.type.is_number)} END)", INT
+    )
+
+
+TEXT_FUNCTIONS: dict[str, Function] = {
+    "LEN": _length,
+    "DATALENGTH": _data_length,
+    "UPPER": _same("upper"),
+    "LOWER": _same("lower"),
+    "REVERSE": _same("reverse"),
+    "LTRIM": _trim("ltrim"),
+    "RTRIM": _trim("rtrim"),
+    "TRIM": _trim("trim"),
+    "LEFT": _left_right("left"),
+    "RIGHT": _left_right("right"),
+    "SUBSTRING": _substring,
+    "REPLACE": _replace,
+    "REPLICATE": _replicate,
+    "SPACE": _space,
+    "STUFF": _stuff,
+    "CONCAT": _concat,
+    "CONCAT_WS": _concat_with,
+    "CHARINDEX": _char_index,
+    "PATINDEX": _pattern_index,
+    "QUOTENAME": _quote_name,
+    "ASCII": _code(national=False),
+    "UNICODE": _code(national=True),
+    "CHAR": _character(national=False),
+    "NCHAR": _character(national=True),
+    "STR": _number_text,
+    "FORMAT": _format,
+    "SOUNDEX": _text_call("tsql_soundex", 1, varchar(4)),
+    "DIFFERENCE": _text_call("tsql_difference", 2, INT),
+    "ISNUMERIC": _is_numeric,
+}

@@ -1,0 +1,86 @@
+"""Offsets from UTC and time zones: SWITCHOFFSET, TODATETIMEOFFSET and AT TIME ZONE."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.functions.dates import moment_argument
+from bikecast.embedded.sql_pool.values.conversion import convert
+from bikecast.embedded.sql_pool.values.moments import as_timestamp, utc_time, with_offset
+from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.types import (
+    DATETIME2,
+    DATETIMEOFFSET,
+    INT,
+    SqlType,
+    nvarchar,
+)
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
+
+
+_ZONED = frozenset({"smalldatetime", "datetime", "datetime2", "datetimeoffset"})
+
+
+def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
+    value = compiler.value(node)
+    return f"tsql_offset_minutes({value.sql})" if value.type.is_text else convert(value, INT).sql
+
+
+def _out_of_range(function: str) -> SqlError:
+    return SqlError(
+        9813,
+        f"The timezone provided to builtin function {function} would cause the datetimeoffset to "
+        "overflow the range of valid date range in either UTC or local time.",
+    )
+
+
+def _switch_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    moment_node, offset = compiler.arguments(node, 2, 2)
+    value = convert(moment_argument(compiler, moment_node), DATETIMEOFFSET)
+    utc = utc_time(value.sql)
+    return Typed(f"tsql_utc_offset({utc}, {_offset_minutes(compiler, offset)})", value.type)
+
+
+def _to_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    moment_node, offset = compiler.arguments(node, 2, 2)
+    local = as_timestamp(moment_argument(compiler, moment_node))
+    minutes = _offset_minutes(compiler, offset)
+    return Typed(with_offset(local, minutes, _out_of_range("todatetimeoffset")), DATETIMEOFFSET)
+
+
+def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
+    """moment AT TIME ZONE zone, a datetimeoffset of the moment's scale."""
+    value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
+    kind = value.type.name
+    if kind not in _ZONED and kind != "null":
+        raise _invalid_argument(kind, 1)
+    if not zone.type.is_text and zone.type.name != "null":
+        raise _invalid_argument(zone.type.name, 2)
+    scale = {"null": 7, "datetime": 3}.get(kind, value.type.scale)
+    name = convert(zone, nvarchar(128)).sql
+    if kind == "datetimeoffset":
+        sql = f"tsql_at_zone({utc_time(value.sql)}, {name})"
+    else:
+        sql = f"tsql_in_zone({convert(value, DATETIME2).sql}, {name})"
+    return Typed(sql, SqlType("datetimeoffset", scale=scale), ticks=value.ticks)
+
+
+def _invalid_argument(kind: str, place: int) -> SqlError:
+    return SqlError(
+        8116,
+        f"Argument data type {kind} is invalid for argument {place} of AT TIME ZONE function.",
+    )
+
+
+ZONE_FUNCTIONS: dict[str, Function] = {
+    "SWITCHOFFSET": _switch_offset,
+    "TODATETIMEOFFSET": _to_offset,
+}

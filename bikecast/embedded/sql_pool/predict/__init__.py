@@ -1,0 +1,1 @@
+"""PREDICT: what a model asks for, and scoring with ONNX Runtime."""

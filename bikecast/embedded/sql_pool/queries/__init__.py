@@ -1,0 +1,1 @@
+"""Queries to DuckDB SQL: FROM items, grouping, ordering, PREDICT as a source."""

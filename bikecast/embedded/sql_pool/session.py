@@ -1,0 +1,204 @@
+"""A session: one connection to the embedded pool, with its temp tables and its transaction."""
+
+from __future__ import annotations
+
+import datetime
+import decimal as decimals
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sqlglot.tokenizer_core import TokenType
+
+from bikecast.core.sql import ResultSet
+from bikecast.embedded.sql_pool.batches.interpreter import Interpreter
+from bikecast.embedded.sql_pool.batches.many_rows import insert_rows
+from bikecast.embedded.sql_pool.catalog.catalog import TableColumn
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.syntax.reader import PARAMETER_PREFIX, Reader
+from bikecast.embedded.sql_pool.syntax.statements import ObjectName
+from bikecast.embedded.sql_pool.values.types import (
+    BIGINT,
+    BIT,
+    DATE,
+    DATETIME2,
+    DATETIMEOFFSET,
+    FLOAT,
+    INT,
+    NULL,
+    SqlType,
+    decimal,
+    nvarchar,
+    varbinary,
+)
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class EmbeddedSession:
+    """A session of the embedded pool; see `resources.sql_pool.port.Session`.
+
+    `messages` are the texts of PRINT and of RAISERROR up to severity 10, in order.
+    """
+
+    def __init__(
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        lake_root: Path,
+        max_model_bytes: int,
+        lake_url: str = "",
+    ) -> None:
+        self._interpreter = Interpreter(connection, lake_root, max_model_bytes, lake_url)
+
+    @property
+    def messages(self) -> list[str]:
+        """Texts that batches printed."""
+        return self._interpreter.messages
+
+    def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
+        """Run one batch and return its result sets; `parameters` fill its ? marks.
+
+        Raises SqlError; an error rolls back an open transaction.
+        """
+        if parameters or "?" in batch:
+            self._check_count(batch, len(parameters))
+        variables = {
+            f"{PARAMETER_PREFIX}{i}": parameter_variable(value)
+            for i, value in enumerate(parameters, 1)
+        }
+        return self._interpreter.batch(batch, variables)
+
+    def _check_count(self, batch: str, given: int) -> None:
+        marks = sum(
+            token.token_type is TokenType.VAR and token.text.startswith(PARAMETER_PREFIX)
+            for token in Reader(batch).tokens
+        )
+        if marks != given:
+            raise SqlError(
+                8178, f"The batch has {marks} parameter markers, but {given} values were supplied."
+            )
+
+    def run_named(self, batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
+        """Run one batch with typed variables, by lower-case name without the @.
+
+        The values that the batch assigns are left in `variables`. Raises SqlError.
+        """
+        return self._interpreter.batch(batch, variables)
+
+    def insert_rows(
+        self, batch: str, variables: dict[str, Variable], rows: dict[str, list[object]]
+    ) -> bool:
+        """Run a batch that is one INSERT ... VALUES for many rows of its variables, or do nothing.
+
+        `variables` give the types, `rows` the values in DuckDB's form, by lower-case name. All
+        rows are inserted or none. Returns False for any other batch. Raises SqlError.
+        """
+        return insert_rows(self._interpreter, batch, variables, rows)
+
+    @property
+    def outcomes(self) -> list[ResultSet | int]:
+        """What the last batch did up to its end or error: result sets and numbers of changed rows.
+
+        The numbers are left out after SET NOCOUNT ON.
+        """
+        return [
+            outcome
+            for outcome in self._interpreter.outcomes
+            if isinstance(outcome, ResultSet) or not self.is_quiet
+        ]
+
+    @property
+    def options(self) -> dict[str, str]:
+        """What SET statements gave the session, by upper-case name."""
+        order = self._interpreter.date_order.wanted
+        return {**self._interpreter.options, "DATEFORMAT": order.upper()}
+
+    @options.setter
+    def options(self, options: dict[str, str]) -> None:
+        self._interpreter.options = dict(options)
+        self._interpreter.date_order.wanted = options.get("DATEFORMAT", "MDY").lower()
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether SET NOCOUNT is ON."""
+        return self._interpreter.options.get("NOCOUNT") == "ON"
+
+    def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
+        """The columns of a table; none where there is no such table."""
+        found = self._interpreter.catalog.find(name)
+        return found.columns if found is not None else ()
+
+    @property
+    def in_transaction(self) -> bool:
+        """Whether a transaction is open."""
+        return self._interpreter.transaction.is_open
+
+    @property
+    def holds_state(self) -> bool:
+        """Whether closing the session would lose something: a transaction or a temp table."""
+        return self.in_transaction or self._interpreter.catalog.has_temporary
+
+    def cancel(self) -> None:
+        """End the running batch from another thread; `run` raises SqlError or Cancelled.
+
+        A batch that starts while this runs may be ended too, so call `resume` when it has ended.
+        """
+        self._interpreter.cancelled = True
+        self._interpreter.connection.interrupt()
+
+    def resume(self) -> None:
+        """Let batches run again after `cancel`."""
+        self._interpreter.cancelled = False
+
+    def close(self) -> None:
+        """Roll back what was not committed."""
+        if self._interpreter.transaction.is_open:
+            self._interpreter.transaction.rollback()
+
+
+def parameter_variable(value: object) -> Variable:
+    """A Python value as a typed variable, by the types that pyodbc binds.
+
+    Raises SqlError for a value of another type.
+    """
+    if isinstance(value, bytearray | memoryview):
+        value = bytes(value)
+    if isinstance(value, datetime.datetime) and value.tzinfo is not None:
+        offset = value.utcoffset() or datetime.timedelta()
+        utc = value.astimezone(datetime.UTC).replace(tzinfo=None)
+        minutes = int(offset.total_seconds() // 60)
+        return Variable(DATETIMEOFFSET, {"utc": utc, "minutes": minutes})
+    return Variable(_parameter_type(value), value)
+
+
+def _parameter_type(value: object) -> SqlType:
+    if value is None:
+        return NULL
+    if isinstance(value, bool):
+        return BIT
+    if isinstance(value, int):
+        if not -(2**63) <= value < 2**63:
+            raise SqlError(8115, "Arithmetic overflow error converting a parameter to bigint.")
+        return INT if -(2**31) <= value < 2**31 else BIGINT
+    if isinstance(value, float):
+        return FLOAT
+    if isinstance(value, str):
+        return nvarchar(max(len(value), 1))
+    if isinstance(value, bytes):
+        return varbinary(max(len(value), 1))
+    if isinstance(value, decimals.Decimal):
+        _, digits, exponent = value.as_tuple()
+        scale = max(-int(exponent), 0)
+        return decimal(max(len(digits), scale, 1), scale)
+    if isinstance(value, datetime.datetime):
+        return DATETIME2
+    if isinstance(value, datetime.date):
+        return DATE
+    if isinstance(value, datetime.time):
+        return SqlType("time", scale=7)
+    if isinstance(value, uuid.UUID):
+        return SqlType("uniqueidentifier")
+    raise SqlError(257, f"A parameter of the type {type(value).__name__} is not supported.")

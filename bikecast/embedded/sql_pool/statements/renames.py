@@ -1,0 +1,132 @@
+"""New names: RENAME OBJECT, ALTER SCHEMA ... TRANSFER, sp_rename of a column.
+
+Sources: https://learn.microsoft.com/sql/t-sql/statements/rename-transact-sql,
+https://learn.microsoft.com/sql/t-sql/statements/alter-schema-transact-sql and
+https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/sp-rename-transact-sql
+(Azure Synapse).
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from bikecast.embedded.sql_pool.catalog.catalog import TABLE, SqlObject
+from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.statements.alterations import write_copy
+from bikecast.embedded.sql_pool.statements.definitions import existing_table
+from bikecast.embedded.sql_pool.statements.keys import table_keys
+from bikecast.embedded.sql_pool.syntax.statements import (
+    ObjectName,
+    ParameterDefinition,
+    Rename,
+    Transfer,
+)
+from bikecast.embedded.sql_pool.values.patterns import name_part
+from bikecast.embedded.sql_pool.values.scope import quoted
+from bikecast.embedded.sql_pool.values.types import nvarchar
+
+if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.work import Work
+
+#: Of sp_rename; in a dedicated pool all three are required.
+PARAMETERS = (
+    ParameterDefinition("objname", nvarchar(776), False),
+    ParameterDefinition("newname", nvarchar(128), False),
+    ParameterDefinition("objtype", nvarchar(13), False),
+)
+CAUTION = "Caution: Changing any part of an object name could break scripts and stored procedures."
+
+
+def rename(work: Work, statement: Rename) -> None:
+    """RENAME OBJECT of a table."""
+    found = existing_table(work, statement.name)
+    new = ObjectName(statement.new_name, statement.name.schema)
+    if found.name.is_temporary or new.is_temporary:
+        raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
+    if work.catalog.find(new) is not None:
+        raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
+    work.run(f"ALTER TABLE {found.duckdb_name} RENAME TO {quoted(new.name)}")
+    work.catalog.rename(found, new)
+
+
+def transfer(work: Work, statement: Transfer) -> None:
+    """ALTER SCHEMA ... TRANSFER; DuckDB has none, so the rows of a table are written anew."""
+    if not work.catalog.has_schema(statement.schema):
+        raise _missing("alter the schema", statement.schema)
+    found = work.catalog.find(statement.name)
+    if found is None or found.name.is_temporary:
+        raise _missing("find the object", statement.name.name)
+    new = ObjectName(found.name.name, statement.schema)
+    if work.catalog.find(new) is not None:
+        raise SqlError(15530, f'The object with name "{new.name}" already exists.')
+    if found.type == TABLE:
+        write_copy(work, found, new, [(c, quoted(c.name)) for c in found.columns])
+    work.catalog.rename(found, new)
+
+
+def _missing(what: str, name: str) -> SqlError:
+    return SqlError(
+        15151,
+        f"Cannot {what} '{name}', because it does not exist or you do not have permission.",
+    )
+
+
+def rename_column(work: Work, place: str, new: str, kind: str) -> None:
+    """sp_rename of 'table.column' or 'schema.table.column'.
+
+    Raises SqlError 15248 where there is no such column, 15004 for a new name that is empty and
+    15335 for one that is taken.
+    """
+    if kind.upper() != "COLUMN":
+        raise unsupported("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
+    if name_part(place, 4):
+        raise unsupported(f"The cross-database name {place}")
+    old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
+    table = work.catalog.find(ObjectName(name, schema or "dbo"))
+    column = (
+        next((c for c in table.columns if c.name.lower() == old.lower()), None) if table else None
+    )
+    if table is None or table.type != TABLE or column is None or table.name.is_temporary:
+        raise SqlError(
+            15248,
+            "Either the parameter @objname is ambiguous or the claimed @objtype (COLUMN) is wrong.",
+        )
+    if not new.strip():
+        raise SqlError(15004, "Name cannot be NULL.")
+    if any(c is not column and c.name.lower() == new.lower() for c in table.columns):
+        raise SqlError(
+            15335,
+            f"Error: The new name '{new}' is already in use as a COLUMN name and would cause a "
+            "duplicate that is not permitted.",
+        )
+    work.run(f"ALTER TABLE {table.duckdb_name} RENAME {quoted(column.name)} TO {quoted(new)}")
+    columns = tuple(replace(c, name=new) if c is column else c for c in table.columns)
+    work.catalog.change_columns(table, columns)
+    work.catalog.change_details(table, _details(table, column.name, new))
+
+
+def _details(table: SqlObject, old: str, new: str) -> dict[str, object]:
+    """The details of a table with another name of a column."""
+
+    def named(name: str) -> str:
+        return new if name.lower() == old.lower() else name
+
+    details: dict[str, Any] = dict(table.details)
+    if "identity" in details:
+        details["identity"] = named(details["identity"])
+    if "hash_columns" in details:
+        details["hash_columns"] = [named(name).lower() for name in details["hash_columns"]]
+    for part in ("index_columns", "descending"):
+        if part in details:
+            details[part] = {
+                i: [named(name) for name in names] for i, names in details[part].items()
+            }
+    if "default_names" in details:
+        labels = details["default_names"].items()
+        details["default_names"] = {named(name).lower(): label for name, label in labels}
+    if "keys" in details:
+        details["keys"] = [
+            {**key, "columns": [named(c) for c in key["columns"]]} for key in table_keys(table)
+        ]
+    return details

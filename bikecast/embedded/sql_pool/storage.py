@@ -1,0 +1,106 @@
+"""The DuckDB file: opened for one unit of work, waited for while another process holds it."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from bikecast.embedded.sql_pool.catalog.catalog import create_catalog
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.file_hold import Patience, held, in_use
+from bikecast.embedded.sql_pool.values.macros import create_macros
+from bikecast.embedded.sql_pool.values.python_functions import create_functions
+
+if TYPE_CHECKING:
+    import duckdb
+
+_LOCKED = re.compile(r"Could not set lock on file|being used by another process", re.IGNORECASE)
+_HOLDER = re.compile(r"\(PID (\d+)\)")
+#: Connecting and closing of one process do not overlap, so that its first connection alone
+#: configures the database and makes the catalog.
+_opening = threading.Lock()
+#: DuckDB keeps what it read up to this size; larger sorts and joins go to a file beside the pool's.
+MEMORY_LIMIT = "512MiB"
+
+
+@contextlib.contextmanager
+def open_database(
+    path: Path, lake_root: Path, wait_seconds: float
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to the pool's file; connections of one process share the database.
+
+    Files can be read inside `lake_root` only, and no extension is downloaded. Raises SqlError
+    1222 that names the holding process after `wait_seconds`, and 5120 for a file that cannot be
+    opened.
+    """
+    patience = Patience(wait_seconds)
+    with contextlib.ExitStack() as stack:
+        try:
+            path = path.resolve()  # one file has one lock, by whatever links it is reached
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(held(path, patience))
+        except (OSError, RuntimeError) as error:  # RuntimeError: links that lead in a circle
+            raise _unusable(path, error) from error
+        connection = _connect(path, lake_root, patience)
+        try:
+            yield connection
+        finally:
+            with _opening:
+                connection.close()
+
+
+def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPyConnection:
+    import duckdb
+
+    config: dict[str, str | bool | int | float | list[str]] = {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",
+        "default_null_order": "nulls_first_on_asc_last_on_desc",
+        "default_collation": "nocase",
+        "memory_limit": MEMORY_LIMIT,
+    }
+    while True:
+        try:
+            with _opening:
+                connection = duckdb.connect(str(path), config=config)
+                try:
+                    _prepare(connection, lake_root)
+                except BaseException:
+                    connection.close()
+                    raise
+                return connection
+        except duckdb.IOException as error:
+            if not _LOCKED.search(str(error)):
+                raise _unusable(path, error) from error
+            if not patience.wait():  # a program that opens the file without our lock
+                found = _HOLDER.search(str(error))
+                raise in_use(path, int(found[1]) if found else None, patience) from error
+
+
+def _unusable(path: Path, error: Exception) -> SqlError:
+    return SqlError(
+        5120,
+        f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} Nothing was "
+        "changed. Make the folder writable or make room there, and run again.",
+    )
+
+
+def _prepare(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
+    _restrict(connection, lake_root)
+    create_catalog(connection)
+    create_functions(connection)
+    create_macros(connection)
+
+
+def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
+    """Let the database read files of the lake only; its later connections find that done."""
+    row = connection.execute("SELECT current_setting('enable_external_access')").fetchone()
+    if row and row[0]:
+        folder = str(lake_root.resolve()).replace("'", "''")
+        connection.execute(f"SET allowed_directories = ['{folder}']")
+        connection.execute("SET enable_external_access = false")

@@ -1,0 +1,339 @@
+"""Batches to statements: control flow, variables, EXEC, transactions; queries go to sqlglot."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+
+from sqlglot import exp
+from sqlglot.tokenizer_core import TokenType
+
+from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, unsupported
+from bikecast.embedded.sql_pool.syntax import alterations, changes, definitions, flow, profile
+from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
+
+#: A driver sends one text for many rows; longer ones carry their data and do not come again.
+_REMEMBERED_LENGTH = 10_000
+_COMMA = frozenset({","})
+
+
+def parse_batch(text: str) -> tuple[st.Statement, ...]:
+    """The statements of one batch (a script between GO lines); nobody changes them.
+
+    Raises SqlError with SQL Server's number for a parse error or an unsupported construct.
+    """
+    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _parsed(text)
+
+
+@functools.lru_cache(maxsize=256)
+def _remembered(text: str) -> tuple[st.Statement, ...]:
+    return _parsed(text)
+
+
+def _parsed(text: str) -> tuple[st.Statement, ...]:
+    reader = Reader(text)
+    parser = BatchParser(reader)
+    found: list[st.Statement] = []
+    while parser.skip_semicolons():
+        statement = parser.statement()
+        found.append(statement)
+        alone = st.CreateView | st.CreateProcedure | st.CreateFunction | st.CreateSchema
+        if isinstance(statement, alone) and len(found) > 1:
+            raise profile.must_be_first(statement)
+    return tuple(found)
+
+
+class BatchParser:
+    """Recursive descent over the statements of a batch."""
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self._loops = 0
+        self._parsers: dict[str, Callable[[int], st.Statement]] = {
+            "SELECT": self._query,
+            "WITH": self._query,
+            "(": self._query,
+            "INSERT": self._insert,
+            "UPDATE": self._update,
+            "DELETE": lambda line: changes.delete(self.reader, line),
+            "MERGE": lambda line: changes.merge(self.reader, line),
+            "DECLARE": self._declare,
+            "SET": self._set,
+            "IF": self._if,
+            "WHILE": self._while,
+            "BEGIN": self._begin,
+            "COMMIT": self._end_transaction,
+            "ROLLBACK": self._end_transaction,
+            "EXEC": self._execute,
+            "EXECUTE": self._execute,
+            "PRINT": self._print,
+            "THROW": self._throw,
+            "RAISERROR": self._raiserror,
+            "RETURN": self._jump,
+            "BREAK": self._jump,
+            "CONTINUE": self._jump,
+            "CREATE": self._create,
+            "ALTER": self._create,
+            "DROP": lambda line: definitions.drop(self.reader, line),
+            "TRUNCATE": lambda line: definitions.truncate(self.reader, line),
+            "RENAME": lambda line: definitions.rename(self.reader, line),
+            "COPY": lambda line: definitions.copy_into(self.reader, line),
+        }
+
+    def skip_semicolons(self) -> bool:
+        """Step over semicolons; False at the end of the batch."""
+        while self.reader.kind() is TokenType.SEMICOLON:
+            self.reader.take()
+        return not self.reader.at_end
+
+    def statement(self) -> st.Statement:
+        """The statement that starts here."""
+        word = self.reader.word()
+        parse = self._parsers.get(word)
+        if parse is None:
+            reason = profile.refused_statement(word)
+            raise reason if reason else self.reader.error()
+        return parse(self.reader.line)
+
+    def _query(self, line: int) -> st.Statement:
+        reader = self.reader
+        selects = 1 if reader.word() == "WITH" else 0
+        end = reader.span(selects=selects)
+        following = reader.tokens[end].text.upper() if end < len(reader.tokens) else ""
+        if selects and following in ("UPDATE", "DELETE", "INSERT", "MERGE"):
+            raise unsupported(f"A common table expression before {following}")
+        return st.Query(line, reader.tree_until(end))
+
+    def _insert(self, line: int) -> st.Statement:
+        reader = self.reader
+        end = reader.span()
+        words = {token.text.upper() for token in reader.tokens[reader.position : end]}
+        if "VALUES" not in words:
+            end = reader.span(selects=1)
+        if end < len(reader.tokens) and reader.tokens[end].text.upper() in ("EXEC", "EXECUTE"):
+            raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
+        return st.Insert(line, reader.tree_until(end))
+
+    def _update(self, line: int) -> st.Statement:
+        if self.reader.word(1) == "STATISTICS":
+            return alterations.update_statistics(self.reader, line)
+        return changes.update(self.reader, line)
+
+    def _declare(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        variables = []
+        while True:
+            name = reader.variable()
+            reader.match("AS")
+            if reader.word() == "CURSOR":
+                raise unsupported("A cursor", "Use WHILE.")
+            kind = reader.type_name()
+            value = reader.expression(_COMMA) if reader.match("=") else None
+            variables.append((name, kind, value))
+            if not reader.match(","):
+                return flow.Declare(line, tuple(variables))
+
+    def _set(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.kind() is not TokenType.PARAMETER:
+            return self._set_option(line)
+        name = reader.variable()
+        operator = reader.compound_operator()
+        reader.expect("=")
+        value = reader.expression()
+        if operator:
+            current = exp.Parameter(this=exp.Var(this=name))
+            value = exp.Paren(this=operator(this=current, expression=exp.Paren(this=value)))
+        return flow.SetVariable(line, name, value)
+
+    def _set_option(self, line: int) -> st.Statement:
+        end = self.reader.span()
+        words = [token.text.upper() for token in self.reader.tokens[self.reader.position : end]]
+        self.reader.position = end
+        name, value = " ".join(words[:-1]), words[-1] if words else ""
+        profile.check_set_option(name, value)
+        return flow.SetOption(line, name, value)
+
+    def _if(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        condition = reader.expression(BODY_WORDS)
+        then = self.statement()
+        mark = reader.position
+        self.skip_semicolons()
+        if not reader.match("ELSE"):
+            reader.position = mark
+            return flow.If(line, condition, then, None)
+        return flow.If(line, condition, then, self.statement())
+
+    def _while(self, line: int) -> st.Statement:
+        self.reader.take()
+        condition = self.reader.expression(BODY_WORDS)
+        self._loops += 1
+        body = self.statement()
+        self._loops -= 1
+        return flow.While(line, condition, body)
+
+    def _begin(self, line: int) -> st.Statement:
+        reader = self.reader
+        if reader.word(1) in ("TRAN", "TRANSACTION", "DISTRIBUTED"):
+            return self._begin_transaction(line)
+        if reader.match("BEGIN", "TRY"):
+            body = self._body("TRY")
+            self.skip_semicolons()
+            reader.expect("BEGIN", "CATCH")
+            return flow.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
+        reader.take()
+        return flow.Block(line, self._body(""))
+
+    def _body(self, closing: str, *, may_be_empty: bool = False) -> tuple[st.Statement, ...]:
+        reader = self.reader
+        found: list[st.Statement] = []
+        while self.skip_semicolons() and reader.word() != "END":
+            found.append(self.statement())
+        reader.expect("END", *([closing] if closing else []))
+        if not found and not may_be_empty:
+            raise reader.error()
+        return tuple(found)
+
+    def _begin_transaction(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.take().text.upper() == "DISTRIBUTED":
+            raise unsupported("A distributed transaction")
+        self._no_transaction_name()
+        return flow.Transaction(line, "BEGIN")
+
+    def _no_transaction_name(self) -> None:
+        if not self.reader.at_statement_end():
+            raise unsupported("A named or marked transaction")
+
+    def _end_transaction(self, line: int) -> st.Statement:
+        action = self.reader.take().text.upper()
+        if not self.reader.match("TRAN") and not self.reader.match("TRANSACTION"):
+            self.reader.match("WORK")
+        self._no_transaction_name()
+        return flow.Transaction(line, action)
+
+    def _execute(self, line: int) -> st.Statement:
+        reader = self.reader
+        reader.take()
+        if reader.kind() is TokenType.L_PAREN:
+            return flow.ExecuteText(line, reader.expression())
+        status = None
+        if reader.kind() is TokenType.PARAMETER:
+            if reader.word(2) != "=":
+                raise unsupported("EXEC of a variable")
+            status = reader.variable()
+            reader.expect("=")
+        name = reader.object_name()
+        arguments: list[flow.Argument] = []
+        more = not self.reader.at_statement_end()
+        while more:
+            arguments.append(self._argument())
+            more = reader.match(",")
+        return flow.ExecuteProcedure(line, name, tuple(arguments), status)
+
+    def _argument(self) -> flow.Argument:
+        reader = self.reader
+        name = None
+        if reader.kind() is TokenType.PARAMETER and reader.word(2) == "=":
+            name = reader.variable()
+            reader.expect("=")
+        stop = frozenset({",", "OUTPUT", "OUT"})
+        value = reader.expression(stop)
+        output = reader.match("OUTPUT") or reader.match("OUT")
+        return flow.Argument(name, value, output)
+
+    def _print(self, line: int) -> st.Statement:
+        self.reader.take()
+        return flow.Print(line, self.reader.expression())
+
+    def _throw(self, line: int) -> st.Statement:
+        self.reader.take()
+        return flow.Throw(line, tuple(self._csv()))
+
+    def _raiserror(self, line: int) -> st.Statement:
+        self.reader.take()
+        self.reader.expect("(")
+        arguments = tuple(self._csv())
+        self.reader.expect(")")
+        more = self.reader.match("WITH")
+        while more:  # the message goes out at once in any case, and no log is kept
+            if not any(self.reader.match(option) for option in ("NOWAIT", "LOG", "SETERROR")):
+                raise self.reader.error()
+            more = self.reader.match(",")
+        return flow.RaiseError(line, arguments)
+
+    def _csv(self) -> list[exp.Expression]:
+        reader = self.reader
+        found: list[exp.Expression] = []
+        while not self.reader.at_statement_end() and reader.word() != ")":
+            found.append(reader.expression(_COMMA))
+            if not reader.match(","):
+                break
+        return found
+
+    def _jump(self, line: int) -> st.Statement:
+        kind = self.reader.take().text.upper()
+        if kind != "RETURN" and not self._loops:
+            raise SqlError(
+                135 if kind == "BREAK" else 136,
+                f"Cannot use a {kind} statement outside the scope of a WHILE statement.",
+            )
+        if kind == "RETURN" and not self.reader.at_statement_end():
+            return flow.Jump(line, kind, self.reader.expression())
+        return flow.Jump(line, kind)
+
+    def _create(self, line: int) -> st.Statement:
+        if self.reader.word(1) in ("PROC", "PROCEDURE"):
+            return self._procedure(line)
+        if self.reader.word(1) == "FUNCTION":
+            return self._function(line)
+        return definitions.create(self.reader, line)
+
+    def _function(self, line: int) -> st.Statement:
+        """CREATE FUNCTION name (parameters) RETURNS type [WITH ...] [AS] BEGIN ... END."""
+        reader = self.reader
+        if reader.position:
+            raise profile.first_in_batch("CREATE/ALTER FUNCTION")
+        alter = reader.take().text.upper() == "ALTER"
+        reader.take()
+        name = reader.object_name()
+        parameters = definitions.procedure_parameters(reader)
+        reader.expect("RETURNS")
+        if reader.word() == "TABLE":
+            raise not_emulated("A function that returns a table")
+        returns = reader.type_name()
+        while not reader.at_end and reader.word() not in ("AS", "BEGIN"):
+            reader.take()
+        reader.match("AS")
+        reader.expect("BEGIN")
+        body = self._body("")
+        self.skip_semicolons()
+        if not reader.at_end:
+            raise reader.error()
+        if not isinstance(body[-1], flow.Jump):
+            raise SqlError(455, "The last statement included within a function must be a return.")
+        return st.CreateFunction(line, name, reader.text, parameters, returns, body, alter)
+
+    def _procedure(self, line: int) -> st.Statement:
+        reader = self.reader
+        if reader.position:
+            before = reader.tokens[reader.position - 1]
+            if before.token_type is not TokenType.SEMICOLON:
+                raise profile.first_in_batch("CREATE/ALTER PROCEDURE")
+        alter = reader.take().text.upper() == "ALTER"
+        reader.take()
+        name = reader.object_name()
+        parameters = definitions.procedure_parameters(reader)
+        reader.expect("AS")
+        body: list[st.Statement] = []
+        while self.skip_semicolons():
+            body.append(self.statement())
+        if not body:
+            raise reader.error()
+        return st.CreateProcedure(line, name, reader.text, parameters, tuple(body), alter)

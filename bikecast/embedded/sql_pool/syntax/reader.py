@@ -1,0 +1,328 @@
+"""A cursor over the tokens of one batch, and the rule where a statement ends.
+
+T-SQL does not need semicolons. The words that start a statement are reserved, so outside of
+parentheses and CASE they end the statement before them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Sequence
+
+from sqlglot import exp
+from sqlglot.errors import ParseError, TokenError
+from sqlglot.tokenizer_core import Token, TokenType
+
+from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, unsupported
+from bikecast.embedded.sql_pool.syntax import dialect
+from bikecast.embedded.sql_pool.syntax.reserved import NAMES_OF_VALUES, RESERVED
+from bikecast.embedded.sql_pool.syntax.statements import ObjectName
+from bikecast.embedded.sql_pool.values.types import SqlType, make_type
+
+#: Reserved words that start a statement (or end a block) and so end the statement before.
+STARTERS = frozenset(
+    "SELECT INSERT UPDATE DELETE MERGE CREATE ALTER DROP TRUNCATE DECLARE SET IF ELSE WHILE BEGIN "
+    "END EXEC EXECUTE PRINT RETURN BREAK CONTINUE COMMIT ROLLBACK SAVE RAISERROR USE GRANT REVOKE "
+    "DENY WAITFOR GOTO OPEN CLOSE DEALLOCATE KILL CHECKPOINT DBCC BACKUP RESTORE".split()
+)
+_SET_OPERATORS = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
+_NOT_WORDS = frozenset(
+    (TokenType.IDENTIFIER, TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.HEX_STRING)
+)
+#: Words that start a statement behind a condition, although they are not reserved.
+BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
+#: Words behind which something must come.
+_UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
+_NAME_START = re.compile(r"#?[^\W\d]")
+_ENDING = (TokenType.R_PAREN, TokenType.COMMA)
+_OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
+PARAMETER_PREFIX = "?"
+"""The name of a batch's n-th ? mark is this and n, which no T-SQL name can be."""
+
+
+class Reader:
+    """The tokens of a batch and a position in them."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            tokens = dialect.tokenize(text)
+        except TokenError as error:
+            raise parse_error(f"Unclosed quotation mark or comment: {error}") from error
+        self.tokens = _number_placeholders(tokens)
+        self.position = 0
+
+    @property
+    def at_end(self) -> bool:
+        """True after the last token."""
+        return self.position >= len(self.tokens)
+
+    @property
+    def line(self) -> int:
+        """Line of the current token, from 1."""
+        return self.tokens[min(self.position, len(self.tokens) - 1)].line if self.tokens else 1
+
+    def word(self, offset: int = 0) -> str:
+        """The token at an offset in upper case; "" at the end, for a quoted name or a string."""
+        index = self.position + offset
+        if not 0 <= index < len(self.tokens) or self.tokens[index].token_type in _NOT_WORDS:
+            return ""
+        return self.tokens[index].text.upper()
+
+    def kind(self, offset: int = 0) -> TokenType | None:
+        """The token type at an offset."""
+        index = self.position + offset
+        return self.tokens[index].token_type if 0 <= index < len(self.tokens) else None
+
+    def take(self) -> Token:
+        """The current token; the position moves on."""
+        if self.at_end:
+            raise near("end of batch", self.line)
+        self.position += 1
+        return self.tokens[self.position - 1]
+
+    def match(self, *words: str) -> bool:
+        """Step over these words if they come next."""
+        if all(self.word(i) == word for i, word in enumerate(words)):
+            self.position += len(words)
+            return True
+        return False
+
+    def expect(self, *words: str) -> None:
+        """Step over these words, or raise a parse error."""
+        for word in words:
+            if not self.match(word):
+                raise self.error()
+
+    def error(self) -> SqlError:
+        """A parse error at the current token."""
+        if self.at_end:
+            last = self.tokens[-1] if self.tokens else None
+            return near(
+                last.text if last else "", last.line if last else 1, last.col if last else 1
+            )
+        token = self.tokens[self.position]
+        return near(token.text, token.line, token.col - (token.end - token.start))
+
+    def identifier(self) -> str:
+        """One part of a name, quoted or not; #name too."""
+        if self.kind() is self.kind(1) is TokenType.HASH:
+            raise unsupported("A global temporary table")
+        token = self.take()
+        quoted = token.token_type is TokenType.IDENTIFIER
+        if not quoted and not _NAME_START.match(token.text):
+            self.position -= 1
+            raise self.error()
+        if not quoted and (token.text.upper() in RESERVED or token.token_type in _NOT_WORDS):
+            self.position -= 1
+            raise self.error()
+        return token.text
+
+    def variable(self) -> str:
+        """The name behind @."""
+        if self.kind() is not TokenType.PARAMETER:
+            raise self.error()
+        self.take()
+        return self.take().text
+
+    def object_name(self) -> ObjectName:
+        """A name of one or two parts."""
+        parts = [self.identifier()]
+        while self.kind() is TokenType.DOT:
+            self.take()
+            parts.append(self.identifier())
+        if len(parts) > 2:
+            raise unsupported(f"The cross-database name {'.'.join(parts)}")
+        return ObjectName(parts[-1], parts[0] if len(parts) == 2 else "dbo", ".".join(parts))
+
+    def type_name(self) -> SqlType:
+        """A type with its arguments."""
+        if self.word() == "TABLE":
+            raise unsupported("A table variable", "Use a temporary table.")
+        name = self.identifier()
+        arguments: list[str] = []
+        if self.kind() is TokenType.L_PAREN:
+            self.take()
+            while self.kind() is not TokenType.R_PAREN:
+                if self.kind() is not TokenType.COMMA:
+                    arguments.append(self.word() or "?")
+                self.take()
+            self.take()
+        if any(not (a.isdigit() or a == "MAX") for a in arguments):
+            raise self.error()
+        return make_type(name, arguments)
+
+    def text_since(self, start: int) -> str:
+        """The batch's text from the token at `start` to the last one taken."""
+        return self.text[self.tokens[start].start : self.tokens[self.position - 1].end + 1]
+
+    def names_in_parentheses(self) -> tuple[str, ...]:
+        """(a, b, c)"""
+        self.expect("(")
+        names = [self.identifier()]
+        while self.match(","):
+            names.append(self.identifier())
+        self.expect(")")
+        return tuple(names)
+
+    def column_list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """(a [ASC | DESC], b, ...) of an index or of statistics: all names, and the DESC ones."""
+        self.expect("(")
+        names: list[str] = []
+        descending: list[str] = []
+        while True:
+            names.append(self.identifier())
+            if not self.match("ASC") and self.match("DESC"):
+                descending.append(names[-1])
+            if not self.match(","):
+                break
+        self.expect(")")
+        return tuple(names), tuple(descending)
+
+    def span(self, *, selects: int = 0, sets: int = 0, stop: frozenset[str] = frozenset()) -> int:
+        """The position where the statement that starts here ends.
+
+        `selects` and `sets` count the SELECT and SET words that belong to it although they are
+        not behind a set operator; `stop` are further words, or a comma, that end it.
+        """
+        depth = cases = 0
+        index = self.position
+        while index < len(self.tokens):
+            token = self.tokens[index]
+            word = "" if token.token_type in _NOT_WORDS else token.text.upper()
+            depth += _OPENING.get(token.token_type, 0)
+            if depth < 0 or (depth == 0 and token.token_type is TokenType.SEMICOLON):
+                break
+            if word == "CASE":
+                cases += 1
+            elif word == "END" and cases:
+                cases -= 1
+            elif depth == 0 and cases == 0 and index > self.position:
+                before = self.tokens[index - 1]
+                if word in stop:
+                    break
+                if (word == "SELECT" and before.text.upper() in ("UNION", "ALL", "EXCEPT")) or (
+                    word == "SELECT" and before.text.upper() == "INTERSECT"
+                ):
+                    pass
+                elif word == "SELECT" and selects:
+                    selects -= 1
+                elif word == "SET" and sets:
+                    sets -= 1
+                elif word in STARTERS and before.token_type is not TokenType.DOT:
+                    break
+            index += 1
+        return index
+
+    def closing_parenthesis(self) -> int:
+        """The position behind the parenthesis that closes the one here."""
+        depth = 0
+        for index in range(self.position, len(self.tokens)):
+            depth += _OPENING.get(self.tokens[index].token_type, 0)
+            if depth == 0:
+                return index + 1
+        raise self.error()
+
+    def at_statement_end(self) -> bool:
+        """Whether nothing of the statement is left here."""
+        return (
+            self.at_end
+            or self.kind() is TokenType.SEMICOLON
+            or self.word() in STARTERS
+            or self.word() in BODY_WORDS
+        )
+
+    def compound_operator(self) -> type[exp.Binary] | None:
+        """Step over the operator of +=, -=, *=, /= or %=."""
+        kind = self.kind()
+        operator = dialect.COMPOUND.get(kind) if kind is not None and self.word(1) == "=" else None
+        if operator:
+            self.take()
+        return operator
+
+    def tree_until(
+        self, end: int, *, expression: bool = False, before: Sequence[Token] = ()
+    ) -> exp.Expression:
+        """Parse the tokens up to `end`, behind those of `before`, by sqlglot and move there."""
+        tokens = [*before, *self.tokens[self.position : end]]
+        if not tokens:
+            raise self.error()
+        _check_tokens(tokens)
+        try:
+            parse = dialect.parse_expression if expression else dialect.parse_tokens
+            tree = parse(tokens, self.text)
+        except (ParseError, ValueError, RecursionError) as error:
+            raise _parse_failure(error, tokens) from error
+        for node in tree.find_all(exp.Identifier):
+            word = node.name.upper()
+            if word in RESERVED and not node.quoted and not _is_value(node, word):
+                raise near(node.name, tokens[0].line)
+        self.position = end
+        return tree
+
+    def expression(self, stop: frozenset[str] = frozenset()) -> exp.Expression:
+        """An expression or a condition up to the end of the statement."""
+        return self.tree_until(self.span(stop=stop), expression=True)
+
+
+def _number_placeholders(tokens: list[Token]) -> list[Token]:
+    """Turn the n-th ? into a variable of a name that no user can write."""
+    result: list[Token] = []
+    count = 0
+    for token in tokens:
+        if token.token_type is not TokenType.PLACEHOLDER:
+            result.append(token)
+            continue
+        count += 1
+        place = (token.line, token.col, token.start, token.end)
+        result.append(Token(TokenType.PARAMETER, "@", *place))
+        result.append(Token(TokenType.VAR, f"{PARAMETER_PREFIX}{count}", *place))
+    return result
+
+
+def _check_tokens(tokens: list[Token]) -> None:
+    """Refuse what sqlglot would read and T-SQL would not."""
+    before = ""
+    for token, following in itertools.pairwise(tokens):
+        word, after = token.text.upper(), following.text.upper()
+        forced, before = word == "ORDER" and before == "FORCE", word
+        if after == "DISTINCT" and _is_word(following) and word not in ("SELECT", "(", "IS", "NOT"):
+            raise near(following.text, following.line, following.col)
+        if token.token_type is TokenType.COMMA and (
+            following.token_type in (TokenType.R_PAREN, TokenType.COMMA)
+            or (after in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING") and _is_word(following))
+        ):
+            raise near(following.text, following.line, following.col)
+        if _is_word(token) and (
+            (word == "SELECT" and following.token_type is TokenType.COMMA)
+            or (word in _UNFINISHED and following.token_type in _ENDING and not forced)
+        ):
+            raise near(following.text, following.line, following.col)
+        if word == "NULLS" and after in ("FIRST", "LAST") and _is_word(token):
+            raise near(token.text, token.line, token.col)
+    last = tokens[-1]
+    if last.token_type is TokenType.COMMA or (last.text.upper() in _UNFINISHED and _is_word(last)):
+        raise near(last.text, last.line, last.col)
+
+
+def _is_value(node: exp.Identifier, word: str) -> bool:
+    """Whether a reserved word stands for a value, and not for a name or an alias."""
+    return word in NAMES_OF_VALUES and isinstance(node.parent, exp.Column)
+
+
+def _is_word(token: Token) -> bool:
+    return token.token_type not in _NOT_WORDS
+
+
+def _parse_failure(error: Exception, tokens: list[Token]) -> SqlError:
+    if isinstance(error, ParseError) and error.errors:
+        detail = error.errors[0]
+        description = detail.get("description") or ""
+        line, column = detail.get("line") or tokens[0].line, detail.get("col") or 1
+        if description.startswith(("Incorrect syntax", "PREDICT ")):
+            return parse_error(description, line, column)
+        return near(detail.get("highlight") or tokens[-1].text, line, column)
+    if isinstance(error, RecursionError):
+        return SqlError(191, "Some part of your SQL statement is nested too deeply.")
+    return near(tokens[0].text, tokens[0].line, tokens[0].col)

@@ -1,0 +1,307 @@
+"""The statements of a batch, as the parser hands them to the executor.
+
+Queries and expressions inside are sqlglot trees of the dialect in `dialect`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from sqlglot import exp
+
+from bikecast.embedded.sql_pool.errors import describe, unsupported
+from bikecast.embedded.sql_pool.values.types import SqlType
+
+
+@dataclass(frozen=True)
+class ObjectName:
+    """A name of one or two parts; `schema` is dbo where it was left out; # marks a temp table.
+
+    As text it is what was `written`, where that is known.
+    """
+
+    name: str
+    schema: str = "dbo"
+    written: str = field(default="", compare=False)
+
+    @property
+    def is_temporary(self) -> bool:
+        """True for #name."""
+        return self.name.startswith("#")
+
+    @property
+    def key(self) -> str:
+        """Equal for all ways to write one name."""
+        return (self.name if self.is_temporary else f"{self.schema}.{self.name}").lower()
+
+    def __str__(self) -> str:
+        if self.written or self.is_temporary:
+            return self.written or self.name
+        return f"{self.schema}.{self.name}"
+
+
+def table_name(node: exp.Expression) -> ObjectName:
+    """The name that a Table node holds.
+
+    Raises SqlError for a cross-database name.
+    """
+    if node.args.get("catalog"):
+        raise unsupported(f"The cross-database name {describe(node)}")
+    if not isinstance(node.this, exp.Identifier):
+        raise unsupported(f"The table source {describe(node.this)}")
+    if node.this.args.get("global_"):
+        raise unsupported("A global temporary table")
+    name, schema = node.this.name, node.args["db"].name if node.args.get("db") else ""
+    return ObjectName(name, schema or "dbo", f"{schema}.{name}" if schema else name)
+
+
+@dataclass(frozen=True)
+class Statement:
+    """Base of all statements."""
+
+    line: int
+
+
+@dataclass(frozen=True)
+class Query(Statement):
+    """SELECT, UNION and their kin; an assignment to variables too."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class Insert(Statement):
+    """INSERT INTO with VALUES or a query."""
+
+    tree: exp.Expression
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """column = value of SET; the value DEFAULT is a Var."""
+
+    column: str
+    value: exp.Expression
+
+
+@dataclass(frozen=True)
+class Update(Statement):
+    """UPDATE; `rows` is SELECT * with its FROM, WHERE and OPTION, `target` a table or an alias."""
+
+    target: ObjectName
+    changes: tuple[Assignment, ...]
+    rows: exp.Select | None = None
+    top: exp.Expression | None = None
+
+
+@dataclass(frozen=True)
+class Delete(Statement):
+    """DELETE; `rows` and `target` as in Update."""
+
+    target: ObjectName
+    rows: exp.Select | None = None
+    top: exp.Expression | None = None
+
+
+@dataclass(frozen=True)
+class MergeBranch:
+    """WHEN `kind` [AND condition] THEN `action`."""
+
+    kind: str
+    action: str
+    condition: exp.Expression | None = None
+    changes: tuple[Assignment, ...] = ()
+    names: tuple[str, ...] | None = None
+    values: tuple[exp.Expression, ...] = ()
+
+
+@dataclass(frozen=True)
+class Merge(Statement):
+    """MERGE; `source` is SELECT * FROM the source."""
+
+    target: ObjectName
+    alias: str
+    source: exp.Select
+    condition: exp.Expression
+    branches: tuple[MergeBranch, ...]
+
+
+@dataclass(frozen=True)
+class KeyConstraint:
+    """PRIMARY KEY (`kind` is PK) or UNIQUE (UQ), never enforced; without a name it gets one."""
+
+    kind: str
+    name: str
+    columns: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ColumnDefinition:
+    """One column of CREATE TABLE; `default_text` is a constant in T-SQL, or empty."""
+
+    name: str
+    type: SqlType
+    nullable: bool = True
+    default_text: str = ""
+    identity: tuple[int, int] | None = None
+    """Seed and increment of IDENTITY."""
+    default_name: str = ""
+    """The name that CONSTRAINT gives the default."""
+    null_given: bool = False
+    """Whether NULL is written, so that the column can be in no primary key."""
+    keys: tuple[KeyConstraint, ...] = ()
+
+
+@dataclass(frozen=True)
+class TableOptions:
+    """The WITH clause of CREATE TABLE, checked; they change no result, so they are kept as text."""
+
+    distribution: str = ""
+    index: str = ""
+    hash_columns: tuple[str, ...] = ()
+    index_columns: tuple[str, ...] = ()
+    descending: tuple[str, ...] = ()
+    partition_column: str = ""
+
+
+@dataclass(frozen=True)
+class CreateTable(Statement):
+    """CREATE TABLE, or CTAS where `query` is set."""
+
+    name: ObjectName
+    columns: tuple[ColumnDefinition, ...] = ()
+    options: TableOptions = field(default_factory=TableOptions)
+    query: exp.Expression | None = None
+    column_names: tuple[str, ...] = ()
+    keys: tuple[KeyConstraint, ...] = ()
+
+
+@dataclass(frozen=True)
+class AlterTable(Statement):
+    """ALTER TABLE; `action` is ADD, ADD DEFAULT, ADD KEY, ALTER COLUMN, DROP COLUMN or DROP
+    CONSTRAINT."""
+
+    name: ObjectName
+    action: str
+    columns: tuple[ColumnDefinition, ...] = ()
+    names: tuple[str, ...] = ()
+    label: str = ""
+    text: str = ""
+    if_exists: bool = False
+    key: KeyConstraint | None = None
+
+
+@dataclass(frozen=True)
+class TableNote(Statement):
+    """CREATE, UPDATE or DROP of an index or of statistics; `kind` is indexes or statistics."""
+
+    table: ObjectName
+    kind: str
+    name: str
+    columns: tuple[str, ...]
+    descending: tuple[str, ...] = ()
+    update: bool = False
+    drop: bool = False
+    if_exists: bool = False
+
+
+@dataclass(frozen=True)
+class ParameterDefinition:
+    """A parameter of a procedure."""
+
+    name: str
+    type: SqlType
+    output: bool = False
+
+
+@dataclass(frozen=True)
+class CreateFunction(Statement):
+    """CREATE FUNCTION of a scalar function; `text` is the whole definition."""
+
+    name: ObjectName
+    text: str
+    parameters: tuple[ParameterDefinition, ...]
+    returns: SqlType
+    body: tuple[Statement, ...]
+    alter: bool = False
+
+
+@dataclass(frozen=True)
+class CreateView(Statement):
+    """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL, `definition` the whole batch."""
+
+    name: ObjectName
+    columns: tuple[str, ...]
+    text: str
+    alter: bool = False
+    definition: str = ""
+
+
+@dataclass(frozen=True)
+class CreateProcedure(Statement):
+    """CREATE PROCEDURE or ALTER PROCEDURE; `text` is the whole definition."""
+
+    name: ObjectName
+    text: str
+    parameters: tuple[ParameterDefinition, ...]
+    body: tuple[Statement, ...]
+    alter: bool = False
+
+
+@dataclass(frozen=True)
+class CreateSchema(Statement):
+    """CREATE SCHEMA name AUTHORIZATION owner."""
+
+    name: str
+    owner: str = "dbo"
+
+
+@dataclass(frozen=True)
+class Drop(Statement):
+    """DROP TABLE, VIEW, PROCEDURE or SCHEMA."""
+
+    kind: str
+    names: tuple[ObjectName, ...]
+    if_exists: bool
+
+
+@dataclass(frozen=True)
+class Truncate(Statement):
+    """TRUNCATE TABLE."""
+
+    name: ObjectName
+
+
+@dataclass(frozen=True)
+class Rename(Statement):
+    """RENAME OBJECT name TO new_name."""
+
+    name: ObjectName
+    new_name: str
+
+
+@dataclass(frozen=True)
+class Transfer(Statement):
+    """ALTER SCHEMA schema TRANSFER name."""
+
+    name: ObjectName
+    schema: str
+
+
+@dataclass(frozen=True)
+class CopyColumn:
+    """An entry of COPY INTO's column list; `field` counts from 1."""
+
+    name: str
+    field: int | None = None
+    default: exp.Expression | None = None
+
+
+@dataclass(frozen=True)
+class CopyInto(Statement):
+    """COPY INTO; `options` by upper-case name, values as text."""
+
+    name: ObjectName
+    columns: tuple[CopyColumn, ...]
+    locations: tuple[str, ...]
+    options: dict[str, str]

@@ -1,0 +1,258 @@
+"""What drivers ask about types: sp_datatype_info and sp_describe_undeclared_parameters.
+
+Sources: https://learn.microsoft.com/sql/relational-databases/system-stored-procedures/
+sp-datatype-info-transact-sql and sp-describe-undeclared-parameters-transact-sql
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sqlglot import exp
+
+from bikecast.core.sql import ResultColumn, ResultSet, SqlError
+from bikecast.embedded.sql_pool.catalog.catalog import TableColumn
+from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.parser import parse_batch
+from bikecast.embedded.sql_pool.syntax.statements import table_name
+from bikecast.embedded.sql_pool.tds.pool_session import PoolSession
+from bikecast.embedded.sql_pool.values.types import MAX, SqlType
+
+_QUOTES = {"char": ("'", "'"), "n": ("N'", "'"), "hex": ("0x", None), "none": (None, None)}
+#: Name, ODBC type, precision, quotes, create parameters, scales, money; in ODBC's order.
+_TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int], ...] = (
+    ("datetimeoffset", -155, 34, "char", "scale", (0, 7), 0),
+    ("time", -154, 16, "char", "scale", (0, 7), 0),
+    ("uniqueidentifier", -11, 36, "char", None, None, 0),
+    ("nvarchar", -9, 4000, "n", "max length", None, 0),
+    ("sysname", -9, 128, "n", None, None, 0),
+    ("nchar", -8, 4000, "n", "length", None, 0),
+    ("bit", -7, 1, "none", None, (0, 0), 0),
+    ("tinyint", -6, 3, "none", None, (0, 0), 0),
+    ("bigint", -5, 19, "none", None, (0, 0), 0),
+    ("varbinary", -3, 8000, "hex", "max length", None, 0),
+    ("binary", -2, 8000, "hex", "length", None, 0),
+    ("char", 1, 8000, "char", "length", None, 0),
+    ("numeric", 2, 38, "none", "precision,scale", (0, 38), 0),
+    ("decimal", 3, 38, "none", "precision,scale", (0, 38), 0),
+    ("money", 3, 19, "none", None, (4, 4), 1),
+    ("smallmoney", 3, 10, "none", None, (4, 4), 1),
+    ("int", 4, 10, "none", None, (0, 0), 0),
+    ("smallint", 5, 5, "none", None, (0, 0), 0),
+    ("float", 6, 53, "none", None, None, 0),
+    ("real", 7, 24, "none", None, None, 0),
+    ("varchar", 12, 8000, "char", "max length", None, 0),
+    ("date", 91, 10, "char", None, None, 0),
+    ("datetime2", 93, 27, "char", "scale", (0, 7), 0),
+    ("datetime", 93, 23, "char", None, (3, 3), 0),
+    ("smalldatetime", 93, 16, "char", None, (0, 0), 0),
+)
+_TYPE_COLUMNS = tuple(
+    ResultColumn(name, kind)
+    for name, _, kind in (
+        pair.partition(":")
+        for pair in "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
+        "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
+        "SEARCHABLE:smallint UNSIGNED_ATTRIBUTE:smallint MONEY:smallint AUTO_INCREMENT:smallint "
+        "LOCAL_TYPE_NAME:nvarchar MINIMUM_SCALE:smallint MAXIMUM_SCALE:smallint "
+        "SQL_DATA_TYPE:smallint SQL_DATETIME_SUB:smallint NUM_PREC_RADIX:int "
+        "INTERVAL_PRECISION:smallint USERTYPE:smallint".split()
+    )
+)
+_RADIX = {"float": 2, "real": 2}
+_NUMBERS = frozenset("bit tinyint smallint int bigint numeric decimal money smallmoney".split())
+#: ODBC type, precision, whether it is text, whether it is a number, and the radix, by name.
+TYPES: dict[str, tuple[int, int, bool, bool, int | None]] = {
+    name: (
+        code,
+        precision,
+        quotes in ("char", "n") and code in (-9, -8, 1, 12),
+        name in _NUMBERS or name in _RADIX,
+        _RADIX.get(name, 10) if name in _NUMBERS or name in _RADIX else None,
+    )
+    for name, code, precision, quotes, *_ in _TYPES
+}
+
+
+def data_types(wanted: int = 0) -> ResultSet:
+    """The types of a dedicated pool as sp_datatype_info returns them; `wanted` 0 is all."""
+    rows: list[tuple[object, ...]] = []
+    for name, code, precision, quotes, create, scales, money in _TYPES:
+        if wanted not in (0, code):
+            continue
+        prefix, suffix = _QUOTES[quotes]
+        text = quotes in ("char", "n")
+        number = name in _NUMBERS or name in _RADIX
+        moment = code in (91, 93)
+        rows.append(
+            (
+                name,
+                code,
+                precision,
+                prefix,
+                suffix,
+                create,
+                1,
+                0,
+                3 if text else 2,
+                (1 if name in ("bit", "tinyint") else 0) if number else None,
+                money,
+                0 if number else None,
+                name,
+                scales[0] if scales else None,
+                scales[1] if scales else None,
+                9 if moment else code,
+                {91: 1, 93: 3}.get(code),
+                _RADIX.get(name, 10) if number else None,
+                None,
+                0,
+            )
+        )
+    return ResultSet(_TYPE_COLUMNS, rows)
+
+
+_PARAMETER_COLUMNS = tuple(
+    ResultColumn(name, kind)
+    for name, _, kind in (
+        pair.partition(":")
+        for pair in "parameter_ordinal:int name:nvarchar suggested_system_type_id:int "
+        "suggested_system_type_name:nvarchar suggested_max_length:smallint "
+        "suggested_precision:tinyint suggested_scale:tinyint suggested_user_type_id:int "
+        "suggested_user_type_database:nvarchar suggested_user_type_schema:nvarchar "
+        "suggested_user_type_name:nvarchar suggested_assembly_qualified_type_name:nvarchar "
+        "suggested_xml_collection_id:int suggested_xml_collection_database:nvarchar "
+        "suggested_xml_collection_schema:nvarchar suggested_xml_collection_name:nvarchar "
+        "suggested_is_xml_document:bit suggested_is_case_sensitive:bit "
+        "suggested_is_fixed_length_clr_type:bit suggested_is_input:bit suggested_is_output:bit "
+        "formal_parameter_name:nvarchar suggested_tds_type_id:int suggested_tds_length:int".split()
+    )
+)
+#: Type: its number in sys.types, its TDS type, its bytes, precision and scale.
+_SYSTEM: dict[str, tuple[int, int, int, int, int]] = {
+    "tinyint": (48, 0x26, 1, 3, 0),
+    "smallint": (52, 0x26, 2, 5, 0),
+    "int": (56, 0x26, 4, 10, 0),
+    "bigint": (127, 0x26, 8, 19, 0),
+    "bit": (104, 0x68, 1, 1, 0),
+    "real": (59, 0x6D, 4, 24, 0),
+    "float": (62, 0x6D, 8, 53, 0),
+    "decimal": (106, 0x6A, 17, 0, 0),
+    "money": (60, 0x6E, 8, 19, 4),
+    "smallmoney": (122, 0x6E, 4, 10, 4),
+    "date": (40, 0x28, 3, 10, 0),
+    "time": (41, 0x29, 5, 0, 0),
+    "datetime2": (42, 0x2A, 8, 0, 0),
+    "datetimeoffset": (43, 0x2B, 10, 0, 0),
+    "datetime": (61, 0x6F, 8, 23, 3),
+    "smalldatetime": (58, 0x6F, 4, 16, 0),
+    "uniqueidentifier": (36, 0x24, 16, 0, 0),
+    "varbinary": (165, 0xA5, 0, 0, 0),
+    "binary": (173, 0xAD, 0, 0, 0),
+    "varchar": (167, 0xA7, 0, 0, 0),
+    "char": (175, 0xAF, 0, 0, 0),
+    "nvarchar": (231, 0xE7, 0, 0, 0),
+    "nchar": (239, 0xEF, 0, 0, 0),
+}
+_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like)
+
+
+def undeclared_parameters(session: PoolSession, text: str, declared: str) -> ResultSet:
+    """The types that the parameters of a batch take from the columns that they meet.
+
+    Raises SqlError 11503 for a parameter that meets no column, and the parser's errors.
+    """
+    known = {part.split()[0].lower() for part in declared.split(",") if part.split()}
+    found: dict[str, SqlType | None] = {}
+    for statement in parse_batch(text):
+        types = _inferred(session, statement)
+        for node in _parameters(statement):
+            name = node.name
+            if f"@{name}".lower() not in known and found.get(name) is None:
+                found[name] = types.get(name.lower())
+    rows = [_row(number, name, kind) for number, (name, kind) in enumerate(found.items(), 1)]
+    return ResultSet(_PARAMETER_COLUMNS, rows)
+
+
+def _trees(statement: st.Statement) -> list[exp.Expression]:
+    if isinstance(statement, st.Query | st.Insert):
+        return [statement.tree]
+    if isinstance(statement, st.Update | st.Delete):
+        return [statement.rows] if statement.rows is not None else []
+    return []
+
+
+def _parameters(statement: st.Statement) -> Iterator[exp.Parameter]:
+    """The parameters of a statement, in its order."""
+    if isinstance(statement, st.Update):
+        for change in statement.changes:
+            yield from change.value.find_all(exp.Parameter)
+    for tree in _trees(statement):
+        yield from tree.find_all(exp.Parameter, bfs=False)
+
+
+def _inferred(session: PoolSession, statement: st.Statement) -> dict[str, SqlType]:
+    columns: dict[str, SqlType] = {}
+    tables = [table_name(t) for tree in _trees(statement) for t in tree.find_all(exp.Table)]
+    if isinstance(statement, st.Update | st.Delete):
+        tables.insert(0, statement.target)
+    for table in tables:
+        for column in session.columns(table):
+            columns.setdefault(column.name.lower(), column.type)
+    types: dict[str, SqlType] = {}
+    if isinstance(statement, st.Update):
+        for change in statement.changes:
+            if isinstance(change.value, exp.Parameter) and change.column.lower() in columns:
+                types.setdefault(change.value.name.lower(), columns[change.column.lower()])
+    for tree in _trees(statement):
+        if isinstance(tree, exp.Insert):
+            _from_insert(session, tree, types)
+        _from_comparisons(tree, columns, types)
+    return types
+
+
+def _from_comparisons(
+    tree: exp.Expression, columns: dict[str, SqlType], types: dict[str, SqlType]
+) -> None:
+    for node in tree.find_all(*_COMPARISONS):
+        for left, right in ((node.this, node.expression), (node.expression, node.this)):
+            if isinstance(left, exp.Column) and isinstance(right, exp.Parameter):
+                kind = columns.get(left.name.lower())
+                if kind is not None:
+                    types.setdefault(right.name.lower(), kind)
+
+
+def _from_insert(session: PoolSession, tree: exp.Insert, types: dict[str, SqlType]) -> None:
+    target, names = tree.this, None
+    if isinstance(target, exp.Schema):
+        names = [item.name.lower() for item in target.expressions]
+        target = target.this
+    table: tuple[TableColumn, ...] = session.columns(table_name(target))
+    by_name = {column.name.lower(): column.type for column in table}
+    source = tree.expression
+    if isinstance(source, exp.Values):
+        row = source.expressions[0]
+        items = row.expressions if isinstance(row, exp.Tuple) else [row]
+    else:
+        items = source.expressions if isinstance(source, exp.Select) else []
+    for name, item in zip(names or list(by_name), items, strict=False):
+        if isinstance(item, exp.Parameter) and name in by_name:
+            types.setdefault(item.name.lower(), by_name[name])
+
+
+def _row(number: int, name: str, kind: SqlType | None) -> tuple[object, ...]:
+    if kind is None:
+        raise SqlError(
+            11503,
+            f"The parameter type cannot be deduced because no expression gives '@{name}' a type.",
+        )
+    system, tds, size, precision, scale = _SYSTEM[kind.name]
+    if kind.length is not None:
+        size = kind.length * (2 if kind.name.startswith("n") and kind.length != MAX else 1)
+    if kind.name == "decimal":
+        precision, scale = kind.precision, kind.scale
+    elif kind.name in ("time", "datetime2", "datetimeoffset"):
+        base = {"time": 8, "datetime2": 19, "datetimeoffset": 26}[kind.name]
+        precision, scale = base + bool(kind.scale) + kind.scale, kind.scale
+    head = (number, f"@{name}", system, kind.declaration, size, precision, scale)
+    flags = (False, False, False, True, False, None, tds, 0xFFFF if size == MAX else size)
+    return (*head, *([None] * 9), *flags)

@@ -1,0 +1,149 @@
+"""The listener: one thread a connection."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import socket
+import ssl
+import threading
+from types import TracebackType
+
+from bikecast.core.errors import BikecastError
+from bikecast.embedded.sql_pool.tds.login import Credentials
+from bikecast.embedded.sql_pool.tds.packets import MESSAGE_BYTES
+from bikecast.embedded.sql_pool.tds.pool_session import Pool
+from bikecast.embedded.sql_pool.tds.session import Connection
+from bikecast.embedded.sql_pool.tds.transport import Transport
+
+_log = logging.getLogger(__name__)
+MAX_CONNECTIONS = 64
+
+
+class SqlServer:
+    """A TDS endpoint in front of a pool; `port` is the real one once it is started.
+
+    `context` makes TLS compulsory for every client. Port 0 takes a free one. Use it in `with`,
+    or call `start` and `close`.
+    """
+
+    def __init__(
+        self,
+        pool: Pool,
+        credentials: Credentials,
+        *,
+        host: str = "127.0.0.1",
+        port: int = 1433,
+        context: ssl.SSLContext | None = None,
+        max_message_bytes: int = MESSAGE_BYTES,
+    ) -> None:
+        self.host = host
+        self.port = port
+        self._pool = pool
+        self._credentials = credentials
+        self._context = context
+        self._max_bytes = max_message_bytes
+        self._listener: socket.socket | None = None
+        self._lock = threading.Lock()
+        self._open: dict[Connection, socket.socket] = {}
+        self._threads: set[threading.Thread] = set()
+        self._accepting: threading.Thread | None = None
+        self._stopping = threading.Event()
+
+    def start(self) -> None:
+        """Listen, and serve in threads.
+
+        Raises BikecastError where the address is taken or not allowed.
+        """
+        try:
+            listener = socket.create_server((self.host, self.port), backlog=64)
+        except OSError as error:
+            raise BikecastError(
+                f"The SQL server cannot listen on {self.host}:{self.port}: {error.strerror}. "
+                "Nothing was started; stop what has the port or choose another one by --port."
+            ) from error
+        self.port = listener.getsockname()[1]
+        listener.settimeout(0.5)
+        self._listener = listener
+        self._accepting = threading.Thread(target=self._accept, name="tds-listener", daemon=True)
+        self._accepting.start()
+
+    def wait(self) -> None:
+        """Block until the server is closed from elsewhere, or by Ctrl-C."""
+        while not self._stopping.wait(0.5):
+            pass
+
+    def close(self) -> None:
+        """Stop listening, end running batches and all connections."""
+        self._stopping.set()
+        if self._listener is not None:
+            with contextlib.suppress(OSError):  # wakes `accept` where the system does that
+                self._listener.shutdown(socket.SHUT_RDWR)
+        if self._accepting is not None:
+            self._accepting.join()
+        if self._listener is not None:
+            self._listener.close()
+        with self._lock:
+            open_now, threads = dict(self._open), set(self._threads)
+        for connection, client in open_now.items():
+            with contextlib.suppress(OSError):
+                client.shutdown(socket.SHUT_RDWR)
+            connection.stop()
+        for thread in threads:
+            thread.join(timeout=10)
+
+    def __enter__(self) -> SqlServer:
+        self.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def connections(self) -> int:
+        """How many clients are connected now."""
+        with self._lock:
+            return len(self._open)
+
+    def _accept(self) -> None:
+        assert self._listener is not None  # noqa: S101 # start made it
+        while not self._stopping.is_set():
+            try:
+                client, _ = self._listener.accept()
+            except TimeoutError:
+                continue
+            except OSError:
+                if self._stopping.wait(0.1):  # out of descriptors, say: try again
+                    return
+                continue
+            client.settimeout(None)
+            self._admit(client)
+
+    def _admit(self, client: socket.socket) -> None:
+        with self._lock:
+            if len(self._open) >= MAX_CONNECTIONS:
+                _log.warning("More than %s connections; one was turned away", MAX_CONNECTIONS)
+                client.close()
+                return
+            connection = Connection(
+                Transport(client), self._pool, self._credentials, self._context, self._max_bytes
+            )
+            thread = threading.Thread(
+                target=self._serve, args=(connection,), name="tds-connection", daemon=True
+            )
+            self._open[connection] = client
+            self._threads.add(thread)
+        thread.start()
+
+    def _serve(self, connection: Connection) -> None:
+        try:
+            connection.serve()
+        finally:
+            with self._lock:
+                self._open.pop(connection, None)
+                self._threads.discard(threading.current_thread())

@@ -1,0 +1,232 @@
+"""TYPE_INFO and values as a client sends them: the parameters of a call.
+
+Source: [MS-TDS] 2.2.5.4 to 2.2.5.6
+"""
+
+from __future__ import annotations
+
+import datetime
+import decimal
+import math
+import struct
+import uuid
+from dataclasses import dataclass
+
+from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError, decode_utf16
+from bikecast.embedded.sql_pool.values.types import MAX, SqlType, make_type
+
+#: SQL_Latin1_General_CP1_CI_AS, the default of a dedicated pool.
+COLLATION = bytes.fromhex("0904d00034")
+CODE_PAGE = "cp1252"
+PLP_NULL = 0xFFFFFFFFFFFFFFFF
+PLP_UNKNOWN = 0xFFFFFFFFFFFFFFFE
+_LONG = 0xFFFF
+_DAYS = datetime.date(1900, 1, 1).toordinal()
+
+_FIXED: dict[int, tuple[str, int]] = {
+    0x1F: ("null", 0),
+    0x30: ("tinyint", 1),
+    0x32: ("bit", 1),
+    0x34: ("smallint", 2),
+    0x38: ("int", 4),
+    0x7F: ("bigint", 8),
+    0x3B: ("real", 4),
+    0x3E: ("float", 8),
+    0x3C: ("money", 8),
+    0x7A: ("smallmoney", 4),
+    0x3D: ("datetime", 8),
+    0x3A: ("smalldatetime", 4),
+}
+#: Types behind a length byte: the name by length.
+_NULLABLE: dict[int, dict[int, str]] = {
+    0x26: {1: "tinyint", 2: "smallint", 4: "int", 8: "bigint"},
+    0x68: {1: "bit"},
+    0x6D: {4: "real", 8: "float"},
+    0x6E: {4: "smallmoney", 8: "money"},
+    0x6F: {4: "smalldatetime", 8: "datetime"},
+    0x24: {16: "uniqueidentifier"},
+}
+_DECIMALS = (0x6A, 0x6C)
+_SCALED = {0x29: "time", 0x2A: "datetime2", 0x2B: "datetimeoffset"}
+_LONG_TYPES = {
+    0xA5: "varbinary",
+    0xAD: "binary",
+    0xA7: "varchar",
+    0xAF: "char",
+    0xE7: "nvarchar",
+    0xEF: "nchar",
+}
+_REFUSED = {
+    0x22: "image",
+    0x23: "text",
+    0x63: "ntext",
+    0x62: "sql_variant",
+    0xF0: "a CLR type",
+    0xF1: "xml",
+    0xF3: "a table",
+}
+
+
+@dataclass(frozen=True)
+class WireType:
+    """A parameter's type as the client declared it; `encoding` is that of narrow text."""
+
+    sql: SqlType
+    is_long: bool = False
+    prefix: int = 0
+    """Bytes of the length before a value: 0 (fixed), 1 or 2."""
+    size: int = 0
+    encoding: str = CODE_PAGE
+
+
+def read_type(fields: Fields) -> WireType:
+    """Read a TYPE_INFO.
+
+    Raises ProtocolError for an unknown type, SqlError for one that a dedicated pool lacks.
+    """
+    code = fields.u8()
+    if code in _FIXED:
+        name, size = _FIXED[code]
+        return WireType(SqlType(name), size=size)
+    if code in _NULLABLE:
+        size = fields.u8()
+        if size not in _NULLABLE[code]:
+            raise ProtocolError(f"Type {code:#04x} with a length of {size}.")
+        return WireType(SqlType(_NULLABLE[code][size]), prefix=1, size=size)
+    if code in _DECIMALS:
+        size, precision, scale = fields.take(3)
+        if not 1 <= precision <= 38 or scale > precision:
+            raise ProtocolError(f"A decimal of precision {precision} and scale {scale}.")
+        return WireType(SqlType("decimal", precision=precision, scale=scale), prefix=1, size=17)
+    if code == 0x28:
+        return WireType(SqlType("date"), prefix=1, size=3)
+    if code in _SCALED:
+        scale = fields.u8()
+        if scale > 7:
+            raise ProtocolError(f"A scale of {scale}.")
+        return WireType(make_type(_SCALED[code], [str(scale)]), prefix=1, size=10)
+    if code in _LONG_TYPES:
+        return _long_type(_LONG_TYPES[code], fields)
+    if code in _REFUSED:
+        raise SqlError(2715, f"A parameter of the type {_REFUSED[code]} is not supported.")
+    raise ProtocolError(f"Unknown type {code:#04x}.")
+
+
+def _long_type(name: str, fields: Fields) -> WireType:
+    size = fields.u16()
+    encoding = CODE_PAGE
+    if "char" in name:
+        encoding = "utf-8" if fields.take(5)[3] & 0x04 else CODE_PAGE
+    if size == _LONG:
+        return WireType(SqlType(name, MAX), is_long=True, encoding=encoding)
+    if size > 8000:
+        raise ProtocolError(f"A {name} of {size} bytes.")
+    length = max(size // 2 if name.startswith("n") else size, 1)
+    return WireType(SqlType(name, length), prefix=2, size=size, encoding=encoding)
+
+
+def read_value(fields: Fields, kind: WireType) -> object:
+    """Read a value; None for NULL.
+
+    Raises ProtocolError for a value that its type cannot have.
+    """
+    if kind.is_long:
+        data = _read_chunks(fields)
+        return None if data is None else _decode(data, kind)
+    if kind.prefix == 2:
+        size = fields.u16()
+        if size == _LONG:
+            return None
+        if size > kind.size:
+            raise ProtocolError(f"A value of {size} bytes in a type of {kind.size}.")
+        return _decode(fields.take(size), kind)
+    size = fields.u8() if kind.prefix else kind.size
+    if size > kind.size:
+        raise ProtocolError(f"A value of {size} bytes in a type of {kind.size}.")
+    return _decode(fields.take(size), kind) if size else None
+
+
+def _read_chunks(fields: Fields) -> bytes | None:
+    total = fields.u64()
+    if total == PLP_NULL:
+        return None
+    parts = []
+    while size := fields.u32():
+        parts.append(fields.take(size))
+    data = b"".join(parts)
+    if total not in (PLP_UNKNOWN, len(data)):
+        raise ProtocolError(f"A value of {len(data)} bytes that claims {total}.")
+    return data
+
+
+def _decode(data: bytes, kind: WireType) -> object:
+    name = kind.sql.name
+    if name in ("nvarchar", "nchar"):
+        return decode_utf16(data)
+    if name in ("varchar", "char"):
+        return data.decode(kind.encoding, "replace")
+    if name in ("varbinary", "binary"):
+        return data
+    try:
+        return _decode_fixed(data, kind.sql)
+    except (struct.error, OverflowError, ValueError) as error:
+        raise ProtocolError(f"A value that is no {name}.") from error
+
+
+def _decode_fixed(data: bytes, kind: SqlType) -> object:
+    name = kind.name
+    if name in ("smallint", "int", "bigint"):
+        return int.from_bytes(data, "little", signed=True)
+    if name == "tinyint":
+        return data[0]
+    if name == "bit":
+        return data[0] != 0
+    if name in ("real", "float"):
+        (number,) = struct.unpack("<f" if len(data) == 4 else "<d", data)
+        if not math.isfinite(number):
+            raise SqlError(8023, f"The supplied value is not a valid instance of data type {name}.")
+        return number
+    if name == "decimal":
+        magnitude = int.from_bytes(data[1:], "little")
+        if magnitude >= 10**kind.precision:
+            raise ValueError("more digits than the precision")
+        return _scaled(magnitude if data[0] else -magnitude, kind.scale)
+    if name in ("money", "smallmoney"):
+        ordered = data[4:] + data[:4] if len(data) == 8 else data
+        return _scaled(int.from_bytes(ordered, "little", signed=True), 4)
+    if name == "uniqueidentifier":
+        return uuid.UUID(bytes_le=data)
+    return _decode_moment(data, kind)
+
+
+def _scaled(number: int, scale: int) -> decimal.Decimal:
+    sign = 1 if number < 0 else 0
+    digits = tuple(int(digit) for digit in str(abs(number)))
+    return decimal.Decimal((sign, digits, -scale))
+
+
+def _decode_moment(data: bytes, kind: SqlType) -> object:
+    midnight = datetime.datetime.min
+    if kind.name == "datetime":
+        days, ticks = struct.unpack("<iI", data)
+        start = datetime.datetime.fromordinal(_DAYS + days)
+        return start + datetime.timedelta(milliseconds=round(ticks * 10 / 3))
+    if kind.name == "smalldatetime":
+        days, minutes = struct.unpack("<HH", data)
+        return datetime.datetime.fromordinal(_DAYS + days) + datetime.timedelta(minutes=minutes)
+    if kind.name == "date":
+        return datetime.date.fromordinal(int.from_bytes(data, "little") + 1)
+    width = 3 if kind.scale <= 2 else 4 if kind.scale <= 4 else 5
+    ticks = int.from_bytes(data[:width], "little")
+    # DuckDB counts microseconds, so the seventh digit is rounded.
+    moment = datetime.timedelta(microseconds=round(ticks * 10 ** (6 - kind.scale)))
+    if kind.name == "time":
+        return (midnight + moment).time()
+    days = int.from_bytes(data[width : width + 3], "little")
+    value = datetime.datetime.fromordinal(days + 1) + moment
+    if kind.name == "datetime2":
+        return value
+    (minutes,) = struct.unpack("<h", data[width + 3 :])
+    # as the engine stores it: the moment in UTC, and the offset
+    return {"utc": value, "minutes": minutes}

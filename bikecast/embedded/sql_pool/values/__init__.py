@@ -1,0 +1,1 @@
+"""Types, conversions, operators and texts of single values."""

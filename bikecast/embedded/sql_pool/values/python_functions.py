@@ -1,0 +1,103 @@
+"""Functions in Python that the compiled SQL calls, by way of the macros of their names.
+
+Every one returns text, and none raises: an SqlError becomes a text of its number and message, on
+which the cast in the macro fails.
+"""
+
+from __future__ import annotations
+
+import datetime
+import functools
+import logging
+from typing import TYPE_CHECKING, Any
+
+from bikecast.embedded.sql_pool.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
+from bikecast.embedded.sql_pool.values import (
+    formats,
+    json_text,
+    moment_text,
+    patterns,
+    windows_zones,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import duckdb
+
+_log = logging.getLogger(__name__)
+#: By the name of their macro without its prefix `tsql_`.
+_FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
+    "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
+    "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
+    "zone_utc": (windows_zones.zone_utc, ["TIMESTAMP", "VARCHAR"]),
+    "zone_minutes": (windows_zones.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
+    "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
+    "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR", "VARCHAR", "INTEGER"]),
+    "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
+    "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
+    "patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"]),
+    "name_part": (patterns.name_part, ["VARCHAR", "INTEGER"]),
+    "soundex": (patterns.soundex, ["VARCHAR"]),
+    "difference": (patterns.difference, ["VARCHAR", "VARCHAR"]),
+    "str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"]),
+    "float_text": (patterns.float_text, ["DOUBLE", "INTEGER"]),
+    "divide": (patterns.divided, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "multiply": (patterns.multiplied, ["VARCHAR", "VARCHAR", "INTEGER"]),
+    "text_bytes": (patterns.text_bytes, ["VARCHAR", "BOOLEAN"]),
+    "bytes_text": (patterns.bytes_text, ["VARCHAR", "BOOLEAN"]),
+    "hash": (patterns.hashed, ["VARCHAR", "VARCHAR"]),
+    "json_value": (json_text.json_value, ["VARCHAR", "VARCHAR"]),
+    "json_query": (json_text.json_query, ["VARCHAR", "VARCHAR"]),
+    "json_modify": (json_text.json_modify, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
+    "is_json": (json_text.is_json, ["VARCHAR"]),
+    "is_numeric": (patterns.is_numeric, ["VARCHAR"]),
+}
+
+
+def _returning(function: Callable[..., object]) -> Callable[..., str | None]:
+    """A function whose result, or error, is a text; NULL where an argument is NULL."""
+
+    @functools.wraps(function)
+    def call(*values: Any) -> str | None:
+        if None in values:
+            return None
+        try:
+            result = function(*values)
+        except SqlError as error:
+            return _failure(error.number, error.message)
+        except (OverflowError, ArithmeticError):
+            return _failure(8115, "Arithmetic overflow error.")
+        except Exception as error:  # noqa: BLE001 # a fault of ours
+            _log.exception("A function of the embedded SQL pool failed")
+            return _failure(INTERNAL_ERROR, f"An internal error occurred: {type(error).__name__}.")
+        if result is None or isinstance(result, str):
+            return result
+        return result.isoformat() if isinstance(result, datetime.datetime) else str(result)
+
+    return call
+
+
+def _failure(number: int, message: str) -> str:
+    return f"{ERROR_MARK}[[{number}]]{message}[[.]]"
+
+
+#: DuckDB drops its reference with the connection that registered a function, but calls it for
+#: others as long as the database is open; so they live as long as this module.
+_CALLED = {name: _returning(function) for name, (function, _) in _FUNCTIONS.items()}
+
+
+def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
+    """Register the functions; a database that has them stays as it is."""
+    import duckdb
+
+    try:  # binding is much faster than a look into duckdb_functions()
+        connection.execute("SELECT python_is_numeric(NULL)").fetchall()
+        return
+    except duckdb.CatalogException:
+        pass
+    create: Any = connection.create_function  # its stub knows no names of types
+    for name, (_, arguments) in _FUNCTIONS.items():
+        call = _CALLED[name]
+        create(f"python_{name}", call, arguments, "VARCHAR", null_handling="special")

@@ -1,0 +1,243 @@
+"""SQL Server's data types: names, precedence, and the DuckDB types that store them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bikecast.embedded.sql_pool.errors import SqlError, near, unsupported
+
+MAX = -1
+"""The length of varchar(max) and its kin."""
+
+INTEGERS = ("tinyint", "smallint", "int", "bigint")
+EXACT = (*INTEGERS, "bit", "decimal", "smallmoney", "money")
+APPROXIMATE = ("real", "float")
+CHARACTERS = ("char", "varchar", "nchar", "nvarchar")
+BINARIES = ("binary", "varbinary")
+MOMENTS = ("date", "time", "smalldatetime", "datetime", "datetime2", "datetimeoffset")
+SCALED_MOMENTS = ("time", "datetime2", "datetimeoffset")
+
+#: From the lowest to the highest precedence:
+#: https://learn.microsoft.com/sql/t-sql/data-types/data-type-precedence-transact-sql
+_PRECEDENCE = (
+    "null binary varbinary char varchar nchar nvarchar uniqueidentifier bit tinyint smallint int "
+    "bigint smallmoney money decimal real float time date smalldatetime datetime datetime2 "
+    "datetimeoffset"
+).split()
+_SYNONYMS = {
+    "integer": "int",
+    "dec": "decimal",
+    "numeric": "decimal",
+    "character": "char",
+    "varying": "varchar",
+    "sysname": "nvarchar",
+    "binary varying": "varbinary",
+}
+_DUCKDB = {
+    "null": "INTEGER",
+    "bit": "BOOLEAN",
+    "tinyint": "UTINYINT",
+    "smallint": "SMALLINT",
+    "int": "INTEGER",
+    "bigint": "BIGINT",
+    "smallmoney": "DECIMAL(10,4)",
+    "money": "DECIMAL(19,4)",
+    "real": "FLOAT",
+    "float": "DOUBLE",
+    "binary": "BLOB",
+    "varbinary": "BLOB",
+    "date": "DATE",
+    "time": "TIME",
+    "smalldatetime": "TIMESTAMP",
+    "datetime": "TIMESTAMP",
+    "datetime2": "TIMESTAMP",
+    "datetimeoffset": "STRUCT(utc TIMESTAMP, minutes INTEGER)",
+    "uniqueidentifier": "UUID",
+    **dict.fromkeys(CHARACTERS, "VARCHAR"),
+}
+_DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
+_REFUSED = frozenset(
+    "cursor hierarchyid text ntext image rowversion timestamp geometry geography sql_variant xml "
+    "table json".split()
+)
+
+
+@dataclass(frozen=True)
+class SqlType:
+    """A data type; `length` in characters or bytes, or MAX; `null` is the type of a bare NULL."""
+
+    name: str
+    length: int | None = None
+    precision: int = 0
+    scale: int = 0
+
+    @property
+    def duckdb(self) -> str:
+        """The DuckDB type that stores it (text carries no length there)."""
+        if self.name == "decimal":
+            return f"DECIMAL({self.precision},{self.scale})"
+        return _DUCKDB[self.name]
+
+    @property
+    def declaration(self) -> str:
+        """The type as T-SQL writes it, such as `varchar(20)` or `decimal(10,2)`."""
+        if self.name == "decimal":
+            return f"decimal({self.precision},{self.scale})"
+        if self.length is not None:
+            return f"{self.name}({'max' if self.length == MAX else self.length})"
+        if self.name in SCALED_MOMENTS:
+            return f"{self.name}({self.scale})"
+        return "int" if self.name == "null" else self.name
+
+    @property
+    def is_integer(self) -> bool:
+        """tinyint, smallint, int or bigint."""
+        return self.name in INTEGERS
+
+    @property
+    def is_text(self) -> bool:
+        """A character type."""
+        return self.name in CHARACTERS
+
+    @property
+    def is_number(self) -> bool:
+        """Any numeric type; bit counts as one."""
+        return self.name in EXACT or self.name in APPROXIMATE
+
+    @property
+    def is_binary(self) -> bool:
+        """binary or varbinary."""
+        return self.name in BINARIES
+
+    @property
+    def is_moment(self) -> bool:
+        """A date or time type."""
+        return self.name in MOMENTS
+
+    def as_decimal(self) -> tuple[int, int]:
+        """Precision and scale of an exact number."""
+        if self.name == "decimal":
+            return self.precision, self.scale
+        if self.name in ("money", "smallmoney"):
+            return (19, 4) if self.name == "money" else (10, 4)
+        return _DIGITS.get(self.name, 10), 0
+
+
+NULL = SqlType("null")
+BIT = SqlType("bit")
+INT = SqlType("int")
+BIGINT = SqlType("bigint")
+REAL = SqlType("real")
+FLOAT = SqlType("float")
+DATE = SqlType("date")
+DATETIME = SqlType("datetime")
+DATETIME2 = SqlType("datetime2", scale=7)
+DATETIMEOFFSET = SqlType("datetimeoffset", scale=7)
+
+
+def varchar(length: int) -> SqlType:
+    """varchar of a length; over 8,000 it is varchar(max)."""
+    return SqlType("varchar", length if 0 < length <= 8000 else MAX)
+
+
+def nvarchar(length: int) -> SqlType:
+    """nvarchar of a length; over 4,000 it is nvarchar(max)."""
+    return SqlType("nvarchar", length if 0 < length <= 4000 else MAX)
+
+
+def varbinary(length: int) -> SqlType:
+    """varbinary of a length; over 8,000 it is varbinary(max)."""
+    return SqlType("varbinary", length if 0 < length <= 8000 else MAX)
+
+
+def decimal(precision: int, scale: int) -> SqlType:
+    """decimal; a precision over 38 gives up scale, as SQL Server does, down to 6 digits.
+
+    Rule: https://learn.microsoft.com/sql/t-sql/data-types/precision-scale-and-length-transact-sql
+    """
+    if precision > 38:
+        scale = max(min(scale, 38 - (precision - scale)), min(scale, 6))
+        precision = 38
+    return SqlType("decimal", precision=max(precision, scale, 1), scale=scale)
+
+
+def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlType:
+    """The type that a declaration such as varchar(20) names.
+
+    `arguments` are the texts in parentheses. A length left out is 1, or 30 inside CAST. Raises
+    SqlError for a type that a dedicated pool lacks, or a bad length.
+    """
+    kind = _SYNONYMS.get(name.lower(), name.lower())
+    if kind in _REFUSED:
+        raise unsupported(f"The data type {kind}")
+    if (kind not in _DUCKDB and kind != "decimal") or kind == "null":
+        if in_cast:
+            raise SqlError(243, f"Type {name} is not a defined system type.")
+        raise SqlError(2715, f"Cannot find data type {name}.")
+    for text in arguments:
+        if text.lower() != "max" and not (text.isdecimal() and len(text) <= 10):
+            raise near(text)
+    numbers = [MAX if text.lower() == "max" else int(text) for text in arguments]
+    if name.lower() == "sysname":
+        numbers = [128]
+    if kind == "decimal":
+        return _decimal(numbers)
+    if kind in CHARACTERS or kind in BINARIES:
+        return _sized(kind, numbers, 30 if in_cast else 1)
+    if kind in SCALED_MOMENTS:
+        scale = numbers[0] if numbers else 7
+        if not 0 <= scale <= 7:
+            raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
+        return SqlType(kind, scale=scale)
+    if kind == "float" and numbers:
+        if not 1 <= numbers[0] <= 53:
+            raise SqlError(2750, f"Specified column precision {numbers[0]} is greater than 53.")
+        return REAL if numbers[0] <= 24 else FLOAT
+    if numbers:
+        raise SqlError(2716, f"Cannot specify a column width on data type {kind}.")
+    return SqlType(kind)
+
+
+def _decimal(numbers: list[int]) -> SqlType:
+    precision, scale = (*numbers, *(18, 0)[len(numbers) :])
+    if not 1 <= precision <= 38:
+        raise SqlError(2750, f"Specified column precision {precision} is greater than 38.")
+    if not 0 <= scale <= precision:
+        raise SqlError(192, "The scale must be less than or equal to the precision.")
+    return SqlType("decimal", precision=precision, scale=scale)
+
+
+def _sized(kind: str, numbers: list[int], default: int) -> SqlType:
+    length = numbers[0] if numbers else default
+    longest = 4000 if kind.startswith("n") else 8000
+    if length == MAX and kind in ("varchar", "nvarchar", "varbinary"):
+        return SqlType(kind, MAX)
+    if length == 0:
+        raise SqlError(1001, "Line 1: Length or precision specification 0 is invalid.")
+    if not 1 <= length <= longest:
+        raise SqlError(131, f"The size ({length}) given to the type '{kind}' is out of range.")
+    return SqlType(kind, length)
+
+
+def common_type(left: SqlType, right: SqlType) -> SqlType:
+    """The type of two values that meet in CASE, COALESCE, UNION or a comparison."""
+    if left == right:
+        return left
+    low, high = sorted((left, right), key=lambda t: _PRECEDENCE.index(t.name))
+    if high.name == "decimal" and low.name in EXACT:
+        (p1, s1), (p2, s2) = low.as_decimal(), high.as_decimal()
+        scale = max(s1, s2)
+        return decimal(max(p1 - s1, p2 - s2) + scale, scale)
+    if high.length is not None and low.length is not None:
+        longest = MAX if MAX in (high.length, low.length) else max(high.length, low.length)
+        variable = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
+        return SqlType(variable.get(high.name, high.name), longest)
+    if high.name == low.name:
+        return SqlType(high.name, scale=max(high.scale, low.scale))
+    return high
+
+
+def parse_declaration(text: str) -> SqlType:
+    """The type that `SqlType.declaration` wrote."""
+    name, _, rest = text.partition("(")
+    return make_type(name, [part.strip() for part in rest.rstrip(")").split(",") if part.strip()])
