@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.metadata import column_schema, link_or_path, picture, table_preview
 from bikecast.core.spec import Column, ModelSpec
-from resources.automl.port import TrainingResult
+from bikecast.core.training import TrainingResult
 from resources.registry.port import ModelVersion
 
 Metadata = dict[str, Any]

@@ -19,12 +19,14 @@ from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobStatus, current_attempt, job_base_name
 from bikecast.core.spec import ModelSpec
-from resources.automl.port import AutoML, TrainingRequest, TrainingResult
+from bikecast.core.training import TrainingResult
+from resources.automl.port import AutoML, TrainingRequest
 from resources.costs.port import Costs
 from resources.registry.port import Registry
 
 #: What decides a model beside data and settings: a new version of any of it is a new training.
 TRAINING_CODE = (
+    "bikecast/embedded/automl",
     "resources/automl",
     "bikecast/core/onnx/contract.py",
     "bikecast/core/onnx/versions.py",

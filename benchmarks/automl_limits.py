@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 
 from bikecast.core.jobs import JobState
+from bikecast.embedded.automl.tabular import tabular_data
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import TrainingRequest
-from resources.automl.tabular import tabular_data
 
 SEED = 20261122
 MAX_BYTES = 3 * 1024**3

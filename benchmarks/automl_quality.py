@@ -36,15 +36,15 @@ from rich.console import Console
 from rich.table import Table
 
 from bikecast.core.spec import ModelSpec, TrainingSettings
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.data import Dataset, dataset_from_arrow
+from bikecast.embedded.automl.memory import TrialMemory
+from bikecast.embedded.automl.process import ONE_THREAD
+from bikecast.embedded.automl.scores import scores
+from bikecast.embedded.automl.search import SearchResult, refit, search
+from bikecast.embedded.automl.tabular import tabular_data
+from bikecast.embedded.automl.workers import WorkerPool, start_server
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.automl.local.budget import Clock
-from resources.automl.local.data import Dataset, dataset_from_arrow
-from resources.automl.local.memory import TrialMemory
-from resources.automl.local.process import ONE_THREAD
-from resources.automl.local.scores import scores
-from resources.automl.local.search import SearchResult, refit, search
-from resources.automl.local.workers import WorkerPool, start_server
-from resources.automl.tabular import tabular_data
 
 FLOOR, TARGET, MAX_RMSE, BY_YEAR = 0.90, 0.913, 310, 0.91
 WORKERS = 2

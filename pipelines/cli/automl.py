@@ -22,9 +22,9 @@ from pipelines.settings import load_settings
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from bikecast.core.training import TrainingResult
+    from bikecast.embedded.automl.tabular import Tabular
     from resources.automl.embedded import LocalAutoML
-    from resources.automl.port import TrainingResult
-    from resources.automl.tabular import Tabular
 
 POLL_SECONDS = 0.2
 SHOWN = 12
@@ -54,8 +54,8 @@ def automl_command(options: Options) -> None:
 
     Raises InvalidInput for a bad file, column or setting, BikecastError where the job fails.
     """
+    from bikecast.embedded.automl.tabular import read_csv, tabular_data
     from resources.automl.embedded import LocalAutoML
-    from resources.automl.tabular import read_csv, tabular_data
 
     console = stderr_console()
     training = _settings(options)

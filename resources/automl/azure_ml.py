@@ -16,7 +16,8 @@ from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState, JobStatus
-from resources.automl.port import TrainingRequest, TrainingResult
+from bikecast.core.training import TrainingResult
+from resources.automl.port import TrainingRequest
 from resources.azure_ml import workspace_client
 from resources.lake.adls import AdlsLake
 from resources.refusals import refused_by_azure

@@ -12,10 +12,11 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import EMBEDDED_ALGORITHMS
 from bikecast.core.spec_json import spec_to_json
-from resources.automl.local.job import JobRecord, job_limit
-from resources.automl.local.locks import exclusive
-from resources.automl.local.process import kill_driver, start_driver
-from resources.automl.port import TrainingRequest, TrainingResult
+from bikecast.core.training import TrainingResult
+from bikecast.embedded.automl.job import JobRecord, job_limit
+from bikecast.embedded.automl.locks import exclusive
+from bikecast.embedded.automl.process import kill_driver, start_driver
+from resources.automl.port import TrainingRequest
 
 
 class LocalAutoML(dg.ConfigurableResource):
@@ -91,7 +92,7 @@ class LocalAutoML(dg.ConfigurableResource):
             raise kind(
                 f"training job {job_id} is {status.state}: {status.error or 'it has no result yet'}"
             )
-        from resources.automl.local.results import read_result
+        from bikecast.embedded.automl.results import read_result
 
         return read_result(job_id, record.result_folder)
 

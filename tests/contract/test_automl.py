@@ -87,7 +87,7 @@ def tracking_uri(world) -> str:
 
 
 def test_a_job_is_an_mlflow_run_with_a_child_a_trial(finished):
-    from resources.registry.mlflow_store import mlflow_client
+    from bikecast.embedded.mlflow.store import mlflow_client
 
     client = mlflow_client(tracking_uri(finished))
     experiment = client.get_experiment_by_name(TIMED.training.experiment)

@@ -12,8 +12,9 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
 from bikecast.core.spec_json import spec_from_json, spec_to_json
 from bikecast.core.sql_types import type_names
-from resources.automl.local.export.graph import GraphBuilder
-from resources.automl.port import TrainingRequest, TrainingResult
+from bikecast.core.training import TrainingResult
+from bikecast.embedded.automl.export.graph import GraphBuilder
+from resources.automl.port import TrainingRequest
 from resources.lake.local import LocalLake
 from resources.lake.tables import read_table
 

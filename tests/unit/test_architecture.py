@@ -13,7 +13,9 @@ PACKAGES = ("pipelines", "assets", "resources", "bikecast")
 MODULES = sorted(path for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
 PORTS = sorted(f"resources.{path.parent.name}.port" for path in PROJECT.glob("resources/*/port.py"))
 #: What a port may be made of, besides other ports.
-PORT_VOCABULARY = {f"bikecast.core.{name}" for name in ("errors", "jobs", "spec", "sql")}
+PORT_VOCABULARY = {
+    f"bikecast.core.{name}" for name in ("errors", "jobs", "spec", "sql", "training")
+}
 LONGEST_MODULE = 500
 
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 import pytest
 
 from assets.model_metadata import flat_scores, model_metadata
+from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from resources.automl.port import TrainingResult
 from resources.registry.port import ModelVersion
 
 SCORE = {"spearman": 0.9, "rmse": 300.0, "r2": 0.8, "rows": 146}

@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.sql_types import arrow_schema
-from resources.automl.local.data import Dataset, dataset_from_arrow
+from bikecast.embedded.automl.data import Dataset, dataset_from_arrow
 from tests.second_spec import COFFEE_SALES
 
 DAY = Column("day", "date")

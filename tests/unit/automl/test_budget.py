@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from resources.automl.local import budget as budget_module
-from resources.automl.local import search as search_module
-from resources.automl.local.budget import Clock
-from resources.automl.local.build import _affordable
-from resources.automl.local.data import Dataset
-from resources.automl.local.folds import LARGE_ROWS, SAMPLE_ROWS, Folds
-from resources.automl.local.search import Trial, refit, search
-from resources.automl.local.workers import Outcome, Task
+from bikecast.embedded.automl import budget as budget_module
+from bikecast.embedded.automl import search as search_module
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.build import _affordable
+from bikecast.embedded.automl.data import Dataset
+from bikecast.embedded.automl.folds import LARGE_ROWS, SAMPLE_ROWS, Folds
+from bikecast.embedded.automl.search import Trial, refit, search
+from bikecast.embedded.automl.workers import Outcome, Task
 from tests.unit.automl.tables import TIMED_COFFEE
 from tests.unit.automl.test_workers import RIDGE
 

@@ -7,12 +7,12 @@ import numpy as np
 import pytest
 
 from bikecast.core.spec import TrainingSettings
-from resources.automl.local.budget import Clock
-from resources.automl.local.build import _affordable, build
-from resources.automl.local.card import model_card
-from resources.automl.local.evaluate import evaluate
-from resources.automl.local.export.parity import predict_onnx
-from resources.automl.local.workers import WorkerPool
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.build import _affordable, build
+from bikecast.embedded.automl.card import model_card
+from bikecast.embedded.automl.evaluate import evaluate
+from bikecast.embedded.automl.export.parity import predict_onnx
+from bikecast.embedded.automl.workers import WorkerPool
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 
 SETTINGS = TrainingSettings(experiment="t", allowed_algorithms=("Ridge", "LightGBM"))

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from bikecast.core.errors import InvalidInput
-from resources.automl.local.ensemble import Recipe, choose
-from resources.automl.local.folds import Folds, holdout_split, time_split
-from resources.automl.local.models import FAMILIES, TargetTransform
-from resources.automl.local.portfolio import PORTFOLIO, Configuration, portfolio_for
-from resources.automl.local.scores import objective, r2, rmse, scores, spearman
-from resources.automl.local.views import VIEWS, Cycle, Indicators, Product, fit_view
+from bikecast.embedded.automl.ensemble import Recipe, choose
+from bikecast.embedded.automl.folds import Folds, holdout_split, time_split
+from bikecast.embedded.automl.models import FAMILIES, TargetTransform
+from bikecast.embedded.automl.portfolio import PORTFOLIO, Configuration, portfolio_for
+from bikecast.embedded.automl.scores import objective, r2, rmse, scores, spearman
+from bikecast.embedded.automl.views import VIEWS, Cycle, Indicators, Product, fit_view
 from tests.unit.automl.tables import coffee_data
 
 numbers = st.lists(st.integers(-5, 5), min_size=3, max_size=40)

@@ -9,8 +9,8 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec_json import spec_from_json, spec_to_json
+from bikecast.embedded.automl.data import dataset_from_arrow, read_dataset
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.automl.local.data import dataset_from_arrow, read_dataset
 from tests.second_spec import COFFEE_SALES
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_table, write_delta
 

@@ -11,11 +11,11 @@ from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import inspect_model
 from bikecast.core.onnx.versions import ML_OPSETS, OPSETS
 from bikecast.core.spec import Column, TrainingSettings
-from resources.automl.local.export.ensemble import EXPORTERS, export_model
-from resources.automl.local.export.parity import check_export, predict_onnx, probe_values
-from resources.automl.local.export.trees import round_down
-from resources.automl.local.models import FAMILIES, fit_model
-from resources.automl.local.portfolio import PORTFOLIO, Configuration
+from bikecast.embedded.automl.export.ensemble import EXPORTERS, export_model
+from bikecast.embedded.automl.export.parity import check_export, predict_onnx, probe_values
+from bikecast.embedded.automl.export.trees import round_down
+from bikecast.embedded.automl.models import FAMILIES, fit_model
+from bikecast.embedded.automl.portfolio import PORTFOLIO, Configuration
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
 
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")

@@ -7,13 +7,13 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import EMBEDDED_ALGORITHMS, TrainingSettings
-from resources.automl.local.ensemble import choose
-from resources.automl.local.findings import leakage_findings, repeated_rows
-from resources.automl.local.folds import LARGE_ROWS, Folds
-from resources.automl.local.honest import group_means, intervals, mean_baseline, segment_scores
-from resources.automl.local.importance import MAX_CELLS, Shuffle, importances
-from resources.automl.local.models import fit_model
-from resources.automl.local.portfolio import (
+from bikecast.embedded.automl.ensemble import choose
+from bikecast.embedded.automl.findings import leakage_findings, repeated_rows
+from bikecast.embedded.automl.folds import LARGE_ROWS, Folds
+from bikecast.embedded.automl.honest import group_means, intervals, mean_baseline, segment_scores
+from bikecast.embedded.automl.importance import MAX_CELLS, Shuffle, importances
+from bikecast.embedded.automl.models import fit_model
+from bikecast.embedded.automl.portfolio import (
     PORTFOLIO,
     Configuration,
     portfolio_for,
@@ -156,7 +156,7 @@ def test_a_target_without_skew_is_learned_as_it_is():
 
 
 def test_every_algorithm_of_the_settings_is_in_the_portfolio():
-    from resources.automl.local.portfolio import ALGORITHMS
+    from bikecast.embedded.automl.portfolio import ALGORITHMS
 
     assert set(ALGORITHMS.values()) == set(EMBEDDED_ALGORITHMS)
     assert {c.family for c in PORTFOLIO} == set(ALGORITHMS)

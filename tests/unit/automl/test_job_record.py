@@ -7,9 +7,9 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.jobs import JobState
-from resources.automl.local.job import JobRecord
-from resources.automl.local.locks import FileLock, exclusive, is_held
-from resources.automl.local.process import kill_driver, start_driver
+from bikecast.embedded.automl.job import JobRecord
+from bikecast.embedded.automl.locks import FileLock, exclusive, is_held
+from bikecast.embedded.automl.process import kill_driver, start_driver
 
 
 @pytest.fixture
@@ -103,7 +103,9 @@ def test_a_lock_ends_with_its_holders_death(tmp_path):
 
 
 def test_a_driver_that_has_not_begun_can_be_stopped(record, monkeypatch):
-    monkeypatch.setattr("resources.automl.local.process.DRIVER", "tests.unit.automl.endless_driver")
+    monkeypatch.setattr(
+        "bikecast.embedded.automl.process.DRIVER", "tests.unit.automl.endless_driver"
+    )
     lock = record.holder()
     start_driver(record, lock)
     lock.close()

@@ -8,12 +8,12 @@ import pytest
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.spec import TrainingSettings
-from resources.automl.local.budget import Clock
-from resources.automl.local.job import JobRecord
-from resources.automl.local.memory import TrialMemory
-from resources.automl.local.portfolio import Configuration
-from resources.automl.local.search import search
-from resources.automl.local.workers import Outcome, Task, WorkerPool
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.job import JobRecord
+from bikecast.embedded.automl.memory import TrialMemory
+from bikecast.embedded.automl.portfolio import Configuration
+from bikecast.embedded.automl.search import search
+from bikecast.embedded.automl.workers import Outcome, Task, WorkerPool
 from tests.unit.automl.tables import coffee_data
 
 RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})
@@ -69,7 +69,7 @@ def test_a_full_disk_costs_only_the_record(memory, monkeypatch):
     def full(*_, **__):
         raise BikecastError("no space left on device")
 
-    monkeypatch.setattr("resources.automl.local.memory.replaced_file", full)
+    monkeypatch.setattr("bikecast.embedded.automl.memory.replaced_file", full)
     memory.record(DONE)
     assert memory.recall(TASK) is None
 

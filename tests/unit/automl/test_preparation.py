@@ -4,8 +4,8 @@ import threading
 
 import pytest
 
-from resources.automl.local import preparation
-from resources.automl.local.preparation import Preparation
+from bikecast.embedded.automl import preparation
+from bikecast.embedded.automl.preparation import Preparation
 
 
 @pytest.fixture

@@ -2,10 +2,10 @@
 
 import pytest
 
-from resources.automl.local.driver import Reporter
-from resources.automl.local.job import JobRecord
-from resources.automl.local.portfolio import Configuration
-from resources.automl.local.search import Trial
+from bikecast.embedded.automl.driver import Reporter
+from bikecast.embedded.automl.job import JobRecord
+from bikecast.embedded.automl.portfolio import Configuration
+from bikecast.embedded.automl.search import Trial
 
 
 @pytest.mark.parametrize(

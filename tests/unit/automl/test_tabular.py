@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
-from resources.automl.local.data import dataset_from_arrow
-from resources.automl.local.findings import column_findings
-from resources.automl.tabular import read_csv, tabular_data
+from bikecast.embedded.automl.data import dataset_from_arrow
+from bikecast.embedded.automl.findings import column_findings
+from bikecast.embedded.automl.tabular import read_csv, tabular_data
 
 ROWS = 40
 TARGET = [float(number % 7) for number in range(ROWS)]

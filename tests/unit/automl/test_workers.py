@@ -8,10 +8,10 @@ import psutil
 import pytest
 
 from bikecast.core.spec import TrainingSettings
-from resources.automl.local.budget import Clock
-from resources.automl.local.portfolio import Configuration
-from resources.automl.local.search import NoModelError, search
-from resources.automl.local.workers import Task, WorkerPool
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.portfolio import Configuration
+from bikecast.embedded.automl.search import NoModelError, search
+from bikecast.embedded.automl.workers import Task, WorkerPool
 from tests.unit.automl.tables import coffee_data
 
 RIDGE = Configuration("ridge", "ridge", "raw", "none", {"alpha": 1.0})
@@ -97,7 +97,7 @@ def test_a_search_that_is_late_from_the_start_still_finds_a_model(pool):
 
 def test_a_search_without_any_success_says_why(pool, monkeypatch):
     wrong = Configuration("wrong", "ridge", "raw", "none", {"no_such_parameter": 1})
-    monkeypatch.setattr("resources.automl.local.search.portfolio_for", lambda *_: (wrong,))
+    monkeypatch.setattr("bikecast.embedded.automl.search.portfolio_for", lambda *_: (wrong,))
     with pytest.raises(NoModelError, match="no_such_parameter"):
         search(
             coffee_data(),

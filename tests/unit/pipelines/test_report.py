@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.cli import report
 from pipelines.cli.run import as_object
 from pipelines.home import Home
 from pipelines.main_job import Outcome
-from resources.automl.port import TrainingResult
 from resources.registry.port import ModelVersion
 
 LIVE, CANDIDATE = 0.91, 0.87

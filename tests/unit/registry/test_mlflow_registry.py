@@ -8,8 +8,8 @@ import psutil
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.embedded.mlflow.store import mlflow_client
 from resources.registry.mlflow_registry import MlflowRegistry
-from resources.registry.mlflow_store import mlflow_client
 
 DATA = b"an ONNX file"
 DIGEST = hashlib.sha256(DATA).hexdigest()

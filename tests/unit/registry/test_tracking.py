@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from resources.registry import mlflow_store
-from resources.registry.mlflow_store import database_path, is_ready, mlflow_client
-from resources.registry.tracking import log_training, prepare_store
+from bikecast.embedded.mlflow import store
+from bikecast.embedded.mlflow.store import database_path, is_ready, mlflow_client
+from bikecast.embedded.mlflow.tracking import log_training, prepare_store
 
 
 @pytest.fixture
@@ -71,10 +71,8 @@ def test_a_prepared_store_is_ready_and_is_left_alone_afterwards(uri):
 
 def test_threads_prepare_a_store_once(uri, monkeypatch):
     built = []
-    build = mlflow_store._build_schema
-    monkeypatch.setattr(
-        mlflow_store, "_build_schema", lambda path: (built.append(path), build(path))
-    )
+    build = store._build_schema
+    monkeypatch.setattr(store, "_build_schema", lambda path: (built.append(path), build(path)))
     threads = [Thread(target=prepare_store, args=(uri,)) for _ in range(4)]
     for thread in threads:
         thread.start()

@@ -1,0 +1,291 @@
+"""From data to a checked ONNX model with honest scores: the work of one job, without its files."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from bikecast.core.errors import BikecastError, ModelRejected
+from bikecast.core.spec import ModelSpec
+from bikecast.embedded.automl.budget import Clock
+from bikecast.embedded.automl.data import Dataset
+from bikecast.embedded.automl.ensemble import Recipe
+from bikecast.embedded.automl.export.ensemble import export_model
+from bikecast.embedded.automl.export.parity import Parity, check_export
+from bikecast.embedded.automl.folds import Split, holdout_split, time_split
+from bikecast.embedded.automl.honest import RIDGE
+from bikecast.embedded.automl.importance import Shuffle
+from bikecast.embedded.automl.leaderboard import ENSEMBLE, Exported
+from bikecast.embedded.automl.memory import TrialMemory
+from bikecast.embedded.automl.scores import scores
+from bikecast.embedded.automl.search import (
+    NoModelError,
+    SearchResult,
+    Trial,
+    nothing,
+    refit,
+    search,
+    search_result,
+)
+from bikecast.embedded.automl.workers import Outcome, Task, WorkerPool
+
+#: The ridge baseline may take this share of the time that is left after the search.
+BASELINE_SHARE = 0.1
+#: What follows the search takes this long for each value of the table, above all on large ones.
+SECONDS_A_VALUE = 1e-6
+
+
+@dataclass(frozen=True)
+class Built:
+    """A job's product.
+
+    `scores` has cv, holdout and time_ordered (None without a time key). `exported` maps a trial
+    to what was measured of its graph. `splits` has the rows of holdout and, with a time key,
+    time_ordered; `predicted` and `ridge` what their second rows were given by the recipe and by
+    the ridge baseline (empty where the time was short). `ridge_folds` are the baseline's
+    predictions of the first repeat that the recipe is scored on. `shuffled` are the recipe's
+    predictions of the rows of `shuffle`.
+    """
+
+    model: bytes
+    found: SearchResult
+    parity: Parity
+    exported: dict[str, Exported]
+    scores: dict[str, dict[str, float] | None]
+    splits: dict[str, Split]
+    predicted: dict[str, np.ndarray]
+    ridge: dict[str, np.ndarray]
+    ridge_folds: list[np.ndarray]
+    shuffle: Shuffle
+    shuffled: np.ndarray
+    warnings: list[str]
+
+    @property
+    def holdout(self) -> np.ndarray:
+        """The held out rows."""
+        return self.splits["holdout"][1]
+
+
+def build(
+    data: Dataset,
+    pool: WorkerPool,
+    clock: Clock,
+    spec: ModelSpec,
+    *,
+    phase: Callable[[str], None] = nothing,
+    report: Callable[[list[Trial]], None] = nothing,
+    memory: TrialMemory | None = None,
+) -> Built:
+    """Search on 80% of the rows, refit on all, export, and score the recipe.
+
+    Raises BikecastError where no trial succeeds, ModelRejected where no model can be exported.
+    """
+    settings = spec.training
+    searched, held = holdout_split(data.rows, settings.seed)
+    scored: dict[str, Split] = {"holdout": (searched, held)}
+    if data.time is not None and (ordered := time_split(data.time)) is not None:
+        scored["time_ordered"] = ordered
+    clock = replace(
+        clock,
+        after_seconds=clock.after_seconds + SECONDS_A_VALUE * data.rows * len(data.columns),
+        workers=settings.max_concurrent_trials,
+        refits=len(scored) + 1,
+    )
+    phase("searching")
+    try:
+        found = search(
+            data,
+            searched,
+            pool,
+            settings,
+            clock=clock,
+            report=report,
+            memory=memory,
+        )
+    except NoModelError as error:
+        raise BikecastError(f"no configuration could be trained: {error}") from error
+    phase("refitting")
+    found = _affordable(found, clock, spec, data)
+    warnings = list(found.warnings)
+    ridge, ridge_folds = _ridge_baseline(found, scored, pool, clock, settings.seed)
+    if not ridge:
+        warnings.append("the time was short: the ridge baseline was left out")
+    everything = np.arange(data.rows)
+    splits = {"all": (everything, everything[:1]), **scored}
+    shuffle = Shuffle.plan(held, len(data.columns), settings.seed)
+    fitted = _refit(found, splits, pool, settings.seed, clock, shuffle)
+    phase("exporting")
+    recipe = _usable(found, fitted, splits, pool, settings.seed, shuffle)
+    if recipe != found.recipe:
+        warnings.append("the time was short: not all members of the ensemble could be refitted")
+    model, final, parity, exported = _export(recipe, fitted["all"], found, data, spec, warnings)
+    if final != found.recipe:
+        metric = settings.primary_metric
+        found = search_result(found.trials, final, found.folds, metric, data.target)
+    predicted = {kind: _predict(final, fitted[kind], data) for kind in scored}
+    by_kind: dict[str, dict[str, float] | None] = {"cv": found.cv, "time_ordered": None}
+    for kind, (_, rows) in scored.items():
+        by_kind[kind] = scores(data.target[rows], predicted[kind])
+    shuffled = {
+        member.name: done
+        for member, _ in final.members
+        if (done := fitted["holdout"][member.name].shuffled) is not None
+    }
+    return Built(
+        model=model,
+        found=found,
+        parity=parity,
+        exported=exported,
+        scores=by_kind,
+        splits=scored,
+        predicted=predicted,
+        ridge=ridge,
+        ridge_folds=ridge_folds,
+        shuffle=shuffle,
+        shuffled=_clipped(final.blend(shuffled), data),
+        warnings=warnings,
+    )
+
+
+Fitted = dict[str, dict[str, Outcome]]
+
+
+def _affordable(found: SearchResult, clock: Clock, spec: ModelSpec, data: Dataset) -> SearchResult:
+    """The result, or the best single trial whose refits fit into the time that is left.
+
+    The fastest one where none does.
+    """
+    left = clock.time_for_fits(found.trials)
+    members = [trial for trial in found.trials if found.recipe.weight(trial.configuration.name)]
+    if clock.refit_seconds(members, data.rows) <= left:
+        return found
+    scored = [trial for trial in found.trials if trial.scored]
+    fitting = [trial for trial in scored if clock.refit_seconds([trial], data.rows) <= left]
+    fastest = min(scored, key=lambda trial: trial.seconds_for(data.rows))
+    best = max(fitting, key=lambda trial: trial.mean, default=fastest)
+    single = Recipe(((best.configuration, 1.0),))
+    if single.members == found.recipe.members:
+        return found
+    metric = spec.training.primary_metric
+    reduced = search_result(found.trials, single, found.folds, metric, data.target)
+    note = "the time was short: one model was chosen that could still be refitted"
+    return replace(reduced, warnings=[*found.warnings, note])
+
+
+def _refit(
+    found: SearchResult,
+    splits: Mapping[str, Split],
+    pool: WorkerPool,
+    seed: int,
+    clock: Clock,
+    shuffle: Shuffle,
+) -> Fitted:
+    limit = clock.deadline - min(clock.tail(found.trials), 0.5 * clock.left())
+    shuffles = {"holdout": shuffle}
+    return refit(
+        found.recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
+    )
+
+
+def _ridge_baseline(
+    found: SearchResult, splits: Mapping[str, Split], pool: WorkerPool, clock: Clock, seed: int
+) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
+    """The ridge baseline's predictions of each split and of each fold of the first repeat."""
+    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *found.scored.repeats[0]], seed)
+    limit = time.monotonic() + BASELINE_SHARE * clock.left()
+    done = [outcome for outcome in pool.run([task], deadline=lambda: limit) if not outcome.error]
+    if not done:
+        return {}, []
+    predictions = done[0].predictions
+    return dict(zip(splits, predictions, strict=False)), predictions[len(splits) :]
+
+
+def _usable(
+    found: SearchResult,
+    fitted: Fitted,
+    splits: Mapping[str, Split],
+    pool: WorkerPool,
+    seed: int,
+    shuffle: Shuffle,
+) -> Recipe:
+    """The recipe of the members that every split has; the fastest alone if there is none."""
+    names = [
+        member.name
+        for member, _ in found.recipe.members
+        if all(member.name in done for done in fitted.values())
+    ]
+    if names:
+        return found.recipe.only(names) if len(names) < len(found.recipe.members) else found.recipe
+    good = [trial for trial in found.trials if trial.scored]
+    fastest = min(good, key=lambda t: (t.fit_seconds / t.fit_rows, t.configuration.name))
+    single = Recipe(((fastest.configuration, 1.0),))
+    done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles={"holdout": shuffle})
+    for split, outcomes in done.items():
+        fitted[split].update(outcomes)
+    if not all(fastest.configuration.name in done for done in fitted.values()):
+        raise BikecastError(f"{fastest.configuration.name} could not be refitted on all rows")
+    return single
+
+
+def _export(
+    recipe: Recipe,
+    fitted: Mapping[str, Outcome],
+    found: SearchResult,
+    data: Dataset,
+    spec: ModelSpec,
+    warnings: list[str],
+) -> tuple[bytes, Recipe, Parity, dict[str, Exported]]:
+    """The first of these that passes the gate: the recipe, and its members alone, best first.
+
+    The fastest one where all are slower than the settings allow.
+    """
+    output, wanted_speed = spec.output, spec.training.min_rows_per_second
+    versions = spec.training.onnx_versions
+    exported: dict[str, Exported] = {}
+    slow: list[tuple[bytes, Recipe, Parity]] = []
+    mean = {trial.configuration.name: trial.mean for trial in found.trials}
+    best_first = sorted(recipe.members, key=lambda entry: -mean[entry[0].name])
+    options = [recipe, *(Recipe(((member, 1.0),)) for member, _ in best_first)]
+    winner: tuple[bytes, Recipe, Parity] | None = None
+    for option in options if len(recipe.members) > 1 else options[:1]:
+        members = [(fitted[m.name].model, weight) for m, weight in option.members]
+        known = [(model, weight) for model, weight in members if model is not None]
+        name = ENSEMBLE if len(known) > 1 else option.members[0][0].name
+        try:
+            model = export_model(known, data.columns, output, data.target_minimum, versions)
+            parity = check_export(model, known, data, output)
+        except (ModelRejected, ValueError) as error:
+            warnings.append(f"{name} was not used: {error}")
+            continue
+        exported[name] = Exported(
+            round(len(model) / 1024, 1), float(f"{parity.difference:.2e}"), parity.rows_per_second
+        )
+        if parity.rows_per_second < wanted_speed:
+            slow.append((model, option, parity))
+            speed = f"{parity.rows_per_second:,} rows a second, under {wanted_speed:,.0f}"
+            warnings.append(f"{name} was not preferred: it scores {speed}")
+            continue
+        winner = winner or (model, option, parity)
+    if winner is None and slow:
+        winner = max(slow, key=lambda entry: entry[2].rows_per_second)
+        warnings.append("no model is as fast as asked; the fastest one was taken")
+    if winner is None:
+        raise ModelRejected(
+            "no model passed the export gate: " + "; ".join(warnings[-len(options) :])
+        )
+    return *winner, exported
+
+
+def _predict(recipe: Recipe, done: Mapping[str, Outcome], data: Dataset) -> np.ndarray:
+    names = {member.name for member, _ in recipe.members}
+    blended = recipe.blend({name: done[name].predictions[0] for name in names})
+    return _clipped(blended, data)
+
+
+def _clipped(predicted: np.ndarray, data: Dataset) -> np.ndarray:
+    minimum = data.target_minimum
+    result: np.ndarray = predicted if minimum is None else np.maximum(predicted, minimum)
+    return result

@@ -1,0 +1,92 @@
+"""From a build to the tables that people judge it by: all of them JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from bikecast.core.spec import ModelSpec
+from bikecast.embedded.automl.build import Built
+from bikecast.embedded.automl.data import Dataset
+from bikecast.embedded.automl.findings import column_findings, leakage_findings
+from bikecast.embedded.automl.honest import (
+    group_means,
+    intervals,
+    mean_baseline,
+    score_table,
+    segment_scores,
+)
+from bikecast.embedded.automl.importance import importances
+from bikecast.embedded.automl.scores import scores
+
+#: The product's name in the table of scores.
+OURS = "chosen model"
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What a job says of its model beside the leaderboard; the keys of its diagnostics."""
+
+    honest_scores: list[dict[str, object]]
+    intervals: dict[str, dict[str, list[float]]]
+    permutation_importance: list[dict[str, object]]
+    segments: list[dict[str, object]]
+    leakage: list[dict[str, object]]
+    column_findings: list[str]
+
+
+def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
+    """All tables of a build; time-ordered scores first, then holdout, then cross-validation."""
+    seed, target = spec.training.seed, data.target
+    mean_name, groups = mean_baseline(spec, data)
+    kinds: list[tuple[str, int, Mapping[str, Mapping[str, float]]]] = []
+    found_intervals = {}
+    for kind in ("time_ordered", "holdout"):
+        if kind not in built.splits:
+            continue
+        fit, rows = built.splits[kind]
+        ordered = kind == "time_ordered"
+        found_intervals[kind] = intervals(
+            target[rows], built.predicted[kind], seed, ordered=ordered
+        )
+        models = {
+            OURS: scores(target[rows], built.predicted[kind]),
+            mean_name: scores(target[rows], group_means(groups, target, built.splits[kind])),
+        }
+        if kind in built.ridge:
+            models["ridge"] = scores(target[rows], built.ridge[kind])
+        kinds.append((kind, len(fit), models))
+    kinds.append(
+        ("cv", len(built.found.scored.repeats[0][0][0]), _cv(built, data, mean_name, groups))
+    )
+    return Evaluation(
+        honest_scores=score_table(kinds, found_intervals),
+        intervals=found_intervals,
+        permutation_importance=importances(
+            spec.training.primary_metric,
+            data,
+            built.shuffle,
+            built.predicted["holdout"],
+            built.shuffled,
+        ),
+        segments=segment_scores(spec, data, built.holdout, built.predicted["holdout"]),
+        leakage=leakage_findings(data, built.splits["holdout"]),
+        column_findings=column_findings(data),
+    )
+
+
+def _cv(
+    built: Built, data: Dataset, mean_name: str, groups: np.ndarray
+) -> dict[str, Mapping[str, float]]:
+    """Cross-validation of the recipe and, on the first repeat's folds, of the baselines."""
+    folds = built.found.scored
+    means = [group_means(groups, data.target, split) for split in folds.repeats[0]]
+    models: dict[str, Mapping[str, float]] = {
+        OURS: built.found.cv,
+        mean_name: folds.summary(data.target, {0: means}),
+    }
+    if built.ridge_folds:
+        models["ridge"] = folds.summary(data.target, {0: built.ridge_folds})
+    return models

@@ -1,0 +1,109 @@
+"""What people should know of the data: possible leakage, and columns that are treated specially."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from bikecast.embedded.automl.data import Dataset
+from bikecast.embedded.automl.folds import Split
+from bikecast.embedded.automl.scores import spearman
+from bikecast.embedded.automl.views import MAX_MEAN_CODES
+
+#: A feature that ranks rows like the target does is probably made from it.
+NEAR_TARGET = 0.985
+#: A text whose groups explain this share of the target's variance, with several rows a group.
+NEAR_TARGET_R2 = 0.985
+#: A whole number or text with this share of different values names its row.
+DISTINCT = 0.95
+MIN_ROWS = 50
+
+
+def leakage_findings(data: Dataset, holdout: Split) -> list[dict[str, object]]:
+    """Signs that scores may be too good: `finding`, `column` and `text` each."""
+    found = [*_near_target(data), *_identifiers(data)]
+    repeated = repeated_rows(data, holdout)
+    if repeated:
+        rows = len(holdout[1])
+        text = (
+            f"{repeated} of {rows} holdout rows equal a searched row in every feature, so the "
+            "holdout score may be too good"
+        )
+        found.append({"finding": "repeated rows", "column": "", "text": text})
+    return found
+
+
+def column_findings(data: Dataset) -> list[str]:
+    """Columns that are all missing, constant, or have more categories than get an indicator."""
+    found = []
+    for column in data.columns:
+        array = data.values[column.name]
+        if array.dtype == object:
+            known = {value for value in array.tolist() if value is not None}
+            if len(known) > MAX_MEAN_CODES:
+                found.append(
+                    f"column {column.name!r} has {len(known):,} categories: the {MAX_MEAN_CODES:,} "
+                    "most frequent ones are told apart, the rest are one group"
+                )
+            count = len(known)
+        else:
+            numbers = array[~np.isnan(array)]
+            count = 0 if not len(numbers) else 1 + int(np.ptp(numbers) > 0)
+        if count == 0:
+            found.append(f"column {column.name!r} has no value in any row, so it tells nothing")
+        elif count == 1:
+            found.append(f"column {column.name!r} has the same value in every row that has one")
+    return found
+
+
+def repeated_rows(data: Dataset, split: Split) -> int:
+    """How many of the second rows equal one of the first in every feature."""
+    import pandas as pd
+
+    frame = pd.DataFrame({column.name: data.values[column.name] for column in data.columns})
+    keys = pd.util.hash_pandas_object(frame, index=False).to_numpy()
+    return int(np.isin(keys[split[1]], keys[split[0]]).sum())
+
+
+def _near_target(data: Dataset) -> Iterator[dict[str, object]]:
+    for column in data.columns:
+        array = data.values[column.name]
+        if array.dtype == object:
+            alike = _explained(array, data.target) >= NEAR_TARGET_R2
+        else:
+            known = ~np.isnan(array)
+            enough = known.sum() >= MIN_ROWS
+            alike = enough and abs(spearman(data.target[known], array[known])) >= NEAR_TARGET
+        if alike:
+            text = (
+                f"column {column.name!r} nearly is the target; if it is not known when a "
+                "prediction is wanted, leave it out"
+            )
+            yield {"finding": "near the target", "column": column.name, "text": text}
+
+
+def _identifiers(data: Dataset) -> Iterator[dict[str, object]]:
+    if data.rows < MIN_ROWS:
+        return
+    for column in data.columns:
+        if column.sql_type in ("real", "float"):
+            continue
+        array = data.values[column.name]
+        distinct = len(set(array.tolist()))
+        if distinct >= DISTINCT * data.rows:
+            text = (
+                f"column {column.name!r} is different in {distinct} of {data.rows} rows, like an "
+                "identifier; it helps no new row, leave it out or make it a key"
+            )
+            yield {"finding": "identifier", "column": column.name, "text": text}
+
+
+def _explained(texts: np.ndarray, target: np.ndarray) -> float:
+    """Share of the target's variance between the groups; 0 with fewer than 5 rows a group."""
+    numbers: dict[object, int] = {}
+    groups = np.array([numbers.setdefault(text, len(numbers)) for text in texts.tolist()])
+    if len(numbers) * 5 > len(texts):
+        return 0.0
+    means = np.bincount(groups, weights=target) / np.bincount(groups)
+    return float(np.var(means[groups]) / np.var(target))

@@ -1,0 +1,1 @@
+"""MLflow on SQLite: the store behind the registry, and the record of each training."""
