@@ -126,7 +126,7 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.MaterializeResult:
-        from assets.champion import scorer
+        from assets.live_model.decision import scorer
         from assets.serving import predictions_digest
         from resources.sql_pool.daily import score_days
         from resources.sql_pool.deployment import prediction_types

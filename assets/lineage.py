@@ -8,7 +8,7 @@ from assets.by_day import daily_assets
 from assets.checks import finding_checks
 from assets.gates import gate_checks
 from assets.lake import lake_assets
-from assets.promotion import promotion_assets
+from assets.live_model.asset import promotion_assets
 from assets.serving import serving_assets
 from assets.training import training_assets
 from assets.training_table import training_table_assets

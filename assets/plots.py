@@ -5,8 +5,8 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 
+from assets.live_model.comparison import Comparison
 from bikecast.core.spec import ModelSpec
-from resources.comparison import Comparison
 
 
 def forecast_plot(spec: ModelSpec, rows: Sequence[Mapping[str, object]]) -> bytes:

@@ -7,12 +7,12 @@ from typing import Any, Literal
 import dagster as dg
 from pydantic import Field
 
-from assets.champion import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.column_lineage import KEY, trained
 from assets.costs import actual_training, check_limit, estimate, training_part
 from assets.events import latest_data_version, latest_metadata, shown_of, submission_metadata
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
+from assets.live_model.decision import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from bikecast.core.code_version import code_version

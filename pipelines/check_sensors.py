@@ -9,7 +9,7 @@ import dagster as dg
 
 from assets.events import latest_data_version
 from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
-from assets.promotion import ACTOR_TAG
+from assets.live_model.asset import ACTOR_TAG
 from bikecast.core.spec import ModelSpec
 from pipelines.alerts import send_alert
 from pipelines.jobs import ModelJobs, rollback_config

@@ -14,7 +14,7 @@ from bikecast.core.spec import ModelSpec
 from pipelines.doctor import Check, Finding, State
 from pipelines.environments import Resources, place_of
 from pipelines.settings import AzureSettings
-from resources.credentials import (
+from resources.azure.credentials import (
     MANAGEMENT_SCOPE,
     TIMEOUTS,
     azure_credential,
@@ -140,7 +140,7 @@ def azure_ml(
     azure: AzureSettings, place: AzurePlace, models: Registry, spec: ModelSpec
 ) -> list[Finding]:
     """The workspace, its registry and the compute answer."""
-    from resources.azure_ml import workspace_client
+    from resources.azure.ml_client import workspace_client
 
     client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
 
@@ -303,8 +303,8 @@ def _asked(
     from azure.core.exceptions import AzureError
 
     from bikecast.core.errors import BikecastError
-    from resources.azure_ml import first_line
-    from resources.refusals import remedy_of
+    from resources.azure.ml_client import first_line
+    from resources.azure.refusals import remedy_of
 
     try:
         return Finding(AREA, name, "ok", ask())

@@ -11,8 +11,8 @@ from functools import partial
 
 import dagster as dg
 
+from assets.live_model.asset import ACTOR_TAG
 from assets.model_metadata import KINDS
-from assets.promotion import ACTOR_TAG
 from assets.waiting import JOB_TAG
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.spec import ModelSpec

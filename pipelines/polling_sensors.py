@@ -271,7 +271,7 @@ def align_alias(
 
     A pool that is not online changes nothing, and is not resumed for this.
     """
-    from assets.champion import reconcile_alias
+    from assets.live_model.decision import reconcile_alias
 
     try:
         if power.status().state is not JobState.COMPLETED:

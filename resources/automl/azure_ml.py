@@ -18,9 +18,9 @@ from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.training import TrainingResult
 from resources.automl.port import TrainingRequest
-from resources.azure_ml import workspace_client
+from resources.azure.ml_client import workspace_client
+from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
-from resources.refusals import refused_by_azure
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

@@ -15,15 +15,15 @@ from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.files import file_digest
-from resources.credentials import (
+from resources.azure.credentials import (
     STORAGE_SCOPE,
     TIMEOUTS,
     azure_credential,
     credential_options,
 )
+from resources.azure.refusals import refusal, refused_by_azure
 from resources.lake.paths import checked_parts
 from resources.lake.port import LakeFile
-from resources.refusals import refusal, refused_by_azure
 
 if TYPE_CHECKING:
     from azure.storage.filedatalake import DataLakeFileClient, DataLakeServiceClient

@@ -14,7 +14,7 @@ from dagster import ConfigurableResource
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.onnx.contract import model_digest
-from resources.azure_ml import first_line, workspace_client
+from resources.azure.ml_client import first_line, workspace_client
 from resources.registry.port import ModelVersion
 
 if TYPE_CHECKING:

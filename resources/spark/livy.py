@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.jobs import JobState, JobStatus
-from resources.credentials import TIMEOUTS, azure_credential, client_options
+from resources.azure.credentials import TIMEOUTS, azure_credential, client_options
 
 if TYPE_CHECKING:
     from azure.synapse.spark import SparkClient

@@ -14,8 +14,8 @@ from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
+from resources.azure.refusals import refusal
 from resources.lake.adls import AdlsLake
-from resources.refusals import refusal
 from resources.spark.livy import Batches
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 from resources.spark.submissions import Submissions

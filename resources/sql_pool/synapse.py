@@ -17,7 +17,7 @@ import dagster as dg
 from pydantic import Field
 
 from bikecast.core.sql import ResultColumn, ResultSet, SqlError
-from resources.credentials import azure_credential
+from resources.azure.credentials import azure_credential
 
 if TYPE_CHECKING:
     import pyodbc
@@ -67,8 +67,8 @@ _TYPES: dict[type, str] = {
 class SynapseSqlPool(dg.ConfigurableResource):
     """A dedicated SQL pool in Azure; an adapter of `resources.sql_pool.port.SqlPool`.
 
-    It logs in with an Entra access token of `resources.credentials`, or with user and password.
-    A session is one connection. The driver does not tell character types apart, so a text column
+    It logs in with an Entra access token of `resources.azure.credentials`, or with user and
+    password. A session is one connection. The driver does not tell character types apart, so a text column
     is called nvarchar; a money column is called decimal(19,4).
     """
 

@@ -16,9 +16,9 @@ from pydantic import Field
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState, JobStatus
-from resources.credentials import azure_credential, client_options
+from resources.azure.credentials import azure_credential, client_options
+from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake, Conflict
-from resources.refusals import refused_by_azure
 
 if TYPE_CHECKING:
     from azure.mgmt.synapse import SynapseManagementClient

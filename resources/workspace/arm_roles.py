@@ -7,8 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from bikecast.core.errors import BikecastError
-from resources.azure_ml import first_line
-from resources.credentials import azure_credential, client_options
+from resources.azure.credentials import azure_credential, client_options
+from resources.azure.ml_client import first_line
 from resources.workspace.principals import Principal
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import BikecastError
-from resources.credentials import azure_credential
+from resources.azure.credentials import azure_credential
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.port import AttachedPool, LinkedService, LinkRefused
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from bikecast.core.errors import BikecastError
-from resources.azure_ml import first_line, workspace_client
-from resources.credentials import MANAGEMENT_SCOPE, azure_credential, client_options
+from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, client_options
+from resources.azure.ml_client import first_line, workspace_client
 from resources.workspace import azureml_v1, spark_compute
 from resources.workspace.azure_place import AzurePlace
 

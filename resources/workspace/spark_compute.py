@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from resources.azure_ml import first_line, workspace_client
+from resources.azure.ml_client import first_line, workspace_client
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.port import AttachedPool, LinkRefused
 

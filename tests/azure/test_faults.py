@@ -9,7 +9,7 @@ from bikecast.core.jobs import JobState
 from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.tds.transport import Disconnected
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.credentials import TIMEOUTS
+from resources.azure.credentials import TIMEOUTS
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import QUEUED_SECONDS
 from tests.azure.cloud.sql_endpoint import PAUSED, WARMING_UP

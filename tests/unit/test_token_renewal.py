@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("azure.core")
 
-from resources.token_renewal import MOST_TOKENS, RenewableCredential
+from resources.azure.tokens import MOST_TOKENS, RenewableCredential
 
 
 @dataclass(frozen=True)

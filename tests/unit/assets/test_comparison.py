@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from resources.comparison import Contender, PromotionRules, compare
+from assets.live_model.comparison import Contender, PromotionRules, compare
 
 RULES = PromotionRules(resamples=400)
 ROWS = 150

@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.champion import reconcile_alias
+from assets.live_model.decision import reconcile_alias
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.sql_pool.model_table import audit_trail

@@ -8,9 +8,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from assets.live_model.comparison import Comparison, Contender, PromotionRules, compare
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.spec import ModelSpec
-from resources.comparison import Comparison, Contender, PromotionRules, compare
 from resources.lake.port import Lake
 from resources.registry.port import ModelVersion, Registry
 from resources.sql_pool.model_table import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING
 
-from resources.credentials import azure_credential, client_options
+from resources.azure.credentials import azure_credential, client_options
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient

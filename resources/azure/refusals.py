@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from bikecast.core.errors import BikecastError
-from resources.azure_ml import first_line
-from resources.credentials import MANAGEMENT_SCOPE, azure_credential
+from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential
+from resources.azure.ml_client import first_line
 
 #: Roles of Synapse's own access control, which `az role` does not know.
 SYNAPSE_ROLES = ("Synapse Compute Operator", "Synapse Administrator")

@@ -18,9 +18,9 @@ from resources.registry.port import Registry
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _CODE = (
-    "assets/promotion.py",
-    "assets/champion.py",
-    "resources/comparison.py",
+    "assets/live_model/asset.py",
+    "assets/live_model/decision.py",
+    "assets/live_model/comparison.py",
     "resources/sql_pool/model_table.py",
 )
 ACTOR_TAG = "bikecast/actor"
@@ -63,7 +63,7 @@ def promotion_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[d
         sql_pool: dg.ResourceParam[SqlPool],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> Iterator[dg.MaterializeResult]:
-        from assets.champion import (
+        from assets.live_model.decision import (
             CODE_VERSION,
             DATA_VERSION,
             Decision,

@@ -6,7 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from resources.token_renewal import RenewableCredential
+    from resources.azure.tokens import RenewableCredential
 
 #: Seconds to connect, and to wait for an answer, of every call to Azure.
 CONNECT_SECONDS = 20
@@ -31,7 +31,7 @@ def azure_credential() -> RenewableCredential:
     """The process's credential: it keeps its tokens and renews them. Nothing is contacted here."""
     from azure.identity import DefaultAzureCredential
 
-    from resources.token_renewal import RenewableCredential
+    from resources.azure.tokens import RenewableCredential
 
     return RenewableCredential(
         lambda: DefaultAzureCredential(**credential_options(), **TIMEOUTS),
@@ -40,6 +40,6 @@ def azure_credential() -> RenewableCredential:
 
 def client_options() -> dict[str, Any]:
     """Keyword arguments of azure-core's clients; storage's answer a 401 by themselves."""
-    from resources.token_renewal import RenewOnce
+    from resources.azure.tokens import RenewOnce
 
     return {**TIMEOUTS, "per_call_policies": RenewOnce(azure_credential())}

@@ -1,0 +1,1 @@
+"""Which model is live: candidates compared, promoted and rolled back."""

@@ -1,0 +1,1 @@
+"""Azure as such: credential, tokens, refusals and the client of Azure ML."""
