@@ -58,7 +58,7 @@ _lab_csv = LAB_CSV
 def use_sample() -> None:
     """Take the simulated sample in place of the lab's file."""
     global _lab_csv
-    from pipelines.simulator import write_training_csv
+    from pipelines.sample.simulator import write_training_csv
 
     _lab_csv = Path(tempfile.mkdtemp()) / "bike-rentals-sample.csv"
     write_training_csv(_lab_csv)

@@ -24,7 +24,7 @@ from bikecast.core.sql import SqlError
 from bikecast.embedded.mlflow.tracking import prepare_store
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
-from pipelines.polling_sensors import training_sensor
+from pipelines.sensors.long_jobs import training_sensor
 from resources.sql_pool.always_online import AlwaysOnline
 from tests.simulation.location import definitions
 from tests.simulation.year import Year, simulated_year

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bikecast.core.spec import Column, ModelSpec, TrainingSettings
-from pipelines.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
+from pipelines.sample.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
 
 MAIN_JOB = "bike_rentals"
 

@@ -9,16 +9,16 @@ import dagster as dg
 from assets.lineage import model_assets, model_checks
 from assets.workspace import workspace_link_assets
 from bikecast.core.spec import ModelSpec
-from pipelines.alerts import failure_alerts
 from pipelines.automation import automated, automation_sensor
-from pipelines.cancellation import cancel_job, cancel_with_run
-from pipelines.check_sensors import bad_model_rollback, check_alerts, drift_retraining
-from pipelines.day_sensor import day_sensors
 from pipelines.environments import Resources
-from pipelines.file_sensor import file_sensor
 from pipelines.jobs import model_jobs
-from pipelines.polling_sensors import polling_sensors
 from pipelines.schedules import model_schedules
+from pipelines.sensors.alerts import failure_alerts
+from pipelines.sensors.cancellation import cancel_job, cancel_with_run
+from pipelines.sensors.checks import bad_model_rollback, check_alerts, drift_retraining
+from pipelines.sensors.long_jobs import polling_sensors
+from pipelines.sensors.new_days import day_sensors
+from pipelines.sensors.new_files import file_sensor
 
 
 def build_definitions(

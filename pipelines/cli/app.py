@@ -11,7 +11,7 @@ import typer
 
 from bikecast.core.errors import BikecastError
 from pipelines.cli.planning import add_planning_commands
-from pipelines.simulator import MAX_YEARS
+from pipelines.sample.simulator import MAX_YEARS
 
 app = typer.Typer(
     name="bikecast",

@@ -9,7 +9,7 @@ from pipelines.cli.console import stderr_console
 
 def simulate_command(output: Path, years: int, seed: int) -> None:
     """Write a simulated training CSV."""
-    from pipelines.simulator import write_training_csv
+    from pipelines.sample.simulator import write_training_csv
 
     write_training_csv(output, years=years, seed=seed)
     stderr_console().print(f"Wrote {output} ({years} years, seed {seed}).", highlight=False)
@@ -18,7 +18,7 @@ def simulate_command(output: Path, years: int, seed: int) -> None:
 
 def fetch_command(output: Path, url: str | None) -> None:
     """Download the lab's files."""
-    from pipelines.lab_data import DEFAULT_URL, LAB_FILES, fetch_lab_data, is_lab_file
+    from pipelines.sample.lab_data import DEFAULT_URL, LAB_FILES, fetch_lab_data, is_lab_file
 
     kept = {output / name for name in LAB_FILES if is_lab_file(output / name)}
     training, forecast = fetch_lab_data(output, url or DEFAULT_URL)

@@ -14,8 +14,8 @@ from bikecast.core.errors import InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.console import stdout_console
 from pipelines.cli.values import print_json
-from pipelines.doctor import Check, Finding, examine
-from pipelines.doctor_local import local_checks
+from pipelines.doctor.checks import Check, Finding, examine
+from pipelines.doctor.this_machine import local_checks
 from pipelines.settings import Settings, load_azure_settings, load_settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
@@ -49,7 +49,7 @@ def findings(seconds: float) -> list[Finding]:
 
 
 def _of_azure(settings: Settings) -> list[Check]:
-    from pipelines.doctor_azure import azure_checks
+    from pipelines.doctor.azure import azure_checks
     from pipelines.environments import resources_for
 
     def broken(error: ImportError) -> list[Finding]:

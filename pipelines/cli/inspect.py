@@ -17,7 +17,7 @@ from pipelines.settings import load_settings
 
 def explain_command(key: str, *, as_json: bool) -> None:
     """Print the provenance of one prediction."""
-    from pipelines.provenance import explain
+    from pipelines.reports.provenance import explain
 
     with (
         open_installation(load_settings()) as here,
@@ -37,7 +37,7 @@ def explain_command(key: str, *, as_json: bool) -> None:
 
 def status_command(*, as_json: bool) -> None:
     """Print the state of everything; exit code 1 where something is wrong."""
-    from pipelines.health import health
+    from pipelines.reports.health import health
 
     with open_installation(load_settings()) as here:
         found = health(here.defs, here.instance, BIKE_RENTALS, here.resources)

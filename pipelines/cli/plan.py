@@ -10,7 +10,7 @@ from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.cli.values import print_json
 from pipelines.installation import open_installation
-from pipelines.plan import Plan, make_plan
+from pipelines.reports.plan import Plan, make_plan
 from pipelines.settings import Settings, load_settings
 from resources.lake.sources import SAMPLE
 

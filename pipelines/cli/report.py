@@ -10,7 +10,7 @@ from bikecast.core.spec import ModelSpec
 from pipelines.cli.console import stdout_console
 from pipelines.cli.tables import rows_table
 from pipelines.home import Home
-from pipelines.main_job import Outcome
+from pipelines.in_process.main_job import Outcome
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")

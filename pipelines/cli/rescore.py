@@ -13,7 +13,7 @@ from pipelines.settings import load_settings
 
 def rescore_command(first: str, last: str, version: int | None) -> None:
     """Run the job `rescore` in this process and say where the predictions are."""
-    from pipelines.rescoring import check_range, run_rescoring
+    from pipelines.in_process.rescoring import check_range, run_rescoring
 
     check_range(BIKE_RENTALS, first, last)
     settings = load_settings(daily_partitions=True)

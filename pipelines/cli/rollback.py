@@ -8,9 +8,9 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.console import stdout_console
 from pipelines.cli.online import online_pool
 from pipelines.cli.progress import Progress
+from pipelines.in_process.main_job import run_rollback
 from pipelines.installation import open_installation
 from pipelines.logs import open_log
-from pipelines.main_job import run_rollback
 from pipelines.settings import load_settings
 
 

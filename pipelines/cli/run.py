@@ -18,9 +18,9 @@ from pipelines.cli.stopping import trainings_that_go_on
 from pipelines.cli.values import print_json
 from pipelines.environments import resources_for
 from pipelines.home import full_disk_explained, open_home
+from pipelines.in_process.main_job import Outcome, checked_files, run_main_job, sole_run
 from pipelines.installation import Installation, open_installation
 from pipelines.logs import open_log
-from pipelines.main_job import Outcome, checked_files, run_main_job, sole_run
 from pipelines.settings import load_settings
 from resources.registry.port import ModelVersion
 

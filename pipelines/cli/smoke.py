@@ -16,17 +16,17 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from pipelines.azure_calls import call_table
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.doctor import print_findings
 from pipelines.cli.plan import is_within_limit, print_plan
 from pipelines.cli.progress import Progress
-from pipelines.doctor import examine
+from pipelines.doctor.checks import examine
 from pipelines.home import full_disk_explained, open_home
+from pipelines.in_process.main_job import sole_run
 from pipelines.logs import LOGGER, open_log
-from pipelines.main_job import sole_run
-from pipelines.plan import make_plan
+from pipelines.reports.plan import make_plan
 from pipelines.settings import AzureSettings, load_azure_settings, load_settings
+from pipelines.smoke.calls import call_table
 
 if TYPE_CHECKING:
     from pipelines.installation import Installation
@@ -103,7 +103,7 @@ def smoke_command(
 
 def _agreed(here: Installation, place: AzureSettings, *, yes: bool, ignore_doctor: bool) -> bool:
     """Show what is wrong, what would be done, what that costs and leaves; then ask."""
-    from pipelines.doctor_azure import azure_checks
+    from pipelines.doctor.azure import azure_checks
     from pipelines.smoke.spec import BUDGET_SECONDS, left_behind
 
     spec = _spec()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import psutil
 
-from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs
+from pipelines.in_process.dead_runs import PROCESS_TAG, clean_up_dead_runs
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def trainings_that_go_on(instance: dg.DagsterInstance) -> list[str]:
     from bikecast.core.jobs import JobState
     from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.environments import local_resources
-    from pipelines.health import pending_jobs
+    from pipelines.reports.health import pending_jobs
 
     settings = load_settings()
     if settings.env != "local":

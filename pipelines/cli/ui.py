@@ -23,8 +23,8 @@ from pipelines.cli.stopping import (
     stop_processes,
     trainings_that_go_on,
 )
-from pipelines.dead_runs import clean_up_dead_runs
 from pipelines.home import Home, full_disk_explained, open_home
+from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.installation import open_event_log
 from pipelines.settings import PROJECT, load_settings
 

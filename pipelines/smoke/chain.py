@@ -15,13 +15,13 @@ from assets.training import training_job_name
 from assets.waiting import SQL_POOL_SENSOR, Awaited
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState, JobStatus, current_attempt
-from pipelines.dead_runs import clean_up_dead_runs
+from pipelines.in_process.dead_runs import clean_up_dead_runs
+from pipelines.in_process.main_job import execute_job
+from pipelines.in_process.run_events import Record, Watcher
+from pipelines.in_process.sensor_ticks import Ticker
 from pipelines.installation import Installation
-from pipelines.main_job import execute_job
-from pipelines.polling import PollCursor, awaited_job
-from pipelines.run_events import Record, Watcher
+from pipelines.sensors.polling import PollCursor, awaited_job
 from pipelines.smoke.spec import BUDGET_SECONDS, JOB, SMOKE
-from pipelines.ticking import Ticker
 
 SENSORS = (
     f"{SMOKE.training_table}_sensor",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pipelines.azure_calls import CallKind, CallRow
+from pipelines.smoke.calls import CallKind, CallRow
 from pipelines.smoke.exchange import Exchange, shapes
 
 #: What the fake cloud of tests/azure answers, by kind and status; a test keeps it true.

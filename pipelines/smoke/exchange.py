@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from pipelines.azure_calls import CallKind, kind_of
+from pipelines.smoke.calls import CallKind, kind_of
 from pipelines.smoke.redaction import Redactor
 
 #: A longer answer is recorded by its size alone, and so are files.

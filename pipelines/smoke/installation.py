@@ -9,11 +9,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.azure_calls import call_table
 from pipelines.environments import resources_for, scoring_for
 from pipelines.home import Home
 from pipelines.installation import Installation, definitions_of, open_event_log
 from pipelines.settings import AzureSettings, Settings
+from pipelines.smoke.calls import call_table
 from pipelines.smoke.recording import Recorder
 from pipelines.smoke.redaction import Redactor
 from pipelines.smoke.spec import JOB, SMOKE, SMOKE_SAMPLES

@@ -15,7 +15,7 @@ from typing import Any
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.files import replaced_file
-from pipelines.azure_calls import CallKind
+from pipelines.smoke.calls import CallKind
 from pipelines.smoke.exchange import Exchange, RawExchange, redacted
 from pipelines.smoke.redaction import Redactor
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.sample.simulator import simulate, simulate_forecast, write_csv
 from pipelines.settings import AzureSettings, Settings
-from pipelines.simulator import simulate, simulate_forecast, write_csv
 from resources.lake.sources import SAMPLE, Sample
 
 JOB = "smoke"

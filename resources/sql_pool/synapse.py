@@ -68,8 +68,8 @@ class SynapseSqlPool(dg.ConfigurableResource):
     """A dedicated SQL pool in Azure; an adapter of `resources.sql_pool.port.SqlPool`.
 
     It logs in with an Entra access token of `resources.azure.credentials`, or with user and
-    password. A session is one connection. The driver does not tell character types apart, so a text column
-    is called nvarchar; a money column is called decimal(19,4).
+    password. A session is one connection. The driver does not tell character types apart, so a
+    text column is called nvarchar; a money column is called decimal(19,4).
     """
 
     server: str = Field(description="Host of the pool, such as WORKSPACE.sql.azuresynapse.net.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pipelines.azure_calls import CallKind, kind_of
+from pipelines.smoke.calls import CallKind, kind_of
 from tests.azure.cloud.cloud import TELEMETRY
 from tests.azure.cloud.http import Request, Response
 

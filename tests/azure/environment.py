@@ -11,9 +11,9 @@ import dagster as dg
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
 from pipelines.environments import Resources, resources_for
+from pipelines.in_process.sensor_ticks import Ticker
 from pipelines.installation import definitions_of
 from pipelines.settings import load_settings
-from pipelines.ticking import Ticker
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
 from tests.azure.cloud.sql_endpoint import sql_endpoint

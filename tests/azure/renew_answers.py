@@ -6,10 +6,10 @@ python -m pytest tests/azure/renew_answers.py
 import pytest
 from typer.testing import CliRunner
 
-from pipelines.azure_calls import call_table
 from pipelines.cli.app import app
 from pipelines.cli.smoke import smoke_command
 from pipelines.settings import load_azure_settings
+from pipelines.smoke.calls import call_table
 from pipelines.smoke.contract import summarized, write_answers
 from pipelines.smoke.http import heard_calls
 from pipelines.smoke.installation import recorder_for

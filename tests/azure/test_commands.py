@@ -13,7 +13,7 @@ from pipelines.cli.rescore import rescore_command
 from pipelines.cli.rollback import rollback_command
 from pipelines.cli.run import run_command
 from pipelines.cli.sql import sql_command
-from pipelines.simulator import write_forecast_csv
+from pipelines.sample.simulator import write_forecast_csv
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.test_fault_runs import is_paused

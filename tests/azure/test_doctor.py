@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from pipelines.doctor_azure import RUNTIMES, runtime
+from pipelines.doctor.azure import RUNTIMES, runtime
 from pipelines.environments import place_of
 from pipelines.settings import load_azure_settings
 

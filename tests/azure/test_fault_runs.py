@@ -7,7 +7,7 @@ from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.bike_rentals import MAIN_JOB
 from pipelines.jobs import rollback_config
-from pipelines.polling_sensors import sql_pool_sensor
+from pipelines.sensors.long_jobs import sql_pool_sensor
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
@@ -183,7 +183,7 @@ def test_a_lease_of_an_installation_that_is_gone_is_dropped(location, user, monk
     user.clock.advance(SWITCH_SECONDS)
     location.tick(SQL_POOL_SENSOR)
     assert set(power.leases()) == {"somebody-else"}
-    monkeypatch.setattr("pipelines.polling_sensors.LOST_SECONDS", -1.0)
+    monkeypatch.setattr("pipelines.sensors.long_jobs.LOST_SECONDS", -1.0)
 
     location.tick(SQL_POOL_SENSOR)
 

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.app import app
-from pipelines.plan import make_plan
+from pipelines.reports.plan import make_plan
 from tests.azure.environment import Location
 
 

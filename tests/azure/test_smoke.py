@@ -8,12 +8,12 @@ from typer.testing import CliRunner
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
-from pipelines.azure_calls import call_table
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli.app import app
 from pipelines.cli.smoke import DIFFERS, smoke_command
 from pipelines.environments import resources_for
 from pipelines.settings import load_azure_settings, load_settings
+from pipelines.smoke.calls import call_table
 from pipelines.smoke.contract import compared, read_answers
 from pipelines.smoke.http import heard_calls
 from pipelines.smoke.installation import PLACEHOLDERS, recorder_for

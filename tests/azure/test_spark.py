@@ -8,7 +8,7 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_training_csv
+from pipelines.sample.simulator import write_training_csv
 from resources.lake.tables import read_table
 from resources.spark.port import Preparation, PreparedTable
 from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS

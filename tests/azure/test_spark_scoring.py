@@ -9,7 +9,7 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_forecast_csv
+from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.lake.tables import read_table
 from resources.spark.port import ScoredTable, ScoringJob, Stamp

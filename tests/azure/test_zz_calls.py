@@ -3,7 +3,7 @@
 import pytest
 
 from bikecast.core.errors import InvalidInput
-from pipelines.azure_calls import CERTAINTIES, call_table, kind_of
+from pipelines.smoke.calls import CERTAINTIES, call_table, kind_of
 from tests.azure.calls import PARTLY_RUN, SEEN
 
 TESTS = "azure/"

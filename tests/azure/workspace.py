@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_training_csv
+from pipelines.sample.simulator import write_training_csv
 from resources.automl.azure_ml import AzureAutoML
 from resources.automl.port import TrainingRequest
 from resources.lake.adls import AdlsLake

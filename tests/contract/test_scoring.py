@@ -9,7 +9,7 @@ import pytest
 from bikecast.core.errors import BikecastError
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.simulator import write_forecast_csv
+from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.registry.mlflow_registry import MlflowRegistry
@@ -140,7 +140,7 @@ def test_spark_scores_a_delta_table_that_the_pool_does_not_have(place):
     import pyarrow as pa
     from deltalake import write_deltalake
 
-    from pipelines.simulator import simulate_forecast
+    from pipelines.sample.simulator import simulate_forecast
 
     place.publish()
     days = simulate_forecast(days=300).select(list(SPEC.feature_names))

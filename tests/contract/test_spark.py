@@ -13,7 +13,7 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_training_csv
+from pipelines.sample.simulator import write_training_csv
 from resources.lake.local import LocalLake
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Preparation

@@ -13,7 +13,7 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_forecast_csv
+from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.spark.connect import ConnectSpark

@@ -5,7 +5,7 @@ import pytest
 
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
-from pipelines.main_job import Outcome, checked_files, run_main_job
+from pipelines.in_process.main_job import Outcome, checked_files, run_main_job
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-from pipelines.simulator import simulate
+from pipelines.sample.simulator import simulate
 
 #: The first file ends on the last day of 2012; week 1 adds the seven days after it.
 FIRST_FILE = dt.date(2012, 12, 31)

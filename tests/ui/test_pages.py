@@ -8,7 +8,7 @@ import pytest
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.environments import registry_for
 from pipelines.home import Home
-from pipelines.simulator import write_training_csv
+from pipelines.sample.simulator import write_training_csv
 from tests.cli import Cli
 from tests.ui.dagster_ui import DagsterUi, dagster_ui
 from tests.ui.pages import (

@@ -4,9 +4,15 @@ from pathlib import Path
 import pytest
 
 from bikecast.core.errors import BikecastError
-from pipelines import lab_data
 from pipelines.cli.data import fetch_command
-from pipelines.lab_data import DEFAULT_URL, FORECAST_FILE, LAB_FILES, TRAINING_FILE, fetch_lab_data
+from pipelines.sample import lab_data
+from pipelines.sample.lab_data import (
+    DEFAULT_URL,
+    FORECAST_FILE,
+    LAB_FILES,
+    TRAINING_FILE,
+    fetch_lab_data,
+)
 from tests.file_server import Reply, file_server
 
 LAB = Path(__file__).parents[2] / ".." / "shared" / "data"

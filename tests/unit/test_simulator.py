@@ -8,7 +8,7 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import (
+from pipelines.sample.simulator import (
     holidays,
     simulate,
     simulate_forecast,

@@ -6,7 +6,7 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.sql import SqlError
-from pipelines.azure_calls import CallKind, CallRow, call_table
+from pipelines.smoke.calls import CallKind, CallRow, call_table
 from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers, summarized
 from pipelines.smoke.exchange import Exchange
 from pipelines.smoke.guesses import learned

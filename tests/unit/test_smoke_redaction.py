@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from pipelines.azure_calls import CallKind
+from pipelines.smoke.calls import CallKind
 from pipelines.smoke.exchange import LONGEST_BODY, RawExchange, redacted
 from pipelines.smoke.redaction import Redactor
 

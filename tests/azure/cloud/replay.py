@@ -6,7 +6,7 @@ import json
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable
 
-from pipelines.azure_calls import CallKind, kind_of
+from pipelines.smoke.calls import CallKind, kind_of
 from pipelines.smoke.exchange import Exchange
 from tests.azure.cloud.http import Request, Response
 

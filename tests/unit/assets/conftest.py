@@ -11,7 +11,7 @@ import pytest
 from assets.lineage import model_assets, model_checks
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import rollback_config
-from pipelines.simulator import simulate, write_forecast_csv
+from pipelines.sample.simulator import simulate, write_forecast_csv
 from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources

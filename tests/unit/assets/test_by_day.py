@@ -6,7 +6,7 @@ import pytest
 from assets.by_day import daily_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags, rescore_config
-from pipelines.simulator import simulate_forecast
+from pipelines.sample.simulator import simulate_forecast
 from resources.sql_pool.daily import Days, predicted_days
 from tests.unit.assets.conftest import BETTER, GOOD
 

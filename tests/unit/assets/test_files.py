@@ -5,7 +5,7 @@ import pytest
 
 from assets.lake import lake_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.simulator import write_forecast_csv, write_training_csv
+from pipelines.sample.simulator import write_forecast_csv, write_training_csv
 from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources

@@ -8,7 +8,7 @@ import pytest
 from assets.gates import table_contract
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.simulator import simulate
+from pipelines.sample.simulator import simulate
 from resources.lake.drift import DriftLimits, feature_drift
 from resources.lake.table_contract import contract_problems
 from tests.unit.assets.conftest import BAD, GOOD

@@ -3,7 +3,7 @@ import datetime as dt
 import pyarrow as pa
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.simulator import simulate, simulate_forecast
+from pipelines.sample.simulator import simulate, simulate_forecast
 from resources.lake.drift import DriftLimits, feature_drift, same_season
 
 LIMITS = DriftLimits()

@@ -2,7 +2,7 @@ import pyarrow as pa
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import simulate, simulate_forecast
+from pipelines.sample.simulator import simulate, simulate_forecast
 from resources.lake.findings import outlier_findings, repeated_rows, suspicious_findings
 from tests.second_spec import COFFEE_SALES
 

@@ -7,13 +7,13 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.files import file_digest
-from pipelines.alerts import WEBHOOK, send_alert
 from pipelines.automation import automated, reload_new_forecast, rescore_on_change
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.file_sensor import file_sensor
 from pipelines.jobs import ROLLBACK_TAG, model_jobs
+from pipelines.sample.simulator import write_forecast_csv, write_training_csv
+from pipelines.sensors.alerts import WEBHOOK, send_alert
+from pipelines.sensors.new_files import file_sensor
 from pipelines.settings import load_settings
-from pipelines.simulator import write_forecast_csv, write_training_csv
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sources
 

@@ -8,8 +8,8 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.check_sensors import bad_model_rollback, check_alerts, drift_retraining
 from pipelines.jobs import model_jobs
+from pipelines.sensors.checks import bad_model_rollback, check_alerts, drift_retraining
 
 JOBS = model_jobs(SPEC, "main")
 NEXT: dict[str, object] = {}

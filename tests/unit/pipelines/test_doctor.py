@@ -7,9 +7,8 @@ import threading
 from typer.testing import CliRunner
 
 from bikecast.core.errors import InvalidInput
-from pipelines import doctor_local
 from pipelines.cli.app import app
-from pipelines.doctor import Check, Finding, examine
+from pipelines.doctor.checks import Check, Finding, examine, this_machine
 
 
 def named(found):
@@ -42,21 +41,21 @@ def test_a_check_that_hangs_or_breaks_stops_no_other():
 
 
 def test_the_packages_of_this_installation_are_as_locked():
-    [found] = doctor_local.packages("local")
+    [found] = this_machine.packages("local")
 
     assert found.state in ("ok", "warning"), found.detail
 
 
 def test_a_home_below_a_file_is_told(tmp_path, monkeypatch):
-    [found] = doctor_local.writable(tmp_path / "new" / "home")
+    [found] = this_machine.writable(tmp_path / "new" / "home")
     assert found.state == "ok"
     assert "made by the first run" in found.detail
 
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(doctor_local.tempfile, "NamedTemporaryFile", full)
-    [found] = doctor_local.writable(tmp_path)
+    monkeypatch.setattr(this_machine.tempfile, "NamedTemporaryFile", full)
+    [found] = this_machine.writable(tmp_path)
     assert found.state == "failed"
     assert "BIKECAST_HOME" in found.remedy
 
@@ -66,7 +65,7 @@ def test_a_port_in_use_is_a_warning_with_another_port():
         server.bind(("127.0.0.1", 0))
         server.listen()
         port = server.getsockname()[1]
-        found = named(doctor_local.ports(port))[f"port {port}"]
+        found = named(this_machine.ports(port))[f"port {port}"]
 
     assert found.state == "warning"
     assert found.remedy == f"Another port: bikecast ui --port {port + 1}"
@@ -76,15 +75,15 @@ def test_java_fails_only_where_spark_is_to_run_in_this_process(monkeypatch, tmp_
     monkeypatch.setenv("PATH", str(tmp_path))
     monkeypatch.delenv("JAVA_HOME", raising=False)
 
-    assert doctor_local.java("")[0].state == "ok"
-    [found] = doctor_local.java("local[*]")
+    assert this_machine.java("")[0].state == "ok"
+    [found] = this_machine.java("local[*]")
     assert found.state == "failed"
     assert "openjdk-17" in found.remedy
 
 
 def test_an_odbc_driver_that_is_missing_fails_only_in_azure():
-    assert doctor_local.odbc("No Such Driver", "local")[0].state == "skipped"
-    assert doctor_local.odbc("No Such Driver", "azure")[0].state == "failed"
+    assert this_machine.odbc("No Such Driver", "local")[0].state == "skipped"
+    assert this_machine.odbc("No Such Driver", "azure")[0].state == "failed"
 
 
 def test_the_command_prints_json_and_makes_no_home(tmp_path, monkeypatch):

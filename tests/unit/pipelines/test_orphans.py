@@ -7,7 +7,7 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.orphans import OLD_SECONDS, clean_up_orphan_jobs, orphan_jobs
+from pipelines.in_process.orphan_jobs import OLD_SECONDS, clean_up_orphan_jobs, orphan_jobs
 from resources.automl.embedded import LocalAutoML
 
 BASE = f"{SPEC.model_name}-0123456789ab"

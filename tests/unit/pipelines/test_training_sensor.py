@@ -8,8 +8,8 @@ import pytest
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.polling import POLLS_A_TICK, PollCursor, poll
-from pipelines.polling_sensors import should_align, training_sensor
+from pipelines.sensors.long_jobs import should_align, training_sensor
+from pipelines.sensors.polling import POLLS_A_TICK, PollCursor, poll
 from resources.sql_pool.always_online import AlwaysOnline
 
 POWER = {"sql_pool_power": AlwaysOnline()}

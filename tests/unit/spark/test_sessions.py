@@ -8,7 +8,7 @@ import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.simulator import write_training_csv
+from pipelines.sample.simulator import write_training_csv
 from resources.lake.local import LocalLake
 from resources.spark import sessions
 from resources.spark.connect import ConnectSpark

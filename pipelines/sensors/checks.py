@@ -11,8 +11,8 @@ from assets.events import latest_data_version
 from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
 from assets.live_model.asset import ACTOR_TAG
 from bikecast.core.spec import ModelSpec
-from pipelines.alerts import send_alert
 from pipelines.jobs import ModelJobs, rollback_config
+from pipelines.sensors.alerts import send_alert
 from resources.sql_pool.port import SqlPool
 
 INTERVAL_SECONDS = 30

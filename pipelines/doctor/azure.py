@@ -11,7 +11,7 @@ from typing import Any
 
 from bikecast.core.jobs import JobState
 from bikecast.core.spec import ModelSpec
-from pipelines.doctor import Check, Finding, State
+from pipelines.doctor.checks import Check, Finding, State
 from pipelines.environments import Resources, place_of
 from pipelines.settings import AzureSettings
 from resources.azure.credentials import (

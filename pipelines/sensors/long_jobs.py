@@ -14,8 +14,8 @@ from assets.waiting import (
 )
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
-from pipelines.continuations import continuing_run, parents_of, waiting_assets, what_is_left
-from pipelines.polling import (
+from pipelines.sensors.continuations import continuing_run, parents_of, waiting_assets, what_is_left
+from pipelines.sensors.polling import (
     PollCursor,
     awaited_job,
     finished_jobs,

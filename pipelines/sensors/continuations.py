@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import dagster as dg
 
 from assets.waiting import CONTINUES_TAG, Awaited
-from pipelines.polling import awaited_job
+from pipelines.sensors.polling import awaited_job
 
 if TYPE_CHECKING:
     from dagster._core.definitions.assets.graph.asset_graph import AssetGraph

@@ -9,10 +9,10 @@ import dagster as dg
 
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
-from pipelines.dead_runs import dead_runs
 from pipelines.environments import Resources
-from pipelines.orphans import orphan_jobs
-from pipelines.polling import PollCursor, finished_jobs, read_submissions
+from pipelines.in_process.dead_runs import dead_runs
+from pipelines.in_process.orphan_jobs import orphan_jobs
+from pipelines.sensors.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 
 

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from pipelines.doctor import Check, Finding, State
+from pipelines.doctor.checks import Check, Finding, State
 from pipelines.home import Home
 from pipelines.settings import PROJECT, Settings
 

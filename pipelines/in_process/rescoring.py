@@ -10,10 +10,10 @@ import dagster as dg
 from assets.by_day import daily_partitions
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
-from pipelines.dead_runs import clean_up_dead_runs
+from pipelines.in_process.dead_runs import clean_up_dead_runs
+from pipelines.in_process.main_job import execute_job
+from pipelines.in_process.run_events import Record, Watcher
 from pipelines.jobs import RESCORE_JOB, range_tags, rescore_config
-from pipelines.main_job import execute_job
-from pipelines.run_events import Record, Watcher
 
 
 def run_rescoring(

@@ -17,12 +17,12 @@ from assets.waiting import JOB_TAG
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.spec import ModelSpec
 from bikecast.core.training import TrainingResult
-from pipelines.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
 from pipelines.environments import Resources
 from pipelines.home import Home
+from pipelines.in_process.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
+from pipelines.in_process.orphan_jobs import clean_up_orphan_jobs
+from pipelines.in_process.run_events import Record, Watcher, failure, hear
 from pipelines.jobs import ROLLBACK_JOB, rollback_config
-from pipelines.orphans import clean_up_orphan_jobs
-from pipelines.run_events import Record, Watcher, failure, hear
 from resources.automl.port import AutoML
 from resources.lake.sources import FetchedFile, Sources
 from resources.registry.port import ModelVersion

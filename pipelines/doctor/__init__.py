@@ -1,0 +1,1 @@
+"""What the command doctor checks: this machine, and in azure identity, services and roles."""

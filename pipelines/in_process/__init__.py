@@ -1,0 +1,1 @@
+"""Running jobs and ticking sensors from a command, without a daemon."""

@@ -1,0 +1,1 @@
+"""What people read of a home: health, plans and the way of one prediction."""

@@ -1,0 +1,1 @@
+"""The sensors: long jobs, new files and days, checks, alerts and cancelled runs."""
