@@ -27,7 +27,7 @@ def kill(processes: list[psutil.Process]) -> None:
 
 def is_training(process: psutil.Process) -> bool:
     with contextlib.suppress(psutil.Error):
-        return "resources.automl" in " ".join(process.cmdline())
+        return "bikecast.embedded.automl" in " ".join(process.cmdline())
     return False
 
 

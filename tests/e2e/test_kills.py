@@ -99,7 +99,7 @@ def test_killing_the_command_at_a_random_moment_converges(cli, seed):
 
 def training_processes(home: Path) -> list[psutil.Process]:
     """The detached driver of a training job and its workers."""
-    return [p for p in processes_of(home) if "resources.automl" in " ".join(p.cmdline())]
+    return [p for p in processes_of(home) if "bikecast.embedded.automl" in " ".join(p.cmdline())]
 
 
 @pytest.mark.parametrize("delay", [0.0, 2.0, 5.0])

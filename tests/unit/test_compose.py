@@ -139,7 +139,7 @@ def test_what_the_image_copies_exists_and_is_let_through(dockerfile):
     assert set(copied) == allowed
     for source in copied:
         assert (PROJECT / source).exists(), source
-    assert set(copied) >= {"assets", "pipelines", "resources", "pyproject.toml"}
+    assert set(copied) >= {"assets", "bikecast", "pipelines", "resources", "pyproject.toml"}
 
 
 def test_the_entry_point_can_be_executed():
