@@ -3,27 +3,17 @@
 from __future__ import annotations
 
 import json
-import tempfile
-from collections.abc import Sequence
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import InvalidInput
 from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
-from resources.azure.refusals import refusal
 from resources.lake.adls import AdlsLake
+from resources.spark.batch_jobs import BatchJobs
 from resources.spark.livy import Batches
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
-from resources.spark.submissions import Submissions
-
-if TYPE_CHECKING:
-    from resources.spark.shipping import Code
-
-_FOLDER = "jobs/spark"
 
 
 class SynapseSpark(ConfigurableResource):
@@ -64,26 +54,26 @@ class SynapseSpark(ConfigurableResource):
             return self._prepared(preparation, committed | {"changed": False})
         try:
             if preparation.job_id is not None:
-                asked = self.status(preparation.job_id)
-                if not asked.state.is_terminal:
-                    return asked
-                if asked.state is not JobState.COMPLETED:
-                    self._raise_failed(preparation.job_id, spec.training_table)
+                status = self.status(preparation.job_id)
+                if not status.state.is_terminal:
+                    return status
+                if status.state is not JobState.COMPLETED:
+                    self._jobs.raise_failed(preparation.job_id, spec.training_table)
             attempt = current_attempt(identity, self.status)
             if attempt.status is not None and attempt.status.state is not JobState.COMPLETED:
                 return attempt.status
             if attempt.status is not None:
-                outcome = self.outcome(attempt.job_id)
+                outcome = self._jobs.outcome(attempt.job_id)
                 committed = self._commit(preparation.table_path)
                 if outcome["data_version"] == committed.get("data_version"):
                     return self._prepared(preparation, outcome)
                 # Another input replaced the table since.
                 return self._submit(preparation, header, identity, attempt.number + 1, committed)
             if attempt.number > 1:
-                self.raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
+                self._jobs.raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
             return self._submit(preparation, header, identity, attempt.number, committed)
         except AzureError as error:
-            raise self._refused(error, spec.training_table) from error
+            raise self._jobs.refusal(error, spec.training_table) from error
 
     def score(self, job: ScoringJob) -> ScoredTable | JobStatus:
         """Score by a batch, or attach to the batch that scores; see the port.
@@ -96,9 +86,9 @@ class SynapseSpark(ConfigurableResource):
         from resources.spark.synapse_scoring import score
 
         try:
-            return score(self, self.lake, job)
+            return score(self._jobs, job)
         except AzureError as error:
-            raise self._refused(error, job.spec.predictions_table) from error
+            raise self._jobs.refusal(error, job.spec.predictions_table) from error
 
     def status(self, job_id: str) -> JobStatus:
         """Poll a batch by its name; an unknown name is NotFound.
@@ -106,42 +96,26 @@ class SynapseSpark(ConfigurableResource):
         A batch over its limit, and twins of one name, are canceled.
         Raises BikecastError where Synapse refuses.
         """
-        from azure.core.exceptions import AzureError
-
-        try:
-            return self._submissions.status(job_id)
-        except AzureError as error:
-            raise self._refused(error) from error
+        return self._jobs.status(job_id)
 
     def cancel(self, job_id: str) -> JobStatus:
         """Ask Livy to end a batch, unless it has ended; raises BikecastError where it refuses.
 
         Whoever asked knows of its end: the next `prepare` starts the next attempt without a word.
         """
-        from azure.core.exceptions import AzureError
-
-        try:
-            status = self.status(job_id)
-            if not status.state.is_terminal:
-                status = self._submissions.cancel(job_id)
-                self._write(_told(job_id), b"told\n")
-        except AzureError as error:
-            raise self._refused(error) from error
-        return status
-
-    def _refused(self, error: Exception, table: str = "") -> BikecastError:
-        return refusal(
-            error,
-            f"the Spark pool {self.pool} of {self.workspace} refuses",
-            role="Synapse Compute Operator",
-            scope=self.workspace,
-            unchanged=f"{table} is unchanged" if table else "",
-        )
+        return self._jobs.cancel(job_id)
 
     @property
-    def _submissions(self) -> Submissions:
-        batches = Batches(self.workspace, self.pool)
-        return Submissions(batches, self.lake, _FOLDER, self.lag_seconds, self.limit_seconds)
+    def _jobs(self) -> BatchJobs:
+        return BatchJobs(
+            Batches(self.workspace, self.pool),
+            self.lake,
+            executors=self.executors,
+            cores=self.cores,
+            memory=self.memory,
+            lag_seconds=self.lag_seconds,
+            limit_seconds=self.limit_seconds,
+        )
 
     def _input(self, preparation: Preparation) -> tuple[list[str], str]:
         """The CSV's column names, and the name of what is asked for."""
@@ -183,63 +157,7 @@ class SynapseSpark(ConfigurableResource):
             "current": committed.get("data_version", ""),
         }
         paths = [preparation.csv_path, preparation.table_path]
-        return self.start(f"{identity}-{number}", job_code(), job, paths)
-
-    def start(self, name: str, code: Code, job: dict[str, Any], paths: Sequence[str]) -> JobStatus:
-        """Submit a batch of this name.
-
-        Its arguments are the URLs of the file with `job`, of `paths`, and of its result.
-        """
-        main, modules = f"{_FOLDER}/code/{code.digest}.py", f"{_FOLDER}/code/{code.digest}.zip"
-        self._write(main, code.main)
-        self._write(modules, code.modules)
-        self._write(f"{_FOLDER}/{name}/job.json", json.dumps(job).encode())
-        arguments = [f"{_FOLDER}/{name}/job.json", *paths, f"{_FOLDER}/{name}/result"]
-        submissions = self._submissions
-        start = partial(
-            submissions.batches.submit,
-            name,
-            file=self.lake.url(main),
-            modules=self.lake.url(modules),
-            arguments=[self.lake.url(path) for path in arguments],
-            executors=self.executors,
-            cores=self.cores,
-            memory=self.memory,
-        )
-        return submissions.submit(name, start)
-
-    def raise_once(self, name: str, table: str) -> None:
-        """Raise the error of a failed batch, unless an earlier call did."""
-        if self.lake.stat(_told(name)) is None:
-            self._raise_failed(name, table)
-
-    def _raise_failed(self, name: str, table: str) -> None:
-        """Raise the error of a batch that failed, was canceled or is lost."""
-        status = self.status(name)
-        try:
-            reason = str(self.outcome(name)["error"])
-        except BikecastError:
-            reason = ""
-        self._write(_told(name), b"told\n")
-        kind = InvalidInput if reason else BikecastError
-        why = reason or status.error or "Livy does not list it any more"
-        see = f" See {status.link}" if status.link else ""
-        raise kind(
-            f"Spark batch {name} is {status.state}: {why}. {table} is unchanged; run again for "
-            f"the next attempt.{see}"
-        )
-
-    def outcome(self, name: str) -> dict[str, Any]:
-        """What the batch of a name wrote at its end."""
-        from deltalake.exceptions import TableNotFoundError
-
-        from resources.lake.tables import read_rows
-
-        try:
-            [row] = read_rows(self.lake, f"{_FOLDER}/{name}/result", limit=1)
-        except TableNotFoundError as error:
-            raise BikecastError(f"Spark batch {name} left no result in the lake") from error
-        return dict(json.loads(str(row["outcome"])))
+        return self._jobs.start(f"{identity}-{number}", job_code(), job, paths)
 
     def _commit(self, path: str) -> dict[str, Any]:
         """The outcome that the table's current commit holds; empty without a table of ours."""
@@ -253,9 +171,9 @@ class SynapseSpark(ConfigurableResource):
         version = table.version()
         with self.lake.open(f"{path}/_delta_log/{version:020}.json") as file:
             actions = [json.loads(line) for line in file.read().splitlines() if line.strip()]
-        told: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+        commit: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
         try:
-            return {**json.loads(told["userMetadata"]), "delta_version": version}
+            return {**json.loads(commit["userMetadata"]), "delta_version": version}
         except (KeyError, TypeError, ValueError):
             return {"delta_version": version}
 
@@ -273,14 +191,3 @@ class SynapseSpark(ConfigurableResource):
             dropped_rows=int(outcome["dropped_rows"]),
             findings=tuple(outcome["findings"]),
         )
-
-    def _write(self, path: str, content: bytes) -> None:
-        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-            file = Path(folder) / "file"
-            file.write_bytes(content)
-            self.lake.put(path, file)
-
-
-def _told(name: str) -> str:
-    """The lake path of the mark that a batch's failure was reported."""
-    return f"{_FOLDER}/{name}/told"

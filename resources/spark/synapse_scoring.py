@@ -11,14 +11,14 @@ from resources.spark.port import ScoredTable, ScoringJob
 
 if TYPE_CHECKING:
     from resources.lake.adls import AdlsLake
-    from resources.spark.synapse import SynapseSpark
+    from resources.spark.batch_jobs import BatchJobs
 
 _MAIN = "resources/spark/scoring_main.py"
 #: Property of a table's commit: the batch that scored its rows.
 BATCH = "bikecast.batch"
 
 
-def score(pool: SynapseSpark, lake: AdlsLake, job: ScoringJob) -> ScoredTable | JobStatus:
+def score(jobs: BatchJobs, job: ScoringJob) -> ScoredTable | JobStatus:
     """Score, or attach to the batch that scores; see the port.
 
     A batch's name is a hash of model, rows, spec and code with an attempt number. Rows that were
@@ -31,19 +31,19 @@ def score(pool: SynapseSpark, lake: AdlsLake, job: ScoringJob) -> ScoredTable | 
     identity = job_base_name(
         table,
         model=job.model_digest,
-        rows=_rows_version(lake, job.rows_path),
+        rows=_rows_version(jobs.lake, job.rows_path),
         spec=spec,
         table=job.table_path,
         code=job_code(_MAIN).digest,
     )
-    attempt = current_attempt(identity, pool.status)
+    attempt = current_attempt(identity, jobs.status)
     if attempt.status is not None:
         if attempt.status.state is not JobState.COMPLETED:
             return attempt.status
-        return _committed(pool, lake, job, attempt.job_id)
+        return _committed(jobs, job, attempt.job_id)
     if attempt.number > 1:
-        pool.raise_once(f"{identity}-{attempt.number - 1}", table)
-    return pool.start(
+        jobs.raise_once(f"{identity}-{attempt.number - 1}", table)
+    return jobs.start(
         attempt.job_id,
         job_code(_MAIN),
         {"spec": spec, "digest": job.model_digest, "stamp": asdict(job.stamp)},
@@ -73,12 +73,12 @@ def _rows_version(lake: AdlsLake, path: str) -> str:
     return str(commit.version)
 
 
-def _committed(pool: SynapseSpark, lake: AdlsLake, job: ScoringJob, name: str) -> ScoredTable:
+def _committed(jobs: BatchJobs, job: ScoringJob, name: str) -> ScoredTable:
     """The table with a completed batch's files, committed unless they already are."""
     from resources.lake.parquet_folders import ParquetFile, commit_files, latest_commit
     from resources.spark.prediction_schema import predictions_schema
 
-    folder, outcome = _folder(job, name), pool.outcome(name)
+    lake, folder, outcome = jobs.lake, _folder(job, name), jobs.outcome(name)
     current = latest_commit(lake, job.table_path)
     if current is not None and current.properties.get(BATCH) == name:
         version = current.version

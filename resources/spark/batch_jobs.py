@@ -1,0 +1,146 @@
+"""Jobs of this project as Livy batches: code and job file up, outcome or error back."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.jobs import JobStatus
+from resources.azure.refusals import refusal
+from resources.lake.adls import AdlsLake
+from resources.spark.livy import Batches
+from resources.spark.shipping import Code
+from resources.spark.submissions import Submissions
+
+_FOLDER = "jobs/spark"
+
+
+@dataclass(frozen=True)
+class BatchJobs:
+    """The jobs of one Spark pool by name; `resources.spark.submissions` submits each once."""
+
+    batches: Batches
+    lake: AdlsLake
+    executors: int
+    cores: int
+    """Cores of the driver and of each executor; `memory` likewise, such as 28g."""
+    memory: str
+    lag_seconds: float
+    """See `Submissions`, as for `limit_seconds`."""
+    limit_seconds: float
+
+    def start(self, name: str, code: Code, job: dict[str, Any], paths: Sequence[str]) -> JobStatus:
+        """Submit a batch of this name.
+
+        Its arguments are the URLs of the file with `job`, of `paths`, and of its result.
+        """
+        main, modules = f"{_FOLDER}/code/{code.digest}.py", f"{_FOLDER}/code/{code.digest}.zip"
+        self._write(main, code.main)
+        self._write(modules, code.modules)
+        self._write(f"{_FOLDER}/{name}/job.json", json.dumps(job).encode())
+        arguments = [f"{_FOLDER}/{name}/job.json", *paths, f"{_FOLDER}/{name}/result"]
+        submit = partial(
+            self.batches.submit,
+            name,
+            file=self.lake.url(main),
+            modules=self.lake.url(modules),
+            arguments=[self.lake.url(path) for path in arguments],
+            executors=self.executors,
+            cores=self.cores,
+            memory=self.memory,
+        )
+        return self._submissions.submit(name, submit)
+
+    def status(self, name: str) -> JobStatus:
+        """Poll a batch; an unknown name is NotFound.
+
+        A batch over its limit, and twins of one name, are canceled.
+        Raises BikecastError where Synapse refuses.
+        """
+        from azure.core.exceptions import AzureError
+
+        try:
+            return self._submissions.status(name)
+        except AzureError as error:
+            raise self.refusal(error) from error
+
+    def cancel(self, name: str) -> JobStatus:
+        """Ask Livy to end a batch, unless it has ended; its end counts as reported.
+
+        Raises BikecastError where Synapse refuses.
+        """
+        from azure.core.exceptions import AzureError
+
+        try:
+            status = self.status(name)
+            if not status.state.is_terminal:
+                status = self._submissions.cancel(name)
+                self._write(_reported(name), b"told\n")
+        except AzureError as error:
+            raise self.refusal(error) from error
+        return status
+
+    def outcome(self, name: str) -> dict[str, Any]:
+        """What the batch of a name wrote at its end; BikecastError where it wrote nothing."""
+        from deltalake.exceptions import TableNotFoundError
+
+        from resources.lake.tables import read_rows
+
+        try:
+            [row] = read_rows(self.lake, f"{_FOLDER}/{name}/result", limit=1)
+        except TableNotFoundError as error:
+            raise BikecastError(f"Spark batch {name} left no result in the lake") from error
+        return dict(json.loads(str(row["outcome"])))
+
+    def raise_once(self, name: str, table: str) -> None:
+        """Raise the error of a failed batch, unless an earlier call did."""
+        if self.lake.stat(_reported(name)) is None:
+            self.raise_failed(name, table)
+
+    def raise_failed(self, name: str, table: str) -> None:
+        """Raise the error of a batch that failed, was canceled or is lost."""
+        status = self.status(name)
+        try:
+            reason = str(self.outcome(name)["error"])
+        except BikecastError:
+            reason = ""
+        self._write(_reported(name), b"told\n")
+        error_class = InvalidInput if reason else BikecastError
+        why = reason or status.error or "Livy does not list it any more"
+        see = f" See {status.link}" if status.link else ""
+        raise error_class(
+            f"Spark batch {name} is {status.state}: {why}. {table} is unchanged; run again for "
+            f"the next attempt.{see}"
+        )
+
+    def refusal(self, error: Exception, table: str = "") -> BikecastError:
+        """An error of an Azure client in words; `table` is unchanged."""
+        workspace = self.batches.workspace
+        return refusal(
+            error,
+            f"the Spark pool {self.batches.pool} of {workspace} refuses",
+            role="Synapse Compute Operator",
+            scope=workspace,
+            unchanged=f"{table} is unchanged" if table else "",
+        )
+
+    @property
+    def _submissions(self) -> Submissions:
+        return Submissions(self.batches, self.lake, _FOLDER, self.lag_seconds, self.limit_seconds)
+
+    def _write(self, path: str, content: bytes) -> None:
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+            file = Path(folder) / "file"
+            file.write_bytes(content)
+            self.lake.put(path, file)
+
+
+def _reported(name: str) -> str:
+    """The lake path of the mark that a batch's failure was reported."""
+    return f"{_FOLDER}/{name}/told"
