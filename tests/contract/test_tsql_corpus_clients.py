@@ -1,7 +1,6 @@
 """The T-SQL corpus from outside: by ODBC Driver 18 over TLS, and by `bikecast sql`.
 
-The runner of the first is the corpus's own (../shared/tsql/run_corpus.py); of the second what it
-prints as CSV is compared.
+Of the second, what it prints as CSV is compared.
 """
 
 import csv
@@ -15,29 +14,20 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.test_tsql_corpus import CASES, CORPUS, DISPUTED, has_order
+from tests.corpus.comparison import CASES, DISPUTED, has_order, results_of
 from tests.tds_server import connection_string, odbc_driver, server_process
 
-pytestmark = [
-    pytest.mark.slow,
-    pytest.mark.skipif(not CASES, reason="the T-SQL corpus is not beside this repository"),
-]
-_FAILED = re.compile(r"^FAIL (\S+)", re.MULTILINE)
+pytestmark = pytest.mark.slow
 _NUMBER = re.compile(r"Msg (\d+)")
 
 
 def test_the_corpus_passes_by_odbc_over_tls(tmp_path):
     odbc_driver()
-    runner = CORPUS.with_name("run_corpus.py")
+    from tests.corpus.over_odbc import faults
+
     with server_process(tmp_path) as server:
-        done = subprocess.run(
-            [sys.executable, str(runner), connection_string(server), str(CORPUS), "-v"],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-    assert "total" in done.stdout, done.stderr[-2000:]
-    assert set(_FAILED.findall(done.stdout)) == set(DISPUTED), done.stdout
+        texts = faults(connection_string(server))
+    assert set(texts) == set(DISPUTED), texts
 
 
 def by_command(scripts, home):
@@ -110,7 +100,7 @@ def fault(case, answer):
         return "" if numbers & {expect["error"], *expect.get("error_alt", [])} else errors
     if status:
         return errors
-    wanted = expect.get("results", [expect] if "columns" in expect else [])
+    wanted = results_of(expect)
     if not same_output(wanted, printed, has_order(case["sql"])):
         return f"printed {printed!r}, expected {wanted}"
     missing = [text for text in expect.get("messages", ()) if text.strip() not in errors]
