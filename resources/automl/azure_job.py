@@ -11,6 +11,9 @@ from resources.automl.port import TrainingRequest
 if TYPE_CHECKING:
     from azure.ai.ml.automl import RegressionJob
 
+#: Azure AutoML ends no experiment earlier than this.
+SHORTEST_MINUTES = 15
+
 
 def regression_job(
     request: TrainingRequest, data: str, compute: str, *, folds: int
@@ -20,8 +23,6 @@ def regression_job(
     `data` is the URL of a folder with an MLTable file. A single trial may take the whole time.
     """
     from azure.ai.ml import Input, automl
-
-    from resources.automl.azure_ml import minutes
 
     spec, training = request.spec, request.spec.training
     job: RegressionJob = automl.regression(
@@ -35,7 +36,7 @@ def regression_job(
         tags={**request.tags, "model": spec.model_name},
     )
     job.compute = compute or None
-    limit = minutes(request.budget_seconds)
+    limit = _minutes(request.budget_seconds)
     job.set_limits(
         timeout_minutes=limit,
         trial_timeout_minutes=limit,
@@ -82,6 +83,11 @@ def best_child(job: Any, rows: list[dict[str, object]]) -> tuple[str | None, str
         if (values or {}).get(name):
             return str(values[name]), place
     return (str(rows[0]["job_id"]), "score") if rows else (None, "nothing")
+
+
+def _minutes(seconds: float) -> int:
+    """Whole minutes of a budget, at least what Azure AutoML takes."""
+    return max(SHORTEST_MINUTES, math.ceil(seconds / 60))
 
 
 def _number(text: object) -> float | None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import tempfile
 import time
 from contextlib import AbstractContextManager
@@ -17,6 +16,12 @@ from pydantic import Field
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.training import TrainingResult
+from resources.automl.azure_job import (
+    SHORTEST_MINUTES,
+    best_child,
+    leaderboard,
+    regression_job,
+)
 from resources.automl.port import TrainingRequest
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
@@ -35,8 +40,6 @@ STATES = {
     "Failed": JobState.FAILED,
     "Canceled": JobState.CANCELED,
 }
-#: Azure AutoML ends no experiment earlier than this.
-SHORTEST_MINUTES = 15
 FOLDS = 5
 #: Metrics of which less is better.
 _LESS_IS_BETTER = ("error", "deviation")
@@ -82,7 +85,6 @@ class AzureAutoML(dg.ConfigurableResource):
         if status.state is not JobState.NOT_FOUND:
             return status
         from resources.automl.azure_data import stage_training_data
-        from resources.automl.azure_job import regression_job
 
         data = stage_training_data(self.lake, request)
         job = regression_job(request, data, self.compute, folds=FOLDS)
@@ -122,8 +124,6 @@ class AzureAutoML(dg.ConfigurableResource):
             return self._result(job_id)
 
     def _result(self, job_id: str) -> TrainingResult:
-        from resources.automl.azure_job import best_child, leaderboard
-
         status = self.status(job_id)
         if status.state is not JobState.COMPLETED:
             raise BikecastError(
@@ -241,8 +241,3 @@ def _reason(job: Any, state: JobState) -> str:
 def _short(metric: str) -> str:
     """`spearman` for `spearman_correlation` in any spelling; other metrics keep their name."""
     return "spearman" if metric.lower().startswith("spearman") else metric
-
-
-def minutes(seconds: float) -> int:
-    """Whole minutes of a budget, at least what Azure AutoML takes."""
-    return max(SHORTEST_MINUTES, math.ceil(seconds / 60))

@@ -5,10 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from bikecast.embedded.automl.search import Trial
+from bikecast.embedded.automl.trials import Trial
 
 #: Seconds kept for choosing, exporting, the parity gate, the honest scores and the plots.
 EXPORT_SECONDS = 2.2

@@ -24,12 +24,12 @@ from bikecast.embedded.automl.scores import scores
 from bikecast.embedded.automl.search import (
     NoModelError,
     SearchResult,
-    Trial,
     nothing,
     refit,
     search,
     search_result,
 )
+from bikecast.embedded.automl.trials import Trial
 from bikecast.embedded.automl.workers import Outcome, Task, WorkerPool
 
 #: The ridge baseline may take this share of the time that is left after the search.

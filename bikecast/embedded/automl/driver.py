@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from bikecast.embedded.automl.build import Built
     from bikecast.embedded.automl.data import Dataset
     from bikecast.embedded.automl.results import Draft
-    from bikecast.embedded.automl.search import Trial
+    from bikecast.embedded.automl.trials import Trial
 
 log = logging.getLogger("bikecast.automl")
 

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bikecast.embedded.automl.search import SearchResult, Trial
+from bikecast.embedded.automl.search import SearchResult
+from bikecast.embedded.automl.trials import Trial
 
 FIELDS = (
     "trial",

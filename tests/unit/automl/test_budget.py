@@ -21,7 +21,8 @@ from bikecast.embedded.automl.budget import Clock
 from bikecast.embedded.automl.build import _affordable
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.folds import LARGE_ROWS, SAMPLE_ROWS, Folds
-from bikecast.embedded.automl.search import Trial, refit, search
+from bikecast.embedded.automl.search import refit, search
+from bikecast.embedded.automl.trials import SLACK, Trial
 from bikecast.embedded.automl.workers import Outcome, Task
 from tests.unit.automl.tables import TIMED_COFFEE
 from tests.unit.automl.test_workers import RIDGE
@@ -173,5 +174,5 @@ def test_a_trial_of_a_moment_does_not_tell_how_busy_the_machine_is():
 
 def test_a_fit_on_more_rows_is_expected_to_take_longer():
     trial = Trial(RIDGE, predictions={0: []}, fit_rows=100, fit_seconds=2.0)
-    assert trial.seconds_for(50) == trial.seconds_for(100) == 2 * search_module.SLACK
+    assert trial.seconds_for(50) == trial.seconds_for(100) == 2 * SLACK
     assert trial.seconds_for(400) == pytest.approx(4 * trial.seconds_for(100))

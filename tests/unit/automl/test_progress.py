@@ -5,7 +5,7 @@ import pytest
 from bikecast.embedded.automl.driver import Reporter
 from bikecast.embedded.automl.job import JobRecord
 from bikecast.embedded.automl.portfolio import Configuration
-from bikecast.embedded.automl.search import Trial
+from bikecast.embedded.automl.trials import Trial
 
 
 @pytest.mark.parametrize(
