@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
@@ -21,7 +20,7 @@ from bikecast.embedded.sql_pool.errors import (
     not_emulated,
     unsupported,
 )
-from bikecast.embedded.sql_pool.expressions.conditions import COMPARISONS, Conditions
+from bikecast.embedded.sql_pool.expressions.conditions import CONDITIONS, compile_condition
 from bikecast.embedded.sql_pool.expressions.context import Context
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
     AGGREGATES,
@@ -31,6 +30,7 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
 )
 from bikecast.embedded.sql_pool.expressions.functions.table import FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.time_zones import at_time_zone
+from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import (
     COLLATION_FAMILIES,
@@ -49,11 +49,8 @@ from bikecast.embedded.sql_pool.values.operators import (
     literal_number,
     literal_text,
 )
-from bikecast.embedded.sql_pool.values.scope import Scope, Typed, column_value
+from bikecast.embedded.sql_pool.values.scope import BoundQuery, Scope, Typed, column_value
 from bikecast.embedded.sql_pool.values.types import NULL, SqlType, common_type, make_type, varbinary
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.values.scope import BoundQuery
 
 _ARITHMETIC: dict[type[exp.Expression], str] = {
     exp.Add: "+",
@@ -70,8 +67,6 @@ _WITHOUT_PARENTHESES = {
     "SYSTEM_USER": "SYSTEM_USER",
     "USER": "USER",
 }
-
-
 _MONEY = re.compile(r"\$\d+(\.\d*)?|\$\.\d+")
 _BITWISE: dict[type[exp.Expression], str] = {
     exp.BitwiseAnd: "&",
@@ -80,7 +75,7 @@ _BITWISE: dict[type[exp.Expression], str] = {
 }
 
 
-class ExpressionCompiler(Conditions):
+class ExpressionCompiler:
     """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
 
     def __init__(
@@ -91,7 +86,7 @@ class ExpressionCompiler(Conditions):
     ) -> None:
         self.context = context
         self.scope = scope
-        self.query = query
+        self._query = query
         self._values: dict[type, Callable[..., Typed]] = {
             exp.Column: self._column,
             exp.Literal: self._literal,
@@ -105,16 +100,19 @@ class ExpressionCompiler(Conditions):
             exp.Case: self._case,
             dialect.Conversion: self._conversion,
             exp.Anonymous: self._function,
-            exp.Dot: self._user_function,
+            exp.Dot: lambda node: call_function(self, node),
             exp.Subquery: self._scalar_subquery,
             exp.Select: self._scalar_subquery,
-            exp.Window: self._window,
+            exp.Window: lambda node: window(self, node),
             exp.WithinGroup: self._within_group,
             exp.AtTimeZone: lambda node: at_time_zone(self, node),
             exp.Collate: self._collate,
             exp.BitwiseNot: lambda node: bitwise_not(self.value(node.this)),
         }
-        self._conditions = self.condition_table()
+
+    def in_scope(self, scope: Scope) -> ExpressionCompiler:
+        """A compiler of the same statement for another scope."""
+        return ExpressionCompiler(self.context, scope, self._query)
 
     def value(self, node: exp.Expression) -> Typed:
         """Compile an expression that yields a value."""
@@ -132,10 +130,14 @@ class ExpressionCompiler(Conditions):
         if compile_node is None:
             if isinstance(node, exp.All | exp.Any):
                 raise near(node.key.upper())
-            if type(node) in self._conditions or type(node) in COMPARISONS:
+            if type(node) in CONDITIONS:
                 raise near(describe(node))
             raise unsupported(f"The expression {describe(node)}")
         return self._of_group(compile_node(node))
+
+    def condition(self, node: exp.Expression) -> str:
+        """Compile a condition (T-SQL keeps conditions and values apart)."""
+        return compile_condition(self, node)
 
     def _of_group(self, value: Typed) -> Typed:
         one = self.scope.groups.get(value.sql)
@@ -149,10 +151,6 @@ class ExpressionCompiler(Conditions):
             number, noun = (174, "argument(s)") if least == most else (189, "arguments")
             raise SqlError(number, f"The {node.name.lower()} function requires {count} {noun}.")
         return found
-
-    def type_of(self, node: exp.Expression, *, in_cast: bool = True) -> SqlType:
-        """The SqlType of a TypeName node."""
-        return make_type(node.name, node.args.get("arguments") or [], in_cast=in_cast)
 
     def _column(self, node: exp.Column) -> Typed:
         only(node, "this", "table", "db")
@@ -254,7 +252,8 @@ class ExpressionCompiler(Conditions):
         return kind
 
     def _conversion(self, node: exp.Expression) -> Typed:
-        value, to = self.value(node.this), self.type_of(node.args["to"])
+        value, declared = self.value(node.this), node.args["to"]
+        to = make_type(declared.name, declared.args.get("arguments") or [], in_cast=True)
         style_node = node.args.get("style")
         style = None
         if style_node is not None:
@@ -280,25 +279,9 @@ class ExpressionCompiler(Conditions):
             raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.")
         return compile_call(self, node)
 
-    def _user_function(self, node: exp.Dot) -> Typed:
-        from bikecast.embedded.sql_pool.expressions.functions.user_defined import call
-
-        return call(self, node)
-
-    def _window(self, node: exp.Window) -> Typed:
-        return window(self, node)
-
     def _within_group(self, node: exp.WithinGroup) -> Typed:
         with self.scope.ungrouped():
             return aggregate(self, node.this, order=node.expression)
-
-    def aggregates_in(self, node: exp.Expression) -> bool:
-        """Whether an expression holds an aggregate or a window function."""
-        return any(
-            isinstance(item, exp.Window)
-            or (isinstance(item, exp.Anonymous) and item.name.upper() in AGGREGATES)
-            for item in node.walk()
-        )
 
     def _collate(self, node: exp.Collate) -> Typed:
         value, name = self.value(node.this), node.expression.name
@@ -327,4 +310,4 @@ class ExpressionCompiler(Conditions):
         if isinstance(node, exp.Subquery):
             only(node, "this")
             node = node.this
-        return self.query(node, Scope(parent=self.scope))
+        return self._query(node, Scope(parent=self.scope))

@@ -59,13 +59,21 @@ def _grouped(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
             "Each GROUP BY expression must contain at least one column that is not an outer "
             "reference.",
         )
-    if isinstance(node, exp.Select | exp.Subquery) or compiler.aggregates_in(node):
+    if isinstance(node, exp.Select | exp.Subquery) or _has_aggregate_or_window(node):
         raise SqlError(
             144,
             "Cannot use an aggregate or a subquery in an expression used for the group by list of "
             "a GROUP BY clause.",
         )
     return compiler.value(node)
+
+
+def _has_aggregate_or_window(node: exp.Expression) -> bool:
+    return any(
+        isinstance(item, exp.Window)
+        or (isinstance(item, exp.Anonymous) and item.name.upper() in AGGREGATES)
+        for item in node.walk()
+    )
 
 
 def distinct_clause(values: Sequence[Typed]) -> str:

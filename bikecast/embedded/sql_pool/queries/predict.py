@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
 from collections.abc import Callable
 
 from sqlglot import exp
@@ -14,7 +13,6 @@ from bikecast.embedded.sql_pool.errors import (
     parse_error,
     undeclared,
 )
-from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
@@ -26,43 +24,40 @@ from bikecast.embedded.sql_pool.values.scope import (
     Source,
     next_alias,
 )
-from bikecast.embedded.sql_pool.values.types import SqlType
+from bikecast.embedded.sql_pool.values.types import SqlType, make_type
 
 
-class PredictSource(ABC):
-    """Compiles PREDICT; the tables in it are found by the class on top."""
+class PredictCompiler:
+    """Compiles PREDICT.
+
+    `query` compiles a query in a scope. `named` finds a table, view or common table expression by
+    its name, for an alias; its last argument tells whether a schema was written.
+    """
 
     def __init__(
         self,
         context: Context,
-        scope: Scope,
         query: Callable[[exp.Expression, Scope], BoundQuery],
+        named: Callable[[ObjectName, str, bool], tuple[str, Source]],
     ) -> None:
-        self.context = context
-        self.scope = scope
+        self._context = context
         self._query = query
+        self._named = named
 
-    @abstractmethod
-    def named(self, name: ObjectName, alias: str, *, qualified: bool) -> tuple[str, Source]:
-        """A table, view or common table expression by name, under an alias or its own name."""
-
-    def predict(self, node: dialect.Predict) -> str:
-        """PREDICT: the columns of its data and its outputs are added to the scope."""
+    def rows(self, node: dialect.Predict) -> tuple[str, Source, Source]:
+        """PREDICT in DuckDB SQL, the columns of its data and those of its outputs."""
         runtime = node.args.get("runtime")
         if runtime is None or runtime.name.upper() != "ONNX":
             raise parse_error("PREDICT needs RUNTIME = ONNX in a dedicated SQL pool.")
-        data_node = node.args["data"]
-        if not isinstance(data_node, exp.Table):
+        table = node.args["data"]
+        if not isinstance(table, exp.Table):
             raise near("DATA")
-        only(data_node, "this", "db", "catalog")
-        alias_node = node.args.get("data_alias")
-        sql, data = self.named(
-            table_name(data_node),
-            alias_node.name if alias_node is not None else "",
-            qualified=bool(data_node.args.get("db")),
-        )
-        outputs = [self._output(column) for column in node.args["outputs"]]
-        scorer = self.context.scorers.register(
+        only(table, "this", "db", "catalog")
+        alias = node.args.get("data_alias")
+        label = alias.name if alias is not None else ""
+        sql, data = self._named(table_name(table), label, bool(table.args.get("db")))
+        outputs = [_output(column) for column in node.args["outputs"]]
+        scorer = self._context.scorers.register(
             self._model(node.args["model"]),
             [(column.name, column.type) for column in data.columns],
             outputs,
@@ -71,35 +66,22 @@ class PredictSource(ABC):
         call = f"{scorer.function}({', '.join(by_name[name] for name in scorer.inputs)})"
         physical = next_alias()
         inner = ", ".join(f"{column.sql} AS d{i}" for i, column in enumerate(data.columns))
-        self.scope.add(
-            Source(
-                data.alias,
-                tuple(
-                    NamedColumn(column.name, column.type, f"{physical}.d{i}")
-                    for i, column in enumerate(data.columns)
-                ),
-                data.schema,
-            )
+        columns = tuple(
+            NamedColumn(column.name, column.type, f"{physical}.d{i}")
+            for i, column in enumerate(data.columns)
         )
         places = {name: i for i, name in enumerate(scorer.outputs)}
         single = len(scorer.outputs) == 1
-        output_alias = node.args.get("alias")
-        self.scope.add(
-            Source(
-                output_alias.name if output_alias is not None else "",
-                tuple(
-                    NamedColumn(
-                        name, kind, f"{physical}.o" if single else f"{physical}.o.o{places[name]}"
-                    )
-                    for name, kind in outputs
-                ),
-            )
+        predicted = tuple(
+            NamedColumn(name, kind, f"{physical}.o" if single else f"{physical}.o.o{places[name]}")
+            for name, kind in outputs
         )
-        return f"(SELECT {inner}, {call} AS o FROM {sql}) AS {physical}"
-
-    def _output(self, column: exp.Expression) -> tuple[str, SqlType]:
-        compiler = ExpressionCompiler(self.context, self.scope, self._query)
-        return column.name, compiler.type_of(column.args["to"], in_cast=False)
+        output_alias = node.args.get("alias")
+        return (
+            f"(SELECT {inner}, {call} AS o FROM {sql}) AS {physical}",
+            Source(data.alias, columns, data.schema),
+            Source(output_alias.name if output_alias is not None else "", predicted),
+        )
 
     def _model(self, node: exp.Expression) -> bytes:
         """The model's bytes: PREDICT needs them before the query runs."""
@@ -108,7 +90,7 @@ class PredictSource(ABC):
         if isinstance(node, exp.Subquery | exp.Select):
             model = self._model_of_subquery(node)
         elif isinstance(node, exp.Parameter) and not isinstance(node.this, exp.Parameter):
-            variable = self.context.variables.get(node.name.lower())
+            variable = self._context.variables.get(node.name.lower())
             if variable is None:
                 raise undeclared(node.name)
             model = variable.value
@@ -125,11 +107,16 @@ class PredictSource(ABC):
 
     def _model_of_subquery(self, node: exp.Expression) -> object:
         """Run the model's subquery now, in the transaction that the statement runs in."""
-        kept, self.context.parameters = self.context.parameters, {}
+        kept, self._context.parameters = self._context.parameters, {}
         try:
             query = self._query(node.this if isinstance(node, exp.Subquery) else node, Scope())
             if len(query.columns) != 1:
                 raise SqlError(116, "Only one expression can be specified in the model's subquery.")
-            return self.context.run_scalar(query, self.context.parameters)
+            return self._context.run_scalar(query, self._context.parameters)
         finally:
-            self.context.parameters = kept
+            self._context.parameters = kept
+
+
+def _output(column: exp.Expression) -> tuple[str, SqlType]:
+    declared = column.args["to"]
+    return column.name, make_type(declared.name, declared.args.get("arguments") or [])

@@ -16,8 +16,6 @@ from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import NamedColumn, Scope, Source, Typed
 from bikecast.embedded.sql_pool.values.types import SqlType, common_type, nvarchar
 
-Compiler = Callable[[Scope], ExpressionCompiler]
-
 
 def function_rows(
     compiler: ExpressionCompiler, node: exp.Anonymous, alias: str, physical: str
@@ -37,7 +35,11 @@ def function_rows(
 
 
 def pivot(
-    source: Source, inner: str, node: exp.Pivot, compiler_of: Compiler, physical: str
+    source: Source,
+    inner: str,
+    node: exp.Pivot,
+    expressions: Callable[[Scope], ExpressionCompiler],
+    physical: str,
 ) -> tuple[str, Source]:
     """source PIVOT (aggregate(value) FOR column IN ([a], [b])) AS alias.
 
@@ -52,7 +54,7 @@ def pivot(
         raise near("PIVOT")
     scope = Scope()
     scope.add(source)
-    compiler = compiler_of(scope)
+    compiler = expressions(scope)
     used = {column.name.lower() for column in (field.this, *call.find_all(exp.Column))}
     kept = [column for column in source.columns if column.name.lower() not in used]
     columns = [(column.name, column.type) for column in kept]

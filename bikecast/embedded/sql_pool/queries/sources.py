@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 from sqlglot import exp
@@ -18,7 +19,8 @@ from bikecast.embedded.sql_pool.errors import (
     unsupported,
 )
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-from bikecast.embedded.sql_pool.queries.predict import PredictSource
+from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.queries.predict import PredictCompiler
 from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, unpivot
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
@@ -38,8 +40,21 @@ MAX_VIEW_DEPTH = 32
 _HINTS = frozenset({"NOLOCK", "READUNCOMMITTED"})
 
 
-class SourceCompiler(PredictSource):
-    """Compiles the FROM clause of one query into DuckDB SQL and fills its scope."""
+class SourceCompiler:
+    """Compiles the FROM clause of one query into DuckDB SQL and fills its scope.
+
+    `query` compiles a query of the clause in a scope.
+    """
+
+    def __init__(
+        self,
+        context: Context,
+        scope: Scope,
+        query: Callable[[exp.Expression, Scope], BoundQuery],
+    ) -> None:
+        self.context = context
+        self.scope = scope
+        self._query = query
 
     def clause(self, first: exp.Expression, joins: list[exp.Join]) -> str:
         """The text behind FROM."""
@@ -68,13 +83,16 @@ class SourceCompiler(PredictSource):
         if condition is None:
             raise near("JOIN")
         joined = Scope(self.scope.parent, self.scope.sources[seen:], self.scope.ctes)
-        compiler = ExpressionCompiler(self.context, joined, self._query)
+        compiler = self._expressions(joined)
         sql = f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
         if side in ("RIGHT", "FULL"):
             self._may_be_missing(seen, before)
         if side in ("LEFT", "FULL"):
             self._may_be_missing(before, len(self.scope.sources))
         return sql
+
+    def _expressions(self, scope: Scope) -> ExpressionCompiler:
+        return ExpressionCompiler(self.context, scope, self._query)
 
     def _may_be_missing(self, first: int, end: int) -> None:
         """Of items that an outer join may find no row of, every column may be NULL."""
@@ -99,7 +117,7 @@ class SourceCompiler(PredictSource):
         names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
         physical = next_alias()
         if isinstance(node.this, exp.Anonymous):
-            compiler = ExpressionCompiler(self.context, self.scope, self._query)
+            compiler = self._expressions(self.scope)
             sql, source = function_rows(compiler, node.this, node.alias, physical)
             source = _renamed(source, names)
         elif isinstance(node.this, exp.Subquery) and node.alias:
@@ -122,7 +140,7 @@ class SourceCompiler(PredictSource):
         if isinstance(node, exp.Subquery):
             return self._derived(node)
         if isinstance(node, dialect.Predict):
-            return self.predict(node)
+            return self._predict(node)
         if isinstance(node, exp.Values):
             raise unsupported("VALUES as a table source")
         raise unsupported(f"The table source {describe(node)}")
@@ -140,13 +158,7 @@ class SourceCompiler(PredictSource):
         if pivots[0].args.get("unpivot"):
             sql, source = unpivot(source, sql, pivots[0], physical)
         else:
-            sql, source = pivot(
-                source,
-                sql,
-                pivots[0],
-                lambda scope: ExpressionCompiler(self.context, scope, self._query),
-                physical,
-            )
+            sql, source = pivot(source, sql, pivots[0], self._expressions, physical)
         self.scope.add(source)
         return sql
 
@@ -155,7 +167,7 @@ class SourceCompiler(PredictSource):
         only(node, "this", "alias")
         alias = node.args.get("alias")
         names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
-        compiler = ExpressionCompiler(self.context, _around(self.scope), self._query)
+        compiler = self._expressions(_around(self.scope))
         sql, source = function_rows(compiler, node.this, node.alias, next_alias())
         self.scope.add(_renamed(source, names))
         return sql
@@ -171,7 +183,7 @@ class SourceCompiler(PredictSource):
         alias = node.args.get("alias")
         if alias is not None:
             only(alias, "this")
-        sql, source = self.named(name, node.alias, qualified=bool(node.args.get("db")))
+        sql, source = self._named(name, node.alias, bool(node.args.get("db")))
         self.scope.add(source)
         return sql
 
@@ -181,7 +193,13 @@ class SourceCompiler(PredictSource):
                 if item.name.upper() not in _HINTS:
                     raise unsupported(f"The table hint {item.name.upper()}")
 
-    def named(self, name: ObjectName, alias: str, *, qualified: bool) -> tuple[str, Source]:
+    def _predict(self, node: dialect.Predict) -> str:
+        sql, *sources = PredictCompiler(self.context, self._query, self._named).rows(node)
+        for source in sources:
+            self.scope.add(source)
+        return sql
+
+    def _named(self, name: ObjectName, alias: str, qualified: bool) -> tuple[str, Source]:
         """A table, view or common table expression by name, under an alias or its own name."""
         physical = next_alias()
         cte = None if qualified else self.scope.cte(name.name)

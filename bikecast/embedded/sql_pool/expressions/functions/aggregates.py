@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import PARSE_ERROR, SqlError, near, not_emulated
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import equality_key
@@ -23,9 +23,6 @@ from bikecast.embedded.sql_pool.values.types import (
     nvarchar,
     varchar,
 )
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 
 AGGREGATES = frozenset(
     "COUNT COUNT_BIG SUM AVG MIN MAX STDEV STDEVP VAR VARP STRING_AGG APPROX_COUNT_DISTINCT".split()
@@ -44,7 +41,7 @@ _SUM_TYPES = {"tinyint": INT, "smallint": INT, "int": INT, "bigint": BIGINT, "re
 
 
 def aggregate(
-    compiler: ExpressionCompiler,
+    compiler: Compiler,
     node: exp.Expression,
     *,
     over: str = "",
@@ -99,7 +96,7 @@ def aggregate(
 
 
 def _count(
-    compiler: ExpressionCompiler, name: str, argument: exp.Expression, distinct: str, over: str
+    compiler: Compiler, name: str, argument: exp.Expression, distinct: str, over: str
 ) -> Typed:
     kind = INT if name == "COUNT" else BIGINT
     if isinstance(argument, exp.Star):
@@ -149,7 +146,7 @@ def _average(value: Typed, distinct: str, over: str) -> Typed:
 
 
 def _string_agg(
-    compiler: ExpressionCompiler,
+    compiler: Compiler,
     value: Typed,
     arguments: list[exp.Expression],
     order: exp.Expression | None,
@@ -166,7 +163,7 @@ def _string_agg(
     return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", kind)
 
 
-def order_items(compiler: ExpressionCompiler, order: exp.Expression) -> str:
+def order_items(compiler: Compiler, order: exp.Expression) -> str:
     """The items of an ORDER BY inside of a function; NULL is the lowest value."""
     only(order, "expressions")
     items = []
@@ -177,7 +174,7 @@ def order_items(compiler: ExpressionCompiler, order: exp.Expression) -> str:
     return ", ".join(items)
 
 
-def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
+def window(compiler: Compiler, node: exp.Window) -> Typed:
     """Compile function(...) OVER (...)."""
     only(node, "this", "partition_by", "order", "spec", "over")
     call, within = node.this, None
@@ -217,7 +214,7 @@ def window(compiler: ExpressionCompiler, node: exp.Window) -> Typed:
 
 
 def _percentile(
-    compiler: ExpressionCompiler,
+    compiler: Compiler,
     call: exp.Expression,
     name: str,
     within: exp.Expression | None,
@@ -242,7 +239,7 @@ def _percentile(
     return Typed(f"quantile_disc({value.sql}, {share}){over}", value.type)
 
 
-def _ranking(compiler: ExpressionCompiler, call: exp.Expression, name: str, over: str) -> Typed:
+def _ranking(compiler: Compiler, call: exp.Expression, name: str, over: str) -> Typed:
     if name in ("ROW_NUMBER", "RANK", "DENSE_RANK"):
         compiler.arguments(call, 0, 0)
         return Typed(cast(f"{name.lower()}(){over}", BIGINT), BIGINT)

@@ -5,12 +5,10 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, describe
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import (
     as_timestamp,
@@ -31,11 +29,6 @@ from bikecast.embedded.sql_pool.values.types import (
     SqlType,
     nvarchar,
 )
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 _PARTS = {
     "year": ("yy", "yyyy"),
@@ -98,9 +91,7 @@ def _unsupported_part(part: str, function: str, kind: str) -> SqlError:
     )
 
 
-def moment_argument(
-    compiler: ExpressionCompiler, node: exp.Expression, text: SqlType = DATETIME2
-) -> Typed:
+def moment_argument(compiler: Compiler, node: exp.Expression, text: SqlType = DATETIME2) -> Typed:
     """An argument as a moment; a text as the type `text`, a number as datetime."""
     value = compiler.value(node)
     if value.type.is_text or value.type.name == "null":
@@ -143,7 +134,7 @@ def _clock(kind: SqlType) -> Function:
     DuckDB's now() is the transaction's start, so the time is bound when a statement is compiled.
     """
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         import datetime
 
         compiler.arguments(node, 0, 0)
@@ -157,7 +148,7 @@ def _clock(kind: SqlType) -> Function:
     return compile_call
 
 
-def _date_add(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _date_add(compiler: Compiler, node: exp.Expression) -> Typed:
     part_node, number_node, moment_node = compiler.arguments(node, 3, 3)
     part, value = _part(part_node, "dateadd"), compiler.value(number_node)
     if value.type.name in ("decimal", "float", "real", "money", "smallmoney"):
@@ -197,7 +188,7 @@ def _date_diff(kind: SqlType) -> Function:
     """DATEDIFF counts the boundaries of a part between two moments."""
     label = "datediff" if kind is INT else "datediff_big"
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         part_node, *nodes = compiler.arguments(node, 3, 3)
         part = _part(part_node, "datediff")
         part = "day" if part in ("dayofyear", "weekday") else part
@@ -230,14 +221,14 @@ def _part_sql(part: str, moment: Typed) -> str:
     return f"({found} + {100 * moment.ticks})" if part == "nanosecond" else found
 
 
-def _date_part(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _date_part(compiler: Compiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
     part, moment = _part(part_node, "datepart"), moment_argument(compiler, moment_node)
     _check_part(part, moment, "datepart")
     return Typed(cast(_part_sql(part, moment), INT), INT)
 
 
-def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _date_name(compiler: Compiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
     part, moment = _part(part_node, "datename"), moment_argument(compiler, moment_node)
     _check_part(part, moment, "datename")
@@ -251,7 +242,7 @@ def _date_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 
 def _single_part(part: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         moment = moment_argument(compiler, compiler.arguments(node, 1, 1)[0])
         _check_part(part, moment, "datepart")
         return Typed(cast(_part_sql(part, moment), INT), INT)
@@ -259,7 +250,7 @@ def _single_part(part: str) -> Function:
     return compile_call
 
 
-def _end_of_month(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _end_of_month(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 1, 2)
     moment = as_timestamp(moment_argument(compiler, arguments[0]))
     if len(arguments) == 2:
@@ -272,7 +263,7 @@ def _from_parts(kind: SqlType, count: int) -> Function:
     """DATEFROMPARTS and its kin; a fraction's precision is a constant."""
     dated, timed = kind.name != "time", kind.name != "date"
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         nodes = compiler.arguments(node, count, count)
         values = [compiler.value(item) for item in nodes]
         target = kind
@@ -306,7 +297,7 @@ def _from_parts(kind: SqlType, count: int) -> Function:
     return compile_call
 
 
-def _is_date(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _is_date(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
     if not value.type.is_text:
         return Typed("1" if value.type.name in ("datetime", "smalldatetime") else "0", INT)

@@ -5,12 +5,10 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/json-functions-transact-
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import (
@@ -21,11 +19,6 @@ from bikecast.embedded.sql_pool.values.types import (
     SqlType,
     nvarchar,
 )
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 #: Functions whose text JSON_MODIFY takes for JSON.
 _JSON = frozenset({"JSON_QUERY", "JSON_MODIFY"})
@@ -54,7 +47,7 @@ def _call(macro: str, function: str, kind: SqlType, path: str = "") -> Function:
     most = 2 if function != "isjson" else 1
     least = 1 if path or most == 1 else 2
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         values = [compiler.value(item) for item in compiler.arguments(node, least, most)]
         texts = [_argument(values[0], 1, function, _TEXTS | {"null"})]
         texts += [_argument(value, 2, function, _TEXTS) for value in values[1:]]
@@ -66,7 +59,7 @@ def _call(macro: str, function: str, kind: SqlType, path: str = "") -> Function:
     return compile_call
 
 
-def _modify(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _modify(compiler: Compiler, node: exp.Expression) -> Typed:
     """JSON_MODIFY; numbers and bits stay such, and a text is quoted unless it is known as JSON."""
     nodes = compiler.arguments(node, 3, 3)
     text, path, new = (compiler.value(item) for item in nodes)

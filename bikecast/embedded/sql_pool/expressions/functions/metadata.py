@@ -6,23 +6,15 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/metadata-functions-trans
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
 from bikecast.embedded.sql_pool.errors import not_emulated
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-    from bikecast.embedded.sql_pool.values.scope import BoundQuery
-
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 _NAME = nvarchar(128)
 _SMALLINT = SqlType("smallint")
@@ -32,7 +24,7 @@ _POOL_ID = 5
 def _view(name: str) -> tuple[str, dict[str, str]]:
     """A catalog view's SQL, and the DuckDB names of its columns."""
     schema, _, rest = name.partition(".")
-    query: BoundQuery | None = system_view(schema, rest)
+    query = system_view(schema, rest)
     assert query is not None  # noqa: S101 # the names are those of the file
     return query.sql, {column.lower(): f"v.c{i}" for i, (column, _) in enumerate(query.columns, 1)}
 
@@ -45,7 +37,7 @@ def _lookup(view: str, wanted: str, kind: SqlType, **conditions: str) -> Typed:
 
 
 def _values(
-    compiler: ExpressionCompiler, node: exp.Expression, *kinds: SqlType, optional: int = 0
+    compiler: Compiler, node: exp.Expression, *kinds: SqlType, optional: int = 0
 ) -> list[str]:
     arguments = compiler.arguments(node, len(kinds) - optional, len(kinds))
     return [
@@ -54,7 +46,7 @@ def _values(
     ]
 
 
-def _object_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = [compiler.value(item) for item in compiler.arguments(node, 1, 2)]
     if len(arguments) == 2 and arguments[1].constant is None:
         raise not_emulated("OBJECT_ID of a type that is not a constant or a variable")
@@ -89,7 +81,7 @@ def _object_name(text: str) -> ObjectName | None:
 
 
 def _name_of_object(wanted: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         values = _values(compiler, node, INT, INT, optional=1)
         sql = f"(SELECT max({wanted}) FROM bikecast.objects WHERE object_id = {values[0]})"
         return Typed(sql, _NAME)
@@ -97,59 +89,59 @@ def _name_of_object(wanted: str) -> Function:
     return compile_call
 
 
-def _schema_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _schema_name(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, INT, optional=1)
     if not values:
         return Typed("'dbo'", _NAME)
     return _lookup("sys.schemas", "name", _NAME, schema_id=values[0])
 
 
-def _schema_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _schema_id(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, _NAME, optional=1)
     return _lookup("sys.schemas", "schema_id", INT, name=values[0] if values else "'dbo'")
 
 
-def _database_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _database_id(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, _NAME, optional=1)
     if not values:
         return Typed(str(_POOL_ID), _SMALLINT)
     return Typed(f"(CASE WHEN {values[0]} = 'pool' THEN {_POOL_ID} END)", _SMALLINT)
 
 
-def _database_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _database_name(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, INT, optional=1)
     if not values:
         return Typed("'pool'", _NAME)
     return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN 'pool' END)", _NAME)
 
 
-def _type_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _type_name(compiler: Compiler, node: exp.Expression) -> Typed:
     (number,) = _values(compiler, node, INT)
     return _lookup("sys.types", "name", _NAME, user_type_id=number)
 
 
-def _type_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _type_id(compiler: Compiler, node: exp.Expression) -> Typed:
     (name,) = _values(compiler, node, _NAME)
     return _lookup("sys.types", "user_type_id", INT, name=name)
 
 
-def _column_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _column_name(compiler: Compiler, node: exp.Expression) -> Typed:
     table, number = _values(compiler, node, INT, INT)
     return _lookup("sys.columns", "name", _NAME, object_id=table, column_id=number)
 
 
-def _column_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _column_length(compiler: Compiler, node: exp.Expression) -> Typed:
     table = _object_id(compiler, exp.Anonymous(this="OBJECT_ID", expressions=node.expressions[:1]))
     _, column = _values(compiler, node, _NAME, _NAME)
     return _lookup("sys.columns", "max_length", _SMALLINT, object_id=table.sql, name=column)
 
 
-def _part_of_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _part_of_name(compiler: Compiler, node: exp.Expression) -> Typed:
     name, piece = _values(compiler, node, nvarchar(517), INT)
     return Typed(f"tsql_name_part({name}, {piece})", _NAME)
 
 
-def _session_id(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _session_id(compiler: Compiler, node: exp.Expression) -> Typed:
     """As a dedicated pool writes the number of the session."""
     compiler.arguments(node, 0, 0)
     number, _ = compiler.context.server["SPID"]
@@ -168,7 +160,7 @@ _COLUMN_PROPERTIES = {
 }
 
 
-def _column_property(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _column_property(compiler: Compiler, node: exp.Expression) -> Typed:
     table, column, _ = _values(compiler, node, INT, _NAME, _NAME)
     wanted = (compiler.value(node.expressions[2]).constant or "").upper()
     if wanted not in _COLUMN_PROPERTIES:
@@ -194,7 +186,7 @@ _OBJECT_PROPERTIES = {
 }
 
 
-def _object_property(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _object_property(compiler: Compiler, node: exp.Expression) -> Typed:
     number, _ = _values(compiler, node, INT, _NAME)
     kind = _OBJECT_PROPERTIES.get((compiler.value(node.expressions[1]).constant or "").upper())
     if kind is None:
@@ -206,7 +198,7 @@ def _object_property(compiler: ExpressionCompiler, node: exp.Expression) -> Type
 def _fixed(value: str) -> Function:
     """A function without arguments (some take an optional one) that names the session's user."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 1)
         return Typed(f"'{value}'", _NAME)
 

@@ -6,24 +6,18 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/mathematical-functions-t
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import in_range
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import FLOAT, INT, SqlType, decimal
 
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
-
-
-def _float(compiler: ExpressionCompiler, node: exp.Expression) -> str:
+def _float(compiler: Compiler, node: exp.Expression) -> str:
     value = compiler.value(node)
     if not (value.type.is_number or value.type.is_text or value.type.name == "null"):
         raise SqlError(8116, f"Argument data type {value.type.name} is invalid for argument 1.")
@@ -33,14 +27,14 @@ def _float(compiler: ExpressionCompiler, node: exp.Expression) -> str:
 def _float_function(name: str, domain: str = "") -> Function:
     """A function from float to float; `domain` is the macro that checks its argument."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         value = _float(compiler, compiler.arguments(node, 1, 1)[0])
         return Typed(f"tsql_finite({name}({domain}({value})))", FLOAT)
 
     return compile_call
 
 
-def _logarithm(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _logarithm(compiler: Compiler, node: exp.Expression) -> Typed:
     value, *base = (_float(compiler, item) for item in compiler.arguments(node, 1, 2))
     logarithm = f"ln(tsql_positive({value}))"
     if base:
@@ -48,12 +42,12 @@ def _logarithm(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(logarithm, FLOAT)
 
 
-def _arc_tangent(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _arc_tangent(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (_float(compiler, item) for item in compiler.arguments(node, 2, 2))
     return Typed(f"atan2({first}, {second})", FLOAT)
 
 
-def _number(compiler: ExpressionCompiler, node: exp.Expression, name: str, most: int = 1) -> Typed:
+def _number(compiler: Compiler, node: exp.Expression, name: str, most: int = 1) -> Typed:
     value = compiler.value(compiler.arguments(node, most, most)[0])
     if value.type.is_text:
         value = convert(value, FLOAT)
@@ -75,7 +69,7 @@ def _in_type(sql: str, kind: SqlType) -> Typed:
     return Typed(cast(in_range(sql, kind), kind), kind)
 
 
-def _absolute(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _absolute(compiler: Compiler, node: exp.Expression) -> Typed:
     value = _number(compiler, node, "abs")
     kind = _widened(value.type)
     if kind.is_integer:
@@ -84,7 +78,7 @@ def _absolute(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 
 
 def _floor_ceiling(name: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         value = _number(compiler, node, name)
         kind = _widened(value.type)
         if kind.name == "decimal":
@@ -94,7 +88,7 @@ def _floor_ceiling(name: str) -> Function:
     return compile_call
 
 
-def _sign(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _sign(compiler: Compiler, node: exp.Expression) -> Typed:
     value = _number(compiler, node, "sign")
     kind = _widened(value.type)
     return Typed(cast(f"sign({value.sql})", kind), kind)
@@ -103,7 +97,7 @@ def _sign(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 def _angle(name: str) -> Function:
     """DEGREES and RADIANS keep the type of an exact number."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         value = _number(compiler, node, name)
         kind = decimal(38, 18) if value.type.name == "decimal" else _widened(value.type)
         sql = f"{name}(CAST({value.sql} AS DOUBLE))"
@@ -112,7 +106,7 @@ def _angle(name: str) -> Function:
     return compile_call
 
 
-def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _round(compiler: Compiler, node: exp.Expression) -> Typed:
     """ROUND(value, digits [, cut]); a cut other than 0 truncates."""
     value, digits, *cut = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
     if value.type.is_text or value.type.name == "null":
@@ -139,7 +133,7 @@ def _round(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(sql, kind)
 
 
-def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _power(compiler: Compiler, node: exp.Expression) -> Typed:
     base, exponent = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     if base.type.is_text or base.type.name in ("null", "bit"):
         base = convert(base, FLOAT)
@@ -153,12 +147,12 @@ def _power(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return _in_type(sql, kind)
 
 
-def _square(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _square(compiler: Compiler, node: exp.Expression) -> Typed:
     value = _float(compiler, compiler.arguments(node, 1, 1)[0])
     return Typed(f"tsql_finite(pow({value}, 2))", FLOAT)
 
 
-def _random(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _random(compiler: Compiler, node: exp.Expression) -> Typed:
     """RAND is one number a statement; a seed repeats it."""
     seed = compiler.arguments(node, 0, 1)
     if not seed:
@@ -167,7 +161,7 @@ def _random(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"(CAST(hash({number}) % 1000000007 AS DOUBLE) / 1000000007)", FLOAT)
 
 
-def _pi(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _pi(compiler: Compiler, node: exp.Expression) -> Typed:
     compiler.arguments(node, 0, 0)
     return Typed("pi()", FLOAT)
 

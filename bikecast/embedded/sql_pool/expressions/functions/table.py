@@ -5,9 +5,6 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/functions
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
@@ -17,6 +14,7 @@ from bikecast.embedded.sql_pool.expressions.functions.metadata import METADATA_F
 from bikecast.embedded.sql_pool.expressions.functions.numbers import MATH_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.text import TEXT_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.time_zones import ZONE_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
 from bikecast.embedded.sql_pool.values.operators import comparison, equality_key
 from bikecast.embedded.sql_pool.values.scope import Typed
@@ -26,20 +24,15 @@ from bikecast.embedded.sql_pool.values.types import (
     varbinary,
 )
 
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
-
-
-def _is_null(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _is_null(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     kind = second.type if first.type.name == "null" else first.type
     sql = f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})"
     return Typed(sql, kind, not_null=first.not_null or second.not_null)
 
 
-def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _coalesce(compiler: Compiler, node: exp.Expression) -> Typed:
     values = [compiler.value(item) for item in compiler.arguments(node, 2, 1000)]
     kind = compiler.unify(values)
     if kind.name == "null":
@@ -47,7 +40,7 @@ def _coalesce(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"coalesce({', '.join(assign(v, kind).sql for v in values)})", kind)
 
 
-def _null_if(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _null_if(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     if first.type.name == "null":
         raise SqlError(
@@ -59,13 +52,13 @@ def _null_if(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"(CASE WHEN {equal} THEN NULL ELSE {first.sql} END)", first.type)
 
 
-def _iif(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _iif(compiler: Compiler, node: exp.Expression) -> Typed:
     test, yes, no = compiler.arguments(node, 3, 3)
     condition = compiler.condition(test)
     return compiler.choose([condition], [compiler.value(yes), compiler.value(no)])
 
 
-def _grouping(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _grouping(compiler: Compiler, node: exp.Expression) -> Typed:
     """GROUPING: 1 where ROLLUP has put NULL for the column."""
     with compiler.scope.ungrouped():
         value = compiler.value(compiler.arguments(node, 1, 1)[0])
@@ -81,7 +74,7 @@ _HASHES = {
 }
 
 
-def _hash_bytes(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _hash_bytes(compiler: Compiler, node: exp.Expression) -> Typed:
     algorithm, value = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     name, size = _HASHES.get((algorithm.constant or "").upper(), ("", 0))
     if not name:
@@ -94,7 +87,7 @@ def _hash_bytes(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 def _server(name: str) -> Function:
     """A function without arguments whose value the session knows."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 0)
         value, kind = compiler.context.server[name]
         return Typed(compiler.context.bind(value, kind), kind)
@@ -103,7 +96,7 @@ def _server(name: str) -> Function:
 
 
 def _constant(sql: str, kind: SqlType) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 0)
         return Typed(sql, kind)
 

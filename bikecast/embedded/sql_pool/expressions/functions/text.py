@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
@@ -21,11 +19,6 @@ from bikecast.embedded.sql_pool.values.types import (
     nvarchar,
     varchar,
 )
-
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
 
 
 def as_text(value: Typed) -> Typed:
@@ -41,16 +34,14 @@ def variable(kind: SqlType) -> SqlType:
     return SqlType(names.get(kind.name, kind.name), kind.length)
 
 
-def _texts(
-    compiler: ExpressionCompiler, node: exp.Expression, least: int, most: int
-) -> list[Typed]:
+def _texts(compiler: Compiler, node: exp.Expression, least: int, most: int) -> list[Typed]:
     return [as_text(compiler.value(item)) for item in compiler.arguments(node, least, most)]
 
 
 def _same(name: str) -> Function:
     """A function of one text that DuckDB has by `name`."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         (text,) = _texts(compiler, node, 1, 1)
         sql = f"{name}({text.sql})"
         if name == "upper":  # SQL Server keeps this letter as it is
@@ -61,7 +52,7 @@ def _same(name: str) -> Function:
 
 
 def _trim(name: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
         text, *characters = _texts(compiler, node, 1, 2 if name == "trim" else 1)
         what = characters[0].sql if characters else "' '"
@@ -70,7 +61,7 @@ def _trim(name: str) -> Function:
     return compile_call
 
 
-def _length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _length(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
     kind = BIGINT if value.type.length == MAX else INT
     if value.type.is_binary:
@@ -78,7 +69,7 @@ def _length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(cast(f"tsql_length({as_text(value).sql})", kind), kind)
 
 
-def _data_length(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _data_length(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
     kind = BIGINT if value.type.length == MAX else INT
     if value.type.is_binary:
@@ -108,7 +99,7 @@ def stored_bytes(kind: SqlType) -> int:
 
 
 def _left_right(name: str) -> Function:
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         first, second = compiler.arguments(node, 2, 2)
         text, size = as_text(compiler.value(first)), convert(compiler.value(second), INT)
         if name == "left":
@@ -118,7 +109,7 @@ def _left_right(name: str) -> Function:
     return compile_call
 
 
-def _substring(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
     value, start, size = (compiler.value(item) for item in compiler.arguments(node, 3, 3))
     if value.type.is_binary:
         first, count = convert(start, INT).sql, convert(size, INT).sql
@@ -135,7 +126,7 @@ def _substring(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     )
 
 
-def _replace(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _replace(compiler: Compiler, node: exp.Expression) -> Typed:
     text, old, new = _texts(compiler, node, 3, 3)
     national = any(part.type.name.startswith("n") for part in (text, old, new))
     kind = nvarchar(MAX if text.type.length == MAX else 4000) if national else varchar(8000)
@@ -151,14 +142,14 @@ def _replace(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(replaced, kind)
 
 
-def _concat(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _concat(compiler: Compiler, node: exp.Expression) -> Typed:
     parts = _texts(compiler, node, 2, 254)
     national = any(part.type.name.startswith("n") and part.type.is_text for part in parts)
     sql = " || ".join(f"coalesce({part.sql}, '')" for part in parts)
     return Typed(f"({sql})", nvarchar(4000) if national else varchar(8000))
 
 
-def _concat_with(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _concat_with(compiler: Compiler, node: exp.Expression) -> Typed:
     separator, *parts = _texts(compiler, node, 3, 254)
     national = any(part.type.name.startswith("n") for part in (separator, *parts))
     joined = f"concat_ws({', '.join(part.sql for part in (separator, *parts))})"
@@ -173,7 +164,7 @@ def _blank(part: Typed) -> str:
     return f"coalesce({part.sql}, '')"
 
 
-def _char_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _char_index(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 2, 3)
     part, text = (as_text(compiler.value(item)) for item in arguments[:2])
     start = convert(compiler.value(arguments[2]), INT).sql if len(arguments) == 3 else "1"
@@ -181,13 +172,13 @@ def _char_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", kind), kind)
 
 
-def _pattern_index(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _pattern_index(compiler: Compiler, node: exp.Expression) -> Typed:
     pattern, text = _texts(compiler, node, 2, 2)
     kind = BIGINT if text.type.length == MAX else INT
     return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", kind), kind)
 
 
-def _replicate(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _replicate(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     text, count = as_text(first), convert(second, INT).sql
     national = text.type.name.startswith("n")
@@ -196,12 +187,12 @@ def _replicate(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(sql, nvarchar(longest) if national else varchar(longest))
 
 
-def _space(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _space(compiler: Compiler, node: exp.Expression) -> Typed:
     count = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
     return Typed(f"tsql_replicate(' ', {count}, 8000)", varchar(8000))
 
 
-def _stuff(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _stuff(compiler: Compiler, node: exp.Expression) -> Typed:
     text, start, size, new = (compiler.value(item) for item in compiler.arguments(node, 4, 4))
     text, new = as_text(text), as_text(new)
     national = text.type.name.startswith("n") or new.type.name.startswith("n")
@@ -210,7 +201,7 @@ def _stuff(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", kind)
 
 
-def _quote_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _quote_name(compiler: Compiler, node: exp.Expression) -> Typed:
     text, *mark = _texts(compiler, node, 1, 2)
     sql = f"tsql_quotename({text.sql}, {mark[0].sql if mark else text_literal('[')})"
     return Typed(sql, nvarchar(258))
@@ -219,7 +210,7 @@ def _quote_name(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
 def _code(national: bool) -> Function:
     """ASCII and UNICODE: the code of the first character; NULL for an empty text."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         (text,) = _texts(compiler, node, 1, 1)
         if not national:
             return Typed(f"tsql_ascii({text.sql})", INT)
@@ -231,7 +222,7 @@ def _code(national: bool) -> Function:
 def _character(national: bool) -> Function:
     """CHAR and NCHAR: the character of a code; NULL outside of the range."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         number = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
         if not national:
             return Typed(f"tsql_char({number})", SqlType("char", 1))
@@ -241,14 +232,14 @@ def _character(national: bool) -> Function:
     return compile_call
 
 
-def _number_text(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _number_text(compiler: Compiler, node: exp.Expression) -> Typed:
     value, *sizes = (compiler.value(item) for item in compiler.arguments(node, 1, 3))
     given = [convert(size, INT).sql for size in sizes]
     length, decimals = (*given, *("10", "0")[len(given) :])
     return Typed(f"tsql_str({convert(value, FLOAT).sql}, {length}, {decimals})", varchar(8000))
 
 
-def _format(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     value, pattern, *culture = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
     if culture and (culture[0].constant or "").lower() != "en-us":
         raise not_emulated("FORMAT with another culture than en-US")
@@ -273,7 +264,7 @@ def _text_call(
 ) -> Function:
     """A function of texts in DuckDB, whose last arguments have defaults."""
 
-    def compile_call(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         texts = [text.sql for text in _texts(compiler, node, count - len(defaults), count)]
         missing = count - len(texts)
         arguments = [*texts, *defaults[len(defaults) - missing :]] if missing else texts
@@ -282,7 +273,7 @@ def _text_call(
     return compile_call
 
 
-def _is_numeric(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _is_numeric(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
     if value.type.is_text:
         return Typed(f"coalesce(tsql_is_numeric({value.sql}), 0)", INT)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.expressions.functions.dates import moment_argument
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, utc_time, with_offset
 from bikecast.embedded.sql_pool.values.scope import Typed
@@ -20,16 +18,10 @@ from bikecast.embedded.sql_pool.values.types import (
     nvarchar,
 )
 
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
-    Function = Callable[[ExpressionCompiler, exp.Expression], Typed]
-
-
 _ZONED = frozenset({"smalldatetime", "datetime", "datetime2", "datetimeoffset"})
 
 
-def _offset_minutes(compiler: ExpressionCompiler, node: exp.Expression) -> str:
+def _offset_minutes(compiler: Compiler, node: exp.Expression) -> str:
     value = compiler.value(node)
     return f"tsql_offset_minutes({value.sql})" if value.type.is_text else convert(value, INT).sql
 
@@ -42,21 +34,21 @@ def _out_of_range(function: str) -> SqlError:
     )
 
 
-def _switch_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _switch_offset(compiler: Compiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     value = convert(moment_argument(compiler, moment_node), DATETIMEOFFSET)
     utc = utc_time(value.sql)
     return Typed(f"tsql_utc_offset({utc}, {_offset_minutes(compiler, offset)})", value.type)
 
 
-def _to_offset(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
+def _to_offset(compiler: Compiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     local = as_timestamp(moment_argument(compiler, moment_node))
     minutes = _offset_minutes(compiler, offset)
     return Typed(with_offset(local, minutes, _out_of_range("todatetimeoffset")), DATETIMEOFFSET)
 
 
-def at_time_zone(compiler: ExpressionCompiler, node: exp.AtTimeZone) -> Typed:
+def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
     """moment AT TIME ZONE zone, a datetimeoffset of the moment's scale."""
     value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
     kind = value.type.name

@@ -6,12 +6,11 @@ has no such form and is refused.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import FUNCTION
 from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, undeclared
+from bikecast.embedded.sql_pool.expressions.protocol import Compiler
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
@@ -19,14 +18,11 @@ from bikecast.embedded.sql_pool.values.conversion import assign
 from bikecast.embedded.sql_pool.values.scope import Scope, Typed
 from bikecast.embedded.sql_pool.values.types import NULL, SqlType
 
-if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
 MAX_DEPTH = 32
 _Body = tuple[st.Statement, ...]
 
 
-def call(compiler: ExpressionCompiler, node: exp.Dot) -> Typed:
+def call_function(compiler: Compiler, node: exp.Dot) -> Typed:
     """schema.function(arguments)."""
     schema, inner = node.this, node.expression
     if not isinstance(schema, exp.Identifier) or not isinstance(inner, exp.Anonymous):
@@ -68,13 +64,11 @@ def call(compiler: ExpressionCompiler, node: exp.Dot) -> Typed:
 
 
 def _result(
-    compiler: ExpressionCompiler, body: _Body, values: dict[str, Typed], returns: SqlType
+    compiler: Compiler, body: _Body, values: dict[str, Typed], returns: SqlType
 ) -> Typed | None:
     """The value that the rest of a body returns, with the variables of `values`."""
-    from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-
     context = compiler.context
-    inside = ExpressionCompiler(context, Scope(), compiler.query)
+    inside = compiler.in_scope(Scope())
     for position, statement in enumerate(body):
         context.arguments = values
         rest = body[position + 1 :]
