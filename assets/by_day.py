@@ -14,6 +14,7 @@ from assets.column_lineage import KEY, copied, predicted
 from assets.failures import shown_to_people
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
+from assets.live_model.live_model import LiveModel
 from assets.metadata import column_schema, stopwatch, table_preview, typed_schema
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
@@ -123,10 +124,10 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
     def predicted_days(
         context: dg.AssetExecutionContext,
         config: RescoreConfig,
+        lake: dg.ResourceParam[Lake],
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.MaterializeResult:
-        from assets.live_model.decision import scorer
         from assets.serving import predictions_digest
         from resources.sql_pool.daily import score_days
         from resources.sql_pool.deployment import prediction_types
@@ -134,7 +135,7 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
         seconds = stopwatch()
         days = _days(context)
         with shown_to_people():
-            model = scorer(registry, sql_pool, spec, config.model_version)
+            model = LiveModel(registry, sql_pool, lake, spec).scorer(config.model_version)
             rows = score_days(sql_pool, spec, days, model, run_id=context.run.run_id)
         return dg.MaterializeResult(
             data_version=dg.DataVersion(predictions_digest(spec, rows)),

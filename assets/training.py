@@ -12,9 +12,9 @@ from assets.costs import actual_training, check_limit, estimate, training_part
 from assets.events import latest_data_version, latest_metadata, shown_of, submission_metadata
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
-from assets.live_model.decision import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
+from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobStatus, current_attempt, job_base_name

@@ -25,7 +25,7 @@ def models_command() -> None:
 
 
 def _print_models(here: Resources) -> None:
-    from assets.live_model.decision import ALIAS
+    from assets.live_model.live_model import ALIAS
     from resources.sql_pool.model_table import audit_trail, live_model
 
     versions = here.registry.versions(BIKE_RENTALS.model_name)

@@ -50,7 +50,7 @@ def health(
 
 
 def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[str, object]:
-    from assets.live_model.decision import ALIAS
+    from assets.live_model.live_model import ALIAS
     from resources.sql_pool.model_table import audit_trail, live_model
 
     power = resources.sql_pool_power.status()

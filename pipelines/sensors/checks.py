@@ -10,9 +10,12 @@ import dagster as dg
 from assets.events import latest_data_version
 from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
 from assets.live_model.asset import ACTOR_TAG
+from assets.live_model.live_model import LiveModel
 from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs, rollback_config
 from pipelines.sensors.alerts import send_alert
+from resources.lake.port import Lake
+from resources.registry.port import Registry
 from resources.sql_pool.port import SqlPool
 
 INTERVAL_SECONDS = 30
@@ -103,10 +106,11 @@ def bad_model_rollback(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
         "to the version whose predictions were. Off until switched on here.",
     )
     def rollback_bad_model(
-        context: dg.SensorEvaluationContext, sql_pool: dg.ResourceParam[SqlPool]
+        context: dg.SensorEvaluationContext,
+        lake: dg.ResourceParam[Lake],
+        registry: dg.ResourceParam[Registry],
+        sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.SensorResult:
-        from resources.sql_pool.model_table import live_model
-
         history = check_history(context.instance, key, limit=100)
         if not history or history[0].passed:
             return dg.SensorResult(skip_reason=dg.SkipReason("the predictions are plausible"))
@@ -114,7 +118,7 @@ def bad_model_rollback(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
         good = [each.metadata.get(MODEL_VERSION) for each in history if each.passed]
         if bad in good or not isinstance(good[0] if good else None, int):
             return dg.SensorResult(skip_reason=dg.SkipReason("no other version was plausible"))
-        live = live_model(sql_pool, spec)
+        live = LiveModel(registry, sql_pool, lake, spec).current()
         if live is None or live.version != bad:
             return dg.SensorResult(skip_reason=dg.SkipReason(f"version {bad} is not live now"))
         request = dg.RunRequest(

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 import dagster as dg
 
+from assets.live_model.live_model import LiveModel
 from assets.waiting import (
     CONTINUES_TAG,
     GAVE_UP_TAG,
@@ -24,6 +25,7 @@ from pipelines.sensors.polling import (
     read_waiting,
 )
 from resources.automl.port import AutoML
+from resources.lake.port import Lake
 from resources.registry.port import Registry
 from resources.spark.port import Spark
 from resources.sql_pool.port import SqlPool, SqlPoolPower
@@ -66,13 +68,15 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
     def sensor(
         context: dg.SensorEvaluationContext,
         automl: dg.ResourceParam[AutoML],
+        lake: dg.ResourceParam[Lake],
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
         if should_align(context.instance, cursor, time.time()):
-            align_alias(spec, registry, sql_pool, sql_pool_power, context.log.warning)
+            model = LiveModel(registry, sql_pool, lake, spec)
+            align_alias(model, sql_pool_power, context.log.warning)
         read_submissions(context.instance, spec.run_asset, cursor)
         ended = poll(cursor, automl.status, context.log.warning)
         finished = finished_jobs(context.instance, spec.model_table) if ended else set()
@@ -264,19 +268,15 @@ def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -
     return True
 
 
-def align_alias(
-    spec: ModelSpec, registry: Registry, pool: SqlPool, power: SqlPoolPower, warn: Warn
-) -> None:
+def align_alias(model: LiveModel, power: SqlPoolPower, warn: Warn) -> None:
     """Let the registry's alias follow the pool; an error waits for the next time.
 
     A pool that is not online changes nothing, and is not resumed for this.
     """
-    from assets.live_model.decision import reconcile_alias
-
     try:
         if power.status().state is not JobState.COMPLETED:
             return
-        moved = reconcile_alias(registry, pool, spec)
+        moved = model.align_alias()
     except Exception as error:  # noqa: BLE001  # polling must go on
         warn(f"the registry's alias could not be compared with the pool: {error}")
         return

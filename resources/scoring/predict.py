@@ -11,7 +11,7 @@ from resources.scoring.port import MOST_ROWS, Scored
 from resources.sql_pool.port import SqlPool
 
 if TYPE_CHECKING:
-    from resources.sql_pool.model_table import LiveModel
+    from resources.sql_pool.model_table import LiveVersion
 
 NO_MODEL = 51000
 #: What a pool answers to a statement that it does not know.
@@ -92,7 +92,7 @@ def deploy_procedures(pool: SqlPool, spec: ModelSpec, *, needs_predict: bool) ->
         return "", str(error)
 
 
-def require_live(pool: SqlPool, spec: ModelSpec) -> LiveModel:
+def require_live(pool: SqlPool, spec: ModelSpec) -> LiveVersion:
     """The live version; raises SqlError 51000 where there is none, as the procedures do."""
     from resources.sql_pool.model_table import live_model
 

@@ -19,7 +19,7 @@ from resources.spark.port import ScoredTable, ScoringJob, Spark, Stamp
 from resources.sql_pool.port import SqlPool
 
 if TYPE_CHECKING:
-    from resources.sql_pool.model_table import LiveModel
+    from resources.sql_pool.model_table import LiveVersion
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class SparkScoring:
         url = self.lake.copy_url(scored.folder)
         return load_predictions(self.pool, spec, url=url, limit=MOST_ROWS)
 
-    def _model_file(self, spec: ModelSpec, live: LiveModel) -> str:
+    def _model_file(self, spec: ModelSpec, live: LiveVersion) -> str:
         """Lake path of the live version's checked ONNX file."""
         from bikecast.core.onnx.contract import inspect_model, model_digest
 

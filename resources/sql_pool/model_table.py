@@ -22,7 +22,7 @@ Action = Literal["promote", "force", "rollback", "keep"]
 
 
 @dataclass(frozen=True)
-class LiveModel:
+class LiveVersion:
     """The model version that the procedures use; `published_at` is aware, UTC."""
 
     version: int
@@ -121,13 +121,13 @@ def keep_champion(
         session.run("COMMIT TRANSACTION")
 
 
-def live_model(pool: SqlPool, spec: ModelSpec) -> LiveModel | None:
+def live_model(pool: SqlPool, spec: ModelSpec) -> LiveVersion | None:
     """The live version, or None while nothing was published."""
     query = render("live_model.sql", table=table_name(spec, spec.model_table))
     found = _run_or_nothing(pool, query)
     if not found or not found.rows:
         return None
-    live = LiveModel(*found.rows[0])  # type: ignore[arg-type]
+    live = LiveVersion(*found.rows[0])  # type: ignore[arg-type]
     return replace(live, published_at=live.published_at.replace(tzinfo=datetime.UTC))
 
 

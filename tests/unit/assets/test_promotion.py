@@ -2,7 +2,7 @@
 
 import pytest
 
-from assets.live_model.decision import reconcile_alias
+from assets.live_model.live_model import LiveModel
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.sql_pool.model_table import audit_trail
@@ -147,9 +147,10 @@ def test_a_kill_between_pool_and_alias_is_reconciled(stage):
     assert not stage.run(f"{SPEC.model_table}_table").success
     stage.registry = healthy
     assert (stage.live, stage.alias) == (2, [1])
-    assert reconcile_alias(healthy, stage.pool, SPEC) == 2
+    model = LiveModel(healthy, stage.pool, stage.lake, SPEC)
+    assert model.align_alias() == 2
     assert stage.alias == [2]
-    assert reconcile_alias(healthy, stage.pool, SPEC) is None
+    assert model.align_alias() is None
 
 
 def test_each_prediction_carries_where_it_comes_from(stage):

@@ -88,7 +88,8 @@ def tick(sensor, instance, cursor=None, **resources):
 
 
 def rollback(instance, live):
-    return tick(bad_model_rollback(SPEC, JOBS), instance, sql_pool=Live(live)).run_requests or []
+    resources = {"lake": None, "registry": None, "sql_pool": Live(live)}
+    return tick(bad_model_rollback(SPEC, JOBS), instance, **resources).run_requests or []
 
 
 def test_a_version_that_was_never_plausible_is_undone_by_the_last_that_was(instance):

@@ -12,7 +12,7 @@ from pipelines.sensors.long_jobs import should_align, training_sensor
 from pipelines.sensors.polling import POLLS_A_TICK, PollCursor, poll
 from resources.sql_pool.always_online import AlwaysOnline
 
-POWER = {"sql_pool_power": AlwaysOnline()}
+OTHERS = {"sql_pool_power": AlwaysOnline(), "lake": None}
 
 
 class StateTable:
@@ -68,7 +68,7 @@ def register(instance, job_id: str) -> None:
 
 def tick(instance, table: StateTable, cursor: str | None = None) -> dg.SensorResult:
     sensor = training_sensor(SPEC, "finish_training", seconds=5)
-    resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()} | POWER
+    resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()} | OTHERS
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
     result = sensor(context)
     assert isinstance(result, dg.SensorResult)
@@ -171,7 +171,7 @@ def test_a_pool_that_does_not_answer_does_not_stop_the_polling(instance):
             "registry": NoVersions(),
             "sql_pool": None,
         }
-        | POWER,
+        | OTHERS,
     )
     result = training_sensor(SPEC, "finish_training", seconds=5)(context)
     assert requested(result) == ["job-1"]

@@ -1,0 +1,108 @@
+"""Registered versions as contenders: their predictions and scores on the same rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assets.live_model.comparison import Comparison, Contender, PromotionRules, compare
+from assets.model_tags import TRAINED_THROUGH
+from bikecast.core.spec import ModelSpec
+from resources.lake.port import Lake
+from resources.lake.tables import read_table
+from resources.registry.port import ModelVersion, Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+RULES = PromotionRules()
+
+
+def compare_versions(
+    champion: ModelVersion,
+    challenger: ModelVersion,
+    registry: Registry,
+    lake: Lake,
+    spec: ModelSpec,
+) -> Comparison:
+    """Score both by ONNX Runtime on the latest rows of the training table, and compare."""
+    import numpy as np
+
+    table = read_table(lake, spec.training_table_path)
+    rows = _latest_rows(table, spec)
+    old = _contender(champion, registry, spec, table, rows, all_seen=False)
+    new = _contender(challenger, registry, spec, table, rows, all_seen=True)
+    target = np.asarray(rows[spec.target.name].to_numpy(), dtype=np.float64)
+    segments = {name: rows[name].to_pylist() for name in spec.segments}
+    return compare(target, old, new, segments, RULES)
+
+
+def _latest_rows(table: pa.Table, spec: ModelSpec) -> pa.Table:
+    """The latest share of the rows, in time order; without a time key a fixed random share."""
+    import numpy as np
+
+    count = max(1, round(table.num_rows * RULES.holdout_share))
+    if spec.time_key is not None:
+        return table.sort_by(spec.time_key).slice(table.num_rows - count)
+    names = [column.name for column in spec.training_columns]
+    order = np.random.default_rng(RULES.seed).permutation(table.num_rows)[:count]
+    return table.sort_by([(name, "ascending") for name in names]).take(order)
+
+
+def _contender(
+    entry: ModelVersion,
+    registry: Registry,
+    spec: ModelSpec,
+    table: pa.Table,
+    rows: pa.Table,
+    *,
+    all_seen: bool,
+) -> Contender:
+    from bikecast.core.onnx.scoring import score_table
+
+    through = None if all_seen else entry.tags.get(TRAINED_THROUGH)
+    scored_on = "time_ordered" if "time_ordered_rmse" in entry.scores else "holdout"
+    model = registry.download(spec.model_name, entry.version)
+    return Contender(
+        version=entry.version,
+        predicted=score_table(model, spec, rows),
+        seen=_seen(rows, spec, through),
+        held_back_rmse=entry.scores.get(f"{scored_on}_rmse"),
+        # Azure AutoML tells the rank correlation of its own cross-validation alone.
+        held_back_spearman=entry.scores.get(
+            f"{scored_on}_spearman", entry.scores.get("cv_spearman")
+        ),
+        learnt_rmse=_learnt_rmse(entry, model, spec, table),
+    )
+
+
+def _learnt_rmse(
+    entry: ModelVersion, model: bytes, spec: ModelSpec, table: pa.Table
+) -> float | None:
+    """RMSE on the latest rows that its training held back in time order, if they are known."""
+    import numpy as np
+
+    from bikecast.core.onnx.scoring import score_table
+
+    count = int(entry.scores.get("time_ordered_rows") or 0)
+    through = entry.tags.get(TRAINED_THROUGH)
+    if spec.time_key is None or through is None or not count:
+        return None
+    seen = table.filter(_seen(table, spec, through)).sort_by(spec.time_key)
+    held_back = seen.slice(max(0, seen.num_rows - count))
+    if held_back.num_rows < count:
+        return None
+    target = np.asarray(held_back[spec.target.name].to_numpy(), dtype=np.float64)
+    return float(np.sqrt(np.mean(np.square(target - score_table(model, spec, held_back)))))
+
+
+def _seen(rows: pa.Table, spec: ModelSpec, through: str | None) -> np.ndarray:
+    """Rows up to the last time that a model was trained on; all where that is not known."""
+    import numpy as np
+
+    if through is None or spec.time_key is None:
+        return np.ones(rows.num_rows, dtype=bool)
+    times = rows[spec.time_key].to_pylist()
+    if all(isinstance(time, (int, float)) for time in times):
+        return np.array([time <= float(through) for time in times])
+    return np.array([str(time) <= through for time in times])

@@ -1,0 +1,3 @@
+"""Tags of a registered version, and facts of a training job: what a model was trained from."""
+
+DATA_VERSION, CODE_VERSION, TRAINED_THROUGH = "data_version", "code_version", "trained_through"
