@@ -75,7 +75,7 @@ def used_parameters(sql: str, parameters: dict[str, object]) -> dict[str, object
     return {name: value for name, value in parameters.items() if name in names} or None
 
 
-class Transaction:
+class SessionTransaction:
     """The transaction of a session: T-SQL's state on top of DuckDB's.
 
     Outside of BEGIN TRANSACTION every statement is a transaction of its own.
@@ -183,7 +183,7 @@ class Transaction:
 
 
 def server_values(
-    transaction: Transaction, error: SqlError | None, failed_in: str | None
+    transaction: SessionTransaction, error: SqlError | None, failed_in: str | None
 ) -> ServerValues:
     """What @@NAME and the functions of the session return.
 

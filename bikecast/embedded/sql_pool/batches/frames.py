@@ -1,4 +1,4 @@
-"""The variables of a batch or a procedure call, its counters, and the jumps that leave it."""
+"""The variables of a batch or a procedure call, its counters and errors, and jumps out of it."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from bikecast.embedded.sql_pool.syntax.statements import Statement
 MAX_NESTING = 8
 
 
-class Jump(Exception):  # control flow, not an error
-    """BREAK, CONTINUE or RETURN on its way to the loop or the frame that it leaves."""
+class Leaving(Exception):  # control flow, not an error
+    """A jump on its way to the loop or the frame that it leaves; RETURN carries `status`."""
 
-    def __init__(self, kind: str, value: int = 0) -> None:
-        super().__init__(kind)
-        self.kind = kind
-        self.value = value
+    def __init__(self, jump: flow.Jump, status: int = 0) -> None:
+        super().__init__(jump.kind)
+        self.kind = jump.kind
+        self.status = status
 
 
 #: Statements that hold others, which set @@ROWCOUNT and @@ERROR.
@@ -59,6 +59,23 @@ class Counters:
             and any(value is not None for _, _, value in statement.variables)
         ):
             self.rows = 1
+
+
+@dataclass
+class Failures:
+    """The errors of a session's batches: the one on its way, and the one that CATCH handles."""
+
+    caught: SqlError | None = None
+    procedure: str | None = None
+    """The procedure in which the caught error was raised."""
+    level: int = 0
+    """Of the frame in which the latest error was raised."""
+    _latest: SqlError | None = None
+
+    def note(self, error: SqlError, level: int) -> None:
+        """Remember the level of the frame in which an error was raised first."""
+        if self._latest is not error:
+            self._latest, self.level = error, level
 
 
 @dataclass

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,8 @@ from sqlglot import exp
 
 from bikecast.core.sql import ResultSet
 from bikecast.embedded.sql_pool.batches.date_order import DateOrder
-from bikecast.embedded.sql_pool.batches.frames import Counters, Frame, Jump
-from bikecast.embedded.sql_pool.batches.procedures import TEXT, ProcedureCalls
+from bikecast.embedded.sql_pool.batches.frames import Counters, Failures, Frame, Leaving
+from bikecast.embedded.sql_pool.batches.procedures import TEXT, execute_procedure, execute_text
 from bikecast.embedded.sql_pool.batches.raising import raised, thrown
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.copy import copy_into
@@ -24,7 +25,7 @@ from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
 from bikecast.embedded.sql_pool.values.types import INT, SqlType
-from bikecast.embedded.sql_pool.work import Transaction, Work, server_values
+from bikecast.embedded.sql_pool.work import SessionTransaction, Work, server_values
 
 if TYPE_CHECKING:
     import duckdb
@@ -51,7 +52,7 @@ _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
 
 
 @dataclass
-class Interpreter(ProcedureCalls):
+class Interpreter:
     """Runs the statements of batches on one connection."""
 
     connection: duckdb.DuckDBPyConnection
@@ -62,11 +63,10 @@ class Interpreter(ProcedureCalls):
     cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
-        super().__init__()
         self.catalog = Catalog(self.connection)
-        self.transaction = Transaction(self.connection)
+        self.transaction = SessionTransaction(self.connection)
         self.date_order = DateOrder(self.connection)
-        self._error: SqlError | None = None
+        self.failures = Failures()
         self.outcomes: list[ResultSet | int] = []  # of the last batch: results, rows changed
         self.options: dict[str, str] = {}
         self.counters = Counters()
@@ -74,13 +74,13 @@ class Interpreter(ProcedureCalls):
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
         self.outcomes = []
-        self._error = None
+        self.failures.caught = None
         try:
             frame = Frame(variables)
             statements = parse_batch(text)
             check_declared(statements, variables)
-            self._body(statements, frame)
-        except Jump:
+            self.run(statements, frame)
+        except Leaving:
             pass
         except BaseException as error:
             if self.transaction.is_open:
@@ -97,18 +97,19 @@ class Interpreter(ProcedureCalls):
             self.connection,
             self.catalog,
             frame.variables,
-            server_values(self.transaction, self._error, self._failed_in)
+            server_values(self.transaction, self.failures.caught, self.failures.procedure)
             | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
             self.max_model_bytes,
         )
 
-    def _body(self, statements: Sequence[st.Statement], frame: Frame) -> None:
+    def run(self, statements: Sequence[st.Statement], frame: Frame) -> None:
+        """Run statements with the variables of a frame."""
         for statement in statements:
             try:
                 self._statement(statement, frame)
             except SqlError as error:
                 error.line = error.line or statement.line
-                self._seen(error, frame)
+                self.failures.note(error, frame.level)
                 raise
 
     def _statement(self, statement: st.Statement, frame: Frame) -> None:
@@ -151,13 +152,13 @@ class Interpreter(ProcedureCalls):
 
     def _control(self, statement: st.Statement, frame: Frame) -> None:
         if isinstance(statement, flow.Block):
-            self._body(statement.body, frame)
+            self.run(statement.body, frame)
         elif isinstance(statement, flow.If):
             holds = self._holds(statement.condition, frame)
             chosen = statement.then if holds else statement.otherwise
             self.counters.clear()
             if chosen is not None:
-                self._body((chosen,), frame)
+                self.run((chosen,), frame)
         elif isinstance(statement, flow.While):
             self._while(statement, frame)
         elif isinstance(statement, flow.Declare):
@@ -166,7 +167,7 @@ class Interpreter(ProcedureCalls):
             variable = frame.variables.get(statement.name.lower())
             if variable is None:
                 raise undeclared(statement.name)
-            variable.value = self._evaluate(statement.value, variable.type, frame)
+            variable.value = self.evaluate(statement.value, variable.type, frame)
         elif isinstance(statement, flow.Transaction):
             {
                 "BEGIN": self.transaction.begin,
@@ -178,16 +179,18 @@ class Interpreter(ProcedureCalls):
         elif isinstance(statement, flow.TryCatch):
             self._try(statement, frame)
         elif isinstance(statement, flow.Throw):
-            raise thrown(statement, self._evaluator(frame), self._error)
+            raise thrown(statement, partial(self.evaluate, frame=frame), self.failures.caught)
         elif isinstance(statement, flow.RaiseError):
-            self.messages.append(raised(statement, self._evaluator(frame), frame.variables))
+            self.messages.append(
+                raised(statement, partial(self.evaluate, frame=frame), frame.variables)
+            )
         elif isinstance(statement, flow.Print):
-            self.messages.append(str(self._evaluate(statement.value, TEXT, frame) or ""))
+            self.messages.append(str(self.evaluate(statement.value, TEXT, frame) or ""))
         elif isinstance(statement, flow.ExecuteProcedure):
-            self._execute_procedure(statement, frame)
+            execute_procedure(self, statement, frame)
         elif isinstance(statement, flow.ExecuteText):
-            text = self._evaluate(statement.text, TEXT, frame)
-            self._execute_text(str(text or ""), {}, frame)
+            text = self.evaluate(statement.text, TEXT, frame)
+            execute_text(self, str(text or ""), {}, frame)
         elif isinstance(statement, flow.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
             if statement.name.upper() == "DATEFORMAT":
@@ -195,25 +198,25 @@ class Interpreter(ProcedureCalls):
         else:
             raise AssertionError(f"no step for {type(statement).__name__}")
 
-    def _jump(self, statement: flow.Jump, frame: Frame) -> Jump:
+    def _jump(self, statement: flow.Jump, frame: Frame) -> Leaving:
         if statement.value is None:
-            return Jump(statement.kind)
+            return Leaving(statement)
         if frame.procedure is None:
             raise SqlError(
                 178, "A RETURN statement with a return value cannot be used in this context."
             )
-        return Jump(statement.kind, int(str(self._evaluate(statement.value, INT, frame) or 0)))
+        return Leaving(statement, int(str(self.evaluate(statement.value, INT, frame) or 0)))
 
-    def _evaluate(self, tree: exp.Expression, kind: SqlType, frame: Frame) -> object:
-        """A value outside of any query; it may hold subqueries."""
-        known = reads.known_value(frame.variables, tree, kind)
-        if known is not None:
-            return known.value
+    def evaluate(self, tree: exp.Expression, to: SqlType, frame: Frame) -> object:
+        """The value of an expression outside of any query, converted to a type."""
+        variable = reads.known_value(frame.variables, tree, to)
+        if variable is not None:
+            return variable.value
         work = self.work(frame)
         if self.transaction.is_doomed and tree.find(exp.Select) is None:
-            return reads.evaluate(work, tree, kind)
+            return reads.evaluate(work, tree, to)
         with self.transaction.statement(work):
-            return reads.evaluate(work, tree, kind)
+            return reads.evaluate(work, tree, to)
 
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
         work = self.work(frame)
@@ -225,11 +228,11 @@ class Interpreter(ProcedureCalls):
     def _while(self, statement: flow.While, frame: Frame) -> None:
         while self._holds(statement.condition, frame):
             try:
-                self._body((statement.body,), frame)
-            except Jump as jump:
-                if jump.kind == "BREAK":
+                self.run((statement.body,), frame)
+            except Leaving as leaving:
+                if leaving.kind == "BREAK":
                     return
-                if jump.kind == "RETURN":
+                if leaving.kind == "RETURN":
                     raise
 
     def _declare(self, statement: flow.Declare, frame: Frame) -> None:
@@ -244,7 +247,7 @@ class Interpreter(ProcedureCalls):
                 )
         frame.declared.add(id(statement))
         values = [
-            None if tree is None else self._evaluate(tree, kind, frame)
+            None if tree is None else self.evaluate(tree, kind, frame)
             for _, kind, tree in statement.variables
         ]
         for (name, kind, tree), value in zip(statement.variables, values, strict=True):
@@ -252,14 +255,15 @@ class Interpreter(ProcedureCalls):
                 frame.variables[name.lower()] = Variable(kind, value)
 
     def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
-        before = self._error, self._failed_in
-        self._failed_in = None
+        failures = self.failures
+        before = failures.caught, failures.procedure
+        failures.procedure = None
         try:
-            self._body(statement.body, frame)
+            self.run(statement.body, frame)
         except SqlError as error:
-            if error.number in BINDING_ERRORS and self._failed_level == frame.level:
+            if error.number in BINDING_ERRORS and failures.level == frame.level:
                 raise  # a statement that cannot be compiled ends the batch it stands in
-            self._error, self.counters.error, self.counters.rows = error, error.number, 0
-            self._failed_in = self._failed_in or frame.procedure
-            self._body(statement.handler, frame)
-        self._error, self._failed_in = before
+            failures.caught, self.counters.error, self.counters.rows = error, error.number, 0
+            failures.procedure = failures.procedure or frame.procedure
+            self.run(statement.handler, frame)
+        failures.caught, failures.procedure = before

@@ -46,13 +46,14 @@ def compile_condition(compiler: Compiler, node: exp.Expression) -> str:
     return compile_node(compiler, node)
 
 
-def _logic(compiler: Compiler, node: exp.Expression, word: str) -> str:
+def _logic(compiler: Compiler, node: exp.And | exp.Or) -> str:
     only(node, "this", "expression")
-    return f"({compiler.condition(node.this)} {word} {compiler.condition(node.expression)})"
+    left = compile_condition(compiler, node.this)
+    return f"({left} {node.key.upper()} {compile_condition(compiler, node.expression)})"
 
 
 def _not(compiler: Compiler, node: exp.Not) -> str:
-    return f"(NOT {compiler.condition(node.this)})"
+    return f"(NOT {compile_condition(compiler, node.this)})"
 
 
 def _is(compiler: Compiler, node: exp.Is) -> str:
@@ -123,10 +124,10 @@ def _exists(compiler: Compiler, node: exp.Exists) -> str:
 
 
 _CONDITIONS: dict[type[exp.Expression], Callable[..., str]] = {
-    exp.And: lambda compiler, node: _logic(compiler, node, "AND"),
-    exp.Or: lambda compiler, node: _logic(compiler, node, "OR"),
+    exp.And: _logic,
+    exp.Or: _logic,
     exp.Not: _not,
-    exp.Paren: lambda compiler, node: compiler.condition(node.this),
+    exp.Paren: lambda compiler, node: compile_condition(compiler, node.this),
     exp.Is: _is,
     exp.In: _in,
     exp.Between: _between,
