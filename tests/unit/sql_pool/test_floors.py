@@ -1,0 +1,60 @@
+"""The floors of the pool, from its endpoint down to SQL Server's errors: imports go down only.
+
+Imports inside of functions and those for type checking count.
+"""
+
+from graphlib import CycleError, TopologicalSorter
+
+import grimp
+import pytest
+
+POOL = "bikecast.embedded.sql_pool"
+#: From top to bottom. The parts of one floor do not import each other.
+FLOORS = (
+    {"tds"},
+    {"session"},
+    {"batches", "storage"},
+    {"copy", "file_hold"},
+    {"statements"},
+    {"queries", "work"},
+    {"expressions"},
+    {"catalog", "predict"},
+    {"syntax"},
+    {"values"},
+    {"errors"},
+)
+
+
+@pytest.fixture(scope="module")
+def imports():
+    return grimp.build_graph("bikecast", cache_dir=None)
+
+
+def test_each_part_of_the_pool_has_a_floor(imports):
+    parts = {module.removeprefix(f"{POOL}.") for module in imports.find_children(POOL)}
+
+    assert parts == set().union(*FLOORS)
+
+
+def test_imports_go_down_the_floors(imports):
+    illegal = imports.find_illegal_dependencies_for_layers(layers=FLOORS, containers={POOL})
+
+    assert illegal == set()
+
+
+def test_no_files_import_each_other_in_a_circle(imports):
+    modules = imports.find_descendants(POOL) | {POOL}
+    graph = {
+        module: imports.find_modules_directly_imported_by(module) & modules for module in modules
+    }
+
+    assert circle(graph) == []
+
+
+def circle(graph):
+    """The modules of one circle, each of which imports the next; empty where there is none."""
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        return error.args[1][::-1]
+    return []
