@@ -44,7 +44,7 @@ _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateFunction: definitions.create_function,
 }
 _CHANGES: dict[type[st.Statement], Callable[[Work, Any], int]] = {
-    st.Insert: reads.insert,
+    st.Insert: changes.insert,
     st.Update: changes.update,
     st.Delete: changes.delete,
     st.Merge: changes.merge,
@@ -209,7 +209,7 @@ class Interpreter:
 
     def evaluate(self, tree: exp.Expression, to: SqlType, frame: Frame) -> object:
         """The value of an expression outside of any query, converted to a type."""
-        variable = reads.known_value(frame.variables, tree, to)
+        variable = reads.variable_of_type(frame.variables, tree, to)
         if variable is not None:
             return variable.value
         work = self.work(frame)

@@ -14,7 +14,7 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.batches.frames import Frame
 from bikecast.embedded.sql_pool.errors import Cancelled
 from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.statements import reads
+from bikecast.embedded.sql_pool.statements import changes
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
@@ -55,7 +55,7 @@ def insert_rows(
             arguments[name] = Typed(f"p.v{number}", kind)
         work.context.arguments = arguments
         with interpreter.transaction.statement(work):
-            reads.insert(work, statement, f" FROM (SELECT {', '.join(columns)}) AS p")
+            changes.insert(work, statement, f" FROM (SELECT {', '.join(columns)}) AS p")
     except BaseException:
         if interpreter.transaction.is_open:
             interpreter.transaction.rollback()

@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
-from bikecast.embedded.sql_pool.batches.calls import bind_arguments, copy_outputs, require_national
+from bikecast.embedded.sql_pool.batches.arguments import (
+    bind_arguments,
+    copy_outputs,
+    require_national,
+)
 from bikecast.embedded.sql_pool.batches.frames import Failures, Frame, Leaving
 from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, undeclared

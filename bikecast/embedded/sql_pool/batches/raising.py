@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.batches.calls import require_constants
+from bikecast.embedded.sql_pool.batches.arguments import require_constants
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.syntax import flow

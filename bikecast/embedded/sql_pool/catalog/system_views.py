@@ -12,11 +12,8 @@ from bikecast.embedded.sql_pool.values.scope import BoundQuery, quoted, text_lit
 from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar, parse_declaration
 from bikecast.embedded.sql_pool.values.windows_zones import time_zone_info
 
-SCHEMAS = frozenset({"sys", "information_schema"})
 _FILE = Path(__file__).with_name("system_views.sql")
 _COLUMN = re.compile(r" AS (\w+), -- (\S+)$", re.MULTILINE)
-_TYPE = re.compile(r"\('(\w+)', (\d+), \d+, \d+, \d+\)")
-_SYSNAME_ID = 256
 _ALL = {
     f"all_{name}": name for name in ("objects", "columns", "views", "sql_modules", "parameters")
 }
@@ -45,12 +42,6 @@ def _declared(text: str) -> SqlType:
     return parse_declaration("nvarchar(128)" if text == "sysname" else text)
 
 
-@functools.cache
-def _types() -> dict[str, int]:
-    found = {name: int(number) for name, number in _TYPE.findall(_FILE.read_text("utf-8"))}
-    return {**found, "sysname": _SYSNAME_ID}
-
-
 def system_view(schema: str, name: str) -> BoundQuery | None:
     """The catalog view of that name as a query, or None.
 
@@ -74,13 +65,3 @@ def _time_zones() -> BoundQuery:
         f"SELECT z.n AS c1, tsql_offset_text(z.m) AS c2, z.d AS c3 FROM (VALUES {rows}) z(n, m, d)"
     )
     return BoundQuery(sql, columns)
-
-
-def type_id(name: str) -> int | None:
-    """user_type_id of a type, as TYPE_ID returns it."""
-    return _types().get(name.lower())
-
-
-def type_name(number: int) -> str | None:
-    """The name of a user_type_id, as TYPE_NAME returns it."""
-    return next((name for name, other in _types().items() if other == number), None)

@@ -31,7 +31,7 @@ from bikecast.embedded.sql_pool.values.scope import Typed, quoted, text_literal
 from bikecast.embedded.sql_pool.values.types import MAX, varchar
 from bikecast.embedded.sql_pool.work import Work
 
-#: Delimiters of more characters are read by `copy_records`.
+#: Delimiters of more characters are read record by record.
 _LONGEST_DELIMITER = 4
 
 

@@ -37,7 +37,6 @@ class RejectedRows:
         self._folder = folder
         self._started = datetime.datetime.now(tz=datetime.UTC)
         self._rows: list[tuple[str, int, str, str]] = []
-        self.processed = 0
 
     def add(self, file: Path, row: int, text: str, reason: str) -> None:
         """Count a row; `text` is the record as the file has it.

@@ -9,8 +9,7 @@ from pathlib import Path
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
 from bikecast.embedded.sql_pool.copy.rejects import CONVERSION_ERROR
 from bikecast.embedded.sql_pool.errors import SqlError, duckdb_text, invalid_column
-from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-from bikecast.embedded.sql_pool.queries.queries import QueryCompiler
+from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign
 from bikecast.embedded.sql_pool.values.scope import Scope, Typed
@@ -33,7 +32,7 @@ def target_fields(work: Work, table: SqlObject, listed: tuple[st.CopyColumn, ...
     """
     if not listed:
         return [Field(column, i) for i, column in enumerate(table.columns, 1)]
-    compiler = ExpressionCompiler(work.context, Scope(), QueryCompiler(work.context).query)
+    compiler = QueryCompiler(work.context).expressions(Scope())
     by_name = {column.name.lower(): column for column in table.columns}
     found: list[Field] = []
     for position, entry in enumerate(listed, 1):

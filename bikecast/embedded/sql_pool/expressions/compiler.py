@@ -28,7 +28,7 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
     aggregate,
     window,
 )
-from bikecast.embedded.sql_pool.expressions.functions.table import FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.builtin import FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.time_zones import at_time_zone
 from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
 from bikecast.embedded.sql_pool.syntax import dialect

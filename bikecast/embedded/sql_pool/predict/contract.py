@@ -11,7 +11,6 @@ from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 MODEL_ERROR = 39051
-NO_MODEL_ERROR = 39052
 OUTPUT_ERROR = 39096
 
 #: SQL types that an ONNX element type matches; nothing is converted on the way.

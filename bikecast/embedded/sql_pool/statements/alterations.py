@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn, duckdb_name
 from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.statements.changes import default_value
 from bikecast.embedded.sql_pool.statements.definitions import (
     check_columnstore,
     default_names,
@@ -22,7 +23,6 @@ from bikecast.embedded.sql_pool.statements.keys import (
     not_null,
     table_keys,
 )
-from bikecast.embedded.sql_pool.statements.reads import default_value
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign
 from bikecast.embedded.sql_pool.values.scope import Typed, quoted

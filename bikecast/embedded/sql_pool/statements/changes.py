@@ -1,4 +1,7 @@
-"""UPDATE, DELETE and MERGE of tables, with joins: the rows are found by a query, by their rowid."""
+"""INSERT, UPDATE, DELETE and MERGE.
+
+UPDATE and DELETE find their rows, joins included, by a query for their rowid.
+"""
 # ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
@@ -9,19 +12,163 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_column
+from bikecast.embedded.sql_pool.errors import SqlError, invalid_column, near, unsupported
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.queries.grouping import has_aggregate
-from bikecast.embedded.sql_pool.queries.queries import QueryCompiler
 from bikecast.embedded.sql_pool.queries.sources import SourceCompiler
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
-from bikecast.embedded.sql_pool.statements.reads import default_value, target_columns
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
+from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
-from bikecast.embedded.sql_pool.values.scope import NamedColumn, Scope, Source, next_alias, quoted
+from bikecast.embedded.sql_pool.values.scope import (
+    NamedColumn,
+    Scope,
+    Source,
+    Typed,
+    next_alias,
+    quoted,
+)
 from bikecast.embedded.sql_pool.values.types import BIGINT
 from bikecast.embedded.sql_pool.work import Work
+
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
+
+
+def insert(work: Work, statement: st.Insert, source: str = "") -> int:
+    """INSERT INTO with one row of constants, or with a query; the number of rows.
+
+    `source` is the DuckDB clause that gives the variables of VALUES many rows.
+    """
+    tree = statement.tree
+    only(tree, "this", "expression", "with_")
+    if tree.args.get("with_") is not None:
+        raise unsupported("A common table expression before INSERT")
+    target, names = tree.this, None
+    if isinstance(target, exp.Schema):
+        names = [item.name for item in target.expressions]
+        target = target.this
+    only(target, "this", "db", "catalog")
+    table = existing_table(work, st.table_name(target))
+    columns = target_columns(table, names)
+    if isinstance(tree.expression, exp.Values):
+        values = _row(work, tree.expression, columns)
+    elif tree.expression is None:
+        raise unsupported("INSERT ... DEFAULT VALUES")
+    else:
+        if tree.expression.args.get("with_") is not None:
+            raise near("WITH")
+        check_query_options(tree.expression.args.get("options"))
+        compiled = QueryCompiler(work.context).statement(tree.expression)
+        values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
+        source = f" FROM ({compiled.sql}) AS q"
+    identity = table.details.get("identity")
+    if names is None and identity and len(values) == len(table.columns):
+        raise SqlError(
+            8101,
+            "An explicit value for the identity column in table "
+            f"'{table.name.name}' can only be specified when a column list is used and "
+            "IDENTITY_INSERT is ON.",
+        )
+    if len(values) != len(columns):
+        constants = isinstance(tree.expression, exp.Values)
+        raise _count_error(names is not None, len(values) > len(columns), constants=constants)
+    assigned = [
+        assign(value, column.type, column=column.name).sql
+        for value, column in zip(values, columns, strict=True)
+    ]
+    given: set[object] = {column.name for column in columns}
+    for column in table.columns:
+        if column.name not in given and column.default_text:
+            columns.append(column)
+            assigned.append(
+                assign(default_value(work, column), column.type, column=column.name).sql
+            )
+    if identity in given:
+        raise SqlError(
+            544,
+            f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
+            "IDENTITY_INSERT is set to OFF.",
+        )
+    listed = ", ".join(quoted(column.name) for column in columns)
+    if identity:
+        listed += f", {quoted(str(identity))}"
+        assigned.append(f"nextval('{table.sequence}')")
+    return work.count(
+        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}"
+    )
+
+
+def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
+    """The columns that INSERT fills: those named, or all but the identity column.
+
+    Raises SqlError 207 or 264 for unknown or repeated names.
+    """
+    if names is None:
+        identity = table.details.get("identity")
+        return [column for column in table.columns if column.name != identity]
+    by_name = {column.name.lower(): column for column in table.columns}
+    found: list[TableColumn] = []
+    for name in names:
+        column = by_name.get(name.lower())
+        if column is None:
+            raise invalid_column(name)
+        if column in found:
+            raise SqlError(264, f"The column name '{name}' is specified more than once.")
+        found.append(column)
+    return found
+
+
+def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> SqlError:
+    if not named:
+        return SqlError(
+            213, "Column name or number of supplied values does not match table definition."
+        )
+    if not constants:
+        relation = "more" if more_values else "fewer"
+        return SqlError(
+            121 if more_values else 120,
+            f"The select list for the INSERT statement contains {relation} items than the insert "
+            "list. The number of SELECT values must match the number of INSERT columns.",
+        )
+    if more_values:
+        return SqlError(
+            110, "There are fewer columns in the INSERT statement than values specified."
+        )
+    return SqlError(109, "There are more columns in the INSERT statement than values specified.")
+
+
+def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed]:
+    """The one row of VALUES: constants, variables and DEFAULT."""
+    if len(node.expressions) != 1:
+        raise unsupported("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
+    row = node.expressions[0]
+    items = row.expressions if isinstance(row, exp.Tuple) else [row]
+    compiler = QueryCompiler(work.context).expressions(Scope())
+    values: list[Typed] = []
+    for position, item in enumerate(items):
+        inner = item.this if isinstance(item, exp.Neg) else item
+        if isinstance(item, exp.Column | exp.Var) and item.name.upper() == "DEFAULT":
+            column = columns[position] if position < len(columns) else None
+            if column is None:
+                raise _count_error(named=False, more_values=True)
+            values.append(default_value(work, column))
+            continue
+        if not isinstance(inner, _CONSTANTS):
+            raise SqlError(
+                104334,
+                "Insert values statement can contain only constant literal values or "
+                "variable references.",
+            )
+        values.append(compiler.value(item))
+    return values
+
+
+def default_value(work: Work, column: TableColumn) -> Typed:
+    """The default of a column, or NULL."""
+    tree = Reader(column.default_text or "NULL").expression()
+    return QueryCompiler(work.context).expressions(Scope()).value(tree)
 
 
 @dataclass
@@ -36,14 +183,14 @@ class _Rows:
 
 def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
     scope = Scope()
-    query = QueryCompiler(work.context).query
+    queries = QueryCompiler(work.context)
     source = rows.args.get("from_") if rows is not None else None
     if rows is not None:
         only(rows, "expressions", "from_", "joins", "where", "options")
         check_query_options(rows.args.get("options"))
     text = ""
     if source is not None and rows is not None:
-        text = SourceCompiler(work.context, scope, query).clause(
+        text = SourceCompiler(work.context, scope, queries.query).clause(
             source.this, rows.args.get("joins") or []
         )
     target = next((found for found in scope.sources if found.matches(name.name, None)), None)
@@ -56,7 +203,7 @@ def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
         text += f"{' CROSS JOIN ' if text else ''}{table.duckdb_name} AS {_physical(target)}"
     else:
         table = existing_table(work, _table_of(target.alias, rows))
-    compiler = ExpressionCompiler(work.context, scope, query)
+    compiler = queries.expressions(scope)
     where = rows.args.get("where") if rows is not None else None
     if where is not None:
         text += f" WHERE {compiler.condition(where.this)}"
@@ -197,16 +344,16 @@ def merge(work: Work, statement: st.Merge) -> int:
     name = statement.target
     alias = statement.alias or name.name
     scope.add(_source(table, physical, alias, None if statement.alias else name.schema))
-    query = QueryCompiler(work.context).query
+    queries = QueryCompiler(work.context)
     only(statement.source, "expressions", "from_", "joins")
     source_scope = Scope()
-    clause = SourceCompiler(work.context, source_scope, query).clause(
+    clause = SourceCompiler(work.context, source_scope, queries.query).clause(
         statement.source.args["from_"].this, statement.source.args.get("joins") or []
     )
     for source in source_scope.sources:
         scope.add(source)
-    compiler = ExpressionCompiler(work.context, scope, query)
-    target = ExpressionCompiler(work.context, _only(scope, 0), query)
+    compiler = queries.expressions(scope)
+    target = queries.expressions(_only(scope, 0))
     branches = " ".join(
         _branch(work, table, branch, target if branch.kind.endswith("SOURCE") else compiler)
         for branch in statement.branches

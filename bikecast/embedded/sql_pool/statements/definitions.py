@@ -16,7 +16,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import (
     TableColumn,
 )
 from bikecast.embedded.sql_pool.errors import SqlError, invalid_object
-from bikecast.embedded.sql_pool.queries.queries import QueryCompiler
+from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.statements.keys import added, not_null
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax import statements as st

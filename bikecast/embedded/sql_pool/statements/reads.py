@@ -1,4 +1,4 @@
-"""Queries, INSERT, UPDATE and DELETE."""
+"""SELECT, which may assign variables or fill a table, and expressions outside of a query."""
 # ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
@@ -8,30 +8,23 @@ import datetime
 from sqlglot import exp
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
 from bikecast.embedded.sql_pool.errors import (
     SqlError,
-    invalid_column,
-    near,
     not_emulated,
     undeclared,
-    unsupported,
 )
-from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.queries.queries import QueryCompiler
+from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.statements import definitions
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
-from bikecast.embedded.sql_pool.syntax.reader import Reader
+from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import assign
-from bikecast.embedded.sql_pool.values.scope import Scope, Typed, quoted
+from bikecast.embedded.sql_pool.values.scope import Scope, Typed
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 from bikecast.embedded.sql_pool.work import Work
 
 #: Rows of a SELECT that assigns a variable from itself; each is a query.
 _MOST_ASSIGNED_ROWS = 1000
-_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
 
 
 def result_type(kind: SqlType) -> str:
@@ -165,15 +158,14 @@ def _variable(work: Work, name: str) -> Variable:
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
     """The value of an expression, converted to a type as an assignment does."""
-    known = known_value(work.context.variables, tree, to)
-    if known is not None:
-        return known.value
-    compiler = _expressions(work, Scope())
-    value = assign(compiler.value(tree), to)
+    variable = variable_of_type(work.context.variables, tree, to)
+    if variable is not None:
+        return variable.value
+    value = assign(QueryCompiler(work.context).expressions(Scope()).value(tree), to)
     return work.run(f"SELECT {value.sql}")[0][0]
 
 
-def known_value(
+def variable_of_type(
     variables: dict[str, Variable], tree: exp.Expression, to: SqlType
 ) -> Variable | None:
     """The variable that an expression is, if its value is one of the type `to` as it is."""
@@ -196,144 +188,5 @@ def fits(variable: Variable, to: SqlType) -> bool:
 
 def holds(work: Work, tree: exp.Expression) -> bool:
     """Whether a condition is true (unknown is not)."""
-    condition = _expressions(work, Scope()).condition(tree)
+    condition = QueryCompiler(work.context).expressions(Scope()).condition(tree)
     return bool(work.run(f"SELECT CASE WHEN {condition} THEN 1 ELSE 0 END")[0][0])
-
-
-def _expressions(work: Work, scope: Scope) -> ExpressionCompiler:
-    return ExpressionCompiler(work.context, scope, QueryCompiler(work.context).query)
-
-
-def insert(work: Work, statement: st.Insert, source: str = "") -> int:
-    """INSERT INTO with one row of constants, or with a query; the number of rows.
-
-    `source` is the DuckDB clause that gives the variables of VALUES many rows.
-    """
-    tree = statement.tree
-    only(tree, "this", "expression", "with_")
-    if tree.args.get("with_") is not None:
-        raise unsupported("A common table expression before INSERT")
-    target, names = tree.this, None
-    if isinstance(target, exp.Schema):
-        names = [item.name for item in target.expressions]
-        target = target.this
-    only(target, "this", "db", "catalog")
-    table = definitions.existing_table(work, st.table_name(target))
-    columns = target_columns(table, names)
-    if isinstance(tree.expression, exp.Values):
-        values = _row(work, tree.expression, columns)
-    elif tree.expression is None:
-        raise unsupported("INSERT ... DEFAULT VALUES")
-    else:
-        if tree.expression.args.get("with_") is not None:
-            raise near("WITH")
-        check_query_options(tree.expression.args.get("options"))
-        compiled = QueryCompiler(work.context).statement(tree.expression)
-        values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
-        source = f" FROM ({compiled.sql}) AS q"
-    identity = table.details.get("identity")
-    if names is None and identity and len(values) == len(table.columns):
-        raise SqlError(
-            8101,
-            "An explicit value for the identity column in table "
-            f"'{table.name.name}' can only be specified when a column list is used and "
-            "IDENTITY_INSERT is ON.",
-        )
-    if len(values) != len(columns):
-        constants = isinstance(tree.expression, exp.Values)
-        raise _count_error(names is not None, len(values) > len(columns), constants=constants)
-    assigned = [
-        assign(value, column.type, column=column.name).sql
-        for value, column in zip(values, columns, strict=True)
-    ]
-    given: set[object] = {column.name for column in columns}
-    for column in table.columns:
-        if column.name not in given and column.default_text:
-            columns.append(column)
-            assigned.append(
-                assign(default_value(work, column), column.type, column=column.name).sql
-            )
-    if identity in given:
-        raise SqlError(
-            544,
-            f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
-            "IDENTITY_INSERT is set to OFF.",
-        )
-    listed = ", ".join(quoted(column.name) for column in columns)
-    if identity:
-        listed += f", {quoted(str(identity))}"
-        assigned.append(f"nextval('{table.sequence}')")
-    return work.count(
-        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}"
-    )
-
-
-def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
-    """The columns that INSERT fills: those named, or all but the identity column.
-
-    Raises SqlError 207 or 264 for unknown or repeated names.
-    """
-    if names is None:
-        identity = table.details.get("identity")
-        return [column for column in table.columns if column.name != identity]
-    by_name = {column.name.lower(): column for column in table.columns}
-    found: list[TableColumn] = []
-    for name in names:
-        column = by_name.get(name.lower())
-        if column is None:
-            raise invalid_column(name)
-        if column in found:
-            raise SqlError(264, f"The column name '{name}' is specified more than once.")
-        found.append(column)
-    return found
-
-
-def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> SqlError:
-    if not named:
-        return SqlError(
-            213, "Column name or number of supplied values does not match table definition."
-        )
-    if not constants:
-        relation = "more" if more_values else "fewer"
-        return SqlError(
-            121 if more_values else 120,
-            f"The select list for the INSERT statement contains {relation} items than the insert "
-            "list. The number of SELECT values must match the number of INSERT columns.",
-        )
-    if more_values:
-        return SqlError(
-            110, "There are fewer columns in the INSERT statement than values specified."
-        )
-    return SqlError(109, "There are more columns in the INSERT statement than values specified.")
-
-
-def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed]:
-    """The one row of VALUES: constants, variables and DEFAULT."""
-    if len(node.expressions) != 1:
-        raise unsupported("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
-    row = node.expressions[0]
-    items = row.expressions if isinstance(row, exp.Tuple) else [row]
-    compiler = _expressions(work, Scope())
-    values: list[Typed] = []
-    for position, item in enumerate(items):
-        inner = item.this if isinstance(item, exp.Neg) else item
-        if isinstance(item, exp.Column | exp.Var) and item.name.upper() == "DEFAULT":
-            column = columns[position] if position < len(columns) else None
-            if column is None:
-                raise _count_error(named=False, more_values=True)
-            values.append(default_value(work, column))
-            continue
-        if not isinstance(inner, _CONSTANTS):
-            raise SqlError(
-                104334,
-                "Insert values statement can contain only constant literal values or "
-                "variable references.",
-            )
-        values.append(compiler.value(item))
-    return values
-
-
-def default_value(work: Work, column: TableColumn) -> Typed:
-    """The default of a column, or NULL."""
-    tree = Reader(column.default_text or "NULL").expression()
-    return _expressions(work, Scope()).value(tree)

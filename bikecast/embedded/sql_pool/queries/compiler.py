@@ -91,6 +91,10 @@ class QueryCompiler:
             raise unsupported(f"The query {describe(tree)}")
         return replace(found, sql=prefix + found.sql) if prefix else found
 
+    def expressions(self, scope: Scope) -> ExpressionCompiler:
+        """The compiler of the expressions of a scope."""
+        return ExpressionCompiler(self.context, scope, self.query)
+
     def _ctes(self, node: exp.Expression | None, scope: Scope) -> str:
         if node is None:
             return ""
@@ -165,7 +169,7 @@ class QueryCompiler:
             only(tree.args["from_"], "this")
             sources = SourceCompiler(self.context, scope, self.query)
             source = sources.clause(tree.args["from_"].this, tree.args.get("joins") or [])
-        compiler = ExpressionCompiler(self.context, scope, self.query)
+        compiler = self.expressions(scope)
         where = tree.args.get("where")
         filters = f" WHERE {compiler.condition(where.this)}" if where is not None else ""
         groups = group_clause(compiler, tree.args.get("group"))
