@@ -119,8 +119,8 @@ def _type_name(node: exp.Expression, variables: dict[str, Variable]) -> str:
     """The type of a constant or a variable, for messages."""
     inner = node.this if isinstance(node, exp.Neg) else node
     if isinstance(inner, exp.Parameter):
-        found = variables.get(inner.name.lower())
-        return found.type.name if found is not None else "sql_variant"
+        variable = variables.get(inner.name.lower())
+        return variable.type.name if variable is not None else "sql_variant"
     if isinstance(inner, exp.Literal):
         if inner.is_string:
             return "varchar"
@@ -132,11 +132,11 @@ def _type_name(node: exp.Expression, variables: dict[str, Variable]) -> str:
 
 def require_national(statement: exp.Expression, variables: dict[str, Variable]) -> None:
     """Raise 214 for a statement of sp_executesql that is not Unicode text."""
-    kind = "varchar" if isinstance(statement, exp.Literal) else ""
+    type_name = "varchar" if isinstance(statement, exp.Literal) else ""
     if isinstance(statement, exp.Parameter):
-        found = variables.get(statement.name.lower())
-        kind = found.type.name if found is not None else ""
-    if kind in ("char", "varchar"):
+        variable = variables.get(statement.name.lower())
+        type_name = variable.type.name if variable is not None else ""
+    if type_name in ("char", "varchar"):
         raise SqlError(
             214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."
         )

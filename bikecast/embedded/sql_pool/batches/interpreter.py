@@ -238,8 +238,8 @@ class Interpreter:
     def _declare(self, statement: flow.Declare, frame: Frame) -> None:
         names = {name.lower() for name, _, _ in statement.variables}
         for name, _, _ in statement.variables:
-            known = name.lower() in frame.variables and id(statement) not in frame.declared
-            if known or len(names) < len(statement.variables):
+            declared = name.lower() in frame.variables and id(statement) not in frame.declared
+            if declared or len(names) < len(statement.variables):
                 raise SqlError(
                     134,
                     f"The variable name '@{name}' has already been declared. Variable names "
@@ -247,12 +247,12 @@ class Interpreter:
                 )
         frame.declared.add(id(statement))
         values = [
-            None if tree is None else self.evaluate(tree, kind, frame)
-            for _, kind, tree in statement.variables
+            None if tree is None else self.evaluate(tree, type_, frame)
+            for _, type_, tree in statement.variables
         ]
-        for (name, kind, tree), value in zip(statement.variables, values, strict=True):
+        for (name, type_, tree), value in zip(statement.variables, values, strict=True):
             if tree is not None or name.lower() not in frame.variables:
-                frame.variables[name.lower()] = Variable(kind, value)
+                frame.variables[name.lower()] = Variable(type_, value)
 
     def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
         failures = self.failures

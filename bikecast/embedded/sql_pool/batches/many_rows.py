@@ -50,9 +50,9 @@ def insert_rows(
         columns = []
         arguments = {}
         for number, (name, values) in enumerate(rows.items()):
-            kind = variables[name].type
-            columns.append(f"unnest({work.context.bind_list(values, kind)}) AS v{number}")
-            arguments[name] = Typed(f"p.v{number}", kind)
+            type_ = variables[name].type
+            columns.append(f"unnest({work.context.bind_list(values, type_)}) AS v{number}")
+            arguments[name] = Typed(f"p.v{number}", type_)
         work.context.arguments = arguments
         with interpreter.transaction.statement(work):
             changes.insert(work, statement, f" FROM (SELECT {', '.join(columns)}) AS p")

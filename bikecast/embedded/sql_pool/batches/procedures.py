@@ -65,10 +65,10 @@ def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: F
 
 
 def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> int:
-    found = runner.catalog.find(statement.name)
-    if found is None or found.type != PROCEDURE:
+    procedure = runner.catalog.find(statement.name)
+    if procedure is None or procedure.type != PROCEDURE:
         raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")
-    (definition,) = parse_batch(found.definition)
+    (definition,) = parse_batch(procedure.definition)
     assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
     label = statement.name.name
     variables = bind_arguments(
@@ -124,7 +124,7 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
 
 def _rename_column(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
     """sp_rename @objname, @newname, @objtype."""
-    given = bind_arguments(
+    variables = bind_arguments(
         renames.PARAMETERS,
         statement.arguments,
         "sp_rename",
@@ -134,7 +134,9 @@ def _rename_column(runner: Runner, statement: flow.ExecuteProcedure, frame: Fram
     runner.transaction.forbid()
     work = runner.work(frame)
     with runner.transaction.statement(work):
-        renames.rename_column(work, *(str(given[p.name].value or "") for p in renames.PARAMETERS))
+        renames.rename_column(
+            work, *(str(variables[p.name].value or "") for p in renames.PARAMETERS)
+        )
     runner.messages.append(renames.CAUTION)
 
 

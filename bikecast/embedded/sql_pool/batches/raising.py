@@ -55,7 +55,7 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, 
     severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
     values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
     _check_fields(message, statement.arguments[3:], variables)
-    message = _FIELD.sub(lambda found: _field(found[1], values), message)
+    message = _FIELD.sub(lambda match: _field(match[1], values), message)
     if severity > 18:
         raise SqlError(
             2754,
@@ -76,14 +76,14 @@ def _check_fields(
 
     Raises SqlError 2748 for a value of another type.
     """
-    kinds = [form[-1] for form in _FIELD.findall(message) if form != "%"]
+    letters = [form[-1] for form in _FIELD.findall(message) if form != "%"]
     for place, node in enumerate(arguments, 1):
-        kind = _kind(node, variables)
-        if kind == "other":
+        family = _family(node, variables)
+        if family == "other":
             raise SqlError(
                 2748, f"Cannot specify this data type (parameter {place}) as a substitution."
             )
-        if kind and place <= len(kinds) and (kind == "text") != (kinds[place - 1] == "s"):
+        if family and place <= len(letters) and (family == "text") != (letters[place - 1] == "s"):
             raise SqlError(
                 2786,
                 f"The data type of substitution parameter {place} does not match the expected "
@@ -91,19 +91,19 @@ def _check_fields(
             )
 
 
-def _kind(node: exp.Expression, variables: dict[str, Variable]) -> str:
+def _family(node: exp.Expression, variables: dict[str, Variable]) -> str:
     """text, integer or other; empty for NULL, and for what is not known."""
     inner = node.this if isinstance(node, exp.Neg) else node
     if isinstance(inner, exp.National):
         return "text"
     if isinstance(inner, exp.Literal):
         return "text" if inner.is_string else "integer" if inner.name.isdigit() else "other"
-    found = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
-    if found is None:
+    variable = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
+    if variable is None:
         return ""
-    if found.type.is_binary:
+    if variable.type.is_binary:
         return ""
-    return "text" if found.type.is_text else "integer" if found.type.is_integer else "other"
+    return "text" if variable.type.is_text else "integer" if variable.type.is_integer else "other"
 
 
 def _number(value: object, default: int) -> int:
@@ -116,11 +116,11 @@ def _field(form: str, values: object) -> str:
     value = next(values, None)  # type: ignore[call-overload]
     if value is None:
         return "(null)"
-    kind = "d" if form[-1] in "iu" else form[-1]
+    letter = "d" if form[-1] in "iu" else form[-1]
     flags = re.sub(r"I64|[hl]", "", form[:-1])
-    if kind == "s":
+    if letter == "s":
         return str(f"%{flags}s" % value)
     try:
-        return str(f"%{flags}{kind}" % int(str(value)))
+        return str(f"%{flags}{letter}" % int(str(value)))
     except ValueError:
         return str(value)

@@ -122,14 +122,14 @@ class Catalog:
         ).fetchall()
         if not rows:
             return None
-        found = rows[0]
+        first = rows[0]
         columns = tuple(
             TableColumn(row[0], parse_declaration(row[1]), row[2], row[3])
             for row in rows
             if row[0] is not None
         )
-        own = ObjectName(found[6], found[5])
-        return SqlObject(found[4], own, found[7], found[8], columns, json.loads(found[9]))
+        own = ObjectName(first[6], first[5])
+        return SqlObject(first[4], own, first[7], first[8], columns, json.loads(first[9]))
 
     def has_schema(self, name: str) -> bool:
         """Whether a schema exists (the catalog's own is none)."""
@@ -160,7 +160,7 @@ class Catalog:
     def add(
         self,
         name: ObjectName,
-        kind: str,
+        object_type: str,
         definition: str = "",
         columns: tuple[ColumnDefinition, ...] = (),
         details: dict[str, object] | None = None,
@@ -174,7 +174,9 @@ class Catalog:
         kept = tuple(TableColumn(c.name, c.type, c.nullable, c.default_text) for c in columns)
         if name.is_temporary:
             self._temporary_id -= 1
-            temporary = SqlObject(self._temporary_id, name, kind, definition, kept, details or {})
+            temporary = SqlObject(
+                self._temporary_id, name, object_type, definition, kept, details or {}
+            )
             self._temporary[name.name.lower()] = temporary
             return temporary
         if not self.has_schema(name.schema):
@@ -187,42 +189,42 @@ class Catalog:
             "INSERT INTO bikecast.objects SELECT coalesce(max(object_id), 1000) + 1, ?, ?, ?, ?, ?,"
             " current_localtimestamp(), current_localtimestamp() FROM bikecast.objects "
             "RETURNING object_id",
-            [name.schema, name.name, kind, definition, json.dumps(details or {})],
+            [name.schema, name.name, object_type, definition, json.dumps(details or {})],
         ).fetchone()
         object_id = int(row[0]) if row else 0
         self._add_columns(object_id, kept)
-        return SqlObject(object_id, name, kind, definition, kept, details or {})
+        return SqlObject(object_id, name, object_type, definition, kept, details or {})
 
-    def redefine(self, found: SqlObject, definition: str, details: dict[str, object]) -> None:
+    def redefine(self, object_: SqlObject, definition: str, details: dict[str, object]) -> None:
         """Replace the text of a view or procedure."""
         self._connection.execute(
             "UPDATE bikecast.objects SET definition = ?, details = ?, modified = "
             "current_localtimestamp() WHERE object_id = ?",
-            [definition, json.dumps(details), found.object_id],
+            [definition, json.dumps(details), object_.object_id],
         )
 
-    def change_details(self, found: SqlObject, details: dict[str, object]) -> None:
+    def change_details(self, object_: SqlObject, details: dict[str, object]) -> None:
         """Replace what only this kind of object has."""
-        if found.name.is_temporary:
-            key = found.name.name.lower()
+        if object_.name.is_temporary:
+            key = object_.name.name.lower()
             self._temporary[key] = replace(self._temporary[key], details=details)
             return
         self._connection.execute(
             "UPDATE bikecast.objects SET details = ?, modified = current_localtimestamp() "
             "WHERE object_id = ?",
-            [json.dumps(details), found.object_id],
+            [json.dumps(details), object_.object_id],
         )
 
-    def change_columns(self, found: SqlObject, columns: tuple[TableColumn, ...]) -> None:
+    def change_columns(self, object_: SqlObject, columns: tuple[TableColumn, ...]) -> None:
         """Replace the columns of an object."""
-        if found.name.is_temporary:
-            key = found.name.name.lower()
+        if object_.name.is_temporary:
+            key = object_.name.name.lower()
             self._temporary[key] = replace(self._temporary[key], columns=columns)
             return
         self._connection.execute(
-            "DELETE FROM bikecast.columns WHERE object_id = ?", [found.object_id]
+            "DELETE FROM bikecast.columns WHERE object_id = ?", [object_.object_id]
         )
-        self._add_columns(found.object_id, columns)
+        self._add_columns(object_.object_id, columns)
 
     def _add_columns(self, object_id: int, columns: tuple[TableColumn, ...]) -> None:
         if columns:
@@ -234,21 +236,21 @@ class Catalog:
                 ],
             )
 
-    def rename(self, found: SqlObject, new: ObjectName) -> None:
+    def rename(self, object_: SqlObject, new: ObjectName) -> None:
         """Give an object another name or schema."""
         self._connection.execute(
             "UPDATE bikecast.objects SET schema_name = ?, name = ?, modified = "
             "current_localtimestamp() WHERE object_id = ?",
-            [new.schema, new.name, found.object_id],
+            [new.schema, new.name, object_.object_id],
         )
 
-    def remove(self, found: SqlObject) -> None:
+    def remove(self, object_: SqlObject) -> None:
         """Forget an object."""
-        if found.name.is_temporary:
-            self._temporary.pop(found.name.name.lower(), None)
+        if object_.name.is_temporary:
+            self._temporary.pop(object_.name.name.lower(), None)
             return
         for table in ("columns", "objects"):
             self._connection.execute(
                 f"DELETE FROM bikecast.{table} WHERE object_id = ?",
-                [found.object_id],
+                [object_.object_id],
             )

@@ -30,8 +30,8 @@ def _views() -> dict[str, BoundQuery]:
         columns = tuple((item[1], _declared(item[2])) for item in _COLUMN.finditer(body))
         body = re.sub(r" -- \S+$", "", body, flags=re.MULTILINE).strip()
         selected = ", ".join(
-            f"CAST(q.{quoted(column)} AS {kind.duckdb}) AS c{i}"
-            for i, (column, kind) in enumerate(columns, 1)
+            f"CAST(q.{quoted(column)} AS {type_.duckdb}) AS c{i}"
+            for i, (column, type_) in enumerate(columns, 1)
         )
         sql = f"WITH {relations} SELECT {selected} FROM ({body}) AS q"
         views[name.strip()] = BoundQuery(sql, columns)

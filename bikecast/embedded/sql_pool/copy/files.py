@@ -34,15 +34,15 @@ def find_files(location: str, lake_root: Path) -> list[Path]:
         raise SqlError(PATH_ERROR, f"The location '{location}' is not inside of the lake {root}.")
     if base.is_dir():
         rest = text[len(plain) :].lstrip("/") if wildcard else "*"
-        found = sorted(path for path in base.rglob("*") if _matches(path, base, rest))
+        paths = sorted(path for path in base.rglob("*") if _matches(path, base, rest))
     else:
-        found = [base] if base.is_file() and not wildcard else []
-    if not found:
+        paths = [base] if base.is_file() and not wildcard else []
+    if not paths:
         raise SqlError(PATH_ERROR, f"Content of the path '{location}' cannot be listed.")
-    for path in found:
+    for path in paths:
         if not _inside(path, root):
             raise SqlError(PATH_ERROR, f"The file '{path}' is not inside of the lake {root}.")
-    return [path.resolve() for path in found]
+    return [path.resolve() for path in paths]
 
 
 def in_lake(location: str, lake_root: Path, lake_url: str) -> str:
@@ -53,10 +53,10 @@ def in_lake(location: str, lake_root: Path, lake_url: str) -> str:
     if not lake_url:
         return location
     prefix = _dfs(lake_url).rstrip("/") + "/"
-    given = _dfs(location)
-    if not given.lower().startswith(prefix.lower()):
+    url = _dfs(location)
+    if not url.lower().startswith(prefix.lower()):
         return location
-    return f"file://{lake_root.resolve()}/{given[len(prefix) :]}"
+    return f"file://{lake_root.resolve()}/{url[len(prefix) :]}"
 
 
 def _dfs(url: str) -> str:

@@ -42,72 +42,74 @@ class CopyOptions:
     """None where the file's name tells."""
 
 
-def copy_options(given: dict[str, str]) -> CopyOptions:
+def copy_options(options: dict[str, str]) -> CopyOptions:
     """The options by upper-case name, as the parser read them.
 
     Raises SqlError 103010 for an option or a value that COPY does not have, and for one that
     the embedded pool does not emulate.
     """
-    for name in given:
+    for name in options:
         if name not in _KNOWN:
             raise unsupported(f"The COPY option {name}")
-    if "FILE_FORMAT" in given:
+    if "FILE_FORMAT" in options:
         raise not_emulated("COPY with FILE_FORMAT")
-    kind = given.get("FILE_TYPE", CSV).upper()
-    if kind not in (CSV, PARQUET):
-        known = kind == "ORC"
-        text = f"COPY with FILE_TYPE = '{kind}'"
-        raise not_emulated(text) if known else parse_error(f"{text} is not CSV, PARQUET or ORC.")
-    for name in sorted(_CSV_ONLY & given.keys() if kind == PARQUET else ()):
+    file_type = options.get("FILE_TYPE", CSV).upper()
+    if file_type not in (CSV, PARQUET):
+        exists = file_type == "ORC"
+        text = f"COPY with FILE_TYPE = '{file_type}'"
+        raise not_emulated(text) if exists else parse_error(f"{text} is not CSV, PARQUET or ORC.")
+    for name in sorted(_CSV_ONLY & options.keys() if file_type == PARQUET else ()):
         raise unsupported(f"The COPY option {name} with FILE_TYPE = 'PARQUET'")
     for name in ("IDENTITY_INSERT", "AUTO_CREATE_TABLE"):
-        if _choice(given, name, "OFF", ("ON", "OFF")) == "ON":
+        if _choice(options, name, "OFF", ("ON", "OFF")) == "ON":
             raise not_emulated(f"COPY with {name} = 'ON'")
-    for name in sorted(_CREDENTIALS & given.keys()):
-        if not re.match(r"(?i)\(\s*IDENTITY\s*=\s*'", given[name]):
+    for name in sorted(_CREDENTIALS & options.keys()):
+        if not re.match(r"(?i)\(\s*IDENTITY\s*=\s*'", options[name]):
             raise parse_error(f"{name} needs an IDENTITY.")
-    compression = _choice(given, "COMPRESSION", "", ("", *_COMPRESSIONS[kind]))
-    quote = _text(given, "FIELDQUOTE", '"')
+    compression = _choice(options, "COMPRESSION", "", ("", *_COMPRESSIONS[file_type]))
+    quote = _text(options, "FIELDQUOTE", '"')
     if len(quote) > 1 or not quote.isascii():
         raise parse_error("FIELDQUOTE must be one ASCII character.")
-    order = given.get("DATEFORMAT", "").lower()
+    order = options.get("DATEFORMAT", "").lower()
     if order and order not in _DATE_ORDERS:
         raise parse_error(f"DATEFORMAT = '{order}' is no date format.")
     return CopyOptions(
-        kind,
-        _number(given, "FIRSTROW", 1, at_least=1),
-        _terminator(given, "FIELDTERMINATOR", ","),
+        file_type,
+        _number(options, "FIRSTROW", 1, at_least=1),
+        _terminator(options, "FIELDTERMINATOR", ","),
         quote,
-        _terminator(given, "ROWTERMINATOR", "\\n"),
-        {"UTF8": "utf-8", "UTF16": "utf-16"}[_choice(given, "ENCODING", "UTF8", ("UTF8", "UTF16"))],
-        _number(given, "MAXERRORS", 0, at_least=0),
-        given.get("ERRORFILE", ""),
+        _terminator(options, "ROWTERMINATOR", "\\n"),
+        {"UTF8": "utf-8", "UTF16": "utf-16"}[
+            _choice(options, "ENCODING", "UTF8", ("UTF8", "UTF16"))
+        ],
+        _number(options, "MAXERRORS", 0, at_least=0),
+        options.get("ERRORFILE", ""),
         order,
         compression == "GZIP" if compression else None,
     )
 
 
-def _choice(given: dict[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
-    value = given.get(name, default).upper()
+def _choice(options: dict[str, str], name: str, default: str, choices: tuple[str, ...]) -> str:
+    value = options.get(name, default).upper()
     if value not in choices:
         listed = ", ".join(choice for choice in choices if choice)
-        raise parse_error(f"{name} = '{given[name]}' is none of {listed}.")
+        raise parse_error(f"{name} = '{options[name]}' is none of {listed}.")
     return value
 
 
-def _number(given: dict[str, str], name: str, default: int, *, at_least: int) -> int:
-    text = given.get(name, str(default))
+def _number(options: dict[str, str], name: str, default: int, *, at_least: int) -> int:
+    text = options.get(name, str(default))
     if not text.isascii() or not text.isdigit() or not at_least <= int(text) < 2**31:
         raise parse_error(f"{name} must be a whole number from {at_least}.")
     return int(text)
 
 
-def _text(given: dict[str, str], name: str, default: str) -> str:
+def _text(options: dict[str, str], name: str, default: str) -> str:
     """A terminator or quote; 0x and hexadecimal digits stand for bytes.
 
     Raises SqlError for hexadecimal digits that are no text.
     """
-    text = given.get(name, default)
+    text = options.get(name, default)
     if not re.match(r"0[xX]", text):
         return _ESCAPES.get(text, text)
     try:
@@ -118,8 +120,8 @@ def _text(given: dict[str, str], name: str, default: str) -> str:
         ) from error
 
 
-def _terminator(given: dict[str, str], name: str, default: str) -> str:
-    text = _text(given, name, default)
+def _terminator(options: dict[str, str], name: str, default: str) -> str:
+    text = _text(options, name, default)
     if not text or not text.isascii():
         raise parse_error(f"{name} must have one or more ASCII characters.")
     return text

@@ -57,11 +57,11 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
         )
     values = []
     for field in fields:
-        name, kind = (str(item) for item in described[field.number - 1][:2])
+        name, parquet_type = (str(item) for item in described[field.number - 1][:2])
         read = f"q.{quoted(name)}"
-        if kind == "TIMESTAMP WITH TIME ZONE":
+        if parquet_type == "TIMESTAMP WITH TIME ZONE":
             read = f"make_timestamp(epoch_us({read}))"
-        source = Typed(read, _parquet_type(path, name, kind, field.column))
+        source = Typed(read, _parquet_type(path, name, parquet_type, field.column))
         value = assign(source, field.column.type, column=field.column.name)
         values.append(with_default(value.sql, field))
     listed = ", ".join(quoted(field.column.name) for field in fields)
@@ -74,14 +74,14 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
         raise bad_file(path, error) from error
 
 
-def _parquet_type(path: Path, name: str, kind: str, column: TableColumn) -> SqlType:
+def _parquet_type(path: Path, name: str, parquet_type: str, column: TableColumn) -> SqlType:
     """The SQL type of a Parquet column; only a type of its own kind may take it."""
-    family = kind.split("(")[0]
+    family = parquet_type.split("(")[0]
     source, targets = _PARQUET.get(family, ("", ()))
     if column.type.name not in targets:
         raise SqlError(
             CONVERSION_ERROR,
-            f"The column '{name}' of the file '{path}' is {kind}; the column '{column.name}' of "
-            f"the table is {column.type.declaration}. No row was loaded.",
+            f"The column '{name}' of the file '{path}' is {parquet_type}; the column "
+            f"'{column.name}' of the table is {column.type.declaration}. No row was loaded.",
         )
-    return parse_declaration(source or kind.lower())
+    return parse_declaration(source or parquet_type.lower())

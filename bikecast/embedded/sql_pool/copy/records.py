@@ -36,9 +36,9 @@ def read_records(path: Path, options: CopyOptions) -> Iterator[Record]:
     with opened(path, "rt", encoding=encoding, newline="") as file:
         text, position, skip, ended = "", 0, options.first_row - 1, False
         while True:
-            found = _next(text, position, options, skipping=skip > 0, ended=ended)
-            if found is not None:
-                record, position = found
+            following = _next(text, position, options, skipping=skip > 0, ended=ended)
+            if following is not None:
+                record, position = following
                 if skip:
                     skip -= 1
                 else:
@@ -107,7 +107,7 @@ def _quoted(
 def _closing(text: str, position: int, quote: str) -> int:
     """The position of the quote that closes a field; a doubled one does not."""
     while True:
-        found = text.find(quote, position)
-        if found < 0 or not text.startswith(quote, found + 1):
-            return found
-        position = found + 2
+        place = text.find(quote, position)
+        if place < 0 or not text.startswith(quote, place + 1):
+            return place
+        position = place + 2

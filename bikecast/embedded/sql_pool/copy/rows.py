@@ -131,10 +131,10 @@ def _problem(
         row = checker.execute(sql, used_parameters(sql, work.context.parameters)).fetchall()[0]
     except duckdb.Error as error:
         return from_duckdb(error).message
-    found = iter(row)
+    results = iter(row)
     for column in columns:
-        next(found)
-        if not column.nullable and next(found):
+        next(results)
+        if not column.nullable and next(results):
             return (
                 f"Cannot insert the value NULL into column '{column.name}'; column does not "
                 "allow nulls."

@@ -34,18 +34,18 @@ def target_fields(work: Work, table: SqlObject, listed: tuple[st.CopyColumn, ...
         return [Field(column, i) for i, column in enumerate(table.columns, 1)]
     compiler = QueryCompiler(work.context).expressions(Scope())
     by_name = {column.name.lower(): column for column in table.columns}
-    found: list[Field] = []
+    fields: list[Field] = []
     for position, entry in enumerate(listed, 1):
         column = by_name.pop(entry.name.lower(), None)
-        if column is None and any(entry.name.lower() == f.column.name.lower() for f in found):
+        if column is None and any(entry.name.lower() == f.column.name.lower() for f in fields):
             raise SqlError(264, f"The column name '{entry.name}' is specified more than once.")
         if column is None:
             raise invalid_column(entry.name)
         if entry.field is not None and entry.field < 1:
             raise SqlError(103010, "Field numbers of COPY start at 1.")
         default = compiler.value(entry.default) if entry.default is not None else None
-        found.append(Field(column, entry.field or position, default))
-    return found
+        fields.append(Field(column, entry.field or position, default))
+    return fields
 
 
 def with_default(sql: str, field: Field) -> str:

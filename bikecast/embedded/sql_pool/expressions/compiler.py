@@ -145,12 +145,12 @@ class ExpressionCompiler:
 
     def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
         """The arguments of a function call, counted (174)."""
-        found = node.expressions
-        if not least <= len(found) <= most:
+        arguments = node.expressions
+        if not least <= len(arguments) <= most:
             count = str(least) if least == most else f"{least} to {most}"
             number, noun = (174, "argument(s)") if least == most else (189, "arguments")
             raise SqlError(number, f"The {node.name.lower()} function requires {count} {noun}.")
-        return found
+        return arguments
 
     def _column(self, node: exp.Column) -> Typed:
         only(node, "this", "table", "db")
@@ -174,8 +174,8 @@ class ExpressionCompiler:
     def _hex(self, node: exp.HexString) -> Typed:
         digits = node.name.upper()
         digits = digits if len(digits) % 2 == 0 else "0" + digits
-        kind = varbinary(max(len(digits) // 2, 1))
-        return Typed(self.context.bind(bytes.fromhex(digits), kind), kind)
+        type_ = varbinary(max(len(digits) // 2, 1))
+        return Typed(self.context.bind(bytes.fromhex(digits), type_), type_)
 
     def _no_boolean(self, node: exp.Boolean) -> Typed:
         raise invalid_column("TRUE" if node.this else "FALSE")
@@ -188,8 +188,8 @@ class ExpressionCompiler:
             raise unsupported(f"@@{name}")
         if name not in self.context.server:
             raise SqlError(137, f'Must declare the scalar variable "@@{name}".')
-        value, kind = self.context.server[name]
-        return Typed(self.context.bind(value, kind), kind)
+        value, type_ = self.context.server[name]
+        return Typed(self.context.bind(value, type_), type_)
 
     def _paren(self, node: exp.Paren) -> Typed:
         inner = self.value(node.this)
@@ -230,26 +230,26 @@ class ExpressionCompiler:
 
     def choose(self, conditions: list[str], results: list[Typed]) -> Typed:
         """CASE over typed results; the last result is the ELSE."""
-        kind = self.unify(results)
-        if kind.name == "null":
+        type_ = self.unify(results)
+        if type_.name == "null":
             raise SqlError(
                 8133,
                 "At least one of the result expressions in a CASE specification must be an "
                 "expression other than the NULL constant.",
             )
-        values = [assign(result, kind).sql for result in results]
+        values = [assign(result, type_).sql for result in results]
         branches = " ".join(
             f"WHEN {condition} THEN {value}"
             for condition, value in zip(conditions, values, strict=False)
         )
-        return Typed(f"(CASE {branches} ELSE {values[-1]} END)", kind)
+        return Typed(f"(CASE {branches} ELSE {values[-1]} END)", type_)
 
     def unify(self, values: list[Typed]) -> SqlType:
         """The common type of several values."""
-        kind = values[0].type
+        type_ = values[0].type
         for other in values[1:]:
-            kind = common_type(kind, other.type)
-        return kind
+            type_ = common_type(type_, other.type)
+        return type_
 
     def _conversion(self, node: exp.Expression) -> Typed:
         value, declared = self.value(node.this), node.args["to"]
@@ -288,8 +288,8 @@ class ExpressionCompiler:
         if not value.type.is_text:
             raise SqlError(447, f"Expression type {value.type.name} is invalid for COLLATE clause.")
         rules = name.upper().split("_")
-        known = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
-        if name.upper() != "DATABASE_DEFAULT" and not known:
+        exists = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
+        if name.upper() != "DATABASE_DEFAULT" and not exists:
             raise SqlError(448, f"Invalid collation '{name}'.")
         exact = bool({"CS", "BIN", "BIN2"} & set(rules))
         collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"

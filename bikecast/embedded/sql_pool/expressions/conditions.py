@@ -70,8 +70,8 @@ def _in(compiler: Compiler, node: exp.In) -> str:
         if len(query.columns) != 1:
             raise SqlError(116, "Only one expression can be specified in the select list.")
         inner = Typed("q.c1", query.columns[0][1])
-        kind = comparable_type(subject.type, inner.type)
-        left, right = convert_compared(subject, kind), convert_compared(inner, kind)
+        type_ = comparable_type(subject.type, inner.type)
+        left, right = convert_compared(subject, type_), convert_compared(inner, type_)
         return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
     if not node.expressions:
         raise near(")")
@@ -89,8 +89,8 @@ def _quantified(compiler: Compiler, node: exp.Expression, operator: str) -> str:
     if len(query.columns) != 1:
         raise SqlError(116, "Only one expression can be specified in the select list.")
     inner = Typed("q.c1", query.columns[0][1])
-    kind = comparable_type(subject.type, inner.type)
-    left, right = convert_compared(subject, kind), convert_compared(inner, kind)
+    type_ = comparable_type(subject.type, inner.type)
+    left, right = convert_compared(subject, type_), convert_compared(inner, type_)
     return f"({left} {operator} {word} (SELECT {right} FROM ({query.sql}) AS q))"
 
 
@@ -103,8 +103,8 @@ def _between(compiler: Compiler, node: exp.Between) -> str:
 
 def _like(compiler: Compiler, node: exp.Like, escape: str | None = None) -> str:
     only(node, "this", "expression", "negate")
-    found = like(compiler.value(node.this), compiler.value(node.expression), escape)
-    return f"(NOT {found})" if node.args.get("negate") else found
+    condition = like(compiler.value(node.this), compiler.value(node.expression), escape)
+    return f"(NOT {condition})" if node.args.get("negate") else condition
 
 
 def _escape(compiler: Compiler, node: exp.Escape) -> str:

@@ -49,25 +49,27 @@ class Context:
             if name.lower() not in self.arguments:
                 raise undeclared(name)
             return self.arguments[name.lower()]
-        found = self.variables.get(name.lower())
-        if found is None:
+        variable = self.variables.get(name.lower())
+        if variable is None:
             raise undeclared(name)
-        constant = found.value if found.type.is_text and isinstance(found.value, str) else None
+        constant = (
+            variable.value if variable.type.is_text and isinstance(variable.value, str) else None
+        )
         # One name for all places, so that an expression with a variable can be grouped by.
         bound = self._bound.get(name.lower(), "")
-        if bound not in self.parameters or self.parameters[bound] is not found.value:
+        if bound not in self.parameters or self.parameters[bound] is not variable.value:
             bound = self._bound[name.lower()] = f"bound_{len(self.parameters)}_"
-            self.parameters[bound] = found.value
-        return Typed(f"CAST(${bound} AS {found.type.duckdb})", found.type, constant)
+            self.parameters[bound] = variable.value
+        return Typed(f"CAST(${bound} AS {variable.type.duckdb})", variable.type, constant)
 
-    def bind_list(self, values: list[object], kind: SqlType) -> str:
+    def bind_list(self, values: list[object], type_: SqlType) -> str:
         """A DuckDB list of Python values of one type."""
         name = f"bound_{len(self.parameters)}_"
         self.parameters[name] = values
-        return f"CAST(${name} AS {kind.duckdb}[])"
+        return f"CAST(${name} AS {type_.duckdb}[])"
 
-    def bind(self, value: object, kind: SqlType) -> str:
+    def bind(self, value: object, type_: SqlType) -> str:
         """A DuckDB expression for a Python value, which never becomes SQL text."""
         name = f"bound_{len(self.parameters)}_"
         self.parameters[name] = value
-        return f"CAST(${name} AS {kind.duckdb})"
+        return f"CAST(${name} AS {type_.duckdb})"

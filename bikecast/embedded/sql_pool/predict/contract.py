@@ -52,19 +52,19 @@ def check_contract(
     _check_outputs(signature, outputs)
 
 
-def _check_shape(what: str, position: int, tensor: Tensor) -> None:
+def _check_shape(side: str, position: int, tensor: Tensor) -> None:
     shape = tensor.shape
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
         if shape[0] is None:
             return
         raise SqlError(
             MODEL_ERROR,
-            f"{what} column {position} (1-based) has a fixed number of rows ({shape[0]}); the "
+            f"{side} column {position} (1-based) has a fixed number of rows ({shape[0]}); the "
             "first axis of the model must be open.",
         )
     text = ",".join("1" if axis is None else str(axis) for axis in shape)
     raise SqlError(
-        MODEL_ERROR, f"{what} column {position} (1-based) has shape [{text}] which is not supported"
+        MODEL_ERROR, f"{side} column {position} (1-based) has shape [{text}] which is not supported"
     )
 
 
@@ -87,7 +87,7 @@ def _check_type(tensor: Tensor, column: SqlType | None) -> None:
 
 
 def _check_outputs(signature: ModelSignature, outputs: list[tuple[str, SqlType]]) -> None:
-    declared = {name: kind.name for name, kind in outputs}
+    declared = {name: type_.name for name, type_ in outputs}
     returned = {tensor.name: SQL_TYPES.get(tensor.type, ()) for tensor in signature.outputs}
     if (
         len(declared) == len(outputs)

@@ -98,14 +98,14 @@ def load_model(model: bytes, max_bytes: int) -> LoadedModel:
         inspect_model(model, max_bytes=max_bytes)  # says why
     digest = model_digest(model)
     with _loading:
-        found = _models.get(digest)
-        if found is None:
-            found = LoadedModel(model, inspect_model(model, max_bytes=max_bytes))
-            _models[digest] = found
+        loaded = _models.get(digest)
+        if loaded is None:
+            loaded = LoadedModel(model, inspect_model(model, max_bytes=max_bytes))
+            _models[digest] = loaded
         _models.move_to_end(digest)
         while len(_models) > KEPT_MODELS:
             _models.popitem(last=False)
-        return found
+        return loaded
 
 
 def _session(model: bytes) -> InferenceSession:

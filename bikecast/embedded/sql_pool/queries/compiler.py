@@ -84,12 +84,12 @@ class QueryCompiler:
             )
         prefix = self._ctes(tree.args.get("with_"), scope)
         if type(tree) in _SET_OPERATORS:
-            found = self._set_operation(tree, scope)
+            query = self._set_operation(tree, scope)
         elif isinstance(tree, exp.Select):
-            found = self._select(tree, scope)
+            query = self._select(tree, scope)
         else:
             raise unsupported(f"The query {describe(tree)}")
-        return replace(found, sql=prefix + found.sql) if prefix else found
+        return replace(query, sql=prefix + query.sql) if prefix else query
 
     def expressions(self, scope: Scope) -> ExpressionCompiler:
         """The compiler of the expressions of a scope."""
@@ -134,12 +134,12 @@ class QueryCompiler:
         if not distinct and operator != "UNION":
             raise near("ALL")
         columns = tuple(
-            (name, common_type(kind, other))
-            for (name, kind), (_, other) in zip(left.columns, right.columns, strict=True)
+            (name, common_type(type_, other))
+            for (name, type_), (_, other) in zip(left.columns, right.columns, strict=True)
         )
         sides = _converted(left, columns), _converted(right, columns)
-        kinds = [kind for _, kind in columns]
-        sql = combined(operator, sides, kinds) if distinct else " UNION ALL ".join(sides)
+        types = [type_ for _, type_ in columns]
+        sql = combined(operator, sides, types) if distinct else " UNION ALL ".join(sides)
         query = BoundQuery(sql, columns, left.not_null & right.not_null)
         order = tree.args.get("order")
         if order is None:
@@ -224,26 +224,26 @@ class QueryCompiler:
     def _projections(
         self, compiler: ExpressionCompiler, nodes: list[exp.Expression]
     ) -> list[_Projection]:
-        found: list[_Projection] = []
+        projections: list[_Projection] = []
         for node in nodes:
             if isinstance(node, exp.Star):
                 only(node)
-                found += self._star(compiler.scope, None, None)
+                projections += self._star(compiler.scope, None, None)
             elif isinstance(node, exp.Column) and isinstance(node.this, exp.Star):
                 only(node, "this", "table", "db")
                 only(node.this)
-                found += self._star(compiler.scope, node.table, node.db or None)
+                projections += self._star(compiler.scope, node.table, node.db or None)
             elif isinstance(node, exp.Alias):
                 only(node, "this", "alias")
                 if not node.alias:
                     raise SqlError(1038, "An object or column name is missing or empty.")
-                found.append(_Projection(node.alias, compiler.value(node.this)))
+                projections.append(_Projection(node.alias, compiler.value(node.this)))
             else:
                 name = node.name if isinstance(node, exp.Column) else ""
-                found.append(_Projection(name, compiler.value(node)))
-        if not found:
+                projections.append(_Projection(name, compiler.value(node)))
+        if not projections:
             raise near("SELECT")
-        return found
+        return projections
 
     def _star(self, scope: Scope, qualifier: str | None, schema: str | None) -> list[_Projection]:
         sources = [
@@ -346,10 +346,10 @@ def _final(value: Typed) -> str:
 
 
 def _converted(query: BoundQuery, columns: tuple[tuple[str, SqlType], ...]) -> str:
-    if tuple(kind for _, kind in query.columns) == tuple(kind for _, kind in columns):
+    if tuple(type_ for _, type_ in query.columns) == tuple(type_ for _, type_ in columns):
         return f"(SELECT * FROM ({query.sql}))"
     parts = [
-        f"{assign(Typed(f'q.c{i}', kind), columns[i - 1][1]).sql} AS c{i}"
-        for i, (_, kind) in enumerate(query.columns, 1)
+        f"{assign(Typed(f'q.c{i}', type_), columns[i - 1][1]).sql} AS c{i}"
+        for i, (_, type_) in enumerate(query.columns, 1)
     ]
     return f"(SELECT {', '.join(parts)} FROM ({query.sql}) AS q)"

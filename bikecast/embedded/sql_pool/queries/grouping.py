@@ -87,20 +87,20 @@ def distinct_clause(values: Sequence[Typed]) -> str:
     return f"DISTINCT ON ({', '.join(keys)}) "
 
 
-def combined(operator: str, sides: tuple[str, str], kinds: Sequence[SqlType]) -> str:
+def combined(operator: str, sides: tuple[str, str], types: Sequence[SqlType]) -> str:
     """UNION, EXCEPT or INTERSECT of two queries with columns c1, c2, ... of these types."""
     left, right = (
-        [equality_key(Typed(f"{side}.c{i}", kind)) for i, kind in enumerate(kinds, 1)]
+        [equality_key(Typed(f"{side}.c{i}", type_)) for i, type_ in enumerate(types, 1)]
         for side in ("l", "r")
     )
-    if left == [f"l.c{i}" for i in range(1, len(kinds) + 1)]:
+    if left == [f"l.c{i}" for i in range(1, len(types) + 1)]:
         return f"{sides[0]} {operator} {sides[1]}"
     distinct = f"SELECT DISTINCT ON ({', '.join(left)}) l.* FROM"
     if operator == "UNION":
         return f"{distinct} ({sides[0]} UNION ALL {sides[1]}) AS l"
     same = " AND ".join(f"{a} IS NOT DISTINCT FROM {b}" for a, b in zip(left, right, strict=True))
-    found = f"EXISTS (SELECT 1 FROM {sides[1]} AS r WHERE {same})"
-    return f"{distinct} {sides[0]} AS l WHERE {'' if operator == 'INTERSECT' else 'NOT '}{found}"
+    exists = f"EXISTS (SELECT 1 FROM {sides[1]} AS r WHERE {same})"
+    return f"{distinct} {sides[0]} AS l WHERE {'' if operator == 'INTERSECT' else 'NOT '}{exists}"
 
 
 #: The error for a column that is neither grouped nor aggregated, by the clause it stands in.
@@ -154,7 +154,7 @@ class _GroupCheck:
 
     def __init__(self, compiler: ExpressionCompiler, parts: list[exp.Expression]) -> None:
         self.compiler = compiler
-        self.kinds = {type(part) for part in parts}
+        self.node_types = {type(part) for part in parts}
         self.groups = {compiler.value(part).sql for part in parts}
 
     def visit(self, node: exp.Expression, number: int) -> None:
@@ -163,7 +163,7 @@ class _GroupCheck:
             return
         if isinstance(node, exp.Anonymous) and node.name.upper() in AGGREGATES:
             return
-        if type(node) in self.kinds and self.compiler.value(node).sql in self.groups:
+        if type(node) in self.node_types and self.compiler.value(node).sql in self.groups:
             return
         if isinstance(node, exp.Column):
             self._column(node, number)
@@ -180,9 +180,9 @@ class _GroupCheck:
     def _column(self, node: exp.Column, number: int) -> None:
         if isinstance(node.this, exp.Star):
             return
-        found = self.compiler.scope.own_column(node.name, node.table or None, node.db or None)
-        if found:
+        column = self.compiler.scope.own_column(node.name, node.table or None, node.db or None)
+        if column:
             raise SqlError(
                 number,
-                f"Column '{found}' is invalid {_NOT_GROUPED[number]} the GROUP BY clause.",
+                f"Column '{column}' is invalid {_NOT_GROUPED[number]} the GROUP BY clause.",
             )

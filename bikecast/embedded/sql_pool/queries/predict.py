@@ -73,8 +73,8 @@ class PredictCompiler:
         places = {name: i for i, name in enumerate(scorer.outputs)}
         single = len(scorer.outputs) == 1
         predicted = tuple(
-            NamedColumn(name, kind, f"{physical}.o" if single else f"{physical}.o.o{places[name]}")
-            for name, kind in outputs
+            NamedColumn(name, type_, f"{physical}.o" if single else f"{physical}.o.o{places[name]}")
+            for name, type_ in outputs
         )
         output_alias = node.args.get("alias")
         return (

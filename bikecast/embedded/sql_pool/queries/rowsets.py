@@ -29,9 +29,9 @@ def function_rows(
         raise SqlError(
             214, "Procedure expects parameter 'separator' of type 'nchar(1)/nvarchar(1)'."
         )
-    kind = SqlType("nvarchar" if text.type.name.startswith("n") else "varchar", text.type.length)
+    type_ = SqlType("nvarchar" if text.type.name.startswith("n") else "varchar", text.type.length)
     sql = f"(SELECT unnest(string_split({text.sql}, {separator.sql})) AS c1) AS {physical}"
-    return sql, Source(alias or name, (NamedColumn("value", kind, f"{physical}.c1"),))
+    return sql, Source(alias or name, (NamedColumn("value", type_, f"{physical}.c1"),))
 
 
 def pivot(
@@ -65,9 +65,11 @@ def pivot(
         label = value.name
         test = exp.EQ(this=field.this.copy(), expression=exp.Literal.string(label))
         branch = exp.If(this=test, true=call.expressions[0].copy())
-        found = compiler.value(exp.Anonymous(this=call.name, expressions=[exp.Case(ifs=[branch])]))
-        columns.append((label, found.type))
-        items.append(found.sql)
+        aggregate = compiler.value(
+            exp.Anonymous(this=call.name, expressions=[exp.Case(ifs=[branch])])
+        )
+        columns.append((label, aggregate.type))
+        items.append(aggregate.sql)
     selected = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(items, 1))
     group = f" GROUP BY {', '.join(column.sql for column in kept)}" if kept else ""
     return f"(SELECT {selected} FROM {inner}{group}) AS {physical}", _source(
@@ -76,15 +78,16 @@ def pivot(
 
 
 def _source(alias: str, columns: list[tuple[str, SqlType]], physical: str) -> Source:
-    seen: set[str] = set()
+    names: set[str] = set()
     for name, _ in columns:
-        if name.lower() in seen:
+        if name.lower() in names:
             raise SqlError(8156, f"The column '{name}' was specified multiple times.")
-        seen.add(name.lower())
+        names.add(name.lower())
     return Source(
         alias,
         tuple(
-            NamedColumn(name, kind, f"{physical}.c{i}") for i, (name, kind) in enumerate(columns, 1)
+            NamedColumn(name, type_, f"{physical}.c{i}")
+            for i, (name, type_) in enumerate(columns, 1)
         ),
     )
 
@@ -106,20 +109,20 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
         if column is None:
             raise invalid_column(item.name)
         turned.append(column)
-    kind = turned[0].type
+    type_ = turned[0].type
     for column in turned[1:]:
-        if column.type.name != kind.name:
+        if column.type.name != type_.name:
             raise SqlError(
                 8167, f"The type of column '{column.name}' conflicts with the type of others."
             )
-        kind = common_type(kind, column.type)
+        type_ = common_type(type_, column.type)
     names = {column.name.lower() for column in turned}
     kept = [column for column in source.columns if column.name.lower() not in names]
     columns = [(column.name, column.type) for column in kept]
-    columns += [(node.expressions[0].name, kind), (field.this.name, nvarchar(128))]
+    columns += [(node.expressions[0].name, type_), (field.this.name, nvarchar(128))]
     parts = []
     for column in turned:
-        value = convert(Typed(column.sql, column.type), kind).sql
+        value = convert(Typed(column.sql, column.type), type_).sql
         label = "'" + column.name.replace("'", "''") + "'"
         items = [*(k.sql for k in kept), value, label]
         selected = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(items, 1))

@@ -59,13 +59,13 @@ class SourceCompiler:
     def clause(self, first: exp.Expression, joins: list[exp.Join]) -> str:
         """The text behind FROM."""
         parts = [self.item(first)]
-        seen = 0  # the first item that the ON conditions may name: none before the last comma
+        visible = 0  # the first item that the ON conditions may name: none before the last comma
         for join in joins:
-            seen = len(self.scope.sources) if join.meta.get("comma") else seen
-            parts.append(self._join(join, seen))
+            visible = len(self.scope.sources) if join.meta.get("comma") else visible
+            parts.append(self._join(join, visible))
         return " ".join(parts)
 
-    def _join(self, join: exp.Join, seen: int) -> str:
+    def _join(self, join: exp.Join, visible: int) -> str:
         only(join, "this", "side", "kind", "on")
         if isinstance(join.this, exp.Lateral):
             return self._apply(join.this)
@@ -82,11 +82,11 @@ class SourceCompiler:
             raise unsupported(f"{side} {kind} JOIN".strip())
         if condition is None:
             raise near("JOIN")
-        joined = Scope(self.scope.parent, self.scope.sources[seen:], self.scope.ctes)
+        joined = Scope(self.scope.parent, self.scope.sources[visible:], self.scope.ctes)
         compiler = self._expressions(joined)
         sql = f"{side or 'INNER'} JOIN {item} ON {compiler.condition(condition)}"
         if side in ("RIGHT", "FULL"):
-            self._may_be_missing(seen, before)
+            self._may_be_missing(visible, before)
         if side in ("LEFT", "FULL"):
             self._may_be_missing(before, len(self.scope.sources))
         return sql
@@ -211,34 +211,36 @@ class SourceCompiler:
             source = system.source(alias or name.name, physical)
             schema = None if alias else name.schema
             return f"({system.sql}) AS {physical}", Source(source.alias, source.columns, schema)
-        found = self.context.catalog.find(name)
-        if found is None or found.type not in (TABLE, VIEW):
+        relation = self.context.catalog.find(name)
+        if relation is None or relation.type not in (TABLE, VIEW):
             raise invalid_object(str(name) if qualified else name.name)
         schema = None if alias else name.schema
-        if found.type == VIEW:
-            query = self._view(found)
-            given = found.details.get("columns") or ()
-            names = tuple(str(item) for item in given) if isinstance(given, list) else ()
-            if found.columns:
-                query, names = _as_defined(query, found)
+        if relation.type == VIEW:
+            query = self._view(relation)
+            listed = relation.details.get("columns") or ()
+            names = tuple(str(item) for item in listed) if isinstance(listed, list) else ()
+            if relation.columns:
+                query, names = _as_defined(query, relation)
             source = query.source(alias or name.name, physical, names)
             return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)
         columns_of = tuple(
             NamedColumn(c.name, c.type, f"{physical}.{quoted(c.name)}", not c.nullable)
-            for c in found.columns
+            for c in relation.columns
         )
-        return f"{found.duckdb_name} AS {physical}", Source(alias or name.name, columns_of, schema)
+        return f"{relation.duckdb_name} AS {physical}", Source(
+            alias or name.name, columns_of, schema
+        )
 
-    def _view(self, found: SqlObject) -> BoundQuery:
+    def _view(self, view: SqlObject) -> BoundQuery:
         """The query of a view, compiled now: it sees the tables and models of this moment."""
         self.context.view_depth += 1
         if self.context.view_depth > MAX_VIEW_DEPTH:
             raise SqlError(217, f"Maximum view nesting level exceeded (limit {MAX_VIEW_DEPTH}).")
-        reader = Reader(found.definition)
+        reader = Reader(view.definition)
         try:
             query = self._query(reader.tree_until(len(reader.tokens)), Scope())
         except SqlError as error:
-            raise SqlError(error.number, f"{error.message} (in the view '{found.name}')") from error
+            raise SqlError(error.number, f"{error.message} (in the view '{view.name}')") from error
         self.context.view_depth -= 1
         return query
 
@@ -266,19 +268,19 @@ class SourceCompiler:
         return f"({query.sql}) AS {physical}"
 
 
-def _as_defined(view: BoundQuery, found: SqlObject) -> tuple[BoundQuery, tuple[str, ...]]:
+def _as_defined(view: BoundQuery, definition: SqlObject) -> tuple[BoundQuery, tuple[str, ...]]:
     """A view with the columns that its * meant when it was defined, by their places.
 
     Source: https://learn.microsoft.com/sql/t-sql/statements/create-view-transact-sql
     """
-    count = len(found.columns)
+    count = len(definition.columns)
     if len(view.columns) < count:
         raise SqlError(
             4502,
-            f"View or function '{found.name}' has more column names specified than columns "
+            f"View or function '{definition.name}' has more column names specified than columns "
             "defined.",
         )
-    names = tuple(column.name for column in found.columns)
+    names = tuple(column.name for column in definition.columns)
     return replace(view, columns=view.columns[:count]), names
 
 

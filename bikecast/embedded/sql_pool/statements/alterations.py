@@ -49,8 +49,8 @@ def alter_table(work: Work, statement: st.AlterTable) -> None:
 
 
 def _table(work: Work, statement: st.AlterTable) -> SqlObject:
-    found = work.catalog.find(statement.name)
-    if found is None:
+    table = work.catalog.find(statement.name)
+    if table is None:
         raise SqlError(
             4902,
             f'Cannot find the object "{statement.name}" because it does not exist or you do not '
@@ -80,8 +80,8 @@ def write_copy(
     declared = ", ".join(
         f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c, _ in columns
     )
-    kind = "TEMP TABLE" if name.is_temporary else "TABLE"
-    work.run(f"CREATE {kind} {duckdb_name(name)} ({declared})")
+    noun = "TEMP TABLE" if name.is_temporary else "TABLE"
+    work.run(f"CREATE {noun} {duckdb_name(name)} ({declared})")
     values = ", ".join(value for _, value in columns)
     work.run(f"INSERT INTO {duckdb_name(name)} SELECT {values} FROM {table.duckdb_name}")
     work.run(f"DROP TABLE {table.duckdb_name}")
@@ -186,8 +186,8 @@ def _add_default(work: Work, table: SqlObject, statement: st.AlterTable) -> None
 
 
 def _labels(table: SqlObject) -> dict[str, str]:
-    found = table.details.get("default_names")
-    return found if isinstance(found, dict) else {}
+    labels = table.details.get("default_names")
+    return labels if isinstance(labels, dict) else {}
 
 
 def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
@@ -213,13 +213,13 @@ def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) ->
 
 def table_note(work: Work, statement: st.TableNote) -> None:
     """CREATE, UPDATE or DROP of an index or of statistics."""
-    what = "index" if statement.kind == "indexes" else "statistics"
+    noun = "index" if statement.kind == "indexes" else "statistics"
     if statement.drop and work.catalog.find(statement.table) is None:
         if statement.if_exists:
             return
         raise SqlError(
             3701,
-            f"Cannot drop the {what} '{statement.table}.{statement.name}', because it does not "
+            f"Cannot drop the {noun} '{statement.table}.{statement.name}', because it does not "
             "exist or you do not have permission.",
         )
     table = existing_table(work, statement.table)
@@ -228,33 +228,33 @@ def table_note(work: Work, statement: st.TableNote) -> None:
             raise SqlError(
                 1911, f"Column name '{column}' does not exist in the target table or view."
             )
-    found = table.details.get(statement.kind)
-    names = list(found) if isinstance(found, list) else []
-    known = statement.name.lower() in {str(name).lower() for name in names}
+    recorded = table.details.get(statement.kind)
+    names = list(recorded) if isinstance(recorded, list) else []
+    exists = statement.name.lower() in {str(name).lower() for name in names}
     if statement.update:
-        if statement.name and not known:
+        if statement.name and not exists:
             raise (
                 SqlError(2727, f"Cannot find index '{statement.name}'.")
-                if what == "index"
+                if noun == "index"
                 else SqlError(2767, f"Could not locate statistics '{statement.name}'.")
             )
         return
     if statement.drop:
-        if not known and statement.if_exists:
+        if not exists and statement.if_exists:
             return
-        if not known:
+        if not exists:
             raise SqlError(
-                3701, f"Cannot drop the {what} '{statement.name}', because it does not exist."
+                3701, f"Cannot drop the {noun} '{statement.name}', because it does not exist."
             )
         names = [name for name in names if str(name).lower() != statement.name.lower()]
     else:
-        if known and what == "statistics":
+        if exists and noun == "statistics":
             raise SqlError(
                 1927,
                 f"There are already statistics on table '{table.name.name}' named "
                 f"'{statement.name}'.",
             )
-        if known:
+        if exists:
             raise SqlError(1913, f"The index '{statement.name}' already exists on the table.")
         names.append(statement.name)
     details = {**table.details, statement.kind: names}

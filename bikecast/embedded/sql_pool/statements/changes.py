@@ -61,7 +61,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
             raise near("WITH")
         check_query_options(tree.expression.args.get("options"))
         compiled = QueryCompiler(work.context).statement(tree.expression)
-        values = [Typed(f"q.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
+        values = [Typed(f"q.c{i}", type_) for i, (_, type_) in enumerate(compiled.columns, 1)]
         source = f" FROM ({compiled.sql}) AS q"
     identity = table.details.get("identity")
     if names is None and identity and len(values) == len(table.columns):
@@ -78,14 +78,14 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
         assign(value, column.type, column=column.name).sql
         for value, column in zip(values, columns, strict=True)
     ]
-    given: set[object] = {column.name for column in columns}
+    filled: set[object] = {column.name for column in columns}
     for column in table.columns:
-        if column.name not in given and column.default_text:
+        if column.name not in filled and column.default_text:
             columns.append(column)
             assigned.append(
                 assign(default_value(work, column), column.type, column=column.name).sql
             )
-    if identity in given:
+    if identity in filled:
         raise SqlError(
             544,
             f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
@@ -109,15 +109,15 @@ def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColum
         identity = table.details.get("identity")
         return [column for column in table.columns if column.name != identity]
     by_name = {column.name.lower(): column for column in table.columns}
-    found: list[TableColumn] = []
+    columns: list[TableColumn] = []
     for name in names:
         column = by_name.get(name.lower())
         if column is None:
             raise invalid_column(name)
-        if column in found:
+        if column in columns:
             raise SqlError(264, f"The column name '{name}' is specified more than once.")
-        found.append(column)
-    return found
+        columns.append(column)
+    return columns
 
 
 def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> SqlError:
@@ -193,7 +193,7 @@ def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
         text = SourceCompiler(work.context, scope, queries.query).clause(
             source.this, rows.args.get("joins") or []
         )
-    target = next((found for found in scope.sources if found.matches(name.name, None)), None)
+    target = next((item for item in scope.sources if item.matches(name.name, None)), None)
     if target is None and rows is not None:
         target = _mentioned(name, rows, scope)
     if target is None or rows is None:
@@ -223,17 +223,15 @@ def _mentioned(name: st.ObjectName, rows: exp.Select, scope: Scope) -> Source | 
 
     Raises SqlError 8154 where there are several.
     """
-    wanted = name.key
-    found = [
+    key = name.key
+    aliases = [
         item.alias
         for item in _items(rows)
-        if item.alias
-        and isinstance(item.this, exp.Identifier)
-        and st.table_name(item).key == wanted
+        if item.alias and isinstance(item.this, exp.Identifier) and st.table_name(item).key == key
     ]
-    if len(found) > 1:
+    if len(aliases) > 1:
         raise SqlError(8154, f"The table '{name.name}' is ambiguous.")
-    return next((s for s in scope.sources if found and s.matches(found[0], None)), None)
+    return next((s for s in scope.sources if aliases and s.matches(aliases[0], None)), None)
 
 
 def _source(table: SqlObject, physical: str, alias: str, schema: str | None) -> Source:
@@ -250,9 +248,9 @@ def _physical(source: Source) -> str:
 
 def _table_of(alias: str, rows: exp.Select) -> st.ObjectName:
     """The table that an alias of the FROM clause, or a table's own name, means."""
-    wanted = alias.lower()
+    label = alias.lower()
     for item in _items(rows):
-        if item.alias_or_name.lower() == wanted:
+        if item.alias_or_name.lower() == label:
             return st.table_name(item)
     raise SqlError(4406, f"'{alias}' is no table and cannot be changed.")
 
@@ -267,10 +265,10 @@ def _joined_tables(item: exp.Expression) -> Iterator[exp.Table]:
         yield from _joined_tables(join.this)
 
 
-def _limit(found: _Rows, top: exp.Expression | None) -> str:
+def _limit(target: _Rows, top: exp.Expression | None) -> str:
     if top is None:
         return ""
-    count = found.compiler.value(top)
+    count = target.compiler.value(top)
     if not count.type.is_integer:
         raise SqlError(1060, "The number of rows provided for a TOP clause must be an integer.")
     return f" LIMIT {convert(count, BIGINT).sql}"
@@ -278,15 +276,15 @@ def _limit(found: _Rows, top: exp.Expression | None) -> str:
 
 def update(work: Work, statement: st.Update) -> int:
     """UPDATE; where a join finds a row more than once, one of the matches counts."""
-    found = _find(work, statement.target, statement.rows)
-    values = _assigned(work, found.table, found.compiler, statement.changes)
+    target = _find(work, statement.target, statement.rows)
+    values = _assigned(work, target.table, target.compiler, statement.changes)
     listed = ", ".join(f"{value} AS v{i}" for i, (_, value) in enumerate(values))
-    rows = f"SELECT {found.physical}.rowid AS r, {listed} FROM {found.clauses}"
+    rows = f"SELECT {target.physical}.rowid AS r, {listed} FROM {target.clauses}"
     changes = ", ".join(f"{quoted(column)} = q.v{i}" for i, (column, _) in enumerate(values))
     alias = next_alias()
     return work.count(
-        f"UPDATE {found.table.duckdb_name} AS {alias} SET {changes} "
-        f"FROM ({rows}{_limit(found, statement.top)}) AS q WHERE {alias}.rowid = q.r"
+        f"UPDATE {target.table.duckdb_name} AS {alias} SET {changes} "
+        f"FROM ({rows}{_limit(target, statement.top)}) AS q WHERE {alias}.rowid = q.r"
     )
 
 
@@ -297,12 +295,12 @@ def _assigned(
     changes: tuple[st.Assignment, ...],
 ) -> list[tuple[str, str]]:
     by_name = {column.name.lower(): column for column in table.columns}
-    found: list[tuple[str, str]] = []
+    assigned: list[tuple[str, str]] = []
     for change in changes:
         column = by_name.get(change.column.lower())
         if column is None:
             raise invalid_column(change.column)
-        if column.name in dict(found):
+        if column.name in dict(assigned):
             raise SqlError(264, f"The column name '{column.name}' is specified more than once.")
         if column.name == table.details.get("identity"):
             raise SqlError(8102, f"Cannot update identity column '{column.name}'.")
@@ -314,8 +312,8 @@ def _assigned(
             raise SqlError(
                 157, "An aggregate may not appear in the set list of an UPDATE statement."
             )
-        found.append((column.name, _value(work, compiler, column, change.value)))
-    return found
+        assigned.append((column.name, _value(work, compiler, column, change.value)))
+    return assigned
 
 
 def _is_query(node: exp.Expr) -> bool:
@@ -331,9 +329,9 @@ def _value(
 
 def delete(work: Work, statement: st.Delete) -> int:
     """DELETE."""
-    found = _find(work, statement.target, statement.rows)
-    rows = f"SELECT {found.physical}.rowid FROM {found.clauses}{_limit(found, statement.top)}"
-    return work.count(f"DELETE FROM {found.table.duckdb_name} WHERE rowid IN ({rows})")
+    target = _find(work, statement.target, statement.rows)
+    rows = f"SELECT {target.physical}.rowid FROM {target.clauses}{_limit(target, statement.top)}"
+    return work.count(f"DELETE FROM {target.table.duckdb_name} WHERE rowid IN ({rows})")
 
 
 def merge(work: Work, statement: st.Merge) -> int:
@@ -387,9 +385,9 @@ def _branch(
         (column.name, _value(work, compiler, column, tree))
         for column, tree in zip(columns, branch.values, strict=True)
     ]
-    given = {column for column, _ in values}
+    filled = {column for column, _ in values}
     for column in table.columns:
-        if column.name not in given and column.default_text:
+        if column.name not in filled and column.default_text:
             default = assign(default_value(work, column), column.type, column=column.name)
             values.append((column.name, default.sql))
     names = ", ".join(quoted(column) for column, _ in values)

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from bikecast.embedded.sql_pool.work import Work
 
 _TYPES = {"TABLE": TABLE, "VIEW": VIEW, "PROCEDURE": PROCEDURE, "FUNCTION": FUNCTION}
+#: Schemas that the pool or DuckDB has.
+_SCHEMAS = ("bikecast", "sys", "information_schema", "temp", "main")
 _COLUMNSTORE = "CLUSTERED COLUMNSTORE INDEX"
 
 
@@ -76,8 +78,8 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
             f"CREATE {temporary}SEQUENCE {table.sequence} START {seed} INCREMENT {increment} "
             f"MINVALUE {-(2**63) + 1}"
         )
-    kind = "TEMP TABLE" if name.is_temporary else "TABLE"
-    work.run(f"CREATE {kind} {table.duckdb_name} {sql}")
+    noun = "TEMP TABLE" if name.is_temporary else "TABLE"
+    work.run(f"CREATE {noun} {table.duckdb_name} {sql}")
     if statement.query is not None:
         for column in columns:
             if not column.nullable:
@@ -113,9 +115,9 @@ def _from_query(
         )
         for c in source.columns
     )
-    known = {column.name.lower() for column in columns}
+    names = {column.name.lower() for column in columns}
     for name in (*statement.options.hash_columns, *statement.options.index_columns):
-        if name.lower() not in known:
+        if name.lower() not in names:
             raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")
     selected = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in source.columns)
     return columns, f"AS SELECT {selected} FROM ({query.sql}) AS q"
@@ -208,7 +210,7 @@ def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
 def _define(
     work: Work,
     name: st.ObjectName,
-    kind: str,
+    object_type: str,
     text: str,
     details: dict[str, object],
     columns: tuple[st.ColumnDefinition, ...] = (),
@@ -216,14 +218,14 @@ def _define(
     alter: bool,
 ) -> None:
     if not alter:
-        work.catalog.add(name, kind, text, columns, details)
+        work.catalog.add(name, object_type, text, columns, details)
         return
-    found = work.catalog.find(name)
-    if found is None or found.type != kind:
+    object_ = work.catalog.find(name)
+    if object_ is None or object_.type != object_type:
         raise invalid_object(str(name))
-    work.catalog.redefine(found, text, details)
+    work.catalog.redefine(object_, text, details)
     work.catalog.change_columns(
-        found, tuple(TableColumn(c.name, c.type, c.nullable) for c in columns)
+        object_, tuple(TableColumn(c.name, c.type, c.nullable) for c in columns)
     )
 
 
@@ -233,29 +235,29 @@ def drop(work: Work, statement: st.Drop) -> None:
         _drop_schema(work, statement)
         return
     for name in statement.names:
-        found = work.catalog.find(name)
-        if found is None and statement.if_exists:
+        object_ = work.catalog.find(name)
+        if object_ is None and statement.if_exists:
             continue
-        kind = statement.kind.lower()
-        if found is not None and found.type != _TYPES[statement.kind]:
-            actual = next(kind for kind, code in _TYPES.items() if code == found.type)
+        noun = statement.kind.lower()
+        if object_ is not None and object_.type != _TYPES[statement.kind]:
+            actual = next(word for word, code in _TYPES.items() if code == object_.type)
             raise SqlError(
                 3705,
                 f"Cannot use DROP {statement.kind} with '{name}' because '{name}' is a "
                 f"{actual.lower()}. Use DROP {actual}.",
             )
-        if found is None:
+        if object_ is None:
             raise SqlError(
                 3701,
-                f"Cannot drop the {kind} '{name}', because it does not exist or you do not "
+                f"Cannot drop the {noun} '{name}', because it does not exist or you do not "
                 "have permission.",
                 severity=11,
             )
-        if found.type == TABLE:
-            work.run(f"DROP TABLE {found.duckdb_name}")
-            if found.details.get("identity"):
-                work.run(f"DROP SEQUENCE {found.sequence}")
-        work.catalog.remove(found)
+        if object_.type == TABLE:
+            work.run(f"DROP TABLE {object_.duckdb_name}")
+            if object_.details.get("identity"):
+                work.run(f"DROP SEQUENCE {object_.sequence}")
+        work.catalog.remove(object_)
 
 
 def _drop_schema(work: Work, statement: st.Drop) -> None:
@@ -271,20 +273,19 @@ def _drop_schema(work: Work, statement: st.Drop) -> None:
 
 def truncate(work: Work, statement: st.Truncate) -> None:
     """TRUNCATE TABLE."""
-    found = work.catalog.find(statement.name)
-    if found is None or found.type != TABLE:
+    table = work.catalog.find(statement.name)
+    if table is None or table.type != TABLE:
         raise SqlError(
             4701,
             f'Cannot find the object "{statement.name.name}" because it does not exist or you do '
             "not have permissions.",
         )
-    work.run(f"TRUNCATE {found.duckdb_name}")
+    work.run(f"TRUNCATE {table.duckdb_name}")
 
 
 def create_schema(work: Work, statement: st.CreateSchema) -> None:
     """CREATE SCHEMA."""
-    taken = work.catalog.has_schema(statement.name)
-    if taken or statement.name.lower() in ("bikecast", "sys", "information_schema", "temp", "main"):
+    if statement.name.lower() in _SCHEMAS or work.catalog.has_schema(statement.name):
         raise SqlError(2714, f"There is already an object named '{statement.name}'.")
     if statement.owner.lower() != "dbo":
         raise SqlError(
@@ -300,9 +301,9 @@ def existing_table(work: Work, name: st.ObjectName) -> SqlObject:
 
     Raises SqlError 208, or 4406 for a view, which cannot be written.
     """
-    found = work.catalog.find(name)
-    if found is None or found.type not in (TABLE, VIEW):
+    table = work.catalog.find(name)
+    if table is None or table.type not in (TABLE, VIEW):
         raise invalid_object(str(name))
-    if found.type == VIEW:
+    if table.type == VIEW:
         raise SqlError(4406, f"The view '{name}' cannot be changed in the embedded SQL pool.")
-    return found
+    return table

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 def table_keys(table: SqlObject) -> list[dict[str, Any]]:
     """The keys of a table as its details hold them."""
-    found = table.details.get("keys")
-    return list(found) if isinstance(found, list) else []
+    keys = table.details.get("keys")
+    return list(keys) if isinstance(keys, list) else []
 
 
 def not_null(
@@ -48,7 +48,7 @@ def added(
     work: Work,
     name: st.ObjectName,
     columns: Sequence[st.ColumnDefinition | TableColumn],
-    known: list[dict[str, Any]],
+    keys: list[dict[str, Any]],
     key: st.KeyConstraint,
 ) -> list[dict[str, Any]]:
     """The keys of a table and a new one.
@@ -66,19 +66,19 @@ def added(
     if len({column.name for column in kept}) < len(kept):
         raise SqlError(1909, "Cannot use duplicate column names in a key.")
     if key.kind == "PK":
-        if any(other["kind"] == "PK" for other in known):
+        if any(other["kind"] == "PK" for other in keys):
             raise SqlError(
                 8110, f"Cannot add multiple PRIMARY KEY constraints to table '{name.name}'."
             )
         if any(column.nullable for column in kept):
             raise _nullable(name.name)
-    taken = {str(other["name"]).lower() for other in known}
-    if key.name and (key.name.lower() in taken or work.catalog.has_key(name.schema, key.name)):
+    names = {str(other["name"]).lower() for other in keys}
+    if key.name and (key.name.lower() in names or work.catalog.has_key(name.schema, key.name)):
         raise SqlError(2714, f"There is already an object named '{key.name}' in the database.")
     label = key.name or f"{key.kind}__{name.name[:9]}__{uuid.uuid4().hex[:16].upper()}"
-    number = 1 + max((int(other["number"]) for other in known), default=0)
+    number = 1 + max((int(other["number"]) for other in keys), default=0)
     return [
-        *known,
+        *keys,
         {
             "kind": key.kind,
             "name": label,

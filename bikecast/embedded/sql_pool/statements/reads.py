@@ -27,9 +27,9 @@ from bikecast.embedded.sql_pool.work import Work
 _MOST_ASSIGNED_ROWS = 1000
 
 
-def result_type(kind: SqlType) -> str:
+def result_type(type_: SqlType) -> str:
     """The name of a result column's type; decimals carry precision and scale."""
-    return kind.declaration if kind.name in ("decimal", "null") else kind.name
+    return type_.declaration if type_.name in ("decimal", "null") else type_.name
 
 
 def query(work: Work, tree: exp.Expression) -> ResultSet | int:
@@ -40,9 +40,9 @@ def query(work: Work, tree: exp.Expression) -> ResultSet | int:
     if fills_table(tree):
         return _select_into(work, tree)
     compiled = QueryCompiler(work.context).statement(tree)
-    columns = tuple(ResultColumn(name, result_type(kind)) for name, kind in compiled.columns)
+    columns = tuple(ResultColumn(name, result_type(type_)) for name, type_ in compiled.columns)
     rows = work.run(compiled.sql)
-    offsets = [i for i, (_, kind) in enumerate(compiled.columns) if kind.name == "datetimeoffset"]
+    offsets = [i for i, (_, type_) in enumerate(compiled.columns) if type_.name == "datetimeoffset"]
     return ResultSet(columns, [_with_offsets(row, offsets) for row in rows] if offsets else rows)
 
 
@@ -64,14 +64,14 @@ def _is_assignment(node: exp.Expression) -> bool:
 def _assignments(tree: exp.Expression) -> list[str]:
     if not isinstance(tree, exp.Select):
         return []
-    found = [node.this.name for node in tree.expressions if _is_assignment(node)]
-    if found and len(found) != len(tree.expressions):
+    names = [node.this.name for node in tree.expressions if _is_assignment(node)]
+    if names and len(names) != len(tree.expressions):
         raise SqlError(
             141,
             "A SELECT statement that assigns a value to a variable must not be combined with "
             "data-retrieval operations.",
         )
-    return found
+    return names
 
 
 def _first_select(tree: exp.Expression) -> exp.Expression:
@@ -109,8 +109,8 @@ def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> i
     compiled = QueryCompiler(work.context).statement(plain)
     variables = [_variable(work, name) for name in targets]
     values = ", ".join(
-        assign(Typed(f"q.c{i}", kind), variable.type).sql
-        for i, ((_, kind), variable) in enumerate(
+        assign(Typed(f"q.c{i}", type_), variable.type).sql
+        for i, ((_, type_), variable) in enumerate(
             zip(compiled.columns, variables, strict=True), start=1
         )
     )
@@ -150,10 +150,10 @@ def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> 
 
 
 def _variable(work: Work, name: str) -> Variable:
-    found = work.context.variables.get(name.lower())
-    if found is None:
+    variable = work.context.variables.get(name.lower())
+    if variable is None:
         raise undeclared(name)
-    return found
+    return variable
 
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
@@ -177,10 +177,10 @@ def variable_of_type(
 
 def fits(variable: Variable, to: SqlType) -> bool:
     """Whether a variable's value is one of the type `to` as it is."""
-    kind, value = variable.type, variable.value
-    if kind == to:
+    type_, value = variable.type, variable.value
+    if type_ == to:
         return True
-    if kind.name != to.name or to.name not in ("varchar", "nvarchar", "varbinary"):
+    if type_.name != to.name or to.name not in ("varchar", "nvarchar", "varbinary"):
         return False
     size = len(value) if isinstance(value, str | bytes) else 0
     return to.length == MAX or size <= (to.length or 0)

@@ -40,45 +40,45 @@ CAUTION = "Caution: Changing any part of an object name could break scripts and 
 
 def rename(work: Work, statement: Rename) -> None:
     """RENAME OBJECT of a table."""
-    found = existing_table(work, statement.name)
+    table = existing_table(work, statement.name)
     new = ObjectName(statement.new_name, statement.name.schema)
-    if found.name.is_temporary or new.is_temporary:
+    if table.name.is_temporary or new.is_temporary:
         raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
     if work.catalog.find(new) is not None:
         raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
-    work.run(f"ALTER TABLE {found.duckdb_name} RENAME TO {quoted(new.name)}")
-    work.catalog.rename(found, new)
+    work.run(f"ALTER TABLE {table.duckdb_name} RENAME TO {quoted(new.name)}")
+    work.catalog.rename(table, new)
 
 
 def transfer(work: Work, statement: Transfer) -> None:
     """ALTER SCHEMA ... TRANSFER; DuckDB has none, so the rows of a table are written anew."""
     if not work.catalog.has_schema(statement.schema):
         raise _missing("alter the schema", statement.schema)
-    found = work.catalog.find(statement.name)
-    if found is None or found.name.is_temporary:
+    object_ = work.catalog.find(statement.name)
+    if object_ is None or object_.name.is_temporary:
         raise _missing("find the object", statement.name.name)
-    new = ObjectName(found.name.name, statement.schema)
+    new = ObjectName(object_.name.name, statement.schema)
     if work.catalog.find(new) is not None:
         raise SqlError(15530, f'The object with name "{new.name}" already exists.')
-    if found.type == TABLE:
-        write_copy(work, found, new, [(c, quoted(c.name)) for c in found.columns])
-    work.catalog.rename(found, new)
+    if object_.type == TABLE:
+        write_copy(work, object_, new, [(c, quoted(c.name)) for c in object_.columns])
+    work.catalog.rename(object_, new)
 
 
-def _missing(what: str, name: str) -> SqlError:
+def _missing(action: str, name: str) -> SqlError:
     return SqlError(
         15151,
-        f"Cannot {what} '{name}', because it does not exist or you do not have permission.",
+        f"Cannot {action} '{name}', because it does not exist or you do not have permission.",
     )
 
 
-def rename_column(work: Work, place: str, new: str, kind: str) -> None:
+def rename_column(work: Work, place: str, new: str, object_type: str) -> None:
     """sp_rename of 'table.column' or 'schema.table.column'.
 
     Raises SqlError 15248 where there is no such column, 15004 for a new name that is empty and
     15335 for one that is taken.
     """
-    if kind.upper() != "COLUMN":
+    if object_type.upper() != "COLUMN":
         raise unsupported("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
     if name_part(place, 4):
         raise unsupported(f"The cross-database name {place}")

@@ -63,16 +63,16 @@ def _drop(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:
 
 def create_index(reader: Reader, line: int) -> st.Statement:
     """CREATE [NONCLUSTERED | CLUSTERED [COLUMNSTORE]] INDEX name ON table [(columns)]."""
-    kind = ""
+    form = ""
     while not reader.match("INDEX"):
         if reader.match("CLUSTERED INDEX"):
-            kind = "CLUSTERED"
+            form = "CLUSTERED"
             break
         word = reader.take().text.upper()
         if word not in ("CLUSTERED", "NONCLUSTERED", "COLUMNSTORE"):
             reader.position -= 1
             raise reader.error()
-        kind = f"{kind} {word}".strip()
+        form = f"{form} {word}".strip()
     name = reader.identifier()
     reader.expect("ON")
     table = reader.object_name()
@@ -137,9 +137,9 @@ def update_statistics(reader: Reader, line: int) -> st.Statement:
 
 def drop_note(reader: Reader, line: int) -> st.Statement:
     """DROP INDEX name ON table, and DROP STATISTICS schema.table.name."""
-    kind = reader.take().text.upper()
+    noun = reader.take().text.upper()
     if_exists = reader.match("IF", "EXISTS")
-    if kind == "INDEX":
+    if noun == "INDEX":
         name = reader.identifier()
         reader.expect("ON")
         return st.TableNote(

@@ -59,7 +59,7 @@ def _top(reader: Reader) -> exp.Expression | None:
 
 
 def _assignments(reader: Reader) -> tuple[st.Assignment, ...]:
-    found: list[st.Assignment] = []
+    assignments: list[st.Assignment] = []
     while True:
         if reader.kind() is TokenType.PARAMETER:
             raise unsupported("UPDATE that assigns a variable")
@@ -77,9 +77,9 @@ def _assignments(reader: Reader) -> tuple[st.Assignment, ...]:
             value = exp.Paren(
                 this=operator(this=exp.column(name), expression=exp.Paren(this=value))
             )
-        found.append(st.Assignment(name, value))
+        assignments.append(st.Assignment(name, value))
         if not reader.match(","):
-            return tuple(found)
+            return tuple(assignments)
 
 
 def _tail(reader: Reader) -> exp.Select | None:
@@ -97,8 +97,8 @@ def _tail(reader: Reader) -> exp.Select | None:
 
 
 def _select_star(reader: Reader) -> list[Token]:
-    here = reader.tokens[reader.position]
-    place = (here.line, here.col, here.start, here.end)
+    token = reader.tokens[reader.position]
+    place = (token.line, token.col, token.start, token.end)
     return [Token(TokenType.SELECT, "SELECT", *place), Token(TokenType.STAR, "*", *place)]
 
 
@@ -134,27 +134,27 @@ def merge(reader: Reader, line: int) -> st.Statement:
     return st.Merge(line, target, alias, source, condition, tuple(branches))
 
 
-def _word_token(reader: Reader, kind: TokenType, text: str) -> Token:
-    here = reader.tokens[reader.position]
-    return Token(kind, text, here.line, here.col, here.start, here.end)
+def _word_token(reader: Reader, token_type: TokenType, text: str) -> Token:
+    token = reader.tokens[reader.position]
+    return Token(token_type, text, token.line, token.col, token.start, token.end)
 
 
 def _branch(reader: Reader) -> st.MergeBranch:
-    kind = "MATCHED"
+    words = "MATCHED"
     if reader.match("NOT"):
-        kind = "NOT MATCHED"
+        words = "NOT MATCHED"
     reader.expect("MATCHED")
-    if kind == "NOT MATCHED" and reader.match("BY", "SOURCE"):
-        kind = "NOT MATCHED BY SOURCE"
-    elif kind == "NOT MATCHED":
+    if words == "NOT MATCHED" and reader.match("BY", "SOURCE"):
+        words = "NOT MATCHED BY SOURCE"
+    elif words == "NOT MATCHED":
         reader.match("BY", "TARGET")
     condition = reader.expression(_WHEN) if reader.match("AND") else None
     reader.expect("THEN")
-    if kind != "NOT MATCHED":
+    if words != "NOT MATCHED":
         if reader.match("DELETE"):
-            return st.MergeBranch(kind, "DELETE", condition)
+            return st.MergeBranch(words, "DELETE", condition)
         reader.expect("UPDATE", "SET")
-        return st.MergeBranch(kind, "UPDATE", condition, _assignments(reader))
+        return st.MergeBranch(words, "UPDATE", condition, _assignments(reader))
     reader.expect("INSERT")
     names = reader.names_in_parentheses() if reader.word() == "(" else None
     reader.expect("VALUES", "(")
@@ -164,4 +164,4 @@ def _branch(reader: Reader) -> st.MergeBranch:
         if not reader.match(","):
             break
     reader.expect(")")
-    return st.MergeBranch(kind, "INSERT", condition, (), names, tuple(values))
+    return st.MergeBranch(words, "INSERT", condition, (), names, tuple(values))

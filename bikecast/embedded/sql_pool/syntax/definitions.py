@@ -31,30 +31,30 @@ def create(reader: Reader, line: int) -> st.Statement:
     """CREATE or ALTER of a table, view or schema."""
     first = reader.position == 0 or reader.kind(-1) is TokenType.SEMICOLON
     alter = reader.take().text.upper() == "ALTER"
-    kind = reader.word()
-    if kind in _REFUSED:
-        raise unsupported(_REFUSED[kind])
-    if kind == "VIEW":
+    noun = reader.word()
+    if noun in _REFUSED:
+        raise unsupported(_REFUSED[noun])
+    if noun == "VIEW":
         if not first:
             raise first_in_batch("CREATE/ALTER VIEW")
         return _view(reader, line, alter)
-    if kind == "TABLE" and not alter:
+    if noun == "TABLE" and not alter:
         return create_table(reader, line)
-    if kind == "TABLE":
+    if noun == "TABLE":
         return alterations.alter_table(reader, line)
-    if not alter and kind in _INDEX_WORDS:
+    if not alter and noun in _INDEX_WORDS:
         return alterations.create_index(reader, line)
-    if not alter and kind == "STATISTICS":
+    if not alter and noun == "STATISTICS":
         return alterations.create_statistics(reader, line)
-    if kind == "SCHEMA" and not alter:
+    if noun == "SCHEMA" and not alter:
         if not first:
             raise first_in_batch("CREATE SCHEMA")
         return _schema(reader, line)
-    if kind == "SCHEMA":
+    if noun == "SCHEMA":
         return _transfer(reader, line)
-    if kind == "INDEX":
+    if noun == "INDEX":
         return alterations.alter_index(reader, line)
-    raise not_emulated(f"{'ALTER' if alter else 'CREATE'} {kind}")
+    raise not_emulated(f"{'ALTER' if alter else 'CREATE'} {noun}")
 
 
 def _schema(reader: Reader, line: int) -> st.Statement:
@@ -97,24 +97,24 @@ def _view(reader: Reader, line: int, alter: bool) -> st.Statement:
 def procedure_parameters(reader: Reader) -> tuple[st.ParameterDefinition, ...]:
     """`@name type [OUTPUT], ...`; a default is refused, as a dedicated pool refuses it."""
     wrapped = reader.match("(")
-    found: list[st.ParameterDefinition] = []
+    parameters: list[st.ParameterDefinition] = []
     while reader.kind() is TokenType.PARAMETER:
         name = reader.variable()
         reader.match("AS")
-        kind = reader.type_name()
+        type_ = reader.type_name()
         if reader.word() == "=":
             raise unsupported(f"A default value of the parameter @{name}")
         if reader.word() == "READONLY":
             raise unsupported("A table-valued parameter")
         output = reader.match("OUTPUT") or reader.match("OUT")
-        found.append(st.ParameterDefinition(name, kind, output))
+        parameters.append(st.ParameterDefinition(name, type_, output))
         if not reader.match(","):
             break
     if wrapped:
         reader.expect(")")
     if reader.word() == "WITH":
         raise unsupported("A procedure option (WITH ...)")
-    return tuple(found)
+    return tuple(parameters)
 
 
 def drop(reader: Reader, line: int) -> st.Statement:
@@ -122,17 +122,17 @@ def drop(reader: Reader, line: int) -> st.Statement:
     reader.take()
     if reader.word() in ("INDEX", "STATISTICS"):
         return alterations.drop_note(reader, line)
-    kind = _KINDS.get(reader.word())
-    if kind is None:
+    noun = _KINDS.get(reader.word())
+    if noun is None:
         raise not_emulated(f"DROP {reader.word()}")
     reader.take()
     if_exists = reader.match("IF", "EXISTS")
-    if kind == "SCHEMA":
-        return st.Drop(line, kind, (st.ObjectName(reader.identifier(), ""),), if_exists)
+    if noun == "SCHEMA":
+        return st.Drop(line, noun, (st.ObjectName(reader.identifier(), ""),), if_exists)
     names = (reader.object_name(),)
     if reader.word() == ",":
-        raise unsupported(f"DROP {kind} of more than one", "Write a statement for each.")
-    return st.Drop(line, kind, names, if_exists)
+        raise unsupported(f"DROP {noun} of more than one", "Write a statement for each.")
+    return st.Drop(line, noun, names, if_exists)
 
 
 def truncate(reader: Reader, line: int) -> st.Statement:
@@ -169,7 +169,7 @@ def copy_into(reader: Reader, line: int) -> st.Statement:
 
 def _copy_columns(reader: Reader) -> tuple[st.CopyColumn, ...]:
     reader.expect("(")
-    found: list[st.CopyColumn] = []
+    columns: list[st.CopyColumn] = []
     while True:
         name = reader.identifier()
         default = None
@@ -177,11 +177,11 @@ def _copy_columns(reader: Reader) -> tuple[st.CopyColumn, ...]:
             end = reader.position + (2 if reader.word() == "-" else 1)
             default = reader.tree_until(end, expression=True)
         number = int(reader.take().text) if reader.kind() is TokenType.NUMBER else None
-        found.append(st.CopyColumn(name, number, default))
+        columns.append(st.CopyColumn(name, number, default))
         if not reader.match(","):
             break
     reader.expect(")")
-    return tuple(found)
+    return tuple(columns)
 
 
 def _copy_options(reader: Reader) -> dict[str, str]:

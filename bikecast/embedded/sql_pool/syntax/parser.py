@@ -34,14 +34,14 @@ def _remembered(text: str) -> tuple[st.Statement, ...]:
 def _parsed(text: str) -> tuple[st.Statement, ...]:
     reader = Reader(text)
     parser = BatchParser(reader)
-    found: list[st.Statement] = []
+    statements: list[st.Statement] = []
     while parser.skip_semicolons():
         statement = parser.statement()
-        found.append(statement)
+        statements.append(statement)
         alone = st.CreateView | st.CreateProcedure | st.CreateFunction | st.CreateSchema
-        if isinstance(statement, alone) and len(found) > 1:
+        if isinstance(statement, alone) and len(statements) > 1:
             raise profile.must_be_first(statement)
-    return tuple(found)
+    return tuple(statements)
 
 
 class BatchParser:
@@ -129,9 +129,9 @@ class BatchParser:
             reader.match("AS")
             if reader.word() == "CURSOR":
                 raise unsupported("A cursor", "Use WHILE.")
-            kind = reader.type_name()
+            type_ = reader.type_name()
             value = reader.expression(_COMMA) if reader.match("=") else None
-            variables.append((name, kind, value))
+            variables.append((name, type_, value))
             if not reader.match(","):
                 return flow.Declare(line, tuple(variables))
 
@@ -191,13 +191,13 @@ class BatchParser:
 
     def _body(self, closing: str, *, may_be_empty: bool = False) -> tuple[st.Statement, ...]:
         reader = self.reader
-        found: list[st.Statement] = []
+        statements: list[st.Statement] = []
         while self.skip_semicolons() and reader.word() != "END":
-            found.append(self.statement())
+            statements.append(self.statement())
         reader.expect("END", *([closing] if closing else []))
-        if not found and not may_be_empty:
+        if not statements and not may_be_empty:
             raise reader.error()
-        return tuple(found)
+        return tuple(statements)
 
     def _begin_transaction(self, line: int) -> st.Statement:
         reader = self.reader
@@ -270,23 +270,23 @@ class BatchParser:
 
     def _csv(self) -> list[exp.Expression]:
         reader = self.reader
-        found: list[exp.Expression] = []
+        expressions: list[exp.Expression] = []
         while not self.reader.at_statement_end() and reader.word() != ")":
-            found.append(reader.expression(_COMMA))
+            expressions.append(reader.expression(_COMMA))
             if not reader.match(","):
                 break
-        return found
+        return expressions
 
     def _jump(self, line: int) -> st.Statement:
-        kind = self.reader.take().text.upper()
-        if kind != "RETURN" and not self._loops:
+        word = self.reader.take().text.upper()
+        if word != "RETURN" and not self._loops:
             raise SqlError(
-                135 if kind == "BREAK" else 136,
-                f"Cannot use a {kind} statement outside the scope of a WHILE statement.",
+                135 if word == "BREAK" else 136,
+                f"Cannot use a {word} statement outside the scope of a WHILE statement.",
             )
-        if kind == "RETURN" and not self.reader.at_statement_end():
-            return flow.Jump(line, kind, self.reader.expression())
-        return flow.Jump(line, kind)
+        if word == "RETURN" and not self.reader.at_statement_end():
+            return flow.Jump(line, word, self.reader.expression())
+        return flow.Jump(line, word)
 
     def _create(self, line: int) -> st.Statement:
         if self.reader.word(1) in ("PROC", "PROCEDURE"):

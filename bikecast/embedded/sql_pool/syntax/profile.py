@@ -88,7 +88,7 @@ def check_set_option(name: str, value: str) -> None:
     raise unsupported(f"SET {name} {value}")
 
 
-def check_column_collation(name: str, kind: SqlType) -> None:
+def check_column_collation(name: str, type_: SqlType) -> None:
     """Take a column's collation that compares as the database's does, and refuse any other.
 
     Raises SqlError 448 for a name that is no collation.
@@ -96,7 +96,7 @@ def check_column_collation(name: str, kind: SqlType) -> None:
     rules = name.upper().split("_")
     if name.upper() == "DATABASE_DEFAULT":
         return
-    if not kind.is_text:
+    if not type_.is_text:
         raise SqlError(452, "COLLATE clause cannot be used on a column of this type.")
     if rules[0] not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
         raise SqlError(448, f"Invalid collation '{name}'.")
@@ -104,24 +104,24 @@ def check_column_collation(name: str, kind: SqlType) -> None:
         raise not_emulated(f"The collation {name} of a column")
 
 
-def first_in_batch(what: str) -> SqlError:
+def first_in_batch(words: str) -> SqlError:
     """The error for a definition that is not alone in its batch."""
-    return SqlError(111, f"'{what}' must be the first statement in a query batch.")
+    return SqlError(111, f"'{words}' must be the first statement in a query batch.")
 
 
 def must_be_first(statement: st.Statement) -> SqlError:
     """The error for CREATE VIEW and its kin behind another statement."""
-    kind = type(statement).__name__.removeprefix("Create").upper()
-    return first_in_batch("CREATE SCHEMA" if kind == "SCHEMA" else f"CREATE/ALTER {kind}")
+    noun = type(statement).__name__.removeprefix("Create").upper()
+    return first_in_batch("CREATE SCHEMA" if noun == "SCHEMA" else f"CREATE/ALTER {noun}")
 
 
-def only(node: exp.Expression, *known: str) -> None:
+def only(node: exp.Expression, *arguments: str) -> None:
     """Refuse a node that carries anything beyond the arguments a compiler step reads.
 
     Nothing that sqlglot understood is dropped silently.
     """
     for name, value in node.args.items():
-        if name in known or value is None or value is False or value == []:
+        if name in arguments or value is None or value is False or value == []:
             continue
         raise unsupported(_ARGUMENTS.get(name, f"{node.key.upper()} with {name.strip('_')}"))
 

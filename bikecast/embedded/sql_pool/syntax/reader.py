@@ -234,8 +234,10 @@ class Reader:
 
     def compound_operator(self) -> type[exp.Binary] | None:
         """Step over the operator of +=, -=, *=, /= or %=."""
-        kind = self.kind()
-        operator = dialect.COMPOUND.get(kind) if kind is not None and self.word(1) == "=" else None
+        token_type = self.kind()
+        if token_type is None or self.word(1) != "=":
+            return None
+        operator = dialect.COMPOUND.get(token_type)
         if operator:
             self.take()
         return operator

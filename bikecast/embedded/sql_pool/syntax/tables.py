@@ -61,11 +61,11 @@ def _columns(reader: Reader, keys: list[st.KeyConstraint]) -> list[st.ColumnDefi
         if not reader.match(","):
             break
     reader.expect(")")
-    seen: set[str] = set()
+    names: set[str] = set()
     for column in columns:
-        if column.name.lower() in seen:
+        if column.name.lower() in names:
             raise SqlError(2705, f"Column names in each table must be unique: '{column.name}'.")
-        seen.add(column.name.lower())
+        names.add(column.name.lower())
     if sum(column.identity is not None for column in columns) > 1:
         raise SqlError(2744, "Only one identity column is allowed in a table.")
     return columns
@@ -76,7 +76,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
     name = reader.identifier()
     if reader.word() == "AS":
         raise unsupported("A computed column")
-    kind = reader.type_name()
+    type_ = reader.type_name()
     nullable: bool | None = None
     text = label = default_name = ""
     identity = None
@@ -90,13 +90,13 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
             nullable = not reader.match("NOT")
             reader.expect("NULL")
         elif reader.match("COLLATE"):
-            profile.check_column_collation(reader.identifier(), kind)
+            profile.check_column_collation(reader.identifier(), type_)
         elif reader.match("CONSTRAINT"):
             label = reader.identifier()
         elif reader.match("DEFAULT"):
             text, default_name = default_value(reader, _DEFAULT_END), label
         elif reader.word() == "IDENTITY":
-            identity = _identity(reader, kind)
+            identity = _identity(reader, type_)
         elif reader.word() in ("PRIMARY", "UNIQUE"):
             keys.append(_key(reader, label, (name,)))
             label = ""
@@ -110,7 +110,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
         raise SqlError(8147, f"Could not create IDENTITY attribute on nullable column '{name}'.")
     return st.ColumnDefinition(
         name,
-        kind,
+        type_,
         nullable is not False and identity is None,
         text,
         identity,
@@ -138,10 +138,10 @@ def default_value(reader: Reader, stop: frozenset[str]) -> str:
     return reader.text_since(start)
 
 
-def _identity(reader: Reader, kind: SqlType) -> tuple[int, int]:
+def _identity(reader: Reader, type_: SqlType) -> tuple[int, int]:
     """IDENTITY [(seed, increment)] of an integer column."""
     reader.expect("IDENTITY")
-    if not kind.is_integer:
+    if not type_.is_integer:
         raise SqlError(2749, "An identity column must be of an integer data type.")
     if reader.word() != "(":
         return 1, 1
@@ -179,8 +179,8 @@ def _key(reader: Reader, name: str, columns: tuple[str, ...]) -> st.KeyConstrain
 
     `columns` is the column that it stands behind; a key of a table names its own.
     """
-    kind = reader.take().text.upper()
-    if kind == "PRIMARY":
+    word = reader.take().text.upper()
+    if word == "PRIMARY":
         reader.expect("KEY")
         if not reader.match("NONCLUSTERED"):
             raise unsupported("PRIMARY KEY without NONCLUSTERED NOT ENFORCED")
@@ -189,34 +189,34 @@ def _key(reader: Reader, name: str, columns: tuple[str, ...]) -> st.KeyConstrain
     if reader.word() == "(" or not columns:
         columns = reader.names_in_parentheses()
     if not reader.match("NOT", "ENFORCED"):
-        raise unsupported(f"An enforced {kind} constraint")
-    return st.KeyConstraint("PK" if kind == "PRIMARY" else "UQ", name, columns)
+        raise unsupported(f"An enforced {word} constraint")
+    return st.KeyConstraint("PK" if word == "PRIMARY" else "UQ", name, columns)
 
 
 def _options(reader: Reader) -> st.TableOptions:
     reader.expect("(")
-    found: dict[str, object] = {}
+    options: dict[str, object] = {}
     while True:
         for key, value in _option(reader).items():
-            if key in found:
+            if key in options:
                 raise parse_error(f"The table option {key} is given twice.", reader.line)
-            found[key] = value
+            options[key] = value
         if not reader.match(","):
             break
     reader.expect(")")
-    return st.TableOptions(**found)  # type: ignore[arg-type]
+    return st.TableOptions(**options)  # type: ignore[arg-type]
 
 
 def _option(reader: Reader) -> dict[str, object]:
     if reader.match("DISTRIBUTION"):
         reader.expect("=")
-        kind = reader.take().text.upper()
-        if kind == "HASH":
+        word = reader.take().text.upper()
+        if word == "HASH":
             return {"distribution": "HASH", "hash_columns": reader.names_in_parentheses()}
-        if kind not in ("ROUND_ROBIN", "REPLICATE"):
+        if word not in ("ROUND_ROBIN", "REPLICATE"):
             reader.position -= 1
             raise reader.error()
-        return {"distribution": kind}
+        return {"distribution": word}
     if reader.match("HEAP"):
         return {"index": "HEAP"}
     if reader.match("CLUSTERED", "COLUMNSTORE", "INDEX"):
@@ -245,8 +245,8 @@ def _partition(reader: Reader) -> dict[str, object]:
 
 
 def _check_options(options: st.TableOptions, columns: list[str]) -> None:
-    known = {name.lower() for name in columns}
+    names = {name.lower() for name in columns}
     used = (*options.hash_columns, *options.index_columns, options.partition_column)
     for name in used:
-        if name and name.lower() not in known:
+        if name and name.lower() not in names:
             raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")

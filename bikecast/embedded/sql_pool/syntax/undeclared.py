@@ -12,9 +12,9 @@ from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 
 
-def check_declared(statements: Iterable[st.Statement], known: Iterable[str]) -> None:
-    """Raise SqlError 137 for a variable that neither `known` nor a DECLARE before it names."""
-    names = {name.lower() for name in known}
+def check_declared(statements: Iterable[st.Statement], variables: Iterable[str]) -> None:
+    """Raise SqlError 137 for a variable that neither `variables` nor a DECLARE before it names."""
+    names = {name.lower() for name in variables}
     for declared, used in _uses(tuple(statements)):
         if used and used.lower() not in names:
             raise undeclared(used)

@@ -40,14 +40,14 @@ _MONTHS = (
 ).split()
 
 
-def format_moment(moment: dt.datetime, pattern: str, kind: str, minutes: int) -> str | None:
-    """FORMAT of a date or time of the type `kind`; None (NULL) for a pattern that is no format.
+def format_moment(moment: dt.datetime, pattern: str, type_name: str, minutes: int) -> str | None:
+    """FORMAT of a date or time of a type; None (NULL) for a pattern that is no format.
 
     `moment` is the clock time, `minutes` the offset of a datetimeoffset.
     """
-    if kind == "time":
+    if type_name == "time":
         return _format_interval(moment, pattern)
-    zoned = kind == "datetimeoffset"
+    zoned = type_name == "datetimeoffset"
     if len(pattern) == 1:
         if pattern not in _STANDARD_MOMENTS or (zoned and pattern == "U"):
             return None
@@ -55,18 +55,18 @@ def format_moment(moment: dt.datetime, pattern: str, kind: str, minutes: int) ->
             moment, minutes = moment - dt.timedelta(minutes=minutes), 0
         pattern = _STANDARD_MOMENTS[pattern] + ("zzz" if zoned and pattern in "oO" else "")
     out: list[str] = []
-    for found in _TOKEN.finditer(pattern.removeprefix("%") or "G"):
-        if found[4]:
-            text = _moment_field(found[4], moment, minutes if zoned else None)
+    for match in _TOKEN.finditer(pattern.removeprefix("%") or "G"):
+        if match[4]:
+            text = _moment_field(match[4], moment, minutes if zoned else None)
             if text is None:
                 return None
-            if not text and found[5] == "F" and out and out[-1].endswith("."):
+            if not text and match[5] == "F" and out and out[-1].endswith("."):
                 out[-1] = out[-1][:-1]  # a fraction of zero takes its point away
             out.append(text)
-        elif found[6] and found[6] in "'\"\\":  # nothing closes, or follows, it
+        elif match[6] and match[6] in "'\"\\":  # nothing closes, or follows, it
             return None
         else:
-            out.append(found[1] or found[2] or found[3] or found[6] or "")
+            out.append(match[1] or match[2] or match[3] or match[6] or "")
     return "".join(out)
 
 
@@ -129,14 +129,14 @@ def _format_interval(moment: dt.datetime, pattern: str) -> str | None:
     out: list[str] = []
     place = 0
     while place < len(pattern):
-        found = _INTERVAL_TOKEN.match(pattern, place)
-        if found is None:
+        match = _INTERVAL_TOKEN.match(pattern, place)
+        if match is None:
             return None
-        place = found.end()
-        if not found[4]:
-            out.append(found[1] or found[2] or found[3] or "")
+        place = match.end()
+        if not match[4]:
+            out.append(match[1] or match[2] or match[3] or "")
             continue
-        letter, size = found[5], len(found[4])
+        letter, size = match[5], len(match[4])
         if size > _MOST[letter]:
             return None
         numbers = {"d": 0, "h": moment.hour, "m": moment.minute, "s": moment.second}
@@ -160,29 +160,29 @@ def _rounded(value: Decimal, digits: int) -> Decimal:
     return value.quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
-def _standard(value: Decimal, kind: str, digits: str, letter: str) -> str | None:
+def _standard(value: Decimal, form: str, digits: str, letter: str) -> str | None:
     places = int(digits) if digits else 2
-    if kind in "NF":
-        return format(_rounded(value, places), ",f" if kind == "N" else "f")
-    if kind == "C":
+    if form in "NF":
+        return format(_rounded(value, places), ",f" if form == "N" else "f")
+    if form == "C":
         text = format(_rounded(abs(value), places), ",f")
         return f"(${text})" if value < 0 else f"${text}"
-    if kind == "P":
+    if form == "P":
         return format(_rounded(value * 100, places), ",f") + "%"
     whole = value == value.to_integral_value()
-    if kind == "D":
+    if form == "D":
         if not whole:
             return None
         return ("-" if value < 0 else "") + str(abs(int(value))).zfill(int(digits or 0))
-    if kind == "X":
+    if form == "X":
         if not whole or value < 0:
             return None
         text = format(int(value), "x" if letter == "x" else "X")
         return text.zfill(int(digits or 0))
-    if kind == "E":
+    if form == "E":
         text = f"{value:.{int(digits) if digits else 6}{letter}}"
         return re.sub(r"([eE])([+-])(\d+)$", lambda m: f"{m[1]}{m[2]}{int(m[3]):03d}", text)
-    if kind == "G":
+    if form == "G":
         return format(value.normalize() if digits else value, "f")
     return None
 
@@ -201,12 +201,12 @@ def _custom(value: Decimal, pattern: str) -> str:
 
 
 def _section(value: Decimal, pattern: str) -> str:
-    found = _PLACES.search(pattern)
-    if not found:
+    match = _PLACES.search(pattern)
+    if not match:
         return pattern
     if "%" in pattern:
         value *= 100
-    whole, _, fraction = found[0].partition(".")
+    whole, _, fraction = match[0].partition(".")
     text = format(_rounded(value, len(fraction)), "f")
     digits, _, decimals = text.partition(".")
     least = fraction.rfind("0") + 1
@@ -215,5 +215,5 @@ def _section(value: Decimal, pattern: str) -> str:
     if "," in whole:
         digits = re.sub(r"(?<=\d)(?=(\d{3})+$)", ",", digits)
     number = digits + ("." + decimals if decimals else "")
-    around = pattern[: found.start()] + "\0" + pattern[found.end() :]
+    around = pattern[: match.start()] + "\0" + pattern[match.end() :]
     return re.sub(r"[\\'\"]", "", around).replace("\0", number)

@@ -58,9 +58,9 @@ def _path(path: str, *, may_append: bool = False) -> _Path:
     steps: list[str | int] = []
     if text.startswith("$", place) and (may_append or not append):
         place += 1
-        while found := _STEP.match(text, place):
-            steps.append(int(found[3]) if found[3] else found[2] or _name(found[1], text, place))
-            place = found.end()
+        while match := _STEP.match(text, place):
+            steps.append(int(match[3]) if match[3] else match[2] or _name(match[1], text, place))
+            place = match.end()
         if place == len(text):
             return _Path(tuple(steps), mode == "strict", append)
     raise _bad_path(text, place)
@@ -98,8 +98,8 @@ def _root(text: str) -> int:
 
 
 def _after_blanks(text: str, place: int) -> int:
-    found = _BLANK.match(text, place)
-    return found.end() if found else place
+    match = _BLANK.match(text, place)
+    return match.end() if match else place
 
 
 def _items(text: str, start: int) -> Iterator[_Item]:

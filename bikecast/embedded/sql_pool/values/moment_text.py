@@ -75,30 +75,30 @@ _NAMED = re.compile(
 )
 
 
-def parse_moment(text: str, kind: str, style: int) -> dt.datetime:
-    """The date and time that a text means for the type `kind`; 1900-01-01 where no date is given.
+def parse_moment(text: str, type_name: str, style: int) -> dt.datetime:
+    """The date and time that a text means for a type; 1900-01-01 where no date is given.
 
     Raises SqlError 241 for a text of no known form, 242 for a date that is out of range.
     """
     text = text.strip()
     if len(text) > _LONGEST:
-        raise _failed(kind)
-    if kind != "datetimeoffset" and (found := _OFFSET.search(text)) and ":" in text[:-3]:
-        zulu = found[1].upper() == "Z"
-        if kind in ("datetime", "smalldatetime") and not zulu:
+        raise _failed(type_name)
+    if type_name != "datetimeoffset" and (match := _OFFSET.search(text)) and ":" in text[:-3]:
+        zulu = match[1].upper() == "Z"
+        if type_name in ("datetime", "smalldatetime") and not zulu:
             raise _failed()
-        text = text[: found.start()]
-    elif found := _OFFSET.search(text):
-        text = text[: found.start()] if ":" in text[:-3] else text
-    return _parse(text, kind, style)
+        text = text[: match.start()]
+    elif match := _OFFSET.search(text):
+        text = text[: match.start()] if ":" in text[:-3] else text
+    return _parse(text, type_name, style)
 
 
 def parse_offset(text: str) -> int:
     """The minutes of the offset at the end of a text; 0 without one."""
-    found = _OFFSET.search(text.strip())
-    if not found or ":" not in text[:-3]:
+    match = _OFFSET.search(text.strip())
+    if not match or ":" not in text[:-3]:
         return 0
-    return offset_minutes(found[1])
+    return offset_minutes(match[1])
 
 
 def offset_minutes(text: str) -> int:
@@ -108,31 +108,31 @@ def offset_minutes(text: str) -> int:
     """
     if text.upper() == "Z":
         return 0
-    found = re.fullmatch(r"([+-])(\d{1,2}):(\d{2})", text.strip())
-    minutes = int(found[2]) * 60 + int(found[3]) if found else 1000
-    if not found or minutes > 14 * 60:
+    match = re.fullmatch(r"([+-])(\d{1,2}):(\d{2})", text.strip())
+    minutes = int(match[2]) * 60 + int(match[3]) if match else 1000
+    if not match or minutes > 14 * 60:
         raise SqlError(9812, "The timezone provided to builtin function is invalid.")
-    return -minutes if found[1] == "-" else minutes
+    return -minutes if match[1] == "-" else minutes
 
 
 @lru_cache(maxsize=4096)
-def _parse(text: str, kind: str, style: int) -> dt.datetime:
+def _parse(text: str, type_name: str, style: int) -> dt.datetime:
     try:
-        return _parsed(text, kind, style)
+        return _parsed(text, type_name, style)
     except SqlError as error:
-        if error.number == 241 and kind == "smalldatetime":
-            raise _failed(kind) from error
+        if error.number == 241 and type_name == "smalldatetime":
+            raise _failed(type_name) from error
         raise
 
 
-def _parsed(text: str, kind: str, style: int) -> dt.datetime:
+def _parsed(text: str, type_name: str, style: int) -> dt.datetime:
     if not text:
         return EPOCH
-    date, rest = _date(text, kind, style)
+    date, rest = _date(text, type_name, style)
     rest = rest.strip()
     if rest[:1].upper() == "T" and date is not None:
         rest = rest[1:]
-    clock = _clock(rest, kind) if rest else dt.timedelta()
+    clock = _clock(rest, type_name) if rest else dt.timedelta()
     if date is None and not rest:
         raise _failed()
     return (date or EPOCH) + clock
@@ -145,30 +145,30 @@ def unreadable() -> SqlError:
     )
 
 
-def _failed(kind: str = "") -> SqlError:
-    if kind == "smalldatetime":
+def _failed(type_name: str = "") -> SqlError:
+    if type_name == "smalldatetime":
         return SqlError(
             295, "Conversion failed when converting character string to smalldatetime data type."
         )
     return unreadable()
 
 
-def _date(text: str, kind: str, style: int) -> tuple[dt.datetime | None, str]:
+def _date(text: str, type_name: str, style: int) -> tuple[dt.datetime | None, str]:
     for pattern, read in ((_NUMERIC, _numeric), (_NAMED, _named), (_PACKED, _packed)):
-        found = pattern.match(text)
-        rest = text[found.end() :] if found else ""
-        if found and (not rest or rest[0] in " Tt"):
-            iso = found[0] and rest[:1] in ("T", "t")
+        match = pattern.match(text)
+        rest = text[match.end() :] if match else ""
+        if match and (not rest or rest[0] in " Tt"):
+            iso = match[0] and rest[:1] in ("T", "t")
             if style < 0 and read is _numeric and not iso:
-                year, month, day = _ordered(found, _BY_CODE[style], kind)
+                year, month, day = _ordered(match, _BY_CODE[style], type_name)
             else:
-                year, month, day = read(found, max(style, 0))
-            return _checked(year, month, day, kind), rest
+                year, month, day = read(match, max(style, 0))
+            return _checked(year, month, day, type_name), rest
     return None, text
 
 
-def _numeric(found: re.Match[str], style: int) -> tuple[int, int, int]:
-    first, middle, last = found[1], int(found[3]), found[4]
+def _numeric(match: re.Match[str], style: int) -> tuple[int, int, int]:
+    first, middle, last = match[1], int(match[3]), match[4]
     order = _ORDERS.get(style, "mdy")
     if len(first) > 2:
         if len(last) > 2 or (order != "ymd" and style):
@@ -183,48 +183,48 @@ def _numeric(found: re.Match[str], style: int) -> tuple[int, int, int]:
     return _century(last), int(first), middle
 
 
-def _ordered(found: re.Match[str], order: str, kind: str) -> tuple[int, int, int]:
+def _ordered(match: re.Match[str], order: str, type_name: str) -> tuple[int, int, int]:
     """A date of numbers by the order of SET DATEFORMAT.
 
     The types since SQL Server 2008 read yyyy-mm-dd in one way; for their other texts with the year
     at another place than the order's, no documentation tells a way.
     """
-    parts = [found[1], found[3], found[4]]
-    older = kind in ("datetime", "smalldatetime")
+    parts = [match[1], match[3], match[4]]
+    older = type_name in ("datetime", "smalldatetime")
     first, last = len(parts[0]) > 2, len(parts[2]) > 2
     if (first and last) or 3 in (len(parts[0]), len(parts[2])):
         raise _failed()
-    if not older and first and found[2] == "-":
+    if not older and first and match[2] == "-":
         order = "ymd"
     elif first or last:
         place = 0 if first else 2
         if not older and order[place] != "y":
-            raise not_emulated(f"The date '{found[0]}' after SET DATEFORMAT {order}")
+            raise not_emulated(f"The date '{match[0]}' after SET DATEFORMAT {order}")
         rest = order.replace("y", "")
         order = "y" + rest if first else rest + "y"
     if not older and order == "ydm":
-        raise not_emulated(f"The date '{found[0]}' after SET DATEFORMAT {order}")
+        raise not_emulated(f"The date '{match[0]}' after SET DATEFORMAT {order}")
     read = dict(zip(order, parts, strict=True))
     return _century(read["y"]), int(read["m"]), int(read["d"])
 
 
-def _named(found: re.Match[str], _: int) -> tuple[int, int, int]:
-    if found[1]:
-        month, day, year = found[1], found[2], found[3]
-    elif found[5]:
-        day, month, year = found[4], found[5], found[6]
-    elif found[7]:
-        month, year, day = found[7], found[8], "1"
+def _named(match: re.Match[str], _: int) -> tuple[int, int, int]:
+    if match[1]:
+        month, day, year = match[1], match[2], match[3]
+    elif match[5]:
+        day, month, year = match[4], match[5], match[6]
+    elif match[7]:
+        month, year, day = match[7], match[8], "1"
     else:
-        year, month, day = found[9], found[10], found[11]
+        year, month, day = match[9], match[10], match[11]
     number = _MONTH_NUMBERS.get(month.lower())
     if number is None:
         raise _failed()
     return _century(year), number, int(day)
 
 
-def _packed(found: re.Match[str], _: int) -> tuple[int, int, int]:
-    digits = found[1]
+def _packed(match: re.Match[str], _: int) -> tuple[int, int, int]:
+    digits = match[1]
     if len(digits) == 4:
         return int(digits), 1, 1
     return _century(digits[:-4]), int(digits[-4:-2]), int(digits[-2:])
@@ -237,42 +237,42 @@ def _century(year: str) -> int:
     return number + (2000 if number < 50 else 1900)
 
 
-def _checked(year: int, month: int, day: int, kind: str) -> dt.datetime:
-    lowest = {"datetime": 1753, "smalldatetime": 1900}.get(kind, 1)
-    highest = 2079 if kind == "smalldatetime" else 9999
+def _checked(year: int, month: int, day: int, type_name: str) -> dt.datetime:
+    lowest = {"datetime": 1753, "smalldatetime": 1900}.get(type_name, 1)
+    highest = 2079 if type_name == "smalldatetime" else 9999
     try:
         if lowest <= year <= highest:
             return dt.datetime(year, month, day)
     except ValueError:
         pass
-    raise _out_of_range(kind)
+    raise _out_of_range(type_name)
 
 
-def _out_of_range(kind: str) -> SqlError:
-    if kind in ("datetime", "smalldatetime"):
+def _out_of_range(type_name: str) -> SqlError:
+    if type_name in ("datetime", "smalldatetime"):
         return SqlError(
             242,
-            f"The conversion of a varchar data type to a {kind} data type resulted in an "
+            f"The conversion of a varchar data type to a {type_name} data type resulted in an "
             "out-of-range value.",
         )
     return _failed()
 
 
-def _clock(text: str, kind: str) -> dt.timedelta:
-    found = _TIME.fullmatch(text)
-    if not found or not (found[2] or found[6]):
+def _clock(text: str, type_name: str) -> dt.timedelta:
+    match = _TIME.fullmatch(text)
+    if not match or not (match[2] or match[6]):
         raise _failed()
-    hour, minute, second = int(found[1]), int(found[2] or 0), int(found[3] or 0)
-    digits = found[5] or ""
-    if len(digits) > (3 if kind in ("datetime", "smalldatetime") else 7):
+    hour, minute, second = int(match[1]), int(match[2] or 0), int(match[3] or 0)
+    digits = match[5] or ""
+    if len(digits) > (3 if type_name in ("datetime", "smalldatetime") else 7):
         raise _failed()
-    if found[6]:
-        if not 0 <= hour <= 12 and found[6].lower() == "am":
+    if match[6]:
+        if not 0 <= hour <= 12 and match[6].lower() == "am":
             raise _failed()
-        hour = hour % 12 + 12 * (found[6].lower() == "pm") if hour <= 12 else hour
+        hour = hour % 12 + 12 * (match[6].lower() == "pm") if hour <= 12 else hour
     if hour > 23 or minute > 59 or second > 59:
-        raise _out_of_range(kind)
-    scale = 3 if found[4] == ":" else len(digits)
+        raise _out_of_range(type_name)
+    scale = 3 if match[4] == ":" else len(digits)
     micros = int(digits) * 10**6 // 10**scale if digits else 0
     if len(digits) == 7:  # a microsecond is the finest step; the seventh digit rounds
         micros = (int(digits) + 5) // 10
@@ -281,32 +281,34 @@ def _clock(text: str, kind: str) -> dt.timedelta:
 
 def seventh_digit(text: str) -> int:
     """The hundreds of nanoseconds by which a text's moment differs from its microseconds."""
-    found = _SEVEN_DIGITS.search(text)
-    return int(found[1]) - (int(found[1]) + 5) // 10 * 10 if found else 0
+    match = _SEVEN_DIGITS.search(text)
+    return int(match[1]) - (int(match[1]) + 5) // 10 * 10 if match else 0
 
 
-def moment_text(moment: dt.datetime, kind: str, scale: int, style: int, ticks: int = 0) -> str:
-    """A date and time of the type `kind` as CONVERT to text writes it.
+def moment_text(moment: dt.datetime, type_name: str, scale: int, style: int, ticks: int = 0) -> str:
+    """A date and time of the type `type_name` as CONVERT to text writes it.
 
     `ticks` are the hundreds of nanoseconds that the moment has beyond its microseconds.
     Raises SqlError 8114 for a style that writes nothing of the type, such as a time of a date.
     """
     date, time = _STYLES[style]
-    if kind == "date":
+    if type_name == "date":
         time = ""
-    elif kind == "time":
+    elif type_name == "time":
         date = ""
     separator = "T" if style in (126, 127) else " "
     parts = [part for part in (date, time) if part]
     if not parts:
-        raise SqlError(8114, f"Error converting data type {kind} to varchar.")
+        raise SqlError(8114, f"Error converting data type {type_name} to varchar.")
     template = separator.join(parts)
     if ticks < 0:
         moment, ticks = moment - dt.timedelta(microseconds=1), ticks + 10
-    return re.sub(r"%(\w)", lambda found: _field(found[1], moment, kind, scale, ticks), template)
+    return re.sub(
+        r"%(\w)", lambda match: _field(match[1], moment, type_name, scale, ticks), template
+    )
 
 
-def _field(letter: str, moment: dt.datetime, kind: str, scale: int, ticks: int) -> str:
+def _field(letter: str, moment: dt.datetime, type_name: str, scale: int, ticks: int) -> str:
     hour = moment.hour % 12 or 12
     fields = {
         "b": _MONTHS[moment.month - 1].title(),
@@ -323,9 +325,9 @@ def _field(letter: str, moment: dt.datetime, kind: str, scale: int, ticks: int) 
     }
     if letter in fields:
         return fields[letter]
-    digits = 3 if kind in ("datetime", "smalldatetime") else scale
+    digits = 3 if type_name in ("datetime", "smalldatetime") else scale
     fraction = f"{moment.microsecond:06d}{ticks}"[:digits]
-    if letter == "Z" and kind == "datetime" and not moment.microsecond:
+    if letter == "Z" and type_name == "datetime" and not moment.microsecond:
         return ""
-    mark = ":" if letter == "f" and kind in ("datetime", "smalldatetime") else "."
+    mark = ":" if letter == "f" and type_name in ("datetime", "smalldatetime") else "."
     return mark + fraction if fraction else ""

@@ -27,19 +27,19 @@ def _check_style(style: int, source: SqlType, target: str) -> int:
 
 def moment_text(value: Typed, style: int | None) -> str:
     """A moment as text, by a style of CONVERT."""
-    kind = value.type
-    number = _DEFAULT_STYLES.get(kind.name, 121) if style is None else style
-    _check_style(number, kind, "character string")
-    if kind.name == "datetimeoffset":
+    type_ = value.type
+    number = _DEFAULT_STYLES.get(type_.name, 121) if style is None else style
+    _check_style(number, type_, "character string")
+    if type_.name == "datetimeoffset":
         if number in (27, 127):
-            utc = f"{utc_time(value.sql)}, 'datetime2', {kind.scale}, 127, {value.ticks}"
+            utc = f"{utc_time(value.sql)}, 'datetime2', {type_.scale}, 127, {value.ticks}"
             return f"(tsql_moment_text({utc}) || 'Z')"
         local = local_time(value.sql)
-        text = f"tsql_moment_text({local}, 'datetime2', {kind.scale}, {number}, {value.ticks})"
+        text = f"tsql_moment_text({local}, 'datetime2', {type_.scale}, {number}, {value.ticks})"
         space = "" if number == 126 else " "
         return f"({text} || '{space}' || tsql_offset_text({offset_of(value.sql)}))"
-    scale = f"{kind.scale}, {number}, {value.ticks}"
-    return f"tsql_moment_text({as_timestamp(value)}, '{kind.name}', {scale})"
+    scale = f"{type_.scale}, {number}, {value.ticks}"
+    return f"tsql_moment_text({as_timestamp(value)}, '{type_.name}', {scale})"
 
 
 def ticks(value: Typed, to: SqlType) -> int:

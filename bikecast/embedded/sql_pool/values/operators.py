@@ -37,8 +37,8 @@ _INTEGER = re.compile(r"\(*-?\d+\)*")
 def literal_text(text: str, *, national: bool = False) -> Typed:
     """A character constant."""
     size = max(len(text), 1)
-    kind = nvarchar(size) if national else varchar(size)
-    return Typed(text_literal(text), kind, text, not_null=True)
+    type_ = nvarchar(size) if national else varchar(size)
+    return Typed(text_literal(text), type_, text, not_null=True)
 
 
 def literal_number(text: str) -> Typed:
@@ -59,8 +59,8 @@ def literal_number(text: str) -> Typed:
         return Typed(f"({text})" if text.startswith("-") else text, INT, not_null=True)
     if len(whole) + len(fraction) > 38:
         raise SqlError(1007, f"The number '{text}' is out of the range for numeric representation.")
-    kind = decimal(max(len(whole) + len(fraction), 1), len(fraction))
-    return Typed(cast(text_literal(text), kind), kind, not_null=True)
+    type_ = decimal(max(len(whole) + len(fraction), 1), len(fraction))
+    return Typed(cast(text_literal(text), type_), type_, not_null=True)
 
 
 def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
@@ -95,36 +95,36 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
                 f"Operand data type {operand.type.name} is invalid for {_NAMES[operator]} "
                 "operator.",
             )
-    kind = common_type(left.type, right.type)
-    if kind.is_text:
+    type_ = common_type(left.type, right.type)
+    if type_.is_text:
         if operator == "+":
             return _concatenate(left, right)
         raise SqlError(
-            8117, f"Operand data type {kind.name} is invalid for {_NAMES[operator]} operator."
+            8117, f"Operand data type {type_.name} is invalid for {_NAMES[operator]} operator."
         )
-    kind = INT if kind.name in ("bit", "null") else kind
-    if kind.name == "decimal":
+    type_ = INT if type_.name in ("bit", "null") else type_
+    if type_.name == "decimal":
         return _decimal_arithmetic(operator, left, right)
-    a, b = convert(left, kind).sql, convert(right, kind).sql
+    a, b = convert(left, type_).sql, convert(right, type_).sql
     if operator == "/":
-        if kind.is_integer:
-            return Typed(f"({a} // {b})", kind)
-        if kind.name in ("money", "smallmoney"):
+        if type_.is_integer:
+            return Typed(f"({a} // {b})", type_)
+        if type_.name in ("money", "smallmoney"):
             quotient = cast(_quotient(a, b, 4), decimal(38, 4))
-            return Typed(cast(in_range(quotient, kind), kind), kind)
-        return Typed(cast(in_range(f"{a} / tsql_nonzero({b})", kind), kind), kind)
-    if kind.name in ("real", "float") and operator == "%":
+            return Typed(cast(in_range(quotient, type_), type_), type_)
+        return Typed(cast(in_range(f"{a} / tsql_nonzero({b})", type_), type_), type_)
+    if type_.name in ("real", "float") and operator == "%":
         raise SqlError(
             402,
             f"The data types {left.type.name} and {right.type.name} are "
             "incompatible in the modulo operator.",
         )
-    return Typed(cast(in_range(f"{a} {operator} {b}", kind), kind), kind)
+    return Typed(cast(in_range(f"{a} {operator} {b}", type_), type_), type_)
 
 
-def in_range(sql: str, kind: SqlType) -> str:
+def in_range(sql: str, type_: SqlType) -> str:
     """A result of arithmetic: a float or money that is too large is an error."""
-    return f"{_RANGES.get(kind.name, '')}({sql})"
+    return f"{_RANGES.get(type_.name, '')}({sql})"
 
 
 def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
@@ -143,11 +143,11 @@ def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
                 f"The data types {left.type.name} and {right.type.name} are incompatible in the "
                 f"'{operator}' operator.",
             )
-    kind = common_type(left.type, right.type)
-    kind = INT if kind.name in ("bit", "null") else kind
-    a, b = convert(left, kind).sql, convert(right, kind).sql
+    type_ = common_type(left.type, right.type)
+    type_ = INT if type_.name in ("bit", "null") else type_
+    a, b = convert(left, type_).sql, convert(right, type_).sql
     sql = f"xor({a}, {b})" if operator == "^" else f"({a} {operator} {b})"
-    return Typed(cast(sql, kind), kind)
+    return Typed(cast(sql, type_), type_)
 
 
 def _of_bits(operator: str, left: str, right: str) -> str:
@@ -183,12 +183,12 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
                 f"{_NAMES[operator]} operator.",
             )
         raise operand_clash(clock.name, other.name)
-    kind = left.type if left.type.is_moment else right.type
+    type_ = left.type if left.type.is_moment else right.type
     a, b = convert(left, DATETIME).sql, convert(right, DATETIME).sql
-    moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'), '{kind.name}')"
+    moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'), '{type_.name}')"
     if operator == "-":
-        moved = f"tsql_in_range(TIMESTAMP '1900-01-01' + ({a} - {b}), '{kind.name}')"
-    return convert(Typed(f"tsql_round_datetime({moved})", DATETIME), kind)
+        moved = f"tsql_in_range(TIMESTAMP '1900-01-01' + ({a} - {b}), '{type_.name}')"
+    return convert(Typed(f"tsql_round_datetime({moved})", DATETIME), type_)
 
 
 _NAMES = {"+": "add", "-": "subtract", "*": "multiply", "/": "divide", "%": "modulo"}
@@ -211,10 +211,10 @@ def _concatenate(left: Typed, right: Typed) -> Typed:
     if left.constant is not None and right.constant is not None:
         constant = left.constant + right.constant
     total = MAX if MAX in lengths else sum(lengths)
-    kind = nvarchar(total) if national else varchar(total)
+    type_ = nvarchar(total) if national else varchar(total)
     a = left.sql if left.type.is_text else "NULL"
     b = right.sql if right.type.is_text else "NULL"
-    return Typed(f"({a} || {b})", kind, constant)
+    return Typed(f"({a} || {b})", type_, constant)
 
 
 def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
@@ -238,21 +238,21 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     scale = max(s1, s2)
     if operator in "+-":
         whole = max(p1 - s1, p2 - s2)
-        kind = decimal(min(whole + scale + 1, 38), min(scale, 38 - whole))
-        return Typed(cast(f"({a.sql} {operator} {b.sql})", kind), kind)
+        type_ = decimal(min(whole + scale + 1, 38), min(scale, 38 - whole))
+        return Typed(cast(f"({a.sql} {operator} {b.sql})", type_), type_)
     if operator == "*":
-        kind = decimal(p1 + p2 + 1, s1 + s2)
+        type_ = decimal(p1 + p2 + 1, s1 + s2)
         product = f"({a.sql} * {b.sql})"
         if p1 + p2 > 38:  # more than DuckDB multiplies
             texts = f"CAST({a.sql} AS VARCHAR), CAST({b.sql} AS VARCHAR)"
-            product = f"tsql_multiply({texts}, {kind.scale})"
-        return Typed(cast(product, kind), kind)
+            product = f"tsql_multiply({texts}, {type_.scale})"
+        return Typed(cast(product, type_), type_)
     if operator == "%":
-        kind = decimal(min(p1 - s1, p2 - s2) + scale, scale)
-        return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", kind), kind)
+        type_ = decimal(min(p1 - s1, p2 - s2) + scale, scale)
+        return Typed(cast(f"({a.sql} % tsql_nonzero({b.sql}))", type_), type_)
     digits = max(6, s1 + p2 + 1)
-    kind = decimal(p1 - s1 + s2 + digits, digits)
-    return Typed(cast(_quotient(a.sql, b.sql, kind.scale), kind), kind)
+    type_ = decimal(p1 - s1 + s2 + digits, digits)
+    return Typed(cast(_quotient(a.sql, b.sql, type_.scale), type_), type_)
 
 
 def _quotient(left: str, right: str, scale: int) -> str:
@@ -262,8 +262,8 @@ def _quotient(left: str, right: str, scale: int) -> str:
 
 def comparison(operator: str, left: Typed, right: Typed) -> str:
     """left operator right as a condition; text ignores case and trailing spaces."""
-    kind = comparable_type(left.type, right.type, operator)
-    a, b = convert_compared(left, kind), convert_compared(right, kind)
+    type_ = comparable_type(left.type, right.type, operator)
+    a, b = convert_compared(left, type_), convert_compared(right, type_)
     return f"({a} {operator} {b})"
 
 
@@ -272,9 +272,9 @@ def comparable_type(left: SqlType, right: SqlType, operator: str = "=") -> SqlTy
 
     Raises SqlError 206 or 402 for values that cannot be.
     """
-    kind = common_type(left, right)
+    type_ = common_type(left, right)
     pair = {"text" if t.is_text else "binary" if t.is_binary else t.name for t in (left, right)}
-    if "binary" in pair and len(pair) > 1 and "null" not in pair and not kind.is_integer:
+    if "binary" in pair and len(pair) > 1 and "null" not in pair and not type_.is_integer:
         raise SqlError(
             402,
             f"The data types {left.name} and {right.name} are incompatible in the "
@@ -284,16 +284,16 @@ def comparable_type(left: SqlType, right: SqlType, operator: str = "=") -> SqlTy
     older = moment.name in ("datetime", "smalldatetime")
     if moment.is_moment and other.is_number and not older:
         raise operand_clash(left.name, right.name)
-    return kind
+    return type_
 
 
-def convert_compared(value: Typed, kind: SqlType) -> str:
+def convert_compared(value: Typed, type_: SqlType) -> str:
     """A value converted for a comparison; the collation of the database ignores case."""
-    if kind.name == "datetimeoffset":
-        return utc_time(convert(value, kind).sql)
-    if not kind.is_text:
-        return convert(value, kind).sql
-    sql = value.sql if value.type.is_text else convert(value, kind).sql
+    if type_.name == "datetimeoffset":
+        return utc_time(convert(value, type_).sql)
+    if not type_.is_text:
+        return convert(value, type_).sql
+    sql = value.sql if value.type.is_text else convert(value, type_).sql
     if value.constant is not None and value.sql.startswith("'"):
         return text_literal(value.constant.rstrip(" "))
     return f"rtrim({sql}, ' ')"

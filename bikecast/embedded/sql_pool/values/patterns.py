@@ -82,8 +82,8 @@ def pattern_index(pattern: str, subject: str) -> int:
     while not parts[0]:
         del parts[0]
     if len(parts) == 1:
-        found = re.compile(f"(?:{parts[0]})\\Z", re.IGNORECASE | re.DOTALL).search(subject)
-        return found.start() + 1 if found else 0
+        match = re.compile(f"(?:{parts[0]})\\Z", re.IGNORECASE | re.DOTALL).search(subject)
+        return match.start() + 1 if match else 0
     first = _compiled((parts[0],)).search(subject)
     if not first:
         return 0
@@ -164,15 +164,15 @@ def name_part(name: str, piece: int) -> str | None:
     parts: list[str] = []
     place = 0
     while True:
-        found = _NAME_PART.match(name, place)
-        if found is None:
+        match = _NAME_PART.match(name, place)
+        if match is None:
             return None
-        bracketed, marked, plain = found.groups()
+        bracketed, marked, plain = match.groups()
         if bracketed is not None:
             parts.append(bracketed.replace("]]", "]"))
         else:
             parts.append(marked.replace('""', '"') if marked is not None else plain)
-        place = found.end()
+        place = match.end()
         if place == len(name):
             break
         if name[place] != ".":

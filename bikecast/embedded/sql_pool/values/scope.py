@@ -101,22 +101,22 @@ class BoundQuery:
 
         Raises SqlError where a column has no name (8155), or two have the same (8156).
         """
-        given = names or tuple(name for name, _ in self.columns)
-        if len(given) != len(self.columns):
-            raise column_count(alias, more=len(self.columns) > len(given))
-        seen: set[str] = set()
-        for position, name in enumerate(given, 1):
+        labels = names or tuple(name for name, _ in self.columns)
+        if len(labels) != len(self.columns):
+            raise column_count(alias, more=len(self.columns) > len(labels))
+        lowered: set[str] = set()
+        for position, name in enumerate(labels, 1):
             if not name:
                 raise SqlError(
                     8155, f"No column name was specified for column {position} of '{alias}'."
                 )
-            if name.lower() in seen:
+            if name.lower() in lowered:
                 raise SqlError(8156, f"The column '{name}' was specified multiple times.")
-            seen.add(name.lower())
+            lowered.add(name.lower())
         columns = tuple(
-            NamedColumn(name, kind, f"{physical}.c{position}", position in self.not_null)
-            for position, (name, (_, kind)) in enumerate(
-                zip(given, self.columns, strict=True), start=1
+            NamedColumn(name, type_, f"{physical}.c{position}", position in self.not_null)
+            for position, (name, (_, type_)) in enumerate(
+                zip(labels, self.columns, strict=True), start=1
             )
         )
         return Source(alias, columns)
@@ -197,17 +197,17 @@ class Scope:
                 if qualifier is None or source.matches(qualifier, schema)
             ]
             known_qualifier = known_qualifier or bool(sources)
-            found = [
+            columns = [
                 column
                 for source in sources
                 for column in source.columns
                 if column.name.lower() == name.lower()
             ]
-            if len(found) > 1:
+            if len(columns) > 1:
                 raise SqlError(209, f"Ambiguous column name '{name}'.")
-            if found:
-                one = scope.groups.get(found[0].sql)
-                return found[0] if one is None else replace(found[0], sql=one)
+            if columns:
+                one = scope.groups.get(columns[0].sql)
+                return columns[0] if one is None else replace(columns[0], sql=one)
             if sources and qualifier is not None:
                 break
             scope = scope.parent

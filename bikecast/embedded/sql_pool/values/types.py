@@ -167,10 +167,10 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     `arguments` are the texts in parentheses. A length left out is 1, or 30 inside CAST. Raises
     SqlError for a type that a dedicated pool lacks, or a bad length.
     """
-    kind = _SYNONYMS.get(name.lower(), name.lower())
-    if kind in _REFUSED:
-        raise unsupported(f"The data type {kind}")
-    if (kind not in _DUCKDB and kind != "decimal") or kind == "null":
+    type_name = _SYNONYMS.get(name.lower(), name.lower())
+    if type_name in _REFUSED:
+        raise unsupported(f"The data type {type_name}")
+    if (type_name not in _DUCKDB and type_name != "decimal") or type_name == "null":
         if in_cast:
             raise SqlError(243, f"Type {name} is not a defined system type.")
         raise SqlError(2715, f"Cannot find data type {name}.")
@@ -180,22 +180,22 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     numbers = [MAX if text.lower() == "max" else int(text) for text in arguments]
     if name.lower() == "sysname":
         numbers = [128]
-    if kind == "decimal":
+    if type_name == "decimal":
         return _decimal(numbers)
-    if kind in CHARACTERS or kind in BINARIES:
-        return _sized(kind, numbers, 30 if in_cast else 1)
-    if kind in SCALED_MOMENTS:
+    if type_name in CHARACTERS or type_name in BINARIES:
+        return _sized(type_name, numbers, 30 if in_cast else 1)
+    if type_name in SCALED_MOMENTS:
         scale = numbers[0] if numbers else 7
         if not 0 <= scale <= 7:
             raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
-        return SqlType(kind, scale=scale)
-    if kind == "float" and numbers:
+        return SqlType(type_name, scale=scale)
+    if type_name == "float" and numbers:
         if not 1 <= numbers[0] <= 53:
             raise SqlError(2750, f"Specified column precision {numbers[0]} is greater than 53.")
         return REAL if numbers[0] <= 24 else FLOAT
     if numbers:
-        raise SqlError(2716, f"Cannot specify a column width on data type {kind}.")
-    return SqlType(kind)
+        raise SqlError(2716, f"Cannot specify a column width on data type {type_name}.")
+    return SqlType(type_name)
 
 
 def _decimal(numbers: list[int]) -> SqlType:
@@ -207,16 +207,16 @@ def _decimal(numbers: list[int]) -> SqlType:
     return SqlType("decimal", precision=precision, scale=scale)
 
 
-def _sized(kind: str, numbers: list[int], default: int) -> SqlType:
+def _sized(type_name: str, numbers: list[int], default: int) -> SqlType:
     length = numbers[0] if numbers else default
-    longest = 4000 if kind.startswith("n") else 8000
-    if length == MAX and kind in ("varchar", "nvarchar", "varbinary"):
-        return SqlType(kind, MAX)
+    longest = 4000 if type_name.startswith("n") else 8000
+    if length == MAX and type_name in ("varchar", "nvarchar", "varbinary"):
+        return SqlType(type_name, MAX)
     if length == 0:
         raise SqlError(1001, "Line 1: Length or precision specification 0 is invalid.")
     if not 1 <= length <= longest:
-        raise SqlError(131, f"The size ({length}) given to the type '{kind}' is out of range.")
-    return SqlType(kind, length)
+        raise SqlError(131, f"The size ({length}) given to the type '{type_name}' is out of range.")
+    return SqlType(type_name, length)
 
 
 def common_type(left: SqlType, right: SqlType) -> SqlType:

@@ -79,9 +79,9 @@ def _out_of_range() -> SqlError:
 
 def time_zone_info(now: dt.datetime) -> list[tuple[str, int, bool]]:
     """Name, minutes of the offset, and whether it is daylight saving time, of every zone."""
-    found = []
+    zones = []
     for zone, name in sorted(_zones().values(), key=lambda item: item[1]):
         local = now.astimezone(ZoneInfo(zone))
         offset = local.utcoffset() or dt.timedelta()
-        found.append((name, int(offset.total_seconds() // 60), bool(local.dst())))
-    return found
+        zones.append((name, int(offset.total_seconds() // 60), bool(local.dst())))
+    return zones

@@ -98,51 +98,51 @@ def aggregate(
 def _count(
     compiler: Compiler, name: str, argument: exp.Expression, distinct: str, over: str
 ) -> Typed:
-    kind = INT if name == "COUNT" else BIGINT
+    type_ = INT if name == "COUNT" else BIGINT
     if isinstance(argument, exp.Star):
-        return Typed(cast(f"count(*){over}", kind), kind)
+        return Typed(cast(f"count(*){over}", type_), type_)
     value = compiler.value(argument)
     if value.type.name == "null":
         raise _invalid(value.type, name)
     inner = f"DISTINCT {equality_key(value)}" if distinct else value.sql
-    return Typed(cast(f"count({inner}){over}", kind), kind)
+    return Typed(cast(f"count({inner}){over}", type_), type_)
 
 
-def _invalid(kind: SqlType, name: str) -> SqlError:
-    label = "NULL" if kind.name == "null" else kind.name
+def _invalid(type_: SqlType, name: str) -> SqlError:
+    label = "NULL" if type_.name == "null" else type_.name
     return SqlError(8117, f"Operand data type {label} is invalid for {name.lower()} operator.")
 
 
-def _result_type(kind: SqlType) -> SqlType:
-    if kind.name == "decimal":
-        return decimal(38, kind.scale)
-    if kind.name == "smallmoney":
+def _result_type(type_: SqlType) -> SqlType:
+    if type_.name == "decimal":
+        return decimal(38, type_.scale)
+    if type_.name == "smallmoney":
         return SqlType("money")
-    return _SUM_TYPES.get(kind.name, kind)
+    return _SUM_TYPES.get(type_.name, type_)
 
 
 def _sum(value: Typed, distinct: str, over: str) -> Typed:
-    kind = _result_type(value.type)
+    type_ = _result_type(value.type)
     total = f"sum({distinct}{value.sql}){over}"
-    if kind.name == "money":
+    if type_.name == "money":
         total = f"tsql_large_money({total})"
-    return Typed(cast(total, kind), kind)
+    return Typed(cast(total, type_), type_)
 
 
 def _average(value: Typed, distinct: str, over: str) -> Typed:
-    kind = _result_type(value.type)
+    type_ = _result_type(value.type)
     inner = distinct + value.sql
-    if kind.is_integer:
+    if type_.is_integer:
         # The sum has to fit: https://learn.microsoft.com/sql/t-sql/functions/avg-transact-sql
-        total = cast(f"sum({inner}){over}", kind)
-        return Typed(cast(f"({total} // count({inner}){over})", kind), kind)
-    if kind.name == "decimal":
-        kind = decimal(38, max(kind.scale, 6))
-    if kind.name not in ("decimal", "money"):
-        return Typed(cast(f"avg({inner}){over}", kind), kind)
+        total = cast(f"sum({inner}){over}", type_)
+        return Typed(cast(f"({total} // count({inner}){over})", type_), type_)
+    if type_.name == "decimal":
+        type_ = decimal(38, max(type_.scale, 6))
+    if type_.name not in ("decimal", "money"):
+        return Typed(cast(f"avg({inner}){over}", type_), type_)
     total, count = f"CAST(sum({inner}){over} AS VARCHAR)", f"CAST(count({inner}){over} AS VARCHAR)"
-    digits = 4 if kind.name == "money" else kind.scale
-    return Typed(cast(f"tsql_divide({total}, {count}, {digits})", kind), kind)
+    digits = 4 if type_.name == "money" else type_.scale
+    return Typed(cast(f"tsql_divide({total}, {count}, {digits})", type_), type_)
 
 
 def _string_agg(
@@ -159,8 +159,8 @@ def _string_agg(
     text = value if value.type.is_text else convert(value, nvarchar(4000))
     separator = compiler.value(arguments[1])
     ordering = f" ORDER BY {order_items(compiler, order)}" if order is not None else ""
-    kind = nvarchar(MAX) if text.type.name.startswith("n") else varchar(MAX)
-    return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", kind)
+    type_ = nvarchar(MAX) if text.type.name.startswith("n") else varchar(MAX)
+    return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", type_)
 
 
 def order_items(compiler: Compiler, order: exp.Expression) -> str:
@@ -253,12 +253,12 @@ def _ranking(compiler: Compiler, call: exp.Expression, name: str, over: str) -> 
         value = compiler.value(compiler.arguments(call, 1, 1)[0])
         return Typed(f"{name.lower()}({value.sql}){over}", value.type)
     arguments = [compiler.value(item) for item in compiler.arguments(call, 1, 3)]
-    kind = arguments[0].type
+    type_ = arguments[0].type
     if len(arguments) > 1 and re.fullmatch(r"\(-\d+\)", arguments[1].sql):
         raise SqlError(8730, f"Offset parameter for {name} function cannot be a negative value.")
     offset = arguments[1].sql if len(arguments) > 1 else "1"
-    default = convert(arguments[2], kind).sql if len(arguments) > 2 else "NULL"
-    return Typed(f"{name.lower()}({arguments[0].sql}, {offset}, {default}){over}", kind)
+    default = convert(arguments[2], type_).sql if len(arguments) > 2 else "NULL"
+    return Typed(f"{name.lower()}({arguments[0].sql}, {offset}, {default}){over}", type_)
 
 
 def _frame(spec: exp.Expression) -> str:

@@ -27,17 +27,17 @@ from bikecast.embedded.sql_pool.values.types import (
 
 def _is_null(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
-    kind = second.type if first.type.name == "null" else first.type
-    sql = f"coalesce({convert(first, kind).sql}, {assign(second, kind).sql})"
-    return Typed(sql, kind, not_null=first.not_null or second.not_null)
+    type_ = second.type if first.type.name == "null" else first.type
+    sql = f"coalesce({convert(first, type_).sql}, {assign(second, type_).sql})"
+    return Typed(sql, type_, not_null=first.not_null or second.not_null)
 
 
 def _coalesce(compiler: Compiler, node: exp.Expression) -> Typed:
     values = [compiler.value(item) for item in compiler.arguments(node, 2, 1000)]
-    kind = compiler.unify(values)
-    if kind.name == "null":
+    type_ = compiler.unify(values)
+    if type_.name == "null":
         raise SqlError(4127, "At least one of the arguments to COALESCE must not be NULL.")
-    return Typed(f"coalesce({', '.join(assign(v, kind).sql for v in values)})", kind)
+    return Typed(f"coalesce({', '.join(assign(v, type_).sql for v in values)})", type_)
 
 
 def _null_if(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -89,16 +89,16 @@ def _server(name: str) -> Function:
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 0)
-        value, kind = compiler.context.server[name]
-        return Typed(compiler.context.bind(value, kind), kind)
+        value, type_ = compiler.context.server[name]
+        return Typed(compiler.context.bind(value, type_), type_)
 
     return compile_call
 
 
-def _constant(sql: str, kind: SqlType) -> Function:
+def _constant(sql: str, type_: SqlType) -> Function:
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 0)
-        return Typed(sql, kind)
+        return Typed(sql, type_)
 
     return compile_call
 

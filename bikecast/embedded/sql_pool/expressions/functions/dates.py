@@ -84,10 +84,11 @@ def _part(node: exp.Expression, function: str) -> str:
     return part
 
 
-def _unsupported_part(part: str, function: str, kind: str) -> SqlError:
+def _unsupported_part(part: str, function: str, type_name: str) -> SqlError:
     return SqlError(
         9810,
-        f"The datepart {part} is not supported by date function {function} for data type {kind}.",
+        f"The datepart {part} is not supported by date function {function} for data type "
+        f"{type_name}.",
     )
 
 
@@ -113,22 +114,22 @@ def moment_argument(compiler: Compiler, node: exp.Expression, text: SqlType = DA
 
 
 def _check_part(part: str, moment: Typed, function: str) -> None:
-    kind = moment.type.name
-    if (kind == "date" and part in _TIME_PARTS) or (
-        kind == "time" and function != "datediff" and part in _DATE_PARTS
+    type_name = moment.type.name
+    if (type_name == "date" and part in _TIME_PARTS) or (
+        type_name == "time" and function != "datediff" and part in _DATE_PARTS
     ):
-        raise _unsupported_part(part, function, kind)
+        raise _unsupported_part(part, function, type_name)
     if (
         function == "dateadd"
-        and kind in ("datetime", "smalldatetime")
+        and type_name in ("datetime", "smalldatetime")
         and part in ("microsecond", "nanosecond")
     ):
-        raise _unsupported_part(part, function, kind)
-    if part == "tzoffset" and kind not in ("datetimeoffset", "datetime2"):
-        raise _unsupported_part(part, function, kind)
+        raise _unsupported_part(part, function, type_name)
+    if part == "tzoffset" and type_name not in ("datetimeoffset", "datetime2"):
+        raise _unsupported_part(part, function, type_name)
 
 
-def _clock(kind: SqlType) -> Function:
+def _clock(type_: SqlType) -> Function:
     """The clock of a dedicated pool, which is UTC.
 
     DuckDB's now() is the transaction's start, so the time is bound when a statement is compiled.
@@ -139,11 +140,11 @@ def _clock(kind: SqlType) -> Function:
 
         compiler.arguments(node, 0, 0)
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
-        if kind is DATETIME:
+        if type_ is DATETIME:
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
-        if kind is DATETIMEOFFSET:
-            return Typed(with_offset(compiler.context.bind(now, DATETIME2), "0"), kind)
-        return Typed(compiler.context.bind(now, kind), kind)
+        if type_ is DATETIMEOFFSET:
+            return Typed(with_offset(compiler.context.bind(now, DATETIME2), "0"), type_)
+        return Typed(compiler.context.bind(now, type_), type_)
 
     return compile_call
 
@@ -156,18 +157,18 @@ def _date_add(compiler: Compiler, node: exp.Expression) -> Typed:
     number = cast(convert(value, BIGINT).sql, INT)
     moment = moment_argument(compiler, moment_node, DATETIME)
     _check_part(part, moment, "dateadd")
-    interval, kind = _interval(part, number), moment.type.name
-    if kind == "time":
+    interval, type_name = _interval(part, number), moment.type.name
+    if type_name == "time":
         return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
-    if kind == "datetimeoffset":
-        moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{kind}')"
-        return Typed(with_offset(moved, offset_of(moment.sql), _overflow(kind)), moment.type)
-    moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{kind}')"
+    if type_name == "datetimeoffset":
+        moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{type_name}')"
+        return Typed(with_offset(moved, offset_of(moment.sql), _overflow(type_name)), moment.type)
+    moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{type_name}')"
     return Typed(rounded(moved, moment.type), moment.type)
 
 
-def _overflow(kind: str) -> SqlError:
-    return SqlError(517, f"Adding a value to a '{kind}' column caused an overflow.")
+def _overflow(type_name: str) -> SqlError:
+    return SqlError(517, f"Adding a value to a '{type_name}' column caused an overflow.")
 
 
 def _interval(part: str, number: str) -> str:
@@ -184,9 +185,9 @@ def _interval(part: str, number: str) -> str:
     return f"to_{unit}s(CAST(tsql_clamped({count}, {most}) AS INTEGER))"
 
 
-def _date_diff(kind: SqlType) -> Function:
+def _date_diff(type_: SqlType) -> Function:
     """DATEDIFF counts the boundaries of a part between two moments."""
-    label = "datediff" if kind is INT else "datediff_big"
+    label = "datediff" if type_ is INT else "datediff_big"
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         part_node, *nodes = compiler.arguments(node, 3, 3)
@@ -206,7 +207,7 @@ def _date_diff(kind: SqlType) -> Function:
         else:
             sql = f"date_diff('{part}', {first}, {last})"
         macro = "tsql_difference_int" if label == "datediff" else ""
-        return Typed(cast(f"{macro}({sql})", kind), kind)
+        return Typed(cast(f"{macro}({sql})", type_), type_)
 
     return compile_call
 
@@ -215,10 +216,10 @@ def _part_sql(part: str, moment: Typed) -> str:
     if part == "tzoffset":
         return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
     template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
-    found = template.format(as_timestamp(moment))
+    sql = template.format(as_timestamp(moment))
     if part == "microsecond" and moment.ticks < 0:  # rounded up to the next one
-        return f"({found} - 1)"
-    return f"({found} + {100 * moment.ticks})" if part == "nanosecond" else found
+        return f"({sql} - 1)"
+    return f"({sql} + {100 * moment.ticks})" if part == "nanosecond" else sql
 
 
 def _date_part(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -232,13 +233,13 @@ def _date_name(compiler: Compiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
     part, moment = _part(part_node, "datename"), moment_argument(compiler, moment_node)
     _check_part(part, moment, "datename")
-    kind = nvarchar(30)
+    type_ = nvarchar(30)
     if part in ("month", "weekday"):
         name = "monthname" if part == "month" else "dayname"
-        return Typed(f"{name}({as_timestamp(moment)})", kind)
+        return Typed(f"{name}({as_timestamp(moment)})", type_)
     if part == "tzoffset":
-        return Typed(f"tsql_offset_text({_part_sql(part, moment)})", kind)
-    return Typed(f"CAST({cast(_part_sql(part, moment), INT)} AS VARCHAR)", kind)
+        return Typed(f"tsql_offset_text({_part_sql(part, moment)})", type_)
+    return Typed(f"CAST({cast(_part_sql(part, moment), INT)} AS VARCHAR)", type_)
 
 
 def _single_part(part: str) -> Function:
@@ -259,15 +260,15 @@ def _end_of_month(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"last_day({moment})", DATE)
 
 
-def _from_parts(kind: SqlType, count: int) -> Function:
+def _from_parts(type_: SqlType, count: int) -> Function:
     """DATEFROMPARTS and its kin; a fraction's precision is a constant."""
-    dated, timed = kind.name != "time", kind.name != "date"
+    dated, timed = type_.name != "time", type_.name != "date"
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         nodes = compiler.arguments(node, count, count)
         values = [compiler.value(item) for item in nodes]
-        target = kind
-        if kind.name in ("time", "datetime2", "datetimeoffset"):
+        target = type_
+        if type_.name in ("time", "datetime2", "datetimeoffset"):
             if not isinstance(nodes[-1], exp.Literal) or not nodes[-1].name.isdigit():
                 raise SqlError(
                     10760, "Scale argument is not valid. It must be an integer constant."
@@ -275,20 +276,20 @@ def _from_parts(kind: SqlType, count: int) -> Function:
             scale = int(nodes[-1].name)
             if scale > 7:
                 raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
-            target = SqlType(kind.name, scale=scale)
+            target = SqlType(type_.name, scale=scale)
             values = values[:-1]
         parts = [convert(value, INT).sql for value in values]
         minutes = ""
-        if kind.name == "datetimeoffset":
+        if type_.name == "datetimeoffset":
             hour, minute = parts[-2:]
             minutes, parts = f"({hour} * 60 + {minute})", parts[:-2]
         date = parts[:3] if dated else ["1900", "1", "1"]
         clock = parts[3 if dated else 0 :] if timed else []
         hour, minute, second, fraction = (*clock, *["0"] * (4 - len(clock)))
-        digits = 3 if kind.name == "datetime" else target.scale
+        digits = 3 if type_.name == "datetime" else target.scale
         moment = (
             f"tsql_from_parts({', '.join(date)}, {hour}, {minute}, {second}, {fraction}, "
-            f"{digits}, '{kind.name}')"
+            f"{digits}, '{type_.name}')"
         )
         if minutes:
             return Typed(with_offset(moment, minutes), target)

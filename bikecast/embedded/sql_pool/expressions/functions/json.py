@@ -42,7 +42,7 @@ def _argument(value: Typed, place: int, function: str, types: frozenset[str]) ->
     return value
 
 
-def _call(macro: str, function: str, kind: SqlType, path: str = "") -> Function:
+def _call(macro: str, function: str, type_: SqlType, path: str = "") -> Function:
     """A function of a text and a path; `path` is what the path is where it is left out."""
     most = 2 if function != "isjson" else 1
     least = 1 if path or most == 1 else 2
@@ -54,7 +54,7 @@ def _call(macro: str, function: str, kind: SqlType, path: str = "") -> Function:
         arguments = [convert(text, nvarchar(MAX)).sql for text in texts]
         if len(arguments) < most:
             arguments.append(path)
-        return Typed(f"{macro}({', '.join(arguments)})", kind)
+        return Typed(f"{macro}({', '.join(arguments)})", type_)
 
     return compile_call
 
@@ -66,14 +66,14 @@ def _modify(compiler: Compiler, node: exp.Expression) -> Typed:
     _argument(text, 1, "json_modify", _TEXTS | {"null"})
     _argument(path, 2, "json_modify", _TEXTS)
     _argument(new, 3, "json_modify", _NEW_VALUES)
-    kind = nvarchar(MAX)
+    type_ = nvarchar(MAX)
     if new.type.name == "bit":
         value = f"CAST({new.sql} AS VARCHAR)"
     else:
-        value = convert(new, kind, _SCIENTIFIC if new.type.name in APPROXIMATE else None).sql
+        value = convert(new, type_, _SCIENTIFIC if new.type.name in APPROXIMATE else None).sql
     quoted = new.type.is_text and not _is_json(nodes[2])
-    arguments = f"{convert(text, kind).sql}, {convert(path, kind).sql}, {value}"
-    return Typed(f"tsql_json_modify({arguments}, {str(quoted).lower()})", kind)
+    arguments = f"{convert(text, type_).sql}, {convert(path, type_).sql}, {value}"
+    return Typed(f"tsql_json_modify({arguments}, {str(quoted).lower()})", type_)
 
 
 def _is_json(node: exp.Expression) -> bool:

@@ -29,20 +29,20 @@ def _view(name: str) -> tuple[str, dict[str, str]]:
     return query.sql, {column.lower(): f"v.c{i}" for i, (column, _) in enumerate(query.columns, 1)}
 
 
-def _lookup(view: str, wanted: str, kind: SqlType, **conditions: str) -> Typed:
-    """The column `wanted` of the row where the columns have these values."""
+def _lookup(view: str, column: str, type_: SqlType, **conditions: str) -> Typed:
+    """A column of the row where other columns have these values."""
     sql, columns = _view(view)
     where = " AND ".join(f"{columns[name]} = {value}" for name, value in conditions.items())
-    return Typed(f"(SELECT max({columns[wanted]}) FROM ({sql}) AS v WHERE {where})", kind)
+    return Typed(f"(SELECT max({columns[column]}) FROM ({sql}) AS v WHERE {where})", type_)
 
 
 def _values(
-    compiler: Compiler, node: exp.Expression, *kinds: SqlType, optional: int = 0
+    compiler: Compiler, node: exp.Expression, *types: SqlType, optional: int = 0
 ) -> list[str]:
-    arguments = compiler.arguments(node, len(kinds) - optional, len(kinds))
+    arguments = compiler.arguments(node, len(types) - optional, len(types))
     return [
-        convert(compiler.value(item), kind).sql
-        for item, kind in zip(arguments, kinds, strict=False)
+        convert(compiler.value(item), type_).sql
+        for item, type_ in zip(arguments, types, strict=False)
     ]
 
 
@@ -50,20 +50,20 @@ def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = [compiler.value(item) for item in compiler.arguments(node, 1, 2)]
     if len(arguments) == 2 and arguments[1].constant is None:
         raise not_emulated("OBJECT_ID of a type that is not a constant or a variable")
-    kind = (arguments[1].constant or "").strip() if len(arguments) == 2 else ""
+    code = (arguments[1].constant or "").strip() if len(arguments) == 2 else ""
     if arguments[0].constant is None:
-        return _object_id_of_value(arguments[0], kind)
+        return _object_id_of_value(arguments[0], code)
     name = _object_name(arguments[0].constant)
-    found = compiler.context.catalog.find(name) if name else None
-    if found and kind and found.type.strip() != kind.upper():
-        found = None
-    return Typed(str(found.object_id), INT) if found else Typed("CAST(NULL AS INTEGER)", INT)
+    object_ = compiler.context.catalog.find(name) if name else None
+    if object_ and code and object_.type.strip() != code.upper():
+        object_ = None
+    return Typed(str(object_.object_id), INT) if object_ else Typed("CAST(NULL AS INTEGER)", INT)
 
 
-def _object_id_of_value(value: Typed, kind: str) -> Typed:
+def _object_id_of_value(value: Typed, code: str) -> Typed:
     """OBJECT_ID of a column: names of one or two parts without a dot inside of a part."""
     parts = f"string_split(translate({convert(value, _NAME).sql}, '[]\"', ''), '.')"
-    more = f" AND trim(type) = '{''.join(filter(str.isalpha, kind))}'" if kind else ""
+    more = f" AND trim(type) = '{''.join(filter(str.isalpha, code))}'" if code else ""
     return Typed(
         f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {parts}[-1] AND schema_name = "
         f"coalesce({parts}[-2], 'dbo'){more})",
@@ -80,10 +80,10 @@ def _object_name(text: str) -> ObjectName | None:
     return ObjectName(parts[-1], parts[0] if len(parts) == 2 and parts[0] else "dbo")
 
 
-def _name_of_object(wanted: str) -> Function:
+def _name_of_object(column: str) -> Function:
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         values = _values(compiler, node, INT, INT, optional=1)
-        sql = f"(SELECT max({wanted}) FROM bikecast.objects WHERE object_id = {values[0]})"
+        sql = f"(SELECT max({column}) FROM bikecast.objects WHERE object_id = {values[0]})"
         return Typed(sql, _NAME)
 
     return compile_call
@@ -162,18 +162,20 @@ _COLUMN_PROPERTIES = {
 
 def _column_property(compiler: Compiler, node: exp.Expression) -> Typed:
     table, column, _ = _values(compiler, node, INT, _NAME, _NAME)
-    wanted = (compiler.value(node.expressions[2]).constant or "").upper()
-    if wanted not in _COLUMN_PROPERTIES:
+    name = (compiler.value(node.expressions[2]).constant or "").upper()
+    if name not in _COLUMN_PROPERTIES:
         return Typed("CAST(NULL AS INTEGER)", INT)
-    found = _lookup("sys.columns", _COLUMN_PROPERTIES[wanted], INT, object_id=table, name=column)
-    value = f"CAST({found.sql} AS INTEGER)"
-    if wanted in ("PRECISION", "CHARMAXLEN"):  # of text in characters
-        kind = _lookup("sys.columns", "system_type_id", INT, object_id=table, name=column).sql
+    setting = _lookup("sys.columns", _COLUMN_PROPERTIES[name], INT, object_id=table, name=column)
+    value = f"CAST({setting.sql} AS INTEGER)"
+    if name in ("PRECISION", "CHARMAXLEN"):  # of text in characters
+        type_id = _lookup("sys.columns", "system_type_id", INT, object_id=table, name=column).sql
         size = _lookup("sys.columns", "max_length", INT, object_id=table, name=column).sql
-        length = f"(CASE WHEN {kind} IN (231, 239) AND {size} > 0 THEN {size} // 2 ELSE {size} END)"
-        other = value if wanted == "PRECISION" else "NULL"
-        texts = "167, 175, 231, 239" if wanted == "CHARMAXLEN" else "165, 167, 173, 175, 231, 239"
-        value = f"CAST(CASE WHEN {kind} IN ({texts}) THEN {length} ELSE {other} END AS INTEGER)"
+        length = (
+            f"(CASE WHEN {type_id} IN (231, 239) AND {size} > 0 THEN {size} // 2 ELSE {size} END)"
+        )
+        other = value if name == "PRECISION" else "NULL"
+        texts = "167, 175, 231, 239" if name == "CHARMAXLEN" else "165, 167, 173, 175, 231, 239"
+        value = f"CAST(CASE WHEN {type_id} IN ({texts}) THEN {length} ELSE {other} END AS INTEGER)"
     return Typed(value, INT)
 
 
@@ -188,10 +190,10 @@ _OBJECT_PROPERTIES = {
 
 def _object_property(compiler: Compiler, node: exp.Expression) -> Typed:
     number, _ = _values(compiler, node, INT, _NAME)
-    kind = _OBJECT_PROPERTIES.get((compiler.value(node.expressions[1]).constant or "").upper())
-    if kind is None:
+    code = _OBJECT_PROPERTIES.get((compiler.value(node.expressions[1]).constant or "").upper())
+    if code is None:
         return Typed("CAST(NULL AS INTEGER)", INT)
-    sql = f"(SELECT max(CAST(type = '{kind}' AS INTEGER)) FROM bikecast.objects "
+    sql = f"(SELECT max(CAST(type = '{code}' AS INTEGER)) FROM bikecast.objects "
     return Typed(f"{sql}WHERE object_id = {number})", INT)
 
 

@@ -58,40 +58,40 @@ def _number(compiler: Compiler, node: exp.Expression, name: str, most: int = 1) 
     return value
 
 
-def _widened(kind: SqlType) -> SqlType:
+def _widened(type_: SqlType) -> SqlType:
     """The type of a result: small integers become int, smallmoney money, real float."""
     names = {"tinyint": "int", "smallint": "int", "smallmoney": "money", "real": "float"}
-    return SqlType(names[kind.name]) if kind.name in names else kind
+    return SqlType(names[type_.name]) if type_.name in names else type_
 
 
-def _in_type(sql: str, kind: SqlType) -> Typed:
+def _in_type(sql: str, type_: SqlType) -> Typed:
     """A result of a type; money beyond its range is an error."""
-    return Typed(cast(in_range(sql, kind), kind), kind)
+    return Typed(cast(in_range(sql, type_), type_), type_)
 
 
 def _absolute(compiler: Compiler, node: exp.Expression) -> Typed:
     value = _number(compiler, node, "abs")
-    kind = _widened(value.type)
-    if kind.is_integer:
-        return Typed(cast(f"abs(CAST({value.sql} AS HUGEINT))", kind), kind)
-    return _in_type(f"abs({value.sql})", kind)
+    type_ = _widened(value.type)
+    if type_.is_integer:
+        return Typed(cast(f"abs(CAST({value.sql} AS HUGEINT))", type_), type_)
+    return _in_type(f"abs({value.sql})", type_)
 
 
 def _floor_ceiling(name: str) -> Function:
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         value = _number(compiler, node, name)
-        kind = _widened(value.type)
-        if kind.name == "decimal":
-            kind = decimal(kind.precision, 0)
-        return _in_type(f"{name}({value.sql})", kind)
+        type_ = _widened(value.type)
+        if type_.name == "decimal":
+            type_ = decimal(type_.precision, 0)
+        return _in_type(f"{name}({value.sql})", type_)
 
     return compile_call
 
 
 def _sign(compiler: Compiler, node: exp.Expression) -> Typed:
     value = _number(compiler, node, "sign")
-    kind = _widened(value.type)
-    return Typed(cast(f"sign({value.sql})", kind), kind)
+    type_ = _widened(value.type)
+    return Typed(cast(f"sign({value.sql})", type_), type_)
 
 
 def _angle(name: str) -> Function:
@@ -99,9 +99,9 @@ def _angle(name: str) -> Function:
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         value = _number(compiler, node, name)
-        kind = decimal(38, 18) if value.type.name == "decimal" else _widened(value.type)
+        type_ = decimal(38, 18) if value.type.name == "decimal" else _widened(value.type)
         sql = f"{name}(CAST({value.sql} AS DOUBLE))"
-        return Typed(cast(f"trunc({sql})" if kind.is_integer else sql, kind), kind)
+        return Typed(cast(f"trunc({sql})" if type_.is_integer else sql, type_), type_)
 
     return compile_call
 
@@ -113,24 +113,24 @@ def _round(compiler: Compiler, node: exp.Expression) -> Typed:
         value = convert(value, FLOAT)
     if not value.type.is_number or value.type.name == "bit":
         raise SqlError(8116, f"Argument data type {value.type.name} is invalid for round.")
-    kind = _widened(value.type)
+    type_ = _widened(value.type)
     places = convert(digits, INT).sql
     exact = f"tsql_round({value.sql}, {places})"
-    if kind.name in ("float", "decimal", "money"):
+    if type_.name in ("float", "decimal", "money"):
         exact = f"round({value.sql}, {places})"
-    if kind.name == "decimal" and kind.precision - kind.scale < 38:
-        exact = f"round(CAST({value.sql} AS DECIMAL(38,{kind.scale})), {places})"
-    rounded = _in_type(exact, kind)
+    if type_.name == "decimal" and type_.precision - type_.scale < 38:
+        exact = f"round(CAST({value.sql} AS DECIMAL(38,{type_.scale})), {places})"
+    rounded = _in_type(exact, type_)
     if not cut:
         return rounded
-    wide = value.sql if kind.name == "float" else f"CAST({value.sql} AS DOUBLE)"
-    if kind.name in ("decimal", "money"):
+    wide = value.sql if type_.name == "float" else f"CAST({value.sql} AS DOUBLE)"
+    if type_.name in ("decimal", "money"):
         truncated = f"tsql_truncate_decimal({value.sql}, {places}, {value.type.as_decimal()[1]})"
     else:
         truncated = f"tsql_truncate({wide}, {places})"
     keep = f"{convert(cut[0], INT).sql} = 0"
-    sql = f"(CASE WHEN {keep} THEN {rounded.sql} ELSE {cast(truncated, kind)} END)"
-    return Typed(sql, kind)
+    sql = f"(CASE WHEN {keep} THEN {rounded.sql} ELSE {cast(truncated, type_)} END)"
+    return Typed(sql, type_)
 
 
 def _power(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -139,12 +139,12 @@ def _power(compiler: Compiler, node: exp.Expression) -> Typed:
         base = convert(base, FLOAT)
     if not base.type.is_number:
         raise SqlError(8116, f"Argument data type {base.type.name} is invalid for argument 1.")
-    kind = decimal(38, base.type.scale) if base.type.name == "decimal" else _widened(base.type)
+    type_ = decimal(38, base.type.scale) if base.type.name == "decimal" else _widened(base.type)
     power = convert(exponent, FLOAT).sql
     sql = f"tsql_finite(pow(CAST({base.sql} AS DOUBLE), {power}))"
-    if kind.is_integer:
+    if type_.is_integer:
         sql = f"trunc({sql})"
-    return _in_type(sql, kind)
+    return _in_type(sql, type_)
 
 
 def _square(compiler: Compiler, node: exp.Expression) -> Typed:

@@ -28,10 +28,10 @@ def as_text(value: Typed) -> Typed:
     return convert(value, varchar(MAX) if value.type.is_binary else varchar(100))
 
 
-def variable(kind: SqlType) -> SqlType:
+def variable(type_: SqlType) -> SqlType:
     """varchar of char, nvarchar of nchar, varbinary of binary; other types stay."""
     names = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
-    return SqlType(names.get(kind.name, kind.name), kind.length)
+    return SqlType(names.get(type_.name, type_.name), type_.length)
 
 
 def _texts(compiler: Compiler, node: exp.Expression, least: int, most: int) -> list[Typed]:
@@ -55,28 +55,28 @@ def _trim(name: str) -> Function:
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
         text, *characters = _texts(compiler, node, 1, 2 if name == "trim" else 1)
-        what = characters[0].sql if characters else "' '"
-        return Typed(f"{name}({text.sql}, {what})", text.type)
+        removed = characters[0].sql if characters else "' '"
+        return Typed(f"{name}({text.sql}, {removed})", text.type)
 
     return compile_call
 
 
 def _length(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
-    kind = BIGINT if value.type.length == MAX else INT
+    type_ = BIGINT if value.type.length == MAX else INT
     if value.type.is_binary:
-        return Typed(cast(f"octet_length({value.sql})", kind), kind)
-    return Typed(cast(f"tsql_length({as_text(value).sql})", kind), kind)
+        return Typed(cast(f"octet_length({value.sql})", type_), type_)
+    return Typed(cast(f"tsql_length({as_text(value).sql})", type_), type_)
 
 
 def _data_length(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
-    kind = BIGINT if value.type.length == MAX else INT
+    type_ = BIGINT if value.type.length == MAX else INT
     if value.type.is_binary:
-        return Typed(cast(f"octet_length({value.sql})", kind), kind)
+        return Typed(cast(f"octet_length({value.sql})", type_), type_)
     if value.type.is_text:
         width = 2 if value.type.name.startswith("n") else 1
-        return Typed(cast(f"(length({value.sql}) * {width})", kind), kind)
+        return Typed(cast(f"(length({value.sql}) * {width})", type_), type_)
     if value.type.name == "null":
         return Typed("CAST(NULL AS INTEGER)", INT)
     size = stored_bytes(value.type)
@@ -88,14 +88,14 @@ _BYTES |= {"money": 8, "smallmoney": 4, "date": 3, "datetime": 8, "smalldatetime
 _BYTES["uniqueidentifier"] = 16
 
 
-def stored_bytes(kind: SqlType) -> int:
+def stored_bytes(type_: SqlType) -> int:
     """The bytes that a value of a type of fixed size takes."""
-    if kind.name == "decimal":
-        return 5 + 4 * sum(kind.precision > digits for digits in (9, 19, 28))
-    if kind.name in SCALED_MOMENTS:
-        step = (kind.scale > 2) + (kind.scale > 4)
-        return {"time": 3, "datetime2": 6, "datetimeoffset": 8}[kind.name] + step
-    return _BYTES[kind.name]
+    if type_.name == "decimal":
+        return 5 + 4 * sum(type_.precision > digits for digits in (9, 19, 28))
+    if type_.name in SCALED_MOMENTS:
+        step = (type_.scale > 2) + (type_.scale > 4)
+        return {"time": 3, "datetime2": 6, "datetimeoffset": 8}[type_.name] + step
+    return _BYTES[type_.name]
 
 
 def _left_right(name: str) -> Function:
@@ -129,17 +129,17 @@ def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
 def _replace(compiler: Compiler, node: exp.Expression) -> Typed:
     text, old, new = _texts(compiler, node, 3, 3)
     national = any(part.type.name.startswith("n") for part in (text, old, new))
-    kind = nvarchar(MAX if text.type.length == MAX else 4000) if national else varchar(8000)
+    type_ = nvarchar(MAX if text.type.length == MAX else 4000) if national else varchar(8000)
     pattern = f"regexp_escape({old.sql})"
     if old.constant is not None:
         pattern = text_literal("".join(f"\\x{{{ord(letter):x}}}" for letter in old.constant))
     replacement = f"replace({new.sql}, '\\', '\\\\')"
     replaced = f"regexp_replace({text.sql}, {pattern}, {replacement}, 'gi')"
     if old.constant == "":
-        return Typed(text.sql, kind)
+        return Typed(text.sql, type_)
     if old.constant is None:
         replaced = f"(CASE WHEN {old.sql} = '' THEN {text.sql} ELSE {replaced} END)"
-    return Typed(replaced, kind)
+    return Typed(replaced, type_)
 
 
 def _concat(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -168,14 +168,14 @@ def _char_index(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = compiler.arguments(node, 2, 3)
     part, text = (as_text(compiler.value(item)) for item in arguments[:2])
     start = convert(compiler.value(arguments[2]), INT).sql if len(arguments) == 3 else "1"
-    kind = BIGINT if text.type.length == MAX else INT
-    return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", kind), kind)
+    type_ = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", type_), type_)
 
 
 def _pattern_index(compiler: Compiler, node: exp.Expression) -> Typed:
     pattern, text = _texts(compiler, node, 2, 2)
-    kind = BIGINT if text.type.length == MAX else INT
-    return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", kind), kind)
+    type_ = BIGINT if text.type.length == MAX else INT
+    return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", type_), type_)
 
 
 def _replicate(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -197,8 +197,8 @@ def _stuff(compiler: Compiler, node: exp.Expression) -> Typed:
     text, new = as_text(text), as_text(new)
     national = text.type.name.startswith("n") or new.type.name.startswith("n")
     first, count = convert(start, INT).sql, convert(size, INT).sql
-    kind = nvarchar(4000) if national else varchar(8000)
-    return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", kind)
+    type_ = nvarchar(4000) if national else varchar(8000)
+    return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", type_)
 
 
 def _quote_name(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -234,8 +234,8 @@ def _character(national: bool) -> Function:
 
 def _number_text(compiler: Compiler, node: exp.Expression) -> Typed:
     value, *sizes = (compiler.value(item) for item in compiler.arguments(node, 1, 3))
-    given = [convert(size, INT).sql for size in sizes]
-    length, decimals = (*given, *("10", "0")[len(given) :])
+    numbers = [convert(size, INT).sql for size in sizes]
+    length, decimals = (*numbers, *("10", "0")[len(numbers) :])
     return Typed(f"tsql_str({convert(value, FLOAT).sql}, {length}, {decimals})", varchar(8000))
 
 
@@ -243,11 +243,11 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     value, pattern, *culture = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
     if culture and (culture[0].constant or "").lower() != "en-us":
         raise not_emulated("FORMAT with another culture than en-US")
-    kind = nvarchar(4000)
+    type_ = nvarchar(4000)
     if value.type.is_moment:
         minutes = offset_of(value.sql) if value.type.name == "datetimeoffset" else "0"
         arguments = f"{as_timestamp(value)}, {pattern.sql}, '{value.type.name}', {minutes}"
-        return Typed(f"tsql_format_moment({arguments})", kind)
+        return Typed(f"tsql_format_moment({arguments})", type_)
     if not value.type.is_number or value.type.name == "bit":
         raise SqlError(
             8116,
@@ -256,11 +256,11 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     text = f"CAST({value.sql} AS VARCHAR)"
     if value.type.name in ("real", "float"):
         text = f"regexp_replace({text}, '[.]0$', '')"  # .NET writes 1, DuckDB 1.0
-    return Typed(f"tsql_format_number({text}, {pattern.sql})", kind)
+    return Typed(f"tsql_format_number({text}, {pattern.sql})", type_)
 
 
 def _text_call(
-    function: str, count: int, kind: SqlType, defaults: tuple[str, ...] = ()
+    function: str, count: int, type_: SqlType, defaults: tuple[str, ...] = ()
 ) -> Function:
     """A function of texts in DuckDB, whose last arguments have defaults."""
 
@@ -268,7 +268,7 @@ def _text_call(
         texts = [text.sql for text in _texts(compiler, node, count - len(defaults), count)]
         missing = count - len(texts)
         arguments = [*texts, *defaults[len(defaults) - missing :]] if missing else texts
-        return Typed(f"{function}({', '.join(arguments)})", kind)
+        return Typed(f"{function}({', '.join(arguments)})", type_)
 
     return compile_call
 

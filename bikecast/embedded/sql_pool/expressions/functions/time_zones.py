@@ -51,24 +51,24 @@ def _to_offset(compiler: Compiler, node: exp.Expression) -> Typed:
 def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
     """moment AT TIME ZONE zone, a datetimeoffset of the moment's scale."""
     value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
-    kind = value.type.name
-    if kind not in _ZONED and kind != "null":
-        raise _invalid_argument(kind, 1)
+    type_name = value.type.name
+    if type_name not in _ZONED and type_name != "null":
+        raise _invalid_argument(type_name, 1)
     if not zone.type.is_text and zone.type.name != "null":
         raise _invalid_argument(zone.type.name, 2)
-    scale = {"null": 7, "datetime": 3}.get(kind, value.type.scale)
+    scale = {"null": 7, "datetime": 3}.get(type_name, value.type.scale)
     name = convert(zone, nvarchar(128)).sql
-    if kind == "datetimeoffset":
+    if type_name == "datetimeoffset":
         sql = f"tsql_at_zone({utc_time(value.sql)}, {name})"
     else:
         sql = f"tsql_in_zone({convert(value, DATETIME2).sql}, {name})"
     return Typed(sql, SqlType("datetimeoffset", scale=scale), ticks=value.ticks)
 
 
-def _invalid_argument(kind: str, place: int) -> SqlError:
+def _invalid_argument(type_name: str, place: int) -> SqlError:
     return SqlError(
         8116,
-        f"Argument data type {kind} is invalid for argument {place} of AT TIME ZONE function.",
+        f"Argument data type {type_name} is invalid for argument {place} of AT TIME ZONE function.",
     )
 
 

@@ -28,14 +28,14 @@ def call_function(compiler: Compiler, node: exp.Dot) -> Typed:
     if not isinstance(schema, exp.Identifier) or not isinstance(inner, exp.Anonymous):
         raise SqlError(4121, "A user-defined function is called by schema and name.")
     name = st.ObjectName(inner.name, schema.name)
-    found = compiler.context.catalog.find(name)
-    if found is None or found.type != FUNCTION:
+    function = compiler.context.catalog.find(name)
+    if function is None or function.type != FUNCTION:
         raise SqlError(
             4121,
             f'Cannot find either column "{schema.name}" or the user-defined function or aggregate '
             f'"{name}", or the name is ambiguous.',
         )
-    (definition,) = parse_batch(found.definition)
+    (definition,) = parse_batch(function.definition)
     assert isinstance(definition, st.CreateFunction)  # noqa: S101 # it was stored as one
     if len(inner.expressions) != len(definition.parameters):
         few = len(inner.expressions) < len(definition.parameters)
@@ -75,15 +75,18 @@ def _result(
         if isinstance(statement, flow.Block):
             return _result(compiler, statement.body + rest, values, returns)
         if isinstance(statement, flow.Declare):
-            for name, kind, tree in statement.variables:
+            for name, type_, tree in statement.variables:
                 value = Typed("NULL", NULL) if tree is None else inside.value(tree)
-                values = {**values, name.lower(): assign(value, kind)}
+                values = {**values, name.lower(): assign(value, type_)}
                 context.arguments = values
         elif isinstance(statement, flow.SetVariable):
             if statement.name.lower() not in values:
                 raise undeclared(statement.name)
-            kind = values[statement.name.lower()].type
-            values = {**values, statement.name.lower(): assign(inside.value(statement.value), kind)}
+            type_ = values[statement.name.lower()].type
+            values = {
+                **values,
+                statement.name.lower(): assign(inside.value(statement.value), type_),
+            }
         elif isinstance(statement, flow.Jump) and statement.kind == "RETURN":
             if statement.value is None:
                 raise SqlError(178, "A RETURN statement of a function must have a value.")
