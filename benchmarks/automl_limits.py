@@ -19,15 +19,12 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow as pa
-from deltalake import write_deltalake
 from machine_use import MachineUse
 from rich.console import Console
 from rich.table import Table
 
 from bikecast.core.jobs import JobState
-from bikecast.embedded.automl.tabular import tabular_data
-from resources.automl.embedded import LocalAutoML
-from resources.automl.port import TrainingRequest
+from bikecast.embedded.automl import Jobs, tabular_data, train_table
 
 SEED = 20261122
 MAX_BYTES = 3 * 1024**3
@@ -59,21 +56,21 @@ class Run:
 def run(table: pa.Table, budget: float) -> Run:
     """Run one job on the table."""
     with tempfile.TemporaryDirectory() as folder:
-        made = tabular_data(table, target="y", name="wide.csv")
-        write_deltalake(Path(folder) / made.spec.training_table_path, made.table)
-        automl = LocalAutoML(jobs_dir=f"{folder}/jobs", lake_root=folder)
+        inferred = tabular_data(table, target="y", name="wide.csv")
+        jobs = Jobs(Path(folder) / "jobs")
         use, peak = MachineUse(), 0
-        path = made.spec.training_table_path
-        status = automl.submit(TrainingRequest("wide-1", made.spec, path, "v1", budget, {}))
+        status = train_table(
+            jobs, inferred, lake_root=Path(folder), data_version="v1", budget_seconds=budget
+        )
         while not status.state.is_terminal:
             peak = max(peak, memory_of_children())
             time.sleep(SAMPLE_SECONDS)
-            status = automl.status("wide-1")
+            status = jobs.status(status.job_id)
         facts = use.facts()
         seconds, others = facts["seconds"], facts["others"]
         if status.state is not JobState.COMPLETED:
             return Run(f"{status.state}: {status.error}", seconds, others, peak)
-        result = automl.result("wide-1")
+        result = jobs.result(status.job_id)
         holdout = result.scores["holdout"] or {}
         members = result.diagnostics["members"]
         return Run(

@@ -21,7 +21,7 @@ import dagster as dg
 
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql import SqlError
-from bikecast.embedded.mlflow.tracking import prepare_store
+from bikecast.embedded.mlflow import prepare_store
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
 from pipelines.sensors.long_jobs import training_sensor

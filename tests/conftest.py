@@ -59,7 +59,7 @@ def clean_environment(monkeypatch):
 @pytest.fixture(scope="session")
 def prepared_database(tmp_path_factory):
     """An empty MLflow database; a copy of it saves a test the second that its schema takes."""
-    from bikecast.embedded.mlflow.tracking import prepare_store
+    from bikecast.embedded.mlflow import prepare_store
 
     path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
     prepare_store(f"sqlite:///{path}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,18 +13,17 @@ from rich.live import Live
 from rich.markup import escape
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from bikecast.core.jobs import JobState, JobStatus, current_attempt, job_base_name
+from bikecast.core.jobs import JobState, JobStatus
 from pipelines.cli.console import stderr_console, stdout_console
 from pipelines.cli.tables import rows_table
-from pipelines.home import Home, open_home
+from pipelines.home import open_home
 from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     from rich.table import Table
 
     from bikecast.core.training import TrainingResult
-    from bikecast.embedded.automl.tabular import Tabular
-    from resources.automl.embedded import LocalAutoML
+    from bikecast.embedded.automl import Jobs, Tabular
 
 POLL_SECONDS = 0.2
 SHOWN = 12
@@ -54,8 +53,8 @@ def automl_command(options: Options) -> None:
 
     Raises InvalidInput for a bad file, column or setting, BikecastError where the job fails.
     """
-    from bikecast.embedded.automl.tabular import read_csv, tabular_data
-    from resources.automl.embedded import LocalAutoML
+    from bikecast.core.files import file_digest
+    from bikecast.embedded.automl import Jobs, read_csv, tabular_data, train_table
 
     console = stderr_console()
     training = _settings(options)
@@ -69,20 +68,25 @@ def automl_command(options: Options) -> None:
     )
     for note in inferred.notes:
         console.print(f"[cyan]note[/] {escape(note)}", highlight=False)
-    home = open_home(load_settings())
-    root = home.root / "automl"
-    automl = LocalAutoML(jobs_dir=str(root / "jobs"), lake_root=str(root))
-    status = _submit(automl, home, inferred, options)
+    root = open_home(load_settings()).root / "automl"
+    jobs = Jobs(root / "jobs")
+    status = train_table(
+        jobs,
+        inferred,
+        lake_root=root,
+        data_version=file_digest(options.csv),
+        budget_seconds=options.budget,
+    )
     try:
-        status = _watch(automl, status)
+        status = _watch(jobs, status)
     except KeyboardInterrupt:
-        automl.cancel(status.job_id)
+        jobs.cancel(status.job_id)
         console.print("Stopped. The same command goes on from the trials that are done.")
         raise
     if status.state is not JobState.COMPLETED:
         kind = InvalidInput if "Nothing was trained" in status.error else BikecastError
         raise kind(f"{status.error}\n{folder} is unchanged.")
-    result = automl.result(status.job_id)
+    result = jobs.result(status.job_id)
     _leave(result, folder)
     _print(result, inferred, folder)
 
@@ -106,62 +110,14 @@ def _settings(options: Options):  # type: ignore[no-untyped-def]  # TrainingSett
         raise InvalidInput(f"{error}. Nothing was trained.") from error
 
 
-def _submit(automl: LocalAutoML, home: Home, inferred: Tabular, options: Options) -> JobStatus:
-    """Start the job for this content and these settings, or join the one that is there."""
-    from assets.training import TRAINING_CODE
-    from bikecast.core.code_version import code_version
-    from bikecast.core.files import file_digest
-    from resources.automl.port import TrainingRequest
-
-    digest = file_digest(options.csv)
-    spec = inferred.spec
-    base = job_base_name(
-        spec.model_name,
-        data=digest,
-        code=code_version(*TRAINING_CODE),
-        settings=asdict(spec.training),
-        columns=[asdict(column) for column in spec.training_columns],
-    )
-    attempt = current_attempt(base, automl.status)
-    if attempt.status is not None:
-        return attempt.status
-    spec = replace(spec, training_table=base.replace("-", "_").replace(".", "_"))
-    _write_table(home.root / "automl" / spec.training_table_path, inferred)
-    return automl.submit(
-        TrainingRequest(
-            job_id=attempt.job_id,
-            spec=spec,
-            table_path=spec.training_table_path,
-            data_version=digest,
-            budget_seconds=options.budget,
-            tags={"file": options.csv.name, "code_version": code_version(*TRAINING_CODE)},
-        )
-    )
-
-
-def _write_table(path: Path, inferred: Tabular) -> None:
-    from deltalake import DeltaTable, write_deltalake
-    from deltalake.exceptions import DeltaError
-
-    if DeltaTable.is_deltatable(str(path)):
-        return
-    try:
-        write_deltalake(path, inferred.table)
-    except (OSError, DeltaError) as error:
-        raise BikecastError(
-            f"the table cannot be written to {path}: {error}. Nothing was trained. Free some "
-            "space and run again."
-        ) from error
-
-
-def _watch(automl: LocalAutoML, status: JobStatus) -> JobStatus:
+def _watch(jobs: Jobs, status: JobStatus) -> JobStatus:
     """Poll the job to its end; a live table on a terminal, else a line for each better score."""
     console = stderr_console()
     if not console.is_terminal:
         best: object = None
         while not status.state.is_terminal:
             time.sleep(POLL_SECONDS)
-            status = automl.status(status.job_id)
+            status = jobs.status(status.job_id)
             told = status.progress
             if told.get("best_score") not in (None, best):
                 best = told["best_score"]
@@ -171,7 +127,7 @@ def _watch(automl: LocalAutoML, status: JobStatus) -> JobStatus:
         while not status.state.is_terminal:
             live.update(_live_table(status.progress), refresh=True)
             time.sleep(POLL_SECONDS)
-            status = automl.status(status.job_id)
+            status = jobs.status(status.job_id)
     return status
 
 

@@ -24,7 +24,7 @@ def mlflow_ui_command(port: int) -> None:
     _check_full_mlflow()
     check_port(port, "bikecast mlflow-ui --port 5001")
     home = open_home(load_settings())
-    from bikecast.embedded.mlflow.store import prepare_store
+    from bikecast.embedded.mlflow import prepare_store
 
     prepare_store(home.tracking_uri)
     stderr_console().print(

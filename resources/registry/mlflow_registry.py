@@ -15,7 +15,7 @@ from pydantic import Field
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
 from bikecast.core.onnx.contract import model_digest
-from bikecast.embedded.mlflow.store import database_path, is_ready, mlflow_client, writing
+from bikecast.embedded.mlflow import database_path, is_ready, mlflow_client, writing
 from resources.registry.port import ModelVersion
 from resources.registry.version_memo import remembered
 

@@ -1,6 +1,7 @@
 """What every AutoML adapter does."""
 
 import csv
+import json
 import resource
 import threading
 import time
@@ -14,6 +15,7 @@ import pyarrow as pa
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from bikecast.core.jobs import JobState
 from bikecast.core.onnx.contract import inspect_model, model_digest
 from bikecast.core.sql_types import arrow_schema
@@ -87,7 +89,7 @@ def tracking_uri(world) -> str:
 
 
 def test_a_job_is_an_mlflow_run_with_a_child_a_trial(finished):
-    from bikecast.embedded.mlflow.store import mlflow_client
+    from bikecast.embedded.mlflow import mlflow_client
 
     client = mlflow_client(tracking_uri(finished))
     experiment = client.get_experiment_by_name(TIMED.training.experiment)
@@ -311,9 +313,11 @@ def test_a_canceled_job_leaves_no_process_and_may_be_tried_again(world):
     assert wait(world, "stop-2").state is JobState.COMPLETED
 
 
-def test_a_job_over_its_limit_is_stopped_and_says_so(world, monkeypatch):
-    monkeypatch.setattr("resources.automl.embedded.job_limit", lambda budget: 0.5)
+def test_a_job_over_its_limit_is_stopped_and_says_so(world):
     world.submit(request("slow-1"))
+    recorded = Path(world.jobs_dir) / "slow-1" / "request.json"
+    with replaced_file(recorded) as path:
+        path.write_text(json.dumps(json.loads(recorded.read_text()) | {"limit_seconds": 0.5}))
     status = wait(world, "slow-1")
     assert status.state is JobState.CANCELED
     assert "limit of 0 s" in status.error or "limit of 1 s" in status.error

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from pathlib import Path
+from typing import ClassVar
 
 import dagster as dg
 import numpy as np
@@ -13,7 +14,6 @@ from bikecast.core.spec import ModelSpec
 from bikecast.core.spec_json import spec_from_json, spec_to_json
 from bikecast.core.sql_types import type_names
 from bikecast.core.training import TrainingResult
-from bikecast.embedded.automl.export.graph import GraphBuilder
 from resources.automl.port import TrainingRequest
 from resources.lake.local import LocalLake
 from resources.lake.tables import read_table
@@ -30,6 +30,8 @@ class SmallAutoML(dg.ConfigurableResource):
     the jobs folder spoils the next job: `shuffle-next` and `scale-next` let it train on a
     shuffled or a hundredfold target (models that are fitted and bad), `break-next` lets it fail.
     """
+
+    training_code: ClassVar[tuple[str, ...]] = ("tests/simulation/small_automl.py",)
 
     jobs_dir: str
     lake_root: str
@@ -155,16 +157,35 @@ def _scores(target: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
 
 
 def _export(weights: np.ndarray, spec: ModelSpec) -> bytes:
-    graph = GraphBuilder()
-    for column in spec.features:
-        graph.input(column.name, type_names(column).onnx or "")
-    parts = []
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, constants, parts = [], [], []
     for name, codes in _blocks(spec):
         if codes:
-            known = graph.constant(np.array([codes], dtype=np.int64))
-            parts.append(graph.node("Cast", graph.node("Equal", name, known), to=1))
+            constants.append(numpy_helper.from_array(np.array([codes]), f"/{name}_codes"))
+            nodes.append(helper.make_node("Equal", [name, f"/{name}_codes"], [f"/{name}_is"]))
+            nodes.append(helper.make_node("Cast", [f"/{name}_is"], [f"/{name}"], to=1))
+            parts.append(f"/{name}")
         else:
-            parts += [name, graph.node("Mul", name, name)]
-    column = graph.constant(weights.astype(np.float32)[:, None])
-    value = graph.node("Exp", graph.node("MatMul", graph.concat(parts), column))
-    return graph.bytes(value, spec.output)
+            nodes.append(helper.make_node("Mul", [name, name], [f"/{name}"]))
+            parts += [name, f"/{name}"]
+    column = weights.astype(np.float32)[:, None]
+    constants.append(numpy_helper.from_array(column, "/weights"))
+    nodes += [
+        helper.make_node("Concat", parts, ["/matrix"], axis=1),
+        helper.make_node("MatMul", ["/matrix", "/weights"], ["/logarithm"]),
+        helper.make_node("Exp", ["/logarithm"], [spec.output]),
+    ]
+    inputs = [
+        helper.make_tensor_value_info(
+            each.name, TensorProto.DataType.Value(type_names(each).onnx or ""), [None, 1]
+        )
+        for each in spec.features
+    ]
+    output = helper.make_tensor_value_info(spec.output, TensorProto.FLOAT, [None, 1])
+    graph = helper.make_graph(nodes, "small", inputs, [output], constants)
+    versions = spec.training.onnx_versions
+    opsets = [helper.make_opsetid("", versions.opset)]
+    model = helper.make_model(graph, opset_imports=opsets, ir_version=versions.ir_version)
+    data: bytes = model.SerializeToString()
+    return data

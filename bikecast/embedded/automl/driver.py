@@ -259,7 +259,7 @@ def _log_training(
 
     It is not tried again later: the job's folder has all that MLflow would show.
     """
-    from bikecast.embedded.mlflow.tracking import log_training
+    from bikecast.embedded.mlflow import log_training
 
     metrics = {
         f"{kind}_{name}": value

@@ -53,7 +53,7 @@ def _import_exporters() -> None:
 
 
 def _prepare_tracking(tracking_uri: str) -> None:
-    from bikecast.embedded.mlflow.tracking import prepare_store
+    from bikecast.embedded.mlflow import prepare_store
 
     prepare_store(tracking_uri)
     import mlflow.tracking  # noqa: F401

@@ -13,13 +13,11 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import InvalidInput
-from bikecast.embedded.mlflow.store import database_path, prepare_store, writing
+from bikecast.embedded.mlflow.store import database_path, writing
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
-
-__all__ = ["log_training", "prepare_store"]
 
 JOB_ID = "bikecast.job_id"
 #: Statuses of a trial that count as a failed run; every other one counts as finished.

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
-from bikecast.embedded.mlflow.store import mlflow_client
+from bikecast.embedded.mlflow import mlflow_client
 from resources.registry.mlflow_registry import MlflowRegistry
 
 DATA = b"an ONNX file"

@@ -8,9 +8,14 @@ import numpy as np
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from bikecast.embedded.mlflow import store
-from bikecast.embedded.mlflow.store import database_path, is_ready, mlflow_client
-from bikecast.embedded.mlflow.tracking import log_training, prepare_store
+from bikecast.embedded.mlflow import (
+    database_path,
+    is_ready,
+    log_training,
+    mlflow_client,
+    prepare_store,
+    store,
+)
 
 
 @pytest.fixture
