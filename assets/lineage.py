@@ -15,15 +15,18 @@ from assets.training_table import training_table_assets
 from bikecast.core.spec import ModelSpec
 
 
-def model_assets(spec: ModelSpec, *, always_promote: bool = False) -> list[dg.AssetsDefinition]:
+def model_assets(
+    spec: ModelSpec, *, training_code: tuple[str, ...], always_promote: bool = False
+) -> list[dg.AssetsDefinition]:
     """All assets of a spec, from the CSV files to the predictions.
 
+    `training_code` is the AutoML adapter's: what decides a model beside data and settings.
     `always_promote` makes every new version live, without a comparison.
     """
     return [
         *lake_assets(spec),
         *training_table_assets(spec),
-        *training_assets(spec),
+        *training_assets(spec, training_code),
         *promotion_assets(spec, always_promote=always_promote),
         *serving_assets(spec),
         *daily_assets(spec),

@@ -24,21 +24,6 @@ from resources.automl.port import AutoML, TrainingRequest
 from resources.costs.port import Costs
 from resources.registry.port import Registry
 
-#: What decides a model beside data and settings: a new version of any of it is a new training.
-TRAINING_CODE = (
-    "bikecast/embedded/automl",
-    "resources/automl",
-    "bikecast/core/onnx/contract.py",
-    "bikecast/core/onnx/versions.py",
-    "bikecast/core/sql_types.py",
-    "library:lightgbm",
-    "library:numpy",
-    "library:onnx",
-    "library:scikit-learn",
-    "library:scipy",
-)
-
-
 Submission = Literal["started", "joined", "unchanged"]
 
 
@@ -59,8 +44,12 @@ class FinishConfig(dg.Config):
     job_id: str | None = Field(None, description="Training job. Empty: the last submitted one.")
 
 
-def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
-    """The asset that submits the training job and the one that registers its model."""
+def training_assets(spec: ModelSpec, training_code: tuple[str, ...]) -> list[dg.AssetsDefinition]:
+    """The asset that submits the training job and the one that registers its model.
+
+    `training_code` is the AutoML adapter's: what decides a model beside data and settings.
+    """
+    training_version = code_version(*training_code)
 
     @dg.asset(
         name=spec.run_asset,
@@ -69,7 +58,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         kinds={"automl"},
         pool=TRAINER,
         owners=list(spec.owners),
-        code_version=code_version(*TRAINING_CODE),
+        code_version=training_version,
         description="The submitted AutoML job. It runs on its own; a sensor waits for it.",
     )
     def training_run(
@@ -84,7 +73,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         part = training_part(costs, spec, budget_of(spec, config))
         facts: dict[str, Any] = {
             DATA_VERSION: latest_data_version(context.instance, spec.training_table),
-            CODE_VERSION: code_version(*TRAINING_CODE),
+            CODE_VERSION: training_version,
             TRAINED_THROUGH: latest_metadata(context.instance, spec.training_table, "last_time"),
         }
         said = f"Job {status.job_id} is {status.state}"
@@ -120,7 +109,7 @@ def training_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         kinds={"onnx", "mlflow"},
         owners=list(spec.owners),
         code_version=code_version(
-            "assets/training.py", "assets/model_metadata.py", "resources/registry"
+            "assets/training.py", "assets/model_metadata.py", "resources/registry/port.py"
         ),
         description=f"The registered ONNX model `{spec.model_name}`. {spec.description}",
     )
@@ -172,14 +161,14 @@ def budget_of(spec: ModelSpec, config: TrainingConfig) -> float:
     return config.budget_seconds or spec.training.max_training_hours * 3600
 
 
-def training_job_name(spec: ModelSpec, data_version: str, seconds: float) -> str:
+def training_job_name(spec: ModelSpec, automl: AutoML, data_version: str, seconds: float) -> str:
     """Name of the jobs that train on this data with this code and these settings."""
     training = asdict(spec.training)
     training["max_training_hours"] = seconds / 3600
     return job_base_name(
         spec.model_name,
         data=data_version,
-        code=code_version(*TRAINING_CODE),
+        code=code_version(*automl.training_code),
         settings=training,
         columns=[asdict(column) for column in spec.training_columns],
         output=spec.output,
@@ -207,7 +196,7 @@ def submit_training(
             f"Nothing was submitted. Materialize {spec.training_table} first."
         )
     budget = budget_of(spec, config)
-    base = training_job_name(spec, data_version, budget)
+    base = training_job_name(spec, automl, data_version, budget)
     attempt = current_attempt(base, automl.status, retrain=config.retrain)
     if attempt.status is not None:
         return attempt.status, "joined" if not attempt.status.state.is_terminal else "unchanged"
@@ -220,7 +209,7 @@ def submit_training(
         budget_seconds=budget,
         tags={
             "root_run_id": context.run.root_run_id or context.run.run_id,
-            "code_version": code_version(*TRAINING_CODE),
+            "code_version": code_version(*automl.training_code),
             "data_version": data_version,
             **_source(context.instance, spec),
         },

@@ -47,7 +47,10 @@ def build_definitions(
     )
     jobs = model_jobs(spec, main_job)
     links = workspace_link_assets(spec.owners) if resources.workspace_links else []
-    assets = automated(spec, model_assets(spec, always_promote=always_promote))
+    lineage = model_assets(
+        spec, training_code=resources.automl.training_code, always_promote=always_promote
+    )
+    assets = automated(spec, lineage)
     checks = model_checks(spec)
     return dg.Definitions(
         assets=[*assets, *links],

@@ -122,7 +122,7 @@ def _training(
         why = f"{minutes}; not if the table turns out equal"
         return PlannedStep(name, "train", why), True
     data_version = (event.tags or {}).get("dagster/data_version", "")
-    base = training_job_name(spec, data_version, seconds)
+    base = training_job_name(spec, resources.automl, data_version, seconds)
     attempt = current_attempt(base, resources.automl.status, retrain=retrain)
     if attempt.status is None:
         again = (

@@ -154,7 +154,7 @@ class Chain:
         if version is None:
             return
         automl = self.here.resources.automl
-        base = training_job_name(SMOKE, version, BUDGET_SECONDS)
+        base = training_job_name(SMOKE, automl, version, BUDGET_SECONDS)
         status = current_attempt(base, automl.status).status
         if status is None:
             return

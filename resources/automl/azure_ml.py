@@ -8,7 +8,7 @@ import time
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import dagster as dg
 from pydantic import Field
@@ -55,6 +55,12 @@ class AzureAutoML(dg.ConfigurableResource):
     the lake under the data version: a job reads what it was submitted with, whatever happens to
     the table. The workspace's identity reads the lake.
     """
+
+    training_code: ClassVar[tuple[str, ...]] = (
+        "resources/automl/azure_data.py",
+        "resources/automl/azure_job.py",
+        "resources/automl/azure_ml.py",
+    )
 
     subscription_id: str
     resource_group: str

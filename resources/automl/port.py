@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
@@ -27,6 +27,10 @@ class TrainingRequest:
 
 class AutoML(Protocol):
     """Training jobs under deterministic ids."""
+
+    training_code: ClassVar[tuple[str, ...]]
+    """What decides a model beside data and settings, for `code_version`: paths and libraries. A
+    new version of any of it is a new training."""
 
     def submit(self, request: TrainingRequest) -> JobStatus:
         """Start the job, or attach to the one of that id; never starts an id twice."""

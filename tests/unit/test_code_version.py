@@ -1,10 +1,32 @@
-"""What makes a code version another one."""
+"""What makes a code version another one, and which files decide what an adapter makes."""
 
+from pathlib import Path
+
+import grimp
 import pytest
 
-from assets.training import TRAINING_CODE
 from bikecast.core import code_version as module
-from bikecast.core.code_version import code_version
+from bikecast.core.code_version import LIBRARY, code_version
+from bikecast.embedded.automl import TRAINING_CODE
+from resources.automl.azure_ml import AzureAutoML
+from resources.automl.embedded import LocalAutoML
+
+PROJECT = Path(__file__).parents[2]
+PACKAGES = ("pipelines", "assets", "resources", "bikecast")
+ADAPTERS = [LocalAutoML, AzureAutoML]
+#: What a training imports and no model depends on, and why not.
+DECIDES_NOTHING = {
+    "bikecast/core/errors.py": "texts",
+    "bikecast/core/files.py": "how a file is written",
+    "bikecast/core/jobs.py": "states of a job",
+    "bikecast/core/processes.py": "how long a process lives",
+    "bikecast/core/spec.py": "the job's name has the columns and the settings themselves",
+    "bikecast/core/spec_json.py": "the spec, unchanged",
+    "bikecast/core/training.py": "how a result is handed over",
+    "bikecast/embedded/mlflow/__init__.py": "a record of what was trained",
+    "bikecast/embedded/mlflow/store.py": "the same",
+    "bikecast/embedded/mlflow/tracking.py": "the same",
+}
 
 
 @pytest.fixture(autouse=True)
@@ -12,6 +34,49 @@ def _forgotten():
     code_version.cache_clear()
     yield
     code_version.cache_clear()
+
+
+@pytest.fixture
+def edited(tmp_path, monkeypatch):
+    """Edit one of the project's files in a copy of those that an adapter names."""
+
+    def edit(path):
+        for source in {source for adapter in ADAPTERS for source in paths(adapter.training_code)}:
+            for file in files_of(source):
+                copy = tmp_path / file
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                copy.write_bytes((PROJECT / file).read_bytes())
+        monkeypatch.setattr(module, "_ROOT", tmp_path)
+        before = {adapter: code_version(*adapter.training_code) for adapter in ADAPTERS}
+        code_version.cache_clear()
+        with (tmp_path / path).open("a") as file:
+            file.write("\n# edited\n")
+        return {a for a in ADAPTERS if code_version(*a.training_code) != before[a]}
+
+    return edit
+
+
+def paths(code):
+    return [source for source in code if not source.startswith(LIBRARY)]
+
+
+def files_of(source):
+    """The Python files that a listed path stands for, relative to the project."""
+    path = PROJECT / source
+    files = [path] if path.is_file() else sorted(path.rglob("*.py"))
+    return [file.relative_to(PROJECT).as_posix() for file in files]
+
+
+def imported_by(*roots):
+    """Files of ours that these modules import, directly or not; a package's own is one too."""
+    graph = grimp.build_graph(*PACKAGES, cache_dir=None)
+    modules = set(roots).union(*(graph.find_upstream_modules(root) for root in roots))
+    files = set()
+    for name in modules:
+        path = PROJECT / name.replace(".", "/")
+        file = path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+        files.add(file.relative_to(PROJECT).as_posix())
+    return files
 
 
 def test_a_changed_file_is_another_version(tmp_path, monkeypatch):
@@ -37,3 +102,27 @@ def test_an_upgraded_library_is_another_training(library, monkeypatch):
         module, "version", lambda name: "99.0" if name == library else installed(name)
     )
     assert code_version(*TRAINING_CODE) != first
+
+
+@pytest.mark.parametrize("adapter", ADAPTERS)
+def test_every_path_that_decides_a_model_is_there(adapter):
+    assert len(code_version(*adapter.training_code)) == 12
+    assert all(files_of(source) for source in paths(adapter.training_code))
+
+
+@pytest.mark.parametrize("name", ["azure_data", "azure_job", "azure_ml"])
+def test_an_edit_for_azure_trains_no_local_model_again(edited, name):
+    assert edited(f"resources/automl/{name}.py") == {AzureAutoML}
+
+
+@pytest.mark.parametrize("path", ["search.py", "export/trees.py"])
+def test_an_edit_of_the_embedded_automl_trains_no_azure_model_again(edited, path):
+    assert edited(f"bikecast/embedded/automl/{path}") == {LocalAutoML}
+
+
+def test_all_that_a_training_imports_decides_its_model_or_is_named_as_deciding_nothing():
+    package = "bikecast.embedded.automl"
+    imported = imported_by(f"{package}.driver", f"{package}.preload")
+    listed = {file for source in paths(TRAINING_CODE) for file in files_of(source)}
+
+    assert imported - listed == set(DECIDES_NOTHING)

@@ -12,6 +12,7 @@ from assets.lineage import model_assets, model_checks
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import rollback_config
 from pipelines.sample.simulator import simulate, write_forecast_csv
+from resources.automl.embedded import LocalAutoML
 from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
 from resources.lake.sources import Sources
@@ -74,7 +75,10 @@ class Stage:
     def run(self, *assets: str, config: dict | None = None, **tags: str):
         """Materialize assets with their checks, in this process."""
         return dg.materialize(
-            [*model_assets(SPEC), *model_checks(SPEC)],
+            [
+                *model_assets(SPEC, training_code=LocalAutoML.training_code),
+                *model_checks(SPEC),
+            ],
             selection=[*assets],
             instance=self.instance,
             resources={

@@ -102,7 +102,7 @@ def test_a_rollback_just_after_a_rescoring_is_not_lost(automation):
 def test_each_asset_has_a_freshness_policy_and_all_but_the_polling_is_off():
     from assets.lineage import model_assets
 
-    for asset in automated(SPEC, model_assets(SPEC)):
+    for asset in automated(SPEC, model_assets(SPEC, training_code=())):
         for each in asset.specs:
             is_on_demand = each.partitions_def is not None
             assert is_on_demand or each.freshness_policy is not None, each.key

@@ -1,6 +1,7 @@
 """Cancelling a run or a training, on a real event log and a table of jobs."""
 
 from dataclasses import dataclass, field
+from typing import ClassVar
 
 import dagster as dg
 import pytest
@@ -25,6 +26,7 @@ class Jobs:
     breaks_off: bool = False
     run_is_canceling: bool = False
     instance: dg.DagsterInstance | None = None
+    training_code: ClassVar[tuple[str, ...]] = ()
 
     def status(self, job_id: str) -> JobStatus:
         return JobStatus(job_id, self.states.get(job_id, JobState.NOT_FOUND))
@@ -62,7 +64,7 @@ def submit(instance, tmp_path):
             dg.AssetMaterialization(SPEC.training_table, tags={"dagster/data_version": "d1"})
         )
         return dg.materialize(
-            [training_assets(SPEC)[0]],
+            [training_assets(SPEC, jobs.training_code)[0]],
             instance=instance,
             resources={**resources, "automl": jobs},
             raise_on_error=False,
