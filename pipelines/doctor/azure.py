@@ -18,6 +18,7 @@ from resources.azure.credentials import (
     MANAGEMENT_SCOPE,
     TIMEOUTS,
     azure_credential,
+    claims_of,
     credential_options,
 )
 from resources.registry.port import Registry
@@ -68,8 +69,6 @@ def credential() -> list[Finding]:
     """Which identity of DefaultAzureCredential gives a token, and whose it is."""
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential
-
-    from resources.workspace.principals import claims_of
 
     fresh = DefaultAzureCredential(**credential_options(), **TIMEOUTS)
     chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from bikecast.core.errors import BikecastError
-from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential
+from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, claims_of
 from resources.azure.ml_client import first_line
 
 #: Roles of Synapse's own access control, which `az role` does not know.
@@ -34,8 +32,8 @@ def refusal(
     error: Exception, what: str, *, role: str, scope: str, unchanged: str = ""
 ) -> BikecastError:
     """An error of an Azure client in words, with its remedy; see `refused_by_azure`."""
-    said = f"{what}: {first_line(error)}"
-    parts = (said.rstrip("."), unchanged.rstrip("."), remedy_of(error, role, scope))
+    problem = f"{what}: {first_line(error)}"
+    parts = (problem.rstrip("."), unchanged.rstrip("."), remedy_of(error, role, scope))
     return BikecastError(". ".join(part for part in parts if part))
 
 
@@ -77,7 +75,5 @@ def remedy_of(error: Exception, role: str, scope: str) -> str:
 def _identity() -> str:
     """The object id of the identity that is logged in, for commands; a mark where unknown."""
     with suppress(Exception):
-        token = azure_credential().get_token(MANAGEMENT_SCOPE).token.split(".")[1]
-        claims = json.loads(base64.urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        return str(claims["oid"])
+        return str(claims_of(azure_credential().get_token(MANAGEMENT_SCOPE).token)["oid"])
     return "OBJECT_ID"

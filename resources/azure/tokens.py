@@ -31,18 +31,18 @@ class RenewableCredential:
     def __init__(self, make: Callable[[], Any]) -> None:
         self._make = make
         self._credential = make()
-        self._made = 1
+        self._generation = 1
         self._renewed_at = -math.inf
-        self._given: dict[str, tuple[tuple[str, ...], int]] = {}
+        self._issued: dict[str, tuple[tuple[str, ...], int]] = {}
         self._lock = threading.Lock()
 
     def get_token(self, *scopes: str, **options: Any) -> AccessToken:
         """As DefaultAzureCredential's."""
         if options.get("tenant_id"):
             self._refused()
-        found: AccessToken = self._credential.get_token(*scopes, **options)
-        self._remember(found.token, scopes)
-        return found
+        token: AccessToken = self._credential.get_token(*scopes, **options)
+        self._remember(token.token, scopes)
+        return token
 
     def get_token_info(
         self, *scopes: str, options: TokenRequestOptions | None = None
@@ -50,9 +50,9 @@ class RenewableCredential:
         """As DefaultAzureCredential's."""
         if (options or {}).get("tenant_id"):
             self._refused()
-        found: AccessTokenInfo = self._credential.get_token_info(*scopes, options=options)
-        self._remember(found.token, scopes)
-        return found
+        token: AccessTokenInfo = self._credential.get_token_info(*scopes, options=options)
+        self._remember(token.token, scopes)
+        return token
 
     def close(self) -> None:
         """Close the connections of the credential."""
@@ -64,10 +64,10 @@ class RenewableCredential:
         Where several threads are refused, the credential is made anew once.
         """
         with self._lock:
-            scopes, made = self._given.get(token, ((), 0))
+            scopes, generation = self._issued.get(token, ((), 0))
             if not scopes:
                 return None
-            if made == self._made:
+            if generation == self._generation:
                 self._renew()
         return self.get_token(*scopes).token
 
@@ -82,14 +82,14 @@ class RenewableCredential:
 
     def _renew(self) -> None:
         self._credential = self._make()
-        self._made += 1
+        self._generation += 1
         self._renewed_at = time.monotonic()
 
     def _remember(self, token: str, scopes: tuple[str, ...]) -> None:
         with self._lock:
-            self._given[token] = scopes, self._made
-            while len(self._given) > MOST_TOKENS:
-                self._given.pop(next(iter(self._given)))
+            self._issued[token] = scopes, self._generation
+            while len(self._issued) > MOST_TOKENS:
+                self._issued.pop(next(iter(self._issued)))
 
 
 class RenewOnce(SansIOHTTPPolicy[Any, Any]):
@@ -107,8 +107,8 @@ class RenewOnce(SansIOHTTPPolicy[Any, Any]):
     ) -> None:
         """Replace the answer by that of the second try."""
         sent = request.http_request
-        kind, _, token = sent.headers.get("Authorization", "").partition(" ")
-        if response.http_response.status_code != 401 or kind != "Bearer" or _is_stream(sent):
+        scheme, _, token = sent.headers.get("Authorization", "").partition(" ")
+        if response.http_response.status_code != 401 or scheme != "Bearer" or _is_stream(sent):
             return
         if request.context.get(_TRIED):
             return

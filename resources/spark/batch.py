@@ -42,15 +42,15 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
     )
     table = training_table(raw, spec)
     rows, version = content_version(table)
-    read = raw.count()
+    rows_read = raw.count()
     outcome: dict[str, Any] = {
         "input": job["input"],
         "data_version": version,
         "rows": rows,
-        "dropped_rows": read - rows,
+        "dropped_rows": rows_read - rows,
         "changed": version != job["current"],
         "findings": suspicious_counts(raw, spec),
-        "error": "" if rows else f"no usable row is left of {read:,}",
+        "error": "" if rows else f"no usable row is left of {rows_read:,}",
     }
     outcome_text = json.dumps(outcome)
     if rows and outcome["changed"]:
@@ -61,8 +61,8 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
         problem = register_table(session, spec.training_table, table_url)
         if problem:
             outcome_text = json.dumps({**outcome, "findings": [*outcome["findings"], problem]})
-    done = session.createDataFrame([(outcome_text,)], "outcome string").coalesce(1)
-    done.write.format("delta").mode("overwrite").save(result_url)
+    result = session.createDataFrame([(outcome_text,)], "outcome string").coalesce(1)
+    result.write.format("delta").mode("overwrite").save(result_url)
     return str(outcome["error"])
 
 
@@ -105,9 +105,9 @@ def content_version(table: DataFrame) -> tuple[int, str]:
 
 def suspicious_counts(raw: DataFrame, spec: ModelSpec) -> list[str]:
     """One text a column that has suspicious values."""
-    found = []
+    findings = []
     for column in (*spec.features, spec.target):
         if column.suspicious and (count := raw.where(is_suspicious(column)).count()):
             shown = ", ".join(str(value) for value in column.suspicious)
-            found.append(f"{column.name}: {count:,} rows have the suspicious value {shown}")
-    return found
+            findings.append(f"{column.name}: {count:,} rows have the suspicious value {shown}")
+    return findings

@@ -55,10 +55,10 @@ class ConnectSpark(ConfigurableResource):
             raise InvalidInput(f"there is no file {preparation.csv_path} in the lake")
         place = lake_path(self.lake_root, preparation.table_path)
         input_name = input_of(preparation, csv_file, self.remote)
-        known = recorded(place, input_name)
-        if known is not None:
-            know_table(self.lake_root, known.name, known.path)
-            return known
+        current = recorded(place, input_name)
+        if current is not None:
+            know_table(self.lake_root, current.name, current.path)
+            return current
         rows_read, findings, table = self._transformed(csv_file, spec, preparation.csv_path)
         if not table.num_rows:
             raise InvalidInput(
@@ -115,12 +115,12 @@ class ConnectSpark(ConfigurableResource):
         from resources.spark.sessions import known_tables, session_for
 
         session = session_for(self.remote)
-        asked = tables or {}
-        for name, path in {**known_tables(self.lake_root), **asked}.items():
+        named = tables or {}
+        for name, path in {**known_tables(self.lake_root), **named}.items():
             try:
                 files = self._files(name, path)
             except BikecastError:
-                if name in asked:
+                if name in named:
                     raise
                 continue
             session.read.parquet(*files).createOrReplaceTempView(name)

@@ -106,8 +106,10 @@ def current_files(path: Path) -> list[str]:
 def recorded_version(path: Path) -> tuple[str, int] | None:
     """Data version and Delta version of the table's current commit, if `commit_table` made it."""
     table = _open(path)
-    told = table.history(1)[0].get(DATA_VERSION) if table is not None else None
-    return (str(told), table.version()) if table is not None and told else None
+    if table is None:
+        return None
+    version = table.history(1)[0].get(DATA_VERSION)
+    return (str(version), table.version()) if version else None
 
 
 def _open(path: Path) -> DeltaTable | None:

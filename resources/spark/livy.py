@@ -42,8 +42,8 @@ class Batches:
 
     def find(self, name: str) -> list[Any]:
         """The batches of a name, newest first."""
-        found = [batch for batch in self._all() if batch.name == name]
-        return sorted(found, key=lambda batch: int(batch.id), reverse=True)
+        batches = [batch for batch in self._all() if batch.name == name]
+        return sorted(batches, key=lambda batch: int(batch.id), reverse=True)
 
     def get(self, livy_id: int, name: str) -> list[Any]:
         """The batch of an id if it has the name, as a list; empty where it is unknown."""
@@ -97,15 +97,14 @@ class Batches:
 
     def status(self, batch: Any) -> JobStatus:
         """The state of a batch, by Livy's result where it is certain, else by its state."""
-        told, result = str(batch.state), str(batch.result)
-        state = RESULTS.get(result) or STATES.get(told, JobState.RUNNING)
+        livy_state, result = str(batch.state), str(batch.result)
+        state = RESULTS.get(result) or STATES.get(livy_state, JobState.RUNNING)
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             errors = [e.message for e in batch.errors or () if e.message]
-            error = "; ".join(errors) or f"Livy says {told}, {result}"
-        return JobStatus(
-            batch.name, state, self.link(batch), error, {"state": told, "livy_id": batch.id}
-        )
+            error = "; ".join(errors) or f"Livy says {livy_state}, {result}"
+        progress = {"state": livy_state, "livy_id": batch.id}
+        return JobStatus(batch.name, state, self.link(batch), error, progress)
 
     def link(self, batch: Any) -> str:
         """The batch in Synapse Studio."""

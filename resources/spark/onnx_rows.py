@@ -39,13 +39,13 @@ def row_scorer(
         ranks = {entry.name: len(entry.shape) for entry in session.get_inputs()}
         for batch in batches:
             feeds = {}
-            for name, kind in features:
+            for name, dtype in features:
                 if name not in ranks:
                     continue
                 values = batch.column(batch.schema.get_field_index(name))
                 if values.null_count:
                     raise ValueError(f"{values.null_count} rows have no {name}")
-                array = values.to_numpy(zero_copy_only=False).astype(kind, copy=False)
+                array = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
                 feeds[name] = array.reshape((-1, 1)[: ranks[name]])
             scores = np.empty(0, dtype=np.float32)
             if batch.num_rows:

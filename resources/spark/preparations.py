@@ -36,18 +36,18 @@ def input_of(preparation: Preparation, csv_file: Path, remote: str) -> str:
 
 def record(table: Path, input_name: str, prepared: PreparedTable) -> None:
     """Keep what was made of an input; what cannot be written is made again by the next call."""
-    told = {"input": input_name, "prepared": asdict(prepared) | {"changed": False}}
+    content = {"input": input_name, "prepared": asdict(prepared) | {"changed": False}}
     with suppress(OSError, BikecastError), replaced_file(_place(table)) as temporary:
-        temporary.write_text(json.dumps(told), encoding="utf-8")
+        temporary.write_text(json.dumps(content), encoding="utf-8")
 
 
 def recorded(table: Path, input_name: str) -> PreparedTable | None:
     """The table made from this input, where the Delta table at `table` is still that one."""
     try:
-        told = json.loads(_place(table).read_text(encoding="utf-8"))
-        if told["input"] != input_name:
+        content = json.loads(_place(table).read_text(encoding="utf-8"))
+        if content["input"] != input_name:
             return None
-        fields = told["prepared"]
+        fields = content["prepared"]
         prepared = PreparedTable(**fields | {"findings": tuple(fields["findings"])})
         is_current = recorded_version(table) == (prepared.data_version, prepared.delta_version)
     except (OSError, ValueError, LookupError, TypeError, DeltaError):

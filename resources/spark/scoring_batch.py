@@ -38,10 +38,9 @@ def run(
     """
     job = json.loads(session.read.text(job_url, wholetext=True).collect()[0][0])
     spec = spec_from_json(job["spec"])
-    csv = rows_url.endswith(".csv")
     rows = (
         read_scoring_csv(session, rows_url, spec)
-        if csv
+        if rows_url.endswith(".csv")
         else session.read.format("delta").load(rows_url)
     )
     missing = missing_features(rows, spec)
@@ -56,8 +55,8 @@ def run(
         count = session.read.parquet(folder_url).count()
         files = written_files(session, folder_url)
     outcome: dict[str, Any] = {"rows": count, "files": files, "error": error}
-    done = session.createDataFrame([(json.dumps(outcome),)], "outcome string").coalesce(1)
-    done.write.format("delta").mode("overwrite").save(result_url)
+    result = session.createDataFrame([(json.dumps(outcome),)], "outcome string").coalesce(1)
+    result.write.format("delta").mode("overwrite").save(result_url)
     return error
 
 

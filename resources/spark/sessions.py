@@ -28,7 +28,7 @@ _DEFAULT_PORT = 15002  # of sc:// URLs
 
 _lock = threading.RLock()
 _open: dict[tuple[int, str], SparkSession] = {}  # by process id and remote; one at most
-_known: dict[str, dict[str, str]] = {}  # lake paths of tables by lake and name
+_tables: dict[str, dict[str, str]] = {}  # lake paths of tables by lake and name
 _servers: dict[int, SparkConnectServer] = {}  # by process id, since a fork inherits this module
 
 
@@ -38,7 +38,7 @@ def session_for(remote: str) -> SparkSession:
     A session that was stopped is replaced. Session and embedded server end with the process.
     Raises InvalidInput for another remote, BikecastError where no session can be opened.
     """
-    kind = _check(remote)
+    engine = _engine(remote)
     with _lock:
         key = (os.getpid(), remote)
         session = _open.get(key)
@@ -46,10 +46,10 @@ def session_for(remote: str) -> SparkSession:
             return session
         _close_session()
         try:
-            address = _embedded_address() if kind == "embedded" else remote
-            session = _new_session(kind, address)
+            address = _embedded_address() if engine == "embedded" else remote
+            session = _new_session(engine, address)
         except Exception as error:
-            raise BikecastError(_advice(kind, remote, error)) from error
+            raise BikecastError(_advice(engine, remote, error)) from error
         _open[key] = session
         # Last registered runs first: before PySpark's own exit hook, which asks the server.
         atexit.unregister(stop_all)
@@ -59,12 +59,12 @@ def session_for(remote: str) -> SparkSession:
 
 def know_table(lake_root: str, name: str, path: str) -> None:
     """Let every session of this process have the table at a lake path by its name."""
-    _known.setdefault(lake_root, {})[name] = path
+    _tables.setdefault(lake_root, {})[name] = path
 
 
 def known_tables(lake_root: str) -> dict[str, str]:
     """Lake paths by name of the tables that were prepared in this lake by this process."""
-    return dict(_known.get(lake_root, {}))
+    return dict(_tables.get(lake_root, {}))
 
 
 def stop_all() -> None:
@@ -86,7 +86,8 @@ def _close_session() -> None:
         session.stop()
 
 
-def _check(remote: str) -> str:
+def _engine(remote: str) -> str:
+    """Which kind of engine a remote is; raises InvalidInput where it is none."""
     if not remote:
         return "embedded"
     if remote.startswith("sc://"):
@@ -115,13 +116,13 @@ def _embedded_address() -> str:
     return f"sc://{address[0]}:{address[1]}"
 
 
-def _new_session(kind: str, address: str) -> SparkSession:
+def _new_session(engine: str, address: str) -> SparkSession:
     from dagster_pyspark import LazyPySparkResource
 
     config: dict[str, Any] = {"spark.remote": address}
-    if kind == "connect":
+    if engine == "connect":
         _connect(address)
-    if kind == "jvm":
+    if engine == "jvm":
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
         # PySpark leaves it behind for children of a process with a Connect session.
         os.environ.pop("SPARK_CONNECT_MODE_ENABLED", None)
@@ -135,7 +136,7 @@ def _new_session(kind: str, address: str) -> SparkSession:
         }
     # Its spark_context does not exist under Spark Connect, so only spark_session is used.
     session: SparkSession = LazyPySparkResource(spark_config=config).spark_session
-    if kind != "jvm":
+    if engine != "jvm":
         from pyspark.sql.connect.client.retries import DefaultPolicy
 
         policy = DefaultPolicy(max_retries=_RETRIES, max_backoff=_LONGEST_WAIT_MS)
@@ -166,11 +167,11 @@ def _is_stopped(session: Any) -> bool:
     return getattr(session.sparkContext, "_jsc", None) is None
 
 
-def _advice(kind: str, remote: str, error: Exception) -> str:
+def _advice(engine: str, remote: str, error: Exception) -> str:
     reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    if kind == "jvm":
+    if engine == "jvm":
         return f"cannot start a JVM Spark session ({reason}); {remote} needs Java 17 or later"
-    where = "the embedded Spark server" if kind == "embedded" else _shown(remote)
+    where = "the embedded Spark server" if engine == "embedded" else _shown(remote)
     return f"cannot open a Spark session on {where}: {reason}"
 
 

@@ -43,7 +43,7 @@ def shipped_modules(main_file: str = _MAIN) -> list[str]:
 
     An import inside a function counts, so a job's modules must not have those of adapters.
     """
-    found: set[str] = set()
+    files: set[str] = set()
     todo = [main_file]
     while todo:
         tree = ast.parse((_ROOT / todo.pop()).read_text("utf-8"))
@@ -51,10 +51,10 @@ def shipped_modules(main_file: str = _MAIN) -> list[str]:
             parts = name.split(".")
             for end in range(1, len(parts) + 1):
                 for path in ("/".join(parts[:end]) + ".py", "/".join(parts[:end]) + "/__init__.py"):
-                    if path not in found and (_ROOT / path).is_file():
-                        found.add(path)
+                    if path not in files and (_ROOT / path).is_file():
+                        files.add(path)
                         todo.append(path)
-    return sorted(found)
+    return sorted(files)
 
 
 def _imported(node: ast.AST) -> Iterator[str]:

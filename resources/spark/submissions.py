@@ -74,16 +74,16 @@ class Submissions:
     def status(self, name: str) -> JobStatus:
         """Poll a batch; twins of it and one beyond its limit are canceled. Unknown: NotFound."""
         record, _ = self._read(name)
-        found = self.batches.find(name)
-        if not found and record is not None and record.livy_id is not None:
-            found = self.batches.get(record.livy_id, name)
-        if not found:
+        batches = self.batches.find(name)
+        if not batches and record is not None and record.livy_id is not None:
+            batches = self.batches.get(record.livy_id, name)
+        if not batches:
             young = record is not None and time.time() - record.at < self.lag_seconds
             state = JobState.QUEUED if young else JobState.NOT_FOUND
             return JobStatus(name, state, progress={"status": "not listed"})
-        ours = self._ours(found, record)
+        ours = self._ours(batches, record)
         status = self.batches.status(ours)
-        twins = self._without_twins(name, ours, found)
+        twins = self._without_twins(name, ours, batches)
         if twins:
             status = replace(status, progress={**status.progress, "canceled_twins": twins})
         if record is None:
@@ -125,15 +125,15 @@ class Submissions:
         raise AssertionError("the last attempt returns or raises")
 
     @staticmethod
-    def _ours(found: list[Any], record: Submission | None) -> Any:
+    def _ours(batches: list[Any], record: Submission | None) -> Any:
         """The recorded batch, else the oldest one."""
-        known = [each for each in found if record is not None and each.id == record.livy_id]
-        return known[0] if known else min(found, key=lambda each: int(each.id))
+        recorded = [each for each in batches if record is not None and each.id == record.livy_id]
+        return recorded[0] if recorded else min(batches, key=lambda each: int(each.id))
 
-    def _without_twins(self, name: str, ours: Any, found: list[Any]) -> list[int]:
+    def _without_twins(self, name: str, ours: Any, batches: list[Any]) -> list[int]:
         """Cancel all other batches of the name that have not ended; return their ids."""
         canceled = []
-        for twin in found:
+        for twin in batches:
             if twin.id == ours.id or self.batches.status(twin).state.is_terminal:
                 continue
             self.batches.cancel(twin)
@@ -152,8 +152,8 @@ class Submissions:
         return f"{self.folder}/{name}/submission.json"
 
     def _read(self, name: str) -> tuple[Submission | None, str | None]:
-        found = self.lake.read_versioned(self._place(name))
-        return (None, None) if found is None else (Submission(**json.loads(found[0])), found[1])
+        stored = self.lake.read_versioned(self._place(name))
+        return (None, None) if stored is None else (Submission(**json.loads(stored[0])), stored[1])
 
     def _note(self, name: str, record: Submission) -> None:
         self._write(name, record, self._read(name)[1])

@@ -64,8 +64,8 @@ def is_suspicious(column: Column) -> SparkColumn:
     """A condition that is true where the column has one of its suspicious values."""
     from pyspark.sql import functions as f
 
-    kind = type_names(column).spark
-    return f.col(column.name).isin([f.lit(value).cast(kind) for value in column.suspicious])
+    spark_type = type_names(column).spark
+    return f.col(column.name).isin([f.lit(value).cast(spark_type) for value in column.suspicious])
 
 
 def spark_date_pattern(date_format: str) -> str:
@@ -93,8 +93,8 @@ def _typical_value(good: DataFrame, column: Column) -> float | int | str | None:
 
     name = column.name
     if column.sql_type == "varchar":
-        counted = good.groupBy(name).count().orderBy(f.desc("count"), name).first()
-        return None if counted is None else str(counted[0])
+        most_frequent = good.groupBy(name).count().orderBy(f.desc("count"), name).first()
+        return None if most_frequent is None else str(most_frequent[0])
     row = good.agg(f.median(f.col(name).cast("double"))).first()
     median = None if row is None else row[0]
     if median is None:

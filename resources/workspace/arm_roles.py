@@ -23,7 +23,7 @@ INCLUDED_IN = {
 }
 
 
-def found(subscription_id: str, role: str, principal: Principal, scope: str) -> str:
+def effective_role(subscription_id: str, role: str, principal: Principal, scope: str) -> str:
     """The role by which the principal may do it at a scope or above; empty where none does.
 
     Roles through groups count; custom roles do not. Raises BikecastError where Azure refuses.
@@ -91,13 +91,13 @@ def _definition(subscription_id: str, role: str) -> str:
     from azure.core.exceptions import AzureError
 
     try:
-        found = list(
+        definitions = list(
             _client(subscription_id).role_definitions.list(
                 f"/subscriptions/{subscription_id}", filter=f"roleName eq '{role}'"
             )
         )
     except AzureError as error:
         raise BikecastError(f"cannot look up the role {role}: {first_line(error)}") from error
-    if not found:
+    if not definitions:
         raise BikecastError(f"Azure has no role {role}")
-    return str(found[0].name)
+    return str(definitions[0].name)

@@ -45,15 +45,15 @@ class AzureWorkspaceLinks(ConfigurableResource):
 
     def attach_pool(self, sdk: Sdk = "v2") -> AttachedPool:
         """Attach the Spark pool as compute of Azure ML."""
-        found = spark_compute.attach if sdk == "v2" else azureml_v1.attach
-        return found(self._place)
+        attach = spark_compute.attach if sdk == "v2" else azureml_v1.attach
+        return attach(self._place)
 
     def attached_pools(self, sdk: Sdk = "v2") -> list[AttachedPool]:
         """The Spark pools among the computes of Azure ML."""
-        found = spark_compute.attached if sdk == "v2" else azureml_v1.attached
-        return found(self._place)
+        attached = spark_compute.attached if sdk == "v2" else azureml_v1.attached
+        return attached(self._place)
 
     def detach_pool(self, sdk: Sdk = "v2") -> bool:
         """Detach the Spark pool."""
-        found = spark_compute.detach if sdk == "v2" else azureml_v1.detach
-        return found(self._place)
+        detach = spark_compute.detach if sdk == "v2" else azureml_v1.detach
+        return detach(self._place)

@@ -47,7 +47,7 @@ def linked(place: AzurePlace) -> list[LinkedService]:
     """The linked services of Azure ML."""
     from azureml.core import LinkedService as Service
 
-    with _told("list the linked services"):
+    with _sdk_errors("list the linked services"):
         return [_described(each, place) for each in Service.list(_workspace(place))]
 
 
@@ -60,12 +60,12 @@ def link(place: AzurePlace) -> LinkedService:
     from azureml.core import LinkedService as Service
     from azureml.core import SynapseWorkspaceLinkedServiceConfiguration
 
-    found = _service(place)
-    if found is not None:
-        return _described(found, place)
+    service = _service(place)
+    if service is not None:
+        return _described(service, place)
     what = f"register the Synapse workspace {place.synapse_workspace}"
-    with _told(what, refusal=True):
-        made = Service.register(
+    with _sdk_errors(what, refusal=True):
+        service = Service.register(
             _workspace(place),
             name=place.synapse_link,
             linked_service_config=SynapseWorkspaceLinkedServiceConfiguration(
@@ -74,16 +74,16 @@ def link(place: AzurePlace) -> LinkedService:
                 name=place.synapse_workspace,
             ),
         )
-    return _described(made, place)
+    return _described(service, place)
 
 
 def unlink(place: AzurePlace) -> bool:
     """Unregister the link of the configured name; False where there is none."""
-    found = _service(place)
-    if found is None:
+    service = _service(place)
+    if service is None:
         return False
-    with _told(f"unregister {place.synapse_link}"):
-        found.unregister()
+    with _sdk_errors(f"unregister {place.synapse_link}"):
+        service.unregister()
     return True
 
 
@@ -94,30 +94,30 @@ def attach(place: AzurePlace) -> AttachedPool:
     """
     from azureml.core.compute import ComputeTarget, SynapseCompute
 
-    for found in attached(place):
-        if found.name == place.spark_compute:
-            return found
+    for pool in attached(place):
+        if pool.name == place.spark_compute:
+            return pool
     service = _service(place)
     if service is None:
         raise BikecastError(
             f"Azure ML has no linked service {place.synapse_link}, through which this SDK "
             "attaches. Nothing was changed. First: bikecast link synapse"
         )
-    with _told(f"attach the Spark pool {place.spark_pool}"):
+    with _sdk_errors(f"attach the Spark pool {place.spark_pool}"):
         configuration = SynapseCompute.attach_configuration(
             linked_service=service, type=SPARK, pool_name=place.spark_pool
         )
         compute = ComputeTarget.attach(_workspace(place), place.spark_compute, configuration)
         _wait(compute)
-    [made] = [each for each in attached(place) if each.name == place.spark_compute]
-    return made
+    [pool] = [each for each in attached(place) if each.name == place.spark_compute]
+    return pool
 
 
 def attached(place: AzurePlace) -> list[AttachedPool]:
     """The Spark pools among the compute targets of the workspace."""
     from azureml.core.compute import ComputeTarget
 
-    with _told("list the compute targets"):
+    with _sdk_errors("list the compute targets"):
         targets = ComputeTarget.list(_workspace(place))
     return [_compute(each, place) for each in targets if each.type == SPARK]
 
@@ -126,7 +126,7 @@ def detach(place: AzurePlace) -> bool:
     """Detach the pool; False where it is not attached."""
     from azureml.core.compute import ComputeTarget
 
-    with _told(f"detach {place.spark_compute}"):
+    with _sdk_errors(f"detach {place.spark_compute}"):
         for target in ComputeTarget.list(_workspace(place)):
             if target.type == SPARK and target.name == place.spark_compute:
                 target.detach()
@@ -161,13 +161,13 @@ def _service(place: AzurePlace) -> Any | None:
     """The linked service of the configured name, else one that leads to the same workspace."""
     from azureml.core import LinkedService as Service
 
-    with _told("list the linked services"):
+    with _sdk_errors("list the linked services"):
         workspace = _workspace(place)
-        found = Service.list(workspace)
-        named = [each for each in found if each.name == place.synapse_link]
+        services = Service.list(workspace)
+        named = [each for each in services if each.name == place.synapse_link]
         same = [
             each
-            for each in found
+            for each in services
             if str(each.linked_service_resource_id).lower() == place.synapse_id.lower()
         ]
         chosen = (named or same or [None])[0]
@@ -194,7 +194,7 @@ def _compute(target: Any, place: AzurePlace) -> AttachedPool:
 
 
 @contextlib.contextmanager
-def _told(what: str, *, refusal: bool = False) -> Iterator[None]:
+def _sdk_errors(what: str, *, refusal: bool = False) -> Iterator[None]:
     """Turn the SDK's errors into ours.
 
     With `refusal`, an answer that is no lack of a role means that the service refuses the link.
@@ -223,15 +223,15 @@ def _wait(compute: Any, **arguments: bool) -> None:
 
 def _status(error: Exception) -> int:
     """The HTTP status behind an error of the SDK; 0 where there is none."""
-    told = getattr(getattr(error, "response", None), "status_code", None)
-    if told is None and (found := _CODE.search(str(error))):
-        told = found[1]
-    return int(told or 0)
+    status = getattr(getattr(error, "response", None), "status_code", None)
+    if status is None and (match := _CODE.search(str(error))):
+        status = match[1]
+    return int(status or 0)
 
 
 def _reason(error: Exception) -> str:
     """The service's own message, else the first line of the error."""
     text = str(getattr(error, "message", None) or error)
-    if found := _MESSAGE.search(text):
-        return found[1]
+    if match := _MESSAGE.search(text):
+        return match[1]
     return (text.strip().splitlines() or [type(error).__name__])[0]

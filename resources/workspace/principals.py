@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from bikecast.core.errors import BikecastError
-from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, client_options
+from resources.azure.credentials import (
+    MANAGEMENT_SCOPE,
+    azure_credential,
+    claims_of,
+    client_options,
+)
 from resources.azure.ml_client import first_line, workspace_client
 from resources.workspace import azureml_v1, spark_compute
 from resources.workspace.azure_place import AzurePlace
@@ -27,29 +30,15 @@ class Principal:
     problem: str = ""
 
 
-def claims_of(token: str) -> dict[str, Any]:
-    """The claims of an access token, unverified: only its issuer can read more into it.
-
-    Raises ValueError where it is no JSON Web Token.
-    """
-    parts = token.split(".")
-    if len(parts) < 2:
-        raise ValueError("the access token is no JSON Web Token")
-    found: dict[str, Any] = json.loads(
-        base64.urlsafe_b64decode(parts[1] + "=" * (-len(parts[1]) % 4))
-    )
-    return found
-
-
 def find_principals(place: AzurePlace) -> dict[str, Principal]:
     """The principals by the names of `PRINCIPALS`; one that fails never hides the others."""
-    found = {}
+    principals = {}
     for name, find in PRINCIPALS.items():
         try:
-            found[name] = find(place)
+            principals[name] = find(place)
         except (BikecastError, ValueError) as error:
-            found[name] = Principal(problem=str(error).splitlines()[0])
-    return found
+            principals[name] = Principal(problem=str(error).splitlines()[0])
+    return principals
 
 
 def _orchestrator(_: AzurePlace) -> Principal:
@@ -70,10 +59,10 @@ def _synapse(place: AzurePlace) -> Principal:
 
     client = SynapseManagementClient(azure_credential(), place.subscription_id, **client_options())
     try:
-        found = client.workspaces.get(place.resource_group, place.synapse_workspace)
+        workspace = client.workspaces.get(place.resource_group, place.synapse_workspace)
     except AzureError as error:
         raise BikecastError(first_line(error)) from error
-    return _managed(found.identity, "the Synapse workspace")
+    return _managed(workspace.identity, "the Synapse workspace")
 
 
 def _azure_ml(place: AzurePlace) -> Principal:
@@ -81,19 +70,19 @@ def _azure_ml(place: AzurePlace) -> Principal:
 
     client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
     try:
-        found = client.workspaces.get(place.ml_workspace)
+        workspace = client.workspaces.get(place.ml_workspace)
     except AzureError as error:
         raise BikecastError(first_line(error)) from error
-    return _managed(found.identity if found else None, "the Azure ML workspace")
+    return _managed(workspace.identity if workspace else None, "the Azure ML workspace")
 
 
 def _spark_compute(place: AzurePlace) -> Principal:
-    found = spark_compute.find(place)
-    if found is None:
+    compute = spark_compute.find(place)
+    if compute is None:
         return Principal(problem="the Spark pool is not attached: bikecast link attach")
-    if not found.identity:
-        return Principal(problem=f"the compute {found.name} has no identity of its own")
-    return Principal(found.identity)
+    if not compute.identity:
+        return Principal(problem=f"the compute {compute.name} has no identity of its own")
+    return Principal(compute.identity)
 
 
 def _synapse_link(place: AzurePlace) -> Principal:

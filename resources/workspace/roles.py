@@ -82,12 +82,12 @@ def check(place: AzurePlace, principals: Mapping[str, Principal]) -> list[RoleSt
     return [_checked(place, need, principals[need.who]) for need in role_table(place)]
 
 
-def grant(place: AzurePlace, found: RoleState) -> None:
+def grant(place: AzurePlace, state: RoleState) -> None:
     """Give one missing role. A role that somebody gave meanwhile is no error.
 
     Raises BikecastError where the caller may not, with the command for somebody who may.
     """
-    need, principal = found.need, found.principal
+    need, principal = state.need, state.principal
     try:
         if need.system == "azure":
             arm_roles.assign(place.subscription_id, need.role, principal, need.scope)
@@ -97,7 +97,7 @@ def grant(place: AzurePlace, found: RoleState) -> None:
         who = "Owner, User Access Administrator or Role Based Access Control Administrator there"
         if need.system == "synapse":
             who = "Synapse Administrator of the workspace"
-        raise BikecastError(f"{error}\nThis needs {who}, who can run: {found.command}") from error
+        raise BikecastError(f"{error}\nThis needs {who}, who can run: {state.command}") from error
 
 
 def missing(states: Sequence[RoleState]) -> list[RoleState]:
@@ -112,9 +112,11 @@ def _checked(place: AzurePlace, need: Need, principal: Principal) -> RoleState:
     command = _command(place, need, principal)
     try:
         if need.system == "azure":
-            role = arm_roles.found(place.subscription_id, need.role, principal, need.scope)
+            role = arm_roles.effective_role(place.subscription_id, need.role, principal, need.scope)
         else:
-            role = synapse_roles.found(place.synapse_endpoint, need.role, principal, need.scope)
+            role = synapse_roles.effective_role(
+                place.synapse_endpoint, need.role, principal, need.scope
+            )
     except BikecastError as error:
         return RoleState(need, principal, "unknown", str(error), command)
     if role:

@@ -25,16 +25,16 @@ def attach(place: AzurePlace) -> AttachedPool:
     from azure.ai.ml.entities import IdentityConfiguration, SynapseSparkCompute
     from azure.core.exceptions import AzureError
 
-    found = find(place)
-    if found is not None:
-        if found.pool.lower() != place.spark_pool_id.lower():
+    pool = find(place)
+    if pool is not None:
+        if pool.pool.lower() != place.spark_pool_id.lower():
             raise InvalidInput(
-                f"the compute {place.spark_compute} of Azure ML is {found.pool or 'another one'}, "
+                f"the compute {place.spark_compute} of Azure ML is {pool.pool or 'another one'}, "
                 f"not {place.spark_pool_id}. Nothing was changed. Choose another name in "
                 "AZUREML_SPARK_COMPUTE, or detach it."
             )
-        if found.state == "Succeeded":
-            return found
+        if pool.state == "Succeeded":
+            return pool
     compute = SynapseSparkCompute(
         name=place.spark_compute,
         resource_id=place.spark_pool_id,
@@ -44,10 +44,10 @@ def attach(place: AzurePlace) -> AttachedPool:
         _computes(place).begin_create_or_update(compute).result(LONGEST)
     except AzureError as error:
         raise _failed("attach", place, error) from error
-    found = find(place)
-    if found is None:
+    pool = find(place)
+    if pool is None:
         raise BikecastError(f"Azure ML did not attach {place.spark_pool} in {LONGEST} seconds.")
-    return found
+    return pool
 
 
 def find(place: AzurePlace) -> AttachedPool | None:
@@ -67,10 +67,10 @@ def attached(place: AzurePlace) -> list[AttachedPool]:
     from azure.core.exceptions import AzureError
 
     try:
-        found = list(_computes(place).list())
+        computes = list(_computes(place).list())
     except AzureError as error:
         raise _failed("list", place, error) from error
-    return [described(each, place) for each in found if str(each.type).lower() == KIND]
+    return [described(each, place) for each in computes if str(each.type).lower() == KIND]
 
 
 def detach(place: AzurePlace) -> bool:

@@ -32,8 +32,8 @@ def link(place: AzurePlace) -> LinkedService:
         IntegrationRuntimeReference,
     )
 
-    found = _read(place)
-    if found is not None and _is_ours(found, place):
+    existing = _read(place)
+    if existing is not None and _is_ours(existing, place):
         return _described(place)
     # The SDK calls them JSON objects; plain texts are JSON too, and what Synapse Studio writes.
     names: dict[str, Any] = {
@@ -55,8 +55,8 @@ def link(place: AzurePlace) -> LinkedService:
     except AzureError as error:
         raise _failed("create", error) from error
     # Synapse also accepts definitions that it then drops without an error.
-    found = _read(place)
-    if found is None or not _is_ours(found, place):
+    created = _read(place)
+    if created is None or not _is_ours(created, place):
         raise BikecastError(
             f"Synapse accepted the linked service {AZUREML_LINK}, but does not show it. "
             "Look at it in Synapse Studio (Manage, Linked services), and run this again."
@@ -66,8 +66,8 @@ def link(place: AzurePlace) -> LinkedService:
 
 def find(place: AzurePlace) -> LinkedService | None:
     """The link, where it is there and leads to this Azure ML workspace."""
-    found = _read(place)
-    return _described(place) if found is not None and _is_ours(found, place) else None
+    existing = _read(place)
+    return _described(place) if existing is not None and _is_ours(existing, place) else None
 
 
 def unlink(place: AzurePlace) -> bool:
@@ -96,22 +96,22 @@ def _read(place: AzurePlace) -> Any | None:
     from azure.core.exceptions import AzureError, ResourceNotFoundError
 
     try:
-        found = _client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
+        service = _client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
     except ResourceNotFoundError:
         return None
     except AzureError as error:
         raise _failed("read", error) from error
-    return found.properties if found is not None else None
+    return service.properties if service is not None else None
 
 
-def _is_ours(found: Any, place: AzurePlace) -> bool:
-    told = [
-        getattr(found, name, "")
+def _is_ours(properties: Any, place: AzurePlace) -> bool:
+    names = [
+        getattr(properties, name, "")
         for name in ("subscription_id", "resource_group_name", "ml_workspace_name")
     ]
     wanted = [place.subscription_id, place.resource_group, place.ml_workspace]
-    named = [str(text).lower() for text in told] == [text.lower() for text in wanted]
-    return named and getattr(found, "authentication", None) == "MSI"
+    same = [str(text).lower() for text in names] == [text.lower() for text in wanted]
+    return same and getattr(properties, "authentication", None) == "MSI"
 
 
 def _described(place: AzurePlace) -> LinkedService:

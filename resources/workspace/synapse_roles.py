@@ -21,7 +21,7 @@ INCLUDED_IN = {
 }
 
 
-def found(endpoint: str, role: str, principal: Principal, scope: str) -> str:
+def effective_role(endpoint: str, role: str, principal: Principal, scope: str) -> str:
     """The role by which the principal may do it at a scope or above; empty where none does.
 
     Raises BikecastError where Synapse refuses.
@@ -79,5 +79,5 @@ def _client(endpoint: str) -> AccessControlClient:
 @cache
 def _definitions(endpoint: str) -> dict[str, str]:
     """The ids of Synapse's roles by name."""
-    found = _client(endpoint).role_definitions.list_role_definitions(is_built_in=True)
-    return {str(each.name): str(each.id).lower() for each in found}
+    definitions = _client(endpoint).role_definitions.list_role_definitions(is_built_in=True)
+    return {str(each.name): str(each.id).lower() for each in definitions}
