@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from bikecast.core.spec import ModelSpec
 from pipelines.home import Home
-from pipelines.settings import AzureSettings, Settings, load_azure_settings
+from pipelines.settings import AzureSettings, Settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.costs.port import Costs
@@ -57,6 +57,13 @@ class Resources:
 def sql_pool_for(home: Home) -> EmbeddedSqlPool:
     """The pool alone, for commands that need nothing else."""
     return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake))
+
+
+def sql_pool_of(settings: Settings) -> tuple[SqlPool, SqlPoolPower]:
+    """The pool and its power of the environment that the settings name."""
+    if settings.env == "azure":
+        return _synapse_sql_pool(settings.azure), _synapse_power(settings.azure)
+    return sql_pool_for(Home.of(settings)), AlwaysOnline()
 
 
 def registry_for(home: Home) -> MlflowRegistry:
@@ -108,9 +115,8 @@ def azure_resources(
     from resources.lake.adls import AdlsLake
     from resources.registry.azure_ml import AzureMlRegistry
     from resources.spark.synapse import SynapseSpark
-    from resources.sql_pool.synapse_power import SynapseSqlPoolPower
 
-    azure = load_azure_settings()
+    azure = settings.azure
     lake = AdlsLake.of(azure.account, azure.container)
     ml: dict[str, Any] = {
         "subscription_id": azure.subscription_id,
@@ -125,7 +131,7 @@ def azure_resources(
         lag_seconds=azure.livy_lag,
         limit_seconds=azure.spark_limit,
     )
-    registry, pool = AzureMlRegistry(**ml), _synapse_sql_pool(azure)
+    registry, (pool, power) = AzureMlRegistry(**ml), sql_pool_of(settings)
     return Resources(
         lake=lake,
         sources=Sources(lake, paths=paths, samples=samples),
@@ -136,13 +142,7 @@ def azure_resources(
         registry=registry,
         sql_pool=pool,
         scoring=scoring_for(settings, lake, registry, spark, pool),
-        sql_pool_power=SynapseSqlPoolPower(
-            subscription_id=azure.subscription_id,
-            resource_group=azure.resource_group,
-            workspace=azure.synapse_workspace,
-            pool=azure.sql_pool,
-            lake=lake,
-        ),
+        sql_pool_power=power,
         workspace_links=workspace_links_for(azure),
         costs=PricedCosts(read_prices(settings.prices), settings.cost_limit),
     )
@@ -175,6 +175,19 @@ def _synapse_sql_pool(azure: AzureSettings) -> SqlPool:
         driver=azure.odbc_driver,
         authentication="password" if azure.sql_user else "entra",
         user=azure.sql_user,
+    )
+
+
+def _synapse_power(azure: AzureSettings) -> SqlPoolPower:
+    from resources.lake.adls import AdlsLake
+    from resources.sql_pool.synapse_power import SynapseSqlPoolPower
+
+    return SynapseSqlPoolPower(
+        subscription_id=azure.subscription_id,
+        resource_group=azure.resource_group,
+        workspace=azure.synapse_workspace,
+        pool=azure.sql_pool,
+        lake=AdlsLake.of(azure.account, azure.container),
     )
 
 

@@ -12,7 +12,7 @@ from string import Template
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.files import replaced_file
-from pipelines.settings import PROJECT, Settings, load_azure_settings
+from pipelines.settings import PROJECT, Settings
 from resources.lake.local import LocalLake
 
 #: What a step needs at least; less counts as a full disk.
@@ -138,9 +138,9 @@ def _dagster_config(settings: Settings) -> bytes:
     config = settings.dagster_config.read_bytes()
     if settings.env != "azure" or re.search(rb"^compute_logs:", config, re.MULTILINE):
         return config
-    azure = load_azure_settings()
     logs = Template((PROJECT / "pipelines" / "azure_logs.yaml").read_text("utf-8"))
-    added = logs.safe_substitute(account=azure.account, container=azure.container)
+    place = settings.azure
+    added = logs.safe_substitute(account=place.account, container=place.container)
     return config.rstrip(b"\n") + b"\n" + added.encode()
 
 

@@ -48,11 +48,9 @@ def _weekly_retraining(spec: ModelSpec, jobs: ModelJobs) -> dg.ScheduleDefinitio
     return weekly_retraining
 
 
-def last_training(
-    instance: dg.DagsterInstance, run_asset: str, limit: int = 100
-) -> dt.datetime | None:
+def last_training(instance: dg.DagsterInstance, run_asset: str) -> dt.datetime | None:
     """When the last training was started, as UTC; submissions that found one do not count."""
-    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=limit).records:
+    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=100).records:
         event = record.asset_materialization
         submission = event.metadata.get("submission") if event else None
         if submission is None or submission.value == "started":

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -20,6 +20,7 @@ from bikecast.core.errors import InvalidInput
 PROJECT = Path(__file__).resolve().parents[1]
 
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
+_SAMPLE = "sample"
 #: Fields whose values no message shows.
 _SECRET = {("alert_webhook",), ("spark_remote",)}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
@@ -131,6 +132,24 @@ class Settings(BaseSettings):
     always_promote: bool = Field(False, description="Make each new model live uncompared")
     alert_webhook: SecretStr = Field(SecretStr(""), description="http(s) address for alerts")
 
+    _azure: AzureSettings | None = PrivateAttr(None)
+
+    @property
+    def azure(self) -> AzureSettings:
+        """Where the azure environment is. Raises InvalidInput in another environment."""
+        if self._azure is None:
+            raise InvalidInput(
+                "This command belongs to the azure environment, but BIKECAST_ENV is local; "
+                "nothing was contacted. Set BIKECAST_ENV=azure and the settings of docs/azure.md."
+            )
+        return self._azure
+
+    def with_sources(self) -> Self:
+        """The settings of a run from the command line: the sample where nothing else is said."""
+        return self.model_copy(
+            update={"csv": self.csv or _SAMPLE, "forecast": self.forecast or _SAMPLE}
+        )
+
     @field_validator("csv", "forecast")
     @classmethod
     def _empty_is_unset(cls, value: str | None) -> str | None:
@@ -180,12 +199,24 @@ class Settings(BaseSettings):
         return tuple(partial(_absolute_paths, *item) for item in sources.items())  # type: ignore[misc]
 
 
+class SqlServerSettings(BaseSettings):
+    """Who may log in to the SQL server; apart, so that no other command reads these secrets."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="BIKECAST_", env_file=PROJECT / ".env", extra="ignore", frozen=True
+    )
+
+    sql_user: str = Field("", description="User that may log in")
+    sql_password: SecretStr = Field(SecretStr(""), description="Password of that user")
+    sql_token: SecretStr = Field(SecretStr(""), description="Entra access token that may log in")
+
+
 def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str, object]:
     """What a source says, with its paths made absolute; "sample" and URLs are no paths."""
     values = dict(source())
     for name in ("home", "csv", "forecast", "dagster_config", "prices"):
         value = values.get(name)
-        if value and value != "sample" and "://" not in str(value):
+        if value and value != _SAMPLE and "://" not in str(value):
             values[name] = str(base / Path(str(value)).expanduser())
     return values
 
@@ -193,7 +224,7 @@ def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str,
 def load_settings(**flags: object) -> Settings:
     """Read the settings; a flag that is not None goes before the environment.
 
-    In the azure environment its settings are checked too. Nothing is contacted.
+    In the azure environment they have its settings, checked too. Nothing is contacted.
     Raises InvalidInput with every problem in one message, each by its variable's name.
     """
     problems = [
@@ -202,6 +233,7 @@ def load_settings(**flags: object) -> Settings:
         if value == ""
     ]
     settings: Settings | None = None
+    azure: AzureSettings | None = None
     try:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
@@ -209,7 +241,7 @@ def load_settings(**flags: object) -> Settings:
     env = flags.get("env") or (settings.env if settings else os.environ.get("BIKECAST_ENV"))
     if env == "azure":
         try:
-            AzureSettings()
+            azure = AzureSettings()
         except ValidationError as error:
             problems += _problems(error)
     if settings is None or problems:
@@ -218,20 +250,16 @@ def load_settings(**flags: object) -> Settings:
             + "\n  ".join(problems)
             + "\nCorrect them on the command line, in the environment or in .env."
         )
+    settings._azure = azure
     return settings
-
-
-def load_azure_settings() -> AzureSettings:
-    """The azure settings alone; `load_settings` has checked them."""
-    return AzureSettings()
 
 
 def _problems(error: ValidationError, prefix: str = "") -> list[str]:
     """One line a wrong variable."""
-    found = []
+    lines = []
     for item in error.errors():
         name = prefix + "_".join(map(str, item["loc"])).upper()
         is_shown = item["type"] != "missing" and item["loc"] not in _SECRET
         shown = f" (it is {item['input']!r})" if is_shown else ""
-        found.append(f"{name}: {item['msg']}{shown}")
-    return found
+        lines.append(f"{name}: {item['msg']}{shown}")
+    return lines

@@ -5,19 +5,14 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from rich.live import Live
-from rich.markup import escape
+import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus
-from pipelines.cli.console import stderr_console, stdout_console
-from pipelines.cli.tables import rows_table
-from pipelines.home import open_home
-from pipelines.settings import load_settings
+from pipelines.cli.output import rows_table, say, show, stderr_console, stdout_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -32,96 +27,101 @@ _FINAL = ("trial", "score", "score_sd", "rmse", "r2", "ensemble_weight", "rows_p
 _FILES = ("model.onnx", "leaderboard.csv", "model-card.md", "scores.json")
 
 
-@dataclass(frozen=True)
-class Options:
-    """What the command was asked for."""
+def automl(
+    csv: Annotated[Path, typer.Option(help="Any CSV with a header.", show_default=False)],
+    target: Annotated[str, typer.Option(help="The number to predict.", show_default=False)],
+    features: Annotated[
+        str | None,
+        typer.Option(help="Columns, separated by commas. Default: all.", show_default=False),
+    ] = None,
+    metric: Annotated[
+        str, typer.Option(help="spearman_correlation, r2_score or a normalized error.")
+    ] = "spearman_correlation",
+    budget: Annotated[
+        float,
+        typer.Option(help="Seconds for the training; under about 6 s few algorithms are tried."),
+    ] = 60.0,
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="Folder for the results. Default: automl-NAME."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="The same seed and trials give the same model.")] = 0,
+    allow: Annotated[str, typer.Option(help="Only these algorithms, such as LightGBM,Ridge.")] = "",
+    block: Annotated[str, typer.Option(help="Not these algorithms.")] = "",
+    best: Annotated[
+        bool, typer.Option("--best", help="Take the best, not the simplest that is as good.")
+    ] = False,
+) -> None:
+    """Train the best model for one column of any CSV, with honest scores.
 
-    csv: Path
-    target: str
-    features: tuple[str, ...]
-    metric: str
-    budget: float
-    output: Path | None
-    seed: int
-    allowed: tuple[str, ...]
-    blocked: tuple[str, ...]
-    prefer_simple: bool
+    Leaves model.onnx, leaderboard.csv, model-card.md, scores.json and plots. The same command on
+    the same file trains nothing again; after Ctrl-C it goes on from the trials that are done.
 
-
-def automl_command(options: Options) -> None:
-    """Train on the CSV and leave model, leaderboard, model card and plots in the folder.
-
-    Raises InvalidInput for a bad file, column or setting, BikecastError where the job fails.
+    Examples: `bikecast automl --csv houses.csv --target price`,
+    `bikecast automl --csv sales.csv --target units --features price,day --metric r2_score`
     """
-    from bikecast.core.files import file_digest
-    from bikecast.embedded.automl import Jobs, read_csv, tabular_data, train_table
+    from rich.markup import escape
 
-    console = stderr_console()
-    training = _settings(options)
-    folder = options.output or Path(f"automl-{options.csv.stem}")
+    from bikecast.core.files import file_digest
+    from bikecast.core.spec import TrainingSettings
+    from bikecast.embedded.automl import Jobs, read_csv, tabular_data, train_table
+    from pipelines.home import open_home
+    from pipelines.settings import load_settings
+
+    names = tuple(filter(None, (features or "").split(",")))
+    if budget <= 0:
+        raise InvalidInput(f"--budget is {budget:g}; it must be above 0 seconds.")
+    try:
+        training = TrainingSettings(
+            experiment=csv.stem or "automl",
+            primary_metric=metric,
+            max_training_hours=budget / 3600,
+            seed=seed,
+            allowed_algorithms=tuple(filter(None, allow.split(","))),
+            blocked_algorithms=tuple(filter(None, block.split(","))),
+            prefer_simple=not best,
+        )
+    except ValueError as error:
+        raise InvalidInput(f"{error}. Nothing was trained.") from error
+    folder = output or Path(f"automl-{csv.stem}")
     inferred = tabular_data(
-        read_csv(options.csv),
-        target=options.target,
-        features=options.features,
-        name=options.csv.name,
-        training=training,
+        read_csv(csv), target=target, features=names, name=csv.name, training=training
     )
     for note in inferred.notes:
-        console.print(f"[cyan]note[/] {escape(note)}", highlight=False)
+        stderr_console().print(f"[cyan]note[/] {escape(note)}", highlight=False)
     root = open_home(load_settings()).root / "automl"
     jobs = Jobs(root / "jobs")
     status = train_table(
-        jobs,
-        inferred,
-        lake_root=root,
-        data_version=file_digest(options.csv),
-        budget_seconds=options.budget,
+        jobs, inferred, lake_root=root, data_version=file_digest(csv), budget_seconds=budget
     )
     try:
         status = _watch(jobs, status)
     except KeyboardInterrupt:
         jobs.cancel(status.job_id)
-        console.print("Stopped. The same command goes on from the trials that are done.")
+        say("Stopped. The same command goes on from the trials that are done.")
         raise
     if status.state is not JobState.COMPLETED:
-        kind = InvalidInput if "Nothing was trained" in status.error else BikecastError
-        raise kind(f"{status.error}\n{folder} is unchanged.")
+        text = f"{status.error}\n{folder} is unchanged."
+        raise InvalidInput(text) if "Nothing was trained" in status.error else BikecastError(text)
     result = jobs.result(status.job_id)
     _leave(result, folder)
     _print(result, inferred, folder)
 
 
-def _settings(options: Options):  # type: ignore[no-untyped-def]  # TrainingSettings
-    from bikecast.core.spec import TrainingSettings
-
-    if options.budget <= 0:
-        raise InvalidInput(f"--budget is {options.budget:g}; it must be above 0 seconds.")
-    try:
-        return TrainingSettings(
-            experiment=options.csv.stem or "automl",
-            primary_metric=options.metric,
-            max_training_hours=options.budget / 3600,
-            seed=options.seed,
-            allowed_algorithms=options.allowed,
-            blocked_algorithms=options.blocked,
-            prefer_simple=options.prefer_simple,
-        )
-    except ValueError as error:
-        raise InvalidInput(f"{error}. Nothing was trained.") from error
-
-
 def _watch(jobs: Jobs, status: JobStatus) -> JobStatus:
     """Poll the job to its end; a live table on a terminal, else a line for each better score."""
+    from rich.live import Live
+
     console = stderr_console()
     if not console.is_terminal:
         best: object = None
         while not status.state.is_terminal:
             time.sleep(POLL_SECONDS)
             status = jobs.status(status.job_id)
-            told = status.progress
-            if told.get("best_score") not in (None, best):
-                best = told["best_score"]
-                console.print(_headline(told), highlight=False, markup=False)
+            score = status.progress.get("best_score")
+            if score not in (None, best):
+                best = score
+                say(_headline(status.progress))
         return status
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while not status.state.is_terminal:
@@ -131,20 +131,20 @@ def _watch(jobs: Jobs, status: JobStatus) -> JobStatus:
     return status
 
 
-def _headline(told: Mapping[str, object]) -> str:
-    done, total = told.get("trials_done") or 0, told.get("trials_total") or "?"
-    text = f"{told.get('phase', 'queued')}, {done}/{total} trials"
-    if told.get("best_score") is not None:
-        text += f", best {told['best_score']} by {told.get('best_trial')}"
-    left = told.get("seconds_left")
+def _headline(progress: Mapping[str, object]) -> str:
+    done, total = progress.get("trials_done") or 0, progress.get("trials_total") or "?"
+    text = f"{progress.get('phase', 'queued')}, {done}/{total} trials"
+    if progress.get("best_score") is not None:
+        text += f", best {progress['best_score']} by {progress.get('best_trial')}"
+    left = progress.get("seconds_left")
     return text + (f", {left:.0f} s of the budget left" if isinstance(left, (int, float)) else "")
 
 
-def _live_table(told: Mapping[str, object]) -> Table:
-    found = told.get("leaderboard")
-    rows = found if isinstance(found, list) else []
+def _live_table(progress: Mapping[str, object]) -> Table:
+    leaderboard = progress.get("leaderboard")
+    rows = leaderboard if isinstance(leaderboard, list) else []
     cells = [["" if row[name] is None else row[name] for name in _LIVE] for row in rows[:SHOWN]]
-    return rows_table(_LIVE, cells, title=_headline(told))
+    return rows_table(_LIVE, cells, title=_headline(progress))
 
 
 def _leave(result: TrainingResult, folder: Path) -> None:
@@ -159,6 +159,8 @@ def _leave(result: TrainingResult, folder: Path) -> None:
 
 
 def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
+    from rich.markup import escape
+
     out = stdout_console()
     leaders = result.leaders(SHOWN)
     cells = [["" if row[name] is None else row[name] for name in _FINAL] for row in leaders]
@@ -174,7 +176,7 @@ def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
     for warning in result.warnings:
         stderr_console().print(f"[yellow]warning[/] {escape(warning)}", highlight=False)
     names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    out.print(f"{folder}: {', '.join(names)}", highlight=False, markup=False)
+    show(f"{folder}: {', '.join(names)}")
 
 
 def _print_rows(title: str, rows: Sequence[Mapping[str, object]]) -> None:

@@ -5,79 +5,89 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
-from rich import box
-from rich.table import Table
-from rich.text import Text
+import typer
 
 from bikecast.core.errors import InvalidInput
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-from pipelines.cli.console import stdout_console
-from pipelines.cli.values import print_json
-from pipelines.doctor.checks import Check, Finding, examine
-from pipelines.doctor.this_machine import local_checks
-from pipelines.settings import Settings, load_azure_settings, load_settings
+from pipelines.cli.output import print_json, show, stdout_console
+
+if TYPE_CHECKING:
+    from pipelines.doctor.checks import Check, Diagnosis
+    from pipelines.settings import Settings
 
 _COLOURS = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
 
-def doctor_command(*, as_json: bool, seconds: float) -> None:
-    """Print all findings; exit code 1 where something fails."""
-    found = findings(seconds)
+def doctor(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    timeout: Annotated[float, typer.Option(min=1, help="Seconds a check may take.")] = 60.0,
+) -> None:
+    """Check this installation: machine, settings and, in azure, identity, services and roles.
+
+    Each problem is shown with the command or setting that mends it; exit code 1 where one fails.
+    """
+    diagnoses = _diagnose(timeout)
     if as_json:
-        print_json([asdict(finding) for finding in found])
+        print_json([asdict(each) for each in diagnoses])
     else:
-        print_findings(found)
-    if any(finding.state == "failed" for finding in found):
+        print_diagnoses(diagnoses)
+    if any(each.state == "failed" for each in diagnoses):
         sys.exit(1)
 
 
-def findings(seconds: float) -> list[Finding]:
+def _diagnose(seconds: float) -> list[Diagnosis]:
     """The settings first; then this machine, and the services where the settings are right."""
+    from pipelines.doctor.checks import Diagnosis, examine
+    from pipelines.doctor.this_machine import local_checks
+    from pipelines.settings import Settings, load_settings
+
     try:
         settings = load_settings()
     except InvalidInput as error:
-        wrong = Finding("settings", "settings", "failed", str(error), "Correct them there")
-        skipped = Finding("azure", "services", "skipped", "the settings are to be corrected first")
+        wrong = Diagnosis("settings", "settings", "failed", str(error), "Correct them there")
+        text = "the settings are to be corrected first"
+        skipped = Diagnosis("azure", "services", "skipped", text)
         return [wrong, *examine(local_checks(Settings.model_construct()), seconds), skipped]
-    told = Finding("settings", "settings", "ok", f"valid, environment {settings.env}")
+    right = Diagnosis("settings", "settings", "ok", f"valid, environment {settings.env}")
     if settings.env == "local":
-        return [told, *examine(local_checks(settings), seconds)]
-    azure = load_azure_settings()
-    checks = local_checks(settings, azure.odbc_driver) + _of_azure(settings)
-    return [told, *examine(checks, seconds)]
+        return [right, *examine(local_checks(settings), seconds)]
+    checks = local_checks(settings, settings.azure.odbc_driver) + _of_azure(settings)
+    return [right, *examine(checks, seconds)]
 
 
 def _of_azure(settings: Settings) -> list[Check]:
+    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.doctor.azure import azure_checks
+    from pipelines.doctor.checks import Check, Diagnosis
     from pipelines.environments import resources_for
-
-    def broken(error: ImportError) -> list[Finding]:
-        remedy = 'pip install -e ".[azure]"'
-        return [Finding("azure", "SDKs", "failed", f"{error}", remedy)]
 
     try:
         resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        return azure_checks(load_azure_settings(), resources, BIKE_RENTALS)
+        return azure_checks(settings.azure, resources, BIKE_RENTALS)
     except ImportError as error:
-        caught = error
-        return [Check("azure", "SDKs", lambda: broken(caught))]
+        remedy = 'pip install -e ".[azure]"'
+        absent = Diagnosis("azure", "SDKs", "failed", f"{error}", remedy)
+        return [Check("azure", "SDKs", lambda: [absent])]
 
 
-def print_findings(found: Sequence[Finding]) -> None:
+def print_diagnoses(diagnoses: Sequence[Diagnosis]) -> None:
     """Print a table, then what mends each problem."""
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
     out = stdout_console()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name in ("", "check", "state", "what was found"):
         table.add_column(name, overflow="fold")
-    for finding in found:
-        state = Text(finding.state, style=_COLOURS[finding.state])
-        table.add_row(finding.area, Text(finding.name), state, Text(finding.detail))
+    for each in diagnoses:
+        state = Text(each.state, style=_COLOURS[each.state])
+        table.add_row(each.area, Text(each.name), state, Text(each.detail))
     out.print(table)
-    for finding in found:
-        if finding.remedy and finding.state in ("failed", "warning"):
-            out.print(f"{finding.name}: ", style="bold", end="", markup=False, highlight=False)
-            out.print(finding.remedy, markup=False, highlight=False, soft_wrap=True)
-    counts = {state: sum(each.state == state for each in found) for state in _COLOURS}
-    told = ", ".join(f"{count} {state}" for state, count in counts.items() if count)
-    out.print(told, highlight=False)
+    for each in diagnoses:
+        if each.remedy and each.state in ("failed", "warning"):
+            out.print(f"{each.name}: ", style="bold", end="", markup=False, highlight=False)
+            out.print(each.remedy, markup=False, highlight=False, soft_wrap=True)
+    counts = {state: sum(each.state == state for each in diagnoses) for state in _COLOURS}
+    show(", ".join(f"{count} {state}" for state, count in counts.items() if count))

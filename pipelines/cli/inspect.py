@@ -5,61 +5,68 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 
-from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.cli.console import stdout_console
-from pipelines.cli.online import online_pool
-from pipelines.cli.tables import rows_table
-from pipelines.cli.values import local_time, print_json
-from pipelines.installation import open_installation
-from pipelines.settings import load_settings
+import typer
+
+from pipelines.cli.output import local_time, print_json, rows_table, show, stdout_console
 
 
-def explain_command(key: str, *, as_json: bool) -> None:
-    """Print the provenance of one prediction."""
-    from pipelines.reports.provenance import explain
+def explain(
+    day: Annotated[str, typer.Argument(help="The day (2013-01-01), or the number of the row.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Walk back from one prediction to its model, run, data version and source lines."""
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.cli.online import online_pool
+    from pipelines.installation import open_installation
+    from pipelines.reports.provenance import provenance_of
+    from pipelines.settings import load_settings
 
     with (
         open_installation(load_settings()) as here,
         online_pool(here.resources.sql_pool_power),
     ):
-        found = explain(key, here.instance, BIKE_RENTALS, here.resources)
+        provenance = provenance_of(day, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
-        print_json(vars(found))
+        print_json(vars(provenance))
         return
-    _print_facts("Prediction", found.prediction)
-    _print_facts("Model", found.model)
-    _print_rows("Why this version was live", found.why_live)
-    _print_facts("Run that scored it", found.run)
-    _print_facts("Data the model was trained on", found.training_data)
-    _print_facts("Source of the scored row", found.source_line)
+    _print_facts("Prediction", provenance.prediction)
+    _print_facts("Model", provenance.model)
+    _print_rows("Why this version was live", provenance.why_live)
+    _print_facts("Run that scored it", provenance.run)
+    _print_facts("Data the model was trained on", provenance.training_data)
+    _print_facts("Source of the scored row", provenance.source_line)
 
 
-def status_command(*, as_json: bool) -> None:
-    """Print the state of everything; exit code 1 where something is wrong."""
-    from pipelines.reports.health import health
+def status(
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Show how all is: live model, last run, jobs, freshness, switches; exit code 1 on problems."""
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.installation import open_installation
+    from pipelines.reports.health import health_of
+    from pipelines.settings import load_settings
 
     with open_installation(load_settings()) as here:
-        found = health(here.defs, here.instance, BIKE_RENTALS, here.resources)
+        health = health_of(here.defs, here.instance, BIKE_RENTALS, here.resources)
     if as_json:
-        print_json(vars(found))
+        print_json(vars(health))
     else:
-        _print_facts("Live model", found.live)
-        _print_facts("Last run", found.last_run)
-        _print_rows("Training jobs not finished", found.pending_jobs)
-        _print_rows("Assets", found.assets)
-        _print_rows("Switches", found.switches)
-        said = found.problems or ["none"]
-        stdout_console().print("Problems: " + "; ".join(said), highlight=False, soft_wrap=True)
-    if found.problems:
+        _print_facts("Live model", health.live)
+        _print_facts("Last run", health.last_run)
+        _print_rows("Training jobs not finished", health.pending_jobs)
+        _print_rows("Assets", health.assets)
+        _print_rows("Switches", health.switches)
+        show("Problems: " + "; ".join(health.problems or ["none"]))
+    if health.problems:
         sys.exit(1)
 
 
 def _print_facts(title: str, facts: Mapping[str, object]) -> None:
-    out = stdout_console()
-    out.print(title, style="bold")
+    show(title, style="bold")
     for name, value in facts.items():
-        out.print(f"  {name:<24} {_shown(value)}", highlight=False, markup=False, soft_wrap=True)
+        show(f"  {name:<24} {_shown(value)}")
 
 
 def _shown(value: object) -> object:
@@ -74,4 +81,4 @@ def _print_rows(title: str, rows: list[dict[str, object]]) -> None:
         cells = [[_shown(row[name]) for name in names] for row in rows]
         stdout_console().print(rows_table(names, cells, title=title))
     else:
-        stdout_console().print(f"{title}: none", highlight=False)
+        show(f"{title}: none")

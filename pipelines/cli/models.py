@@ -1,48 +1,137 @@
-"""`bikecast models`: the registered versions."""
+"""`bikecast models`, `rollback` and `rescore`: the registered versions, and scoring by any."""
 
 from __future__ import annotations
 
-from bikecast.core.jobs import JobState
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-from pipelines.cli.console import stderr_console, stdout_console
-from pipelines.cli.tables import rows_table
-from pipelines.cli.values import local_time
-from pipelines.environments import Resources, resources_for
-from pipelines.home import full_disk_explained, open_home
-from pipelines.settings import load_settings
+import getpass
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipelines.cli.output import local_time, rows_table, say, show, stdout_console
+
+if TYPE_CHECKING:
+    from pipelines.environments import Resources
 
 
-def models_command() -> None:
-    """Print all versions, newest first; the live one is what the pool's procedure uses.
+def models() -> None:
+    """List the registered model versions, newest first, with scores and the live one marked."""
+    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+    from pipelines.environments import resources_for
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.settings import load_settings
 
-    A paused pool is not resumed for this: the registry's alias tells the version then.
-    """
     settings = load_settings()
-    home = open_home(settings)
-    with full_disk_explained(home):
-        here = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        _print_models(here)
+    with full_disk_explained(open_home(settings)):
+        _print_models(resources_for(BIKE_RENTALS, settings, SAMPLES))
+
+
+def rollback(
+    version: Annotated[
+        int | None,
+        typer.Argument(
+            help="Version to make live. Default: the one that was live before.", show_default=False
+        ),
+    ] = None,
+) -> None:
+    """Make an earlier model version live again, in one step, with an audit row.
+
+    The next scoring uses it. It stays live until a newer version wins, or until
+    `bikecast rollback VERSION` names another one. `bikecast models` lists the versions.
+    """
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.cli.online import online_pool
+    from pipelines.cli.progress import Progress
+    from pipelines.in_process.main_job import run_rollback
+    from pipelines.installation import open_installation
+    from pipelines.logs import open_log
+    from pipelines.settings import load_settings
+
+    settings = load_settings()
+    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
+        open_log(here.home).info("rollback: version %s", version or "before the live one")
+        with online_pool(here.resources.sql_pool_power, here.instance):
+            change = run_rollback(
+                here.defs,
+                here.instance,
+                BIKE_RENTALS,
+                version=version,
+                actor=_user(),
+                watcher=progress,
+            )
+    show(
+        f"Live: version {change['version']} of {BIKE_RENTALS.model_name} ({change['reason']}).\n"
+        "The stored predictions are still those of the other version. "
+        "Next: bikecast run, or the job `score`."
+    )
+
+
+def rescore(
+    first: Annotated[str, typer.Option("--from", help="First day (2013-01-01).")],
+    last: Annotated[str, typer.Option("--to", help="Last day, included.")],
+    version: Annotated[
+        int | None,
+        typer.Option(help="Model version. Default: the live one.", show_default=False),
+    ] = None,
+) -> None:
+    """Score a range of days again, with the live model or any other version, in one run.
+
+    The result is in `dbo.predicted_rentals_by_day`. Days come from the forecast file, or from
+    earlier ones.
+
+    Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
+    """
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.cli.online import online_pool
+    from pipelines.cli.progress import Progress
+    from pipelines.in_process.rescoring import check_range, run_rescoring
+    from pipelines.installation import open_installation
+    from pipelines.logs import open_log
+    from pipelines.settings import load_settings
+
+    check_range(BIKE_RENTALS, first, last)
+    settings = load_settings(daily_partitions=True)
+    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
+        open_log(here.home).info("rescore: %s to %s, version %s", first, last, version or "live")
+        with online_pool(here.resources.sql_pool_power, here.instance):
+            scored = run_rescoring(
+                here.defs,
+                here.instance,
+                BIKE_RENTALS,
+                first=first,
+                last=last,
+                version=version,
+                watcher=progress,
+            )
+    show(
+        f"Scored {scored['dagster/partition_row_count']} rows of {first} to {last} with version "
+        f"{scored['model_version']}: {scored['dagster/table_name']}."
+    )
 
 
 def _print_models(here: Resources) -> None:
+    """Print all versions; the live one is what the pool's procedure uses.
+
+    A paused pool is not resumed for this: the registry's alias tells the version then.
+    """
     from assets.live_model.live_model import ALIAS
+    from bikecast.core.jobs import JobState
+    from pipelines.bike_rentals import BIKE_RENTALS
     from resources.sql_pool.model_table import audit_trail, live_model
 
     versions = here.registry.versions(BIKE_RENTALS.model_name)
     if not versions:
-        stderr_console().print("No model is registered yet. Start with: bikecast run")
+        say("No model is registered yet. Start with: bikecast run")
         return
     live = {version.version for version in versions if ALIAS in version.aliases}
     reasons: dict[int, str] = {}
     power = here.sql_pool_power.status()
     if power.state is JobState.COMPLETED:
-        found = live_model(here.sql_pool, BIKE_RENTALS)
-        live = {found.version} if found else set()
+        published = live_model(here.sql_pool, BIKE_RENTALS)
+        live = {published.version} if published else set()
         for entry in audit_trail(here.sql_pool, BIKE_RENTALS):
             reasons.setdefault(entry.candidate, f"{entry.action}: {entry.reason}")
     else:
-        said = f"The SQL pool is {power.progress['status']}: the live version is the registry's."
-        stderr_console().print(said, highlight=False)
+        say(f"The SQL pool is {power.progress['status']}: the live version is the registry's.")
     rows = [
         (
             version.version,
@@ -63,5 +152,11 @@ def _print_models(here: Resources) -> None:
     stdout_console().print(rows_table(names, rows, title=BIKE_RENTALS.model_name))
     for version in versions:
         if version.version in reasons:
-            line = f"version {version.version}: {reasons[version.version]}"
-            stdout_console().print(line, highlight=False, markup=False, soft_wrap=True)
+            show(f"version {version.version}: {reasons[version.version]}")
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a container may run as a user without a name
+        return "unknown"

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState
-from pipelines.cli.console import stderr_console
+from pipelines.cli.output import say
 from resources.sql_pool.port import SqlPoolPower
 
 if TYPE_CHECKING:
@@ -46,8 +46,7 @@ def _wait(power: SqlPoolPower, holder: str) -> None:
     if status.state is JobState.COMPLETED:
         return
     begun = time.monotonic()
-    told = status.progress.get("status")
-    stderr_console().print(f"The SQL pool is {told}; waiting until it is online.", highlight=False)
+    say(f"The SQL pool is {status.progress.get('status')}; waiting until it is online.")
     while power.acquire(holder).state is not JobState.COMPLETED:
         if time.monotonic() - begun > LIMIT_SECONDS:
             raise BikecastError(

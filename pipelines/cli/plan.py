@@ -4,26 +4,39 @@ from __future__ import annotations
 
 import sys
 from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
-from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.cli.console import stdout_console
-from pipelines.cli.tables import rows_table
-from pipelines.cli.values import print_json
-from pipelines.installation import open_installation
-from pipelines.reports.plan import Plan, make_plan
-from pipelines.settings import Settings, load_settings
-from resources.lake.sources import SAMPLE
+import typer
+
+from pipelines.cli.output import print_json, rows_table, stdout_console
+
+if TYPE_CHECKING:
+    from pipelines.reports.plan import Plan
 
 
-def plan_command(
-    *, csv: str | None, forecast: str | None, budget: float | None, retrain: bool, as_json: bool
+def plan(
+    csv: Annotated[str | None, typer.Option(help="As for `bikecast run`.")] = None,
+    forecast: Annotated[str | None, typer.Option(help="As for `bikecast run`.")] = None,
+    budget: Annotated[
+        float | None, typer.Option(min=1, max=86_400, help="As for `bikecast run`.")
+    ] = None,
+    retrain: Annotated[bool, typer.Option("--retrain", help="As for `bikecast run`.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Print the plan; exit code 1 where it is beyond the limit."""
+    """Show what a run would do and cost in the current state; nothing is started.
+
+    Exit code 1 where it may cost more than BIKECAST_COST_LIMIT: such a run is refused.
+    """
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.installation import open_installation
+    from pipelines.reports.plan import make_plan
+    from pipelines.settings import load_settings
+
     settings = load_settings(csv=csv, forecast=forecast, budget=budget)
     if settings.env == "local":
-        settings = with_sources(settings)
+        settings = settings.with_sources()
     with open_installation(settings) as here:
-        plan = make_plan(
+        planned = make_plan(
             here.instance,
             BIKE_RENTALS,
             here.resources,
@@ -31,24 +44,12 @@ def plan_command(
             retrain=retrain,
         )
     if as_json:
-        told = asdict(plan) | {"total": plan.total, "within_limit": is_within_limit(plan)}
-        print_json(told)
+        sums = {"total": planned.total, "within_limit": planned.is_within_limit}
+        print_json(asdict(planned) | sums)
     else:
-        print_plan(plan)
-    if not is_within_limit(plan):
+        print_plan(planned)
+    if not planned.is_within_limit:
         sys.exit(1)
-
-
-def with_sources(settings: Settings) -> Settings:
-    """The settings of a run from the command line: the sample where nothing else is said."""
-    return settings.model_copy(
-        update={"csv": settings.csv or SAMPLE, "forecast": settings.forecast or SAMPLE}
-    )
-
-
-def is_within_limit(plan: Plan) -> bool:
-    """Whether a run may start."""
-    return plan.limit is None or plan.total <= plan.limit
 
 
 def print_plan(plan: Plan) -> None:
@@ -64,6 +65,6 @@ def print_plan(plan: Plan) -> None:
     out.print(rows_table(names, costs, title="Estimated cost"))
     limit = "" if plan.limit is None else f", of at most {plan.limit:g} (BIKECAST_COST_LIMIT)"
     out.print(f"Together {plan.total:.2f} {plan.currency}{limit}", highlight=False)
-    if not is_within_limit(plan):
+    if not plan.is_within_limit:
         out.print("Such a run is refused.", style="bold red", highlight=False)
     out.print("By the prices of BIKECAST_PRICES; the bill is Azure's.", highlight=False)

@@ -10,7 +10,7 @@ from rich.markup import escape
 
 from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
-from pipelines.cli.console import steady_stderr_console
+from pipelines.cli.output import steady_stderr_console
 from pipelines.logs import LOGGER
 
 
@@ -46,7 +46,7 @@ class Progress:
 
     def __exit__(
         self,
-        kind: type[BaseException] | None,
+        error_type: type[BaseException] | None,
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
@@ -70,11 +70,11 @@ class Progress:
 
     def training(self, status: JobStatus) -> None:
         """Show trials, best score and time left; on plain output only a better score."""
-        told = status.progress
-        done, total = told.get("trials_done") or 0, told.get("trials_total")
-        best = told.get("best_score")
-        left = told.get("seconds_left")
-        note = f"{told.get('phase', status.state)}, {done}/{total or '?'} trials"
+        progress = status.progress
+        done, total = progress.get("trials_done") or 0, progress.get("trials_total")
+        best = progress.get("best_score")
+        left = progress.get("seconds_left")
+        note = f"{progress.get('phase', status.state)}, {done}/{total or '?'} trials"
         if isinstance(best, float):
             note += f", best {best:.4f}"
         if isinstance(left, (int, float)):
@@ -99,7 +99,7 @@ class Progress:
         self._waited = text
 
     def warning(self, text: str) -> None:
-        """Show a finding."""
+        """Show a warning."""
         LOGGER.warning(text)
         self._say(f"[yellow]warning[/] {escape(text)}")
 

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from rich.table import Table
 
 from bikecast.core.spec import ModelSpec
-from pipelines.cli.console import stdout_console
-from pipelines.cli.tables import rows_table
+from pipelines.cli.output import rows_table, stdout_console
 from pipelines.home import Home
 from pipelines.in_process.main_job import Outcome
 
@@ -65,8 +64,8 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
 
 def _scores(scores: Mapping[str, Mapping[str, float] | None], title: str) -> Table:
     rows = []
-    for kind, words in _SCORE_WORDS.items():
-        score = scores.get(kind)
+    for measured, words in _SCORE_WORDS.items():
+        score = scores.get(measured)
         if score:
             rows.append([words, *(_shown(score.get(name)) for name in _SCORE_NAMES)])
     return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title=title)

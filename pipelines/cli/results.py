@@ -8,9 +8,7 @@ import sys
 from collections.abc import Sequence
 
 from bikecast.core.sql import ResultSet
-from pipelines.cli.console import stdout_console
-from pipelines.cli.tables import rows_table
-from pipelines.cli.values import plain, print_json
+from pipelines.cli.output import plain, print_json, rows_table, stdout_console
 
 _QUOTED = re.compile(r'[",\r\n]|^$|^\s|\s$')
 
@@ -59,16 +57,17 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 def _rows(result: ResultSet) -> list[list[object]]:
     """The rows as text shows them: bit as 1 and 0, real with the digits that it has."""
-    kinds = [column.sql_type for column in result.columns]
+    types = [column.sql_type for column in result.columns]
     return [
-        [_shown(value, kind) for value, kind in zip(row, kinds, strict=True)] for row in result.rows
+        [_shown(value, sql_type) for value, sql_type in zip(row, types, strict=True)]
+        for row in result.rows
     ]
 
 
-def _shown(value: object, kind: str) -> object:
+def _shown(value: object, sql_type: str) -> object:
     if isinstance(value, bool):
         return int(value)
-    if kind == "real" and isinstance(value, float):
+    if sql_type == "real" and isinstance(value, float):
         single = struct.pack("f", value)
         texts = (f"{value:.{digits}g}" for digits in range(6, 10))
         return next((float(t) for t in texts if struct.pack("f", float(t)) == single), value)

@@ -9,23 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import BikecastError
-from pipelines.cli.console import stderr_console, stdout_console
-from pipelines.cli.link import azure_settings
-from pipelines.cli.tables import rows_table
-from pipelines.cli.values import print_json
+from pipelines.cli.output import print_json, rows_table, say, show, stdout_console
 
 if TYPE_CHECKING:
     from resources.workspace.azure_place import AzurePlace
     from resources.workspace.roles import RoleState
 
-roles_app = typer.Typer(
-    name="roles",
+roles = typer.Typer(
     no_args_is_help=True,
     help="Check the roles that the azure environment needs, and give the missing ones.",
 )
 
 
-@roles_app.command()
+@roles.command()
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
 ) -> None:
@@ -42,7 +38,7 @@ def check(
         sys.exit(1)
 
 
-@roles_app.command()
+@roles.command()
 def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
@@ -56,23 +52,23 @@ def apply(
     _print(states)
     wanted = missing(states)
     if not wanted:
-        _say("No role is missing that can be given here.")
+        say("No role is missing that can be given here.")
         sys.exit(1 if any(state.state == "unknown" for state in states) else 0)
-    _say(f"This will give {len(wanted)} roles, as these commands would:")
+    say(f"This will give {len(wanted)} roles, as these commands would:")
     _print_commands(wanted)
     if not yes and not typer.confirm("Give these roles?", err=True):
-        _say("Nothing was changed.")
+        say("Nothing was changed.")
         sys.exit(1)
     failures = 0
     for state in wanted:
         title = f"{state.need.who}: {state.need.role}"
         try:
             grant(place, state)
-            _say(f"{title}: given.")
+            say(f"{title}: given.")
         except BikecastError as error:
             failures += 1
-            _say(f"{title}: {error}")
-    _say("Azure may take some minutes until new roles work everywhere.")
+            say(f"{title}: {error}")
+    say("Azure may take some minutes until new roles work everywhere.")
     sys.exit(1 if failures else 0)
 
 
@@ -93,10 +89,11 @@ def as_object(state: RoleState) -> dict[str, str]:
 
 def _checked() -> tuple[AzurePlace, list[RoleState]]:
     from pipelines.environments import place_of
+    from pipelines.settings import load_settings
     from resources.workspace.principals import find_principals
     from resources.workspace.roles import check
 
-    place = place_of(azure_settings())
+    place = place_of(load_settings().azure)
     return place, check(place, find_principals(place))
 
 
@@ -110,13 +107,9 @@ def _print(states: Sequence[RoleState]) -> None:
 
 def _print_commands(states: Sequence[RoleState]) -> None:
     for state in states:
-        stdout_console().print(state.command, highlight=False, markup=False, soft_wrap=True)
+        show(state.command)
 
 
 def _short(scope: str) -> str:
     """The kind and name of the resource at the end of a scope."""
     return "/".join(scope.split("/")[-2:])
-
-
-def _say(text: str) -> None:
-    stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)

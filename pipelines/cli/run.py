@@ -5,30 +5,74 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated
 
-import psutil
+import typer
 
 from bikecast.core.errors import InvalidInput
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
-from pipelines.cli.console import stderr_console
-from pipelines.cli.plan import with_sources
-from pipelines.cli.progress import Progress
-from pipelines.cli.report import print_report
-from pipelines.cli.stopping import trainings_that_go_on
-from pipelines.cli.values import print_json
-from pipelines.environments import resources_for
-from pipelines.home import full_disk_explained, open_home
-from pipelines.in_process.main_job import Outcome, checked_files, run_main_job, sole_run
-from pipelines.installation import Installation, open_installation
-from pipelines.logs import open_log
-from pipelines.settings import load_settings
-from resources.registry.port import ModelVersion
+from pipelines.cli.output import print_json, say
+
+if TYPE_CHECKING:
+    from pipelines.in_process.main_job import Outcome
+    from pipelines.installation import Installation
+    from pipelines.settings import Settings
+    from resources.registry.port import ModelVersion
 
 
-def run_command(
-    *, csv: str | None, forecast: str | None, budget: float | None, retrain: bool, as_json: bool
+def run(
+    csv: Annotated[
+        str | None,
+        typer.Option(
+            help="Training CSV: a path or a URL.  [default: BIKECAST_CSV, else a simulated sample]",
+            show_default=False,
+        ),
+    ] = None,
+    forecast: Annotated[
+        str | None,
+        typer.Option(
+            help="CSV with the days to forecast: a path or a URL.  "
+            "[default: BIKECAST_FORECAST, else a simulated sample]",
+            show_default=False,
+        ),
+    ] = None,
+    budget: Annotated[
+        float | None,
+        typer.Option(
+            min=1,
+            max=86_400,
+            help="Seconds for the training; it ends earlier when all is tried. Under about 6 s "
+            "only the first configurations are tried, and it may take longer.  "
+            "[default: BIKECAST_BUDGET, else 20]",
+            show_default=False,
+        ),
+    ] = None,
+    retrain: Annotated[
+        bool, typer.Option("--retrain", help="Train again although nothing has changed.")
+    ] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object on standard output.")
+    ] = False,
 ) -> None:
-    """Run the main job and print what it made."""
+    """Run the whole pipeline and print the forecast.
+
+    The files are checked first; a wrong one ends the run with exit code 2 and changes nothing.
+    A second run on unchanged data and code trains nothing and takes the model that is there.
+
+    Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv --budget 60`,
+    `bikecast run --json > forecast.json`
+    """
+    import psutil
+
+    from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+    from pipelines.cli.progress import Progress
+    from pipelines.cli.report import print_report
+    from pipelines.environments import resources_for
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.in_process.main_job import checked_files, run_main_job, sole_run
+    from pipelines.installation import open_installation
+    from pipelines.logs import open_log
+    from pipelines.settings import load_settings
+
     settings = load_settings(csv=csv, forecast=forecast, budget=budget)
     if settings.env == "azure":
         raise InvalidInput(
@@ -36,7 +80,7 @@ def run_command(
             "environment. Nothing was started. In azure: `bikecast ui`, then Materialize all; its "
             "sensors wait. `bikecast plan` says what that costs."
         )
-    settings = with_sources(settings)
+    settings = settings.with_sources()
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
@@ -52,7 +96,7 @@ def run_command(
             started = time.perf_counter() - before  # the wait for another run does not count
             with (
                 open_installation(settings, resources) as installation,
-                _interruption_explained(installation),
+                _interruption_explained(installation, settings),
             ):
                 outcome = run_main_job(
                     installation.defs,
@@ -71,18 +115,15 @@ def run_command(
 
 
 @contextmanager
-def _interruption_explained(installation: Installation) -> Iterator[None]:
+def _interruption_explained(installation: Installation, settings: Settings) -> Iterator[None]:
     """On Ctrl-C, say what goes on without this command."""
+    from pipelines.cli.stopping import trainings_that_go_on
+
     try:
         yield
     except KeyboardInterrupt:
-        told = trainings_that_go_on(installation.instance)
-        stderr_console().print(
-            "\n".join(["Interrupted; nothing is half written.", *told]),
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        trainings = trainings_that_go_on(installation.instance, settings)
+        say("\n".join(["Interrupted; nothing is half written.", *trainings]))
         raise
 
 

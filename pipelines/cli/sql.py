@@ -2,60 +2,84 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.sql import SqlError
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-from pipelines.cli.console import stderr_console
-from pipelines.cli.online import online_pool
-from pipelines.cli.results import ResultPrinter
-from pipelines.environments import resources_for
-from pipelines.home import full_disk_explained, open_home
-from pipelines.settings import load_settings
-from resources.sql_pool.port import Session
-from resources.sql_pool.scripts import split_batches
+from pipelines.cli.output import say
+
+if TYPE_CHECKING:
+    from resources.sql_pool.port import Session
 
 #: Invalid object name; could not find stored procedure.
 _UNKNOWN_NAME = (208, 2812)
 
 
-def sql_command(query: str | None, file: Path | None, output: str) -> None:
-    """Run a query or a file and print each result set.
+class TableFormat(StrEnum):
+    """How query results are printed."""
 
-    Raises InvalidInput without a query, and SqlError as the pool answers.
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+def sql(
+    query: Annotated[str | None, typer.Argument(help="T-SQL to run.", show_default=False)] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option("-f", "--file", help="Run the script in this file; GO separates batches."),
+    ] = None,
+    output: Annotated[
+        TableFormat, typer.Option("--format", help="How results are printed.")
+    ] = TableFormat.table,
+) -> None:
+    """Run T-SQL on the SQL pool.
+
+    Examples: `bikecast sql "EXEC dbo.predict_rentals"`,
+    `bikecast sql "SELECT TOP 5 * FROM dbo.predicted_rentals" --format csv`, `bikecast sql -f a.sql`
+
+    With several results, JSON is one array a line, and CSV has an empty line between them. NULL is
+    an empty field in CSV, the empty text is `""`. PRINT goes to standard error.
     """
-    script = _script(query, file)
-    batches = split_batches(script)
+    from pipelines.cli.online import online_pool
+    from pipelines.cli.results import ResultPrinter
+    from pipelines.environments import sql_pool_of
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.settings import load_settings
+    from resources.sql_pool.scripts import split_batches
+
+    batches = split_batches(_script(query, file))
     if not batches:
         raise InvalidInput("The query is empty. Nothing was run.")
     settings = load_settings()
     home = open_home(settings)
-    here = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    pool, power = sql_pool_of(settings)
     printer = ResultPrinter(output)
-    with (
-        full_disk_explained(home),
-        online_pool(here.sql_pool_power),
-        here.sql_pool.session() as session,
-    ):
+    with full_disk_explained(home), online_pool(power), pool.session() as session:
         for number, batch in enumerate(batches, start=1):
             try:
                 results = session.run(batch)
             except SqlError as error:
-                told = str(error)
+                text = str(error)
                 if len(batches) > 1:
-                    told += f"\nin batch {number} of {len(batches)}; the batches before it ran."
+                    text += f"\nin batch {number} of {len(batches)}; the batches before it ran."
                 if error.number in _UNKNOWN_NAME and _has_no_predictions(session):
-                    told += "\nNo run has filled the pool yet: `bikecast run` first."
-                raise BikecastError(told) from error
-            for text in getattr(session, "messages", ()):  # the embedded pool's PRINT
-                stderr_console().print(text, highlight=False, markup=False, soft_wrap=True)
+                    text += "\nNo run has filled the pool yet: `bikecast run` first."
+                raise BikecastError(text) from error
+            for message in session.messages:
+                say(message)
             for result in results:
                 printer.print(result)
 
 
 def _has_no_predictions(session: Session) -> bool:
     """Whether no run has ended here yet."""
+    from pipelines.bike_rentals import BIKE_RENTALS
+
     [result] = session.run(
         "SELECT OBJECT_ID(?) AS id", (f"{BIKE_RENTALS.schema}.{BIKE_RENTALS.predictions_table}",)
     )

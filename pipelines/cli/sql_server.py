@@ -5,42 +5,42 @@ from __future__ import annotations
 import logging
 import signal
 from types import FrameType
+from typing import Annotated
 
-from pydantic import Field, SecretStr
+import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from pipelines.cli.console import stderr_console
-from pipelines.environments import sql_pool_for
-from pipelines.home import open_home
-from pipelines.settings import Settings, load_settings
+from pipelines.cli.output import say
 
 LOCAL = ("127.0.0.1", "localhost", "::1")
 
 
-class SqlServerSettings(Settings):
-    """Settings of the SQL server alone, so that no other command reads its secrets."""
+def sql_server(
+    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port; 0 takes a free one.")] = 1433,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Encrypt, with a self-signed certificate of the home.")
+    ] = False,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+) -> None:
+    """Serve the SQL pool to SQL Server's drivers (TDS): pyodbc, mssql-python, sqlcmd.
 
-    sql_user: str = Field("", description="User that may log in")
-    sql_password: SecretStr = Field(SecretStr(""), description="Password of that user")
-    sql_token: SecretStr = Field(SecretStr(""), description="Entra access token that may log in")
+    Who may log in: BIKECAST_SQL_USER with BIKECAST_SQL_PASSWORD, or the bearer of the access
+    token BIKECAST_SQL_TOKEN. Stop with Ctrl-C.
 
-
-def sql_server_command(port: int, host: str, *, tls: bool) -> None:
-    """Serve the pool until Ctrl-C.
-
-    Raises InvalidInput without credentials, and for an open address without TLS; BikecastError
-    where the port is taken.
+    Example: `BIKECAST_SQL_USER=me BIKECAST_SQL_PASSWORD=... bikecast sql-server --tls`
     """
     from bikecast.embedded.sql_pool.tds.certificate import server_context
     from bikecast.embedded.sql_pool.tds.login import Credentials
     from bikecast.embedded.sql_pool.tds.server import SqlServer
+    from pipelines.environments import sql_pool_for
+    from pipelines.home import open_home
+    from pipelines.settings import SqlServerSettings, load_settings
 
-    load_settings()  # its errors are worded for people
-    settings = SqlServerSettings()
+    settings, logins = load_settings(), SqlServerSettings()
     credentials = Credentials(
-        settings.sql_user,
-        settings.sql_password.get_secret_value(),
-        settings.sql_token.get_secret_value(),
+        logins.sql_user,
+        logins.sql_password.get_secret_value(),
+        logins.sql_token.get_secret_value(),
     )
     _check(credentials.user, credentials.password, credentials.token)
     if host not in LOCAL and not tls:
@@ -65,9 +65,7 @@ def sql_server_command(port: int, host: str, *, tls: bool) -> None:
     signal.signal(signal.SIGTERM, stop)
     with server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
-        stderr_console().print(
-            f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)", highlight=False
-        )
+        say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")
         server.wait()
 
 

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING
 import psutil
 
 from pipelines.in_process.dead_runs import PROCESS_TAG, clean_up_dead_runs
-from pipelines.settings import load_settings
 
 if TYPE_CHECKING:
     import dagster as dg
+
+    from pipelines.settings import Settings
 
 #: How long the processes may take to end by themselves; a second Ctrl-C cuts it short.
 PATIENCE_SECONDS = 8.0
@@ -79,26 +80,25 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
     import dagster as dg
 
     clean_up_dead_runs(instance)
-    told = []
+    sentences = []
     for run_id in running:
         run = instance.get_run_by_id(run_id)
         if run is None or run.status is not dg.DagsterRunStatus.FAILURE:
             continue
-        then = "was interrupted; nothing is half written"
+        end = "was interrupted; nothing is half written"
         if run.tags.get(_WILL_RETRY) == "true":
-            then += ", and the next `bikecast ui` runs the rest"
-        told.append(f"Run {run_id[:8]} ({run.job_name}) {then}.")
-    return told
+            end += ", and the next `bikecast ui` runs the rest"
+        sentences.append(f"Run {run_id[:8]} ({run.job_name}) {end}.")
+    return sentences
 
 
-def trainings_that_go_on(instance: dg.DagsterInstance) -> list[str]:
+def trainings_that_go_on(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     """One sentence for each local training that goes on without the stopped command."""
     from bikecast.core.jobs import JobState
     from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.environments import local_resources
     from pipelines.reports.health import pending_jobs
 
-    settings = load_settings()
     if settings.env != "local":
         return ["Jobs that were submitted to Azure go on there."]
     resources = local_resources(BIKE_RENTALS, settings, SAMPLES)

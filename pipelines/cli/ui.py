@@ -1,4 +1,4 @@
-"""`bikecast ui` and `bikecast env`: Dagster on this home."""
+"""`bikecast ui`, `bikecast mlflow-ui` and `bikecast env`: Dagster and MLflow on this home."""
 
 from __future__ import annotations
 
@@ -12,31 +12,44 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from importlib.metadata import PackageNotFoundError, version
 from types import FrameType
+from typing import TYPE_CHECKING, Annotated
+
+import typer
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.processes import die_with_parent
-from pipelines.cli.console import stderr_console
-from pipelines.cli.stopping import (
-    interrupted_runs,
-    launched_runs,
-    stop_processes,
-    trainings_that_go_on,
-)
-from pipelines.home import Home, full_disk_explained, open_home
-from pipelines.in_process.dead_runs import clean_up_dead_runs
-from pipelines.installation import open_event_log
-from pipelines.settings import PROJECT, load_settings
+from pipelines.cli.output import say
+
+if TYPE_CHECKING:
+    from pipelines.home import Home
+    from pipelines.settings import Settings
 
 HOST = "127.0.0.1"
+#: MLflow reads it when it is imported.
+_QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}
 
 
-def ui_command(port: int | None) -> None:
-    """Run Dagster's web server and daemon until Ctrl-C, bound to 127.0.0.1.
+def ui(
+    port: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=65_535,
+            help="Port on 127.0.0.1.  [default: BIKECAST_UI_PORT, else 3000]",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1.
 
-    Raises BikecastError where the port is taken, another UI uses this home, or one of the two
-    ends by itself.
+    Then choose "Materialize all" on the asset graph. The run ends at the training job; the
+    sensor finishes the chain when the job has ended. Stop with Ctrl-C.
     """
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.settings import load_settings
+
     settings = load_settings()
     port = settings.ui_port if port is None else port
     check_port(port, "bikecast ui --port 3001")
@@ -45,13 +58,68 @@ def ui_command(port: int | None) -> None:
         if value := getattr(settings, name):
             os.environ[f"BIKECAST_{name.upper()}"] = value
     with full_disk_explained(home), _sole_ui(home):
-        _serve(home, port)
+        _serve(home, settings, port)
 
 
-def _serve(home: Home, port: int) -> None:
-    stderr_console().print(
-        f"Dagster UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)", highlight=False
-    )
+def mlflow_ui(
+    port: Annotated[int, typer.Option(min=1, max=65_535, help="Port on 127.0.0.1.")] = 5000,
+) -> None:
+    """Open MLflow's UI on the trainings of this home, on 127.0.0.1; stop with Ctrl-C.
+
+    Needs the full `mlflow`; the pipeline itself installs only `mlflow-skinny`.
+    """
+    from bikecast.embedded.mlflow import prepare_store
+    from pipelines.home import open_home
+    from pipelines.settings import load_settings
+
+    _check_full_mlflow()
+    check_port(port, "bikecast mlflow-ui --port 5001")
+    home = open_home(load_settings())
+    prepare_store(home.tracking_uri)
+    say(f"MLflow UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)")
+    artifacts = (home.root / "mlflow-artifacts").as_uri()
+    command = [sys.executable, "-m", "mlflow", "server", "--host", HOST, "--port", str(port)]
+    command += ["--backend-store-uri", home.tracking_uri, "--default-artifact-root", artifacts]
+    command += ["--workers", "1"]
+    os.chdir(home.root)
+    os.execve(sys.executable, command, {**os.environ, **_QUIET})  # noqa: S606  # no shell
+
+
+def env() -> None:
+    """Print the exports that plain `dagster` and `dg` commands need: `eval "$(bikecast env)"`."""
+    from pipelines.home import open_home
+    from pipelines.settings import PROJECT, load_settings
+
+    home = open_home(load_settings())
+    exports = {"BIKECAST_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster)}
+    path = os.environ.get("PYTHONPATH", "")
+    if path not in ("", str(PROJECT)):  # the caller's folders may have packages of our names
+        exports["PYTHONPATH"] = path
+    for name, value in exports.items():
+        sys.stdout.write(f"export {name}={shlex.quote(value)}\n")
+
+
+def _check_full_mlflow() -> None:
+    """The pipeline needs mlflow-skinny only, which has no UI; both must be of one version."""
+    skinny = version("mlflow-skinny")
+    try:
+        full = version("mlflow")
+    except PackageNotFoundError:
+        full = ""
+    if full != skinny:
+        installed = f"MLflow {full} is" if full else "only mlflow-skinny, which has no UI, is"
+        raise BikecastError(
+            f"{installed} installed. Nothing was started. Install the full MLflow of the same "
+            f'version: {sys.executable} -m pip install "mlflow=={skinny}"'
+        )
+
+
+def _serve(home: Home, settings: Settings, port: int) -> None:
+    from pipelines.in_process.dead_runs import clean_up_dead_runs
+    from pipelines.installation import open_event_log
+    from pipelines.settings import PROJECT
+
+    say(f"Dagster UI: http://{HOST}:{port}  (home {home.root}; stop with Ctrl-C)")
     # Opened here first, so that the two processes below do not both make the tables.
     with open_event_log(home) as instance:
         clean_up_dead_runs(instance)
@@ -60,7 +128,7 @@ def _serve(home: Home, port: int) -> None:
     web = ["dagster_webserver", "-h", HOST, "-p", str(port), *workspace]
     web += ["--dagster-log-level", "error"]
     daemon = ["dagster._daemon", "run", *workspace]
-    _supervise(home, [web, daemon])
+    _supervise(home, settings, [web, daemon])
 
 
 @contextmanager
@@ -82,14 +150,7 @@ def _sole_ui(home: Home) -> Iterator[None]:
         lock.release()
 
 
-def env_command() -> None:
-    """Print shell exports that point plain Dagster commands at this home."""
-    home = open_home(load_settings())
-    for name, value in (("BIKECAST_HOME", home.root), ("DAGSTER_HOME", home.dagster)):
-        sys.stdout.write(f"export {name}={shlex.quote(str(value))}\n")
-
-
-def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
+def _supervise(home: Home, settings: Settings, modules: Sequence[Sequence[str]]) -> None:
     """Run Python modules side by side; when one ends or a signal comes, stop all.
 
     Each has a process group of its own, so that Ctrl-C reaches this process alone, and once.
@@ -119,9 +180,9 @@ def _supervise(home: Home, modules: Sequence[Sequence[str]]) -> None:
             "The other processes were stopped; nothing else was changed."
         )
     except KeyboardInterrupt:
-        stderr_console().print("Stopping ...")
+        say("Stopping ...")
     finally:
-        _stop(home, list(children.values()))
+        _stop(home, settings, list(children.values()))
 
 
 def _begin(parent: int) -> None:
@@ -133,8 +194,16 @@ def _begin(parent: int) -> None:
     die_with_parent(parent)
 
 
-def _stop(home: Home, children: Sequence[subprocess.Popen[bytes]]) -> None:
+def _stop(home: Home, settings: Settings, children: Sequence[subprocess.Popen[bytes]]) -> None:
     """Stop the processes and say what was interrupted and what goes on."""
+    from pipelines.cli.stopping import (
+        interrupted_runs,
+        launched_runs,
+        stop_processes,
+        trainings_that_go_on,
+    )
+    from pipelines.installation import open_event_log
+
     running: list[str] = []
     try:
         with open_event_log(home) as instance:
@@ -142,8 +211,8 @@ def _stop(home: Home, children: Sequence[subprocess.Popen[bytes]]) -> None:
     finally:
         stop_processes(children)
     with open_event_log(home) as instance:
-        told = interrupted_runs(instance, running) + trainings_that_go_on(instance)
-    stderr_console().print("\n".join(["Stopped.", *told]), highlight=False, markup=False)
+        sentences = interrupted_runs(instance, running) + trainings_that_go_on(instance, settings)
+    say("\n".join(["Stopped.", *sentences]))
 
 
 def check_port(port: int, other: str) -> None:

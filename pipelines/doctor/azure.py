@@ -11,7 +11,7 @@ from typing import Any
 
 from bikecast.core.jobs import JobState
 from bikecast.core.spec import ModelSpec
-from pipelines.doctor.checks import Check, Finding, State
+from pipelines.doctor.checks import Check, Diagnosis, State
 from pipelines.environments import Resources, place_of
 from pipelines.settings import AzureSettings
 from resources.azure.credentials import (
@@ -65,7 +65,7 @@ def azure_checks(azure: AzureSettings, resources: Resources, spec: ModelSpec) ->
     ]
 
 
-def credential() -> list[Finding]:
+def credential() -> list[Diagnosis]:
     """Which identity of DefaultAzureCredential gives a token, and whose it is."""
     from azure.core.exceptions import AzureError
     from azure.identity import DefaultAzureCredential
@@ -81,17 +81,17 @@ def credential() -> list[Finding]:
                 "az login, or set AZURE_TENANT_ID, AZURE_CLIENT_ID and AZURE_CLIENT_SECRET; "
                 "AZURE_TOKEN_CREDENTIALS says which is tried, such as AzureCliCredential"
             )
-            return [Finding(AREA, "credential", "failed", "; ".join(lines[:6]), remedy)]
+            return [Diagnosis(AREA, "credential", "failed", "; ".join(lines[:6]), remedy)]
     who = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or "unknown"
     won = winner.credential or "AzureCliCredential"
     detail = f"{winner.credential or 'a credential'} won: {who}, object id {claims.get('oid')}"
     detail += f", tenant {claims.get('tid')}"
     if chosen:
         detail += f" (AZURE_TOKEN_CREDENTIALS={chosen})"
-        return [Finding(AREA, "credential", "ok", detail)]
+        return [Diagnosis(AREA, "credential", "ok", detail)]
     remedy = f"Set AZURE_TOKEN_CREDENTIALS={won} to keep to it"
     detail += "; AZURE_TOKEN_CREDENTIALS is not set, so elsewhere another one may win"
-    return [Finding(AREA, "credential", "warning", detail, remedy)]
+    return [Diagnosis(AREA, "credential", "warning", detail, remedy)]
 
 
 class _Winner(logging.Handler):
@@ -120,7 +120,7 @@ class _Winner(logging.Handler):
         self._logger.setLevel(level)
 
 
-def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Finding]:
+def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Diagnosis]:
     """The container can be listed."""
     from azure.storage.filedatalake import FileSystemClient
 
@@ -137,15 +137,15 @@ def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Finding]:
 
 def azure_ml(
     azure: AzureSettings, place: AzurePlace, models: Registry, spec: ModelSpec
-) -> list[Finding]:
+) -> list[Diagnosis]:
     """The workspace, its registry and the compute answer."""
     from resources.azure.ml_client import workspace_client
 
     client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
 
     def workspace() -> str:
-        found = client.workspaces.get(place.ml_workspace)
-        return f"{place.ml_workspace} in {found.location if found else '?'}"
+        entity = client.workspaces.get(place.ml_workspace)
+        return f"{place.ml_workspace} in {entity.location if entity else '?'}"
 
     def registry() -> str:
         versions = models.versions(spec.model_name)
@@ -154,8 +154,8 @@ def azure_ml(
     def compute() -> str:
         if not azure.ml_compute:
             return "serverless"
-        found = client.compute.get(azure.ml_compute)
-        return f"{found.name}: {found.type}, {_text(found.provisioning_state)}"
+        entity = client.compute.get(azure.ml_compute)
+        return f"{entity.name}: {entity.type}, {_text(entity.provisioning_state)}"
 
     role, scope = "AzureML Data Scientist", place.ml_workspace_id
     there = f"-g {place.resource_group} -o table"
@@ -167,7 +167,7 @@ def azure_ml(
     ]
 
 
-def spark_pool(place: AzurePlace) -> list[Finding]:
+def spark_pool(place: AzurePlace) -> list[Diagnosis]:
     """The Spark pool's size and runtime, and the end of the runtime's support."""
     from azure.mgmt.synapse import SynapseManagementClient
 
@@ -185,31 +185,31 @@ def spark_pool(place: AzurePlace) -> list[Finding]:
 
     there = f"--workspace-name {place.synapse_workspace} -g {place.resource_group}"
     look = f"az synapse spark pool list {there} -o table"
-    found = _asked("Spark pool", ask, "Reader", place.spark_pool_id, look)
-    return [found, *(runtime(str(pool.spark_version), place) for pool in pools)]
+    size = _asked("Spark pool", ask, "Reader", place.spark_pool_id, look)
+    today = dt.datetime.now(dt.UTC).date()
+    return [size, *(runtime(str(pool.spark_version), place, today) for pool in pools)]
 
 
-def runtime(version: str, place: AzurePlace, today: dt.date | None = None) -> Finding:
+def runtime(version: str, place: AzurePlace, today: dt.date) -> Diagnosis:
     """Whether Microsoft still supports the pool's runtime."""
-    today = today or dt.datetime.now(dt.UTC).date()
     remedy = (
         f"az synapse spark pool create --name NEW --workspace-name {place.synapse_workspace} "
         f"-g {place.resource_group} --spark-version {CURRENT_RUNTIME} --node-count 3 --node-size "
         "Small; then SYNAPSE_SPARK_POOL=NEW"
     )
-    name, known = "Spark runtime", f"as known on {RUNTIMES_AS_OF}"
+    name, as_of = "Spark runtime", f"as known on {RUNTIMES_AS_OF}"
     if version not in RUNTIMES:
         detail = f"{version} is not known; tested with {CURRENT_RUNTIME}"
-        return Finding(AREA, name, "warning", detail, remedy)
+        return Diagnosis(AREA, name, "warning", detail, remedy)
     end = RUNTIMES[version]
     if end is None:
-        return Finding(AREA, name, "ok", f"{version}, no end of support announced ({known})")
-    detail = f"{version}: support {'ended' if end < today else 'ends'} on {end} ({known})"
+        return Diagnosis(AREA, name, "ok", f"{version}, no end of support announced ({as_of})")
+    detail = f"{version}: support {'ended' if end < today else 'ends'} on {end} ({as_of})"
     state: State = "failed" if end < today else "warning"
-    return Finding(AREA, name, state, detail, remedy)
+    return Diagnosis(AREA, name, state, detail, remedy)
 
 
-def livy(place: AzurePlace) -> list[Finding]:
+def livy(place: AzurePlace) -> list[Diagnosis]:
     """The pool's batches can be listed."""
     from azure.synapse.spark import SparkClient
 
@@ -224,7 +224,7 @@ def livy(place: AzurePlace) -> list[Finding]:
     return [_asked("Spark batches", ask, role, place.synapse_workspace, "")]
 
 
-def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[Finding]:
+def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[Diagnosis]:
     """The pool's state; where it is online, the login and PREDICT too."""
     states: list[JobState] = []
 
@@ -235,12 +235,12 @@ def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[F
 
     there = f"--workspace-name {place.synapse_workspace} -g {place.resource_group}"
     look = f"az synapse sql pool list {there} -o table"
-    found = [_asked("SQL pool", ask, "Contributor", place.sql_pool_id, look)]
+    diagnoses = [_asked("SQL pool", ask, "Contributor", place.sql_pool_id, look)]
     if states != [JobState.COMPLETED]:
         resume = f"az synapse sql pool resume --name {place.sql_pool} {there} (this is billed)"
         detail = "only an online pool can be asked; a run resumes it and pauses it again"
-        found += [Finding(AREA, name, "skipped", detail, resume) for name in ("SQL login", PREDICT)]
-        return found
+        names = ("SQL login", PREDICT)
+        return diagnoses + [Diagnosis(AREA, name, "skipped", detail, resume) for name in names]
     pool = resources.sql_pool
 
     def login() -> str:
@@ -251,13 +251,13 @@ def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[F
     grants = "In the pool: CREATE USER [NAME] FROM EXTERNAL PROVIDER; GRANT EXECUTE, INSERT, SELECT"
     grants += " ON SCHEMA::dbo TO [NAME]; and the client's address in the workspace's firewall"
     logged_in = _asked("SQL login", login, "", "", grants, other=grants)
-    return [*found, logged_in, _predict(pool, spec)]
+    return [*diagnoses, logged_in, _predict(pool, spec)]
 
 
 PREDICT = "PREDICT"
 
 
-def _predict(pool: SqlPool, spec: ModelSpec) -> Finding:
+def _predict(pool: SqlPool, spec: ModelSpec) -> Diagnosis:
     """Whether PREDICT scores a row with the live model."""
     from bikecast.core.sql import SqlError
     from resources.scoring.predict import predict_refusal
@@ -265,15 +265,15 @@ def _predict(pool: SqlPool, spec: ModelSpec) -> Finding:
     try:
         refusal = predict_refusal(pool, spec)
     except SqlError as error:
-        return Finding(AREA, PREDICT, "skipped", f"cannot be tried yet: {error}")
+        return Diagnosis(AREA, PREDICT, "skipped", f"cannot be tried yet: {error}")
     if refusal:
         detail, remedy = f"the pool refuses PREDICT: {refusal}", "BIKECAST_SCORING=spark or auto"
-        return Finding(AREA, PREDICT, "warning", detail, remedy)
-    return Finding(AREA, PREDICT, "ok", "scores with the live model")
+        return Diagnosis(AREA, PREDICT, "warning", detail, remedy)
+    return Diagnosis(AREA, PREDICT, "ok", "scores with the live model")
 
 
-def roles(place: AzurePlace) -> list[Finding]:
-    """One finding a line of the role table."""
+def roles(place: AzurePlace) -> list[Diagnosis]:
+    """One diagnosis a line of the role table."""
     from resources.workspace.principals import find_principals
     from resources.workspace.roles import check
 
@@ -284,7 +284,7 @@ def roles(place: AzurePlace) -> list[Finding]:
         "not needed yet": "skipped",
     }
     return [
-        Finding(
+        Diagnosis(
             "roles",
             f"{state.need.who}: {state.need.role}",
             states[state.state],
@@ -297,7 +297,7 @@ def roles(place: AzurePlace) -> list[Finding]:
 
 def _asked(
     name: str, ask: Callable[[], str], role: str, scope: str, look: str, *, other: str = ""
-) -> Finding:
+) -> Diagnosis:
     """Ask a service; `look` is the command that helps where the name is wrong."""
     from azure.core.exceptions import AzureError
 
@@ -306,14 +306,14 @@ def _asked(
     from resources.azure.refusals import remedy_of
 
     try:
-        return Finding(AREA, name, "ok", ask())
+        return Diagnosis(AREA, name, "ok", ask())
     except (AzureError, BikecastError) as error:
         cause = error if isinstance(error, AzureError) else error.__cause__
         if isinstance(cause, AzureError):
             missing = getattr(cause, "status_code", None) == 404
             remedy = look if missing else remedy_of(cause, role, scope)
-            return Finding(AREA, name, "failed", first_line(cause), remedy)
-        return Finding(AREA, name, "failed", str(error), other)
+            return Diagnosis(AREA, name, "failed", first_line(cause), remedy)
+        return Diagnosis(AREA, name, "failed", str(error), other)
 
 
 def _text(state: object) -> str:

@@ -14,8 +14,8 @@ State = Literal["ok", "warning", "failed", "skipped"]
 
 
 @dataclass(frozen=True)
-class Finding:
-    """What one check found; `remedy` is the command, role or setting that mends it."""
+class Diagnosis:
+    """What one check says; `remedy` is the command, role or setting that mends it."""
 
     area: str
     name: str
@@ -26,19 +26,19 @@ class Finding:
 
 @dataclass(frozen=True)
 class Check:
-    """One check; it gives its findings or raises, and an error is a finding too."""
+    """One check; it gives its diagnoses or raises, and an error is a diagnosis too."""
 
     area: str
     name: str
-    look: Callable[[], Sequence[Finding]]
+    look: Callable[[], Sequence[Diagnosis]]
 
 
-def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
+def examine(checks: Sequence[Check], seconds: float) -> list[Diagnosis]:
     """Run all checks at the same time; each gets `seconds` at most.
 
     A check that does not end is reported as failed and left behind.
     """
-    results: dict[int, Sequence[Finding]] = {}
+    results: dict[int, Sequence[Diagnosis]] = {}
     threads = [
         threading.Thread(target=_run, args=(number, check, results), daemon=True)
         for number, check in enumerate(checks)
@@ -48,25 +48,25 @@ def examine(checks: Sequence[Check], seconds: float) -> list[Finding]:
         thread.start()
     for thread in threads:
         thread.join(max(0.0, deadline - time.monotonic()))
-    found: list[Finding] = []
+    diagnoses: list[Diagnosis] = []
     for number, check in enumerate(checks):
-        late = Finding(
+        late = Diagnosis(
             check.area,
             check.name,
             "failed",
             f"no answer in {seconds:.0f} seconds",
             "Look at the network, the proxy and the firewall; --timeout gives it more time",
         )
-        found += results.get(number, [late])
-    return found
+        diagnoses += results.get(number, [late])
+    return diagnoses
 
 
-def _run(number: int, check: Check, results: dict[int, Sequence[Finding]]) -> None:
+def _run(number: int, check: Check, results: dict[int, Sequence[Diagnosis]]) -> None:
     try:
         results[number] = check.look()
     except BikecastError as error:
-        results[number] = [Finding(check.area, check.name, "failed", str(error))]
+        results[number] = [Diagnosis(check.area, check.name, "failed", str(error))]
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
         text = (str(error).strip().splitlines() or [""])[0]
         detail = f"{type(error).__name__}: {text}"
-        results[number] = [Finding(check.area, check.name, "failed", detail)]
+        results[number] = [Diagnosis(check.area, check.name, "failed", detail)]

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
-from pipelines.doctor.checks import Check, Finding, State
+from pipelines.doctor.checks import Check, Diagnosis, State
 from pipelines.home import Home
 from pipelines.settings import PROJECT, Settings
 
@@ -40,16 +40,18 @@ def local_checks(settings: Settings, odbc_driver: str = "") -> list[Check]:
     ]
 
 
-def python() -> list[Finding]:
+def python() -> list[Diagnosis]:
     """The interpreter's version."""
     version = ".".join(map(str, sys.version_info[:3]))
     if not (3, 11) <= sys.version_info[:2] <= (3, 13):
         remedy = "make setup PYTHON=python3.11"
-        return [Finding(AREA, "Python", "failed", f"{version}; 3.11 to 3.13 are supported", remedy)]
-    return [Finding(AREA, "Python", "ok", f"{version} ({sys.executable})")]
+        return [
+            Diagnosis(AREA, "Python", "failed", f"{version}; 3.11 to 3.13 are supported", remedy)
+        ]
+    return [Diagnosis(AREA, "Python", "ok", f"{version} ({sys.executable})")]
 
 
-def packages(env: str) -> list[Finding]:
+def packages(env: str) -> list[Diagnosis]:
     """The packages that the project names are there, at the versions of the lock."""
     wanted = _wanted(env)
     absent, other = [], []
@@ -64,15 +66,15 @@ def packages(env: str) -> list[Finding]:
             other.append(f"{name} {version} (lock: {', '.join(sorted(locked[name]))})")
     if absent:
         remedy = "make setup" if env == "local" else 'pip install -e ".[azure]" -c ' + str(LOCK)
-        return [Finding(AREA, "packages", "failed", "missing: " + ", ".join(absent), remedy)]
+        return [Diagnosis(AREA, "packages", "failed", "missing: " + ", ".join(absent), remedy)]
     if other:
         text = "not at the versions that were tested: " + ", ".join(other)
-        return [Finding(AREA, "packages", "warning", text, "make setup")]
+        return [Diagnosis(AREA, "packages", "warning", text, "make setup")]
     shown = ", ".join(f"{name} {metadata.version(name)}" for name in _SHOWN if name in wanted)
-    return [Finding(AREA, "packages", "ok", f"{len(wanted)} packages as locked; {shown}")]
+    return [Diagnosis(AREA, "packages", "ok", f"{len(wanted)} packages as locked; {shown}")]
 
 
-def writable(root: Path) -> list[Finding]:
+def writable(root: Path) -> list[Diagnosis]:
     """The home folder, or the nearest folder above it that is there, can be written."""
     folder = next(path for path in (root, *root.parents) if path.is_dir())
     try:
@@ -81,55 +83,56 @@ def writable(root: Path) -> list[Finding]:
     except OSError as error:
         detail = f"{folder} cannot be written: {error.strerror or error}"
         remedy = "Make it writable, or set BIKECAST_HOME to another folder"
-        return [Finding(AREA, "home", "failed", detail, remedy)]
+        return [Diagnosis(AREA, "home", "failed", detail, remedy)]
     new = "" if folder == root else " (made by the first run)"
-    return [Finding(AREA, "home", "ok", f"{root}{new}")]
+    return [Diagnosis(AREA, "home", "ok", f"{root}{new}")]
 
 
-def disk(root: Path) -> list[Finding]:
+def disk(root: Path) -> list[Diagnosis]:
     """Free space where the home is."""
     folder = next(path for path in (root, *root.parents) if path.is_dir())
     free = shutil.disk_usage(folder).free
     state: State = "failed" if free < TOO_LITTLE else "warning" if free < LITTLE else "ok"
     remedy = "" if state == "ok" else "Make room, or set BIKECAST_HOME to a folder on another disk"
-    return [Finding(AREA, "disk", state, f"{free / 1e9:.1f} GB free in {folder}", remedy)]
+    return [Diagnosis(AREA, "disk", state, f"{free / 1e9:.1f} GB free in {folder}", remedy)]
 
 
-def ports(ui_port: int) -> list[Finding]:
+def ports(ui_port: int) -> list[Diagnosis]:
     """Whether the ports of `bikecast ui` and `bikecast sql-server` are free on 127.0.0.1."""
-    found = []
+    diagnoses = []
     for port, command in (
         (ui_port, "bikecast ui --port"),
         (SQL_SERVER_PORT, "bikecast sql-server --port"),
     ):
         if _is_free(port):
-            found.append(Finding(AREA, f"port {port}", "ok", "free"))
+            diagnoses.append(Diagnosis(AREA, f"port {port}", "ok", "free"))
         else:
             remedy = f"Another port: {command} {port + 1}"
-            found.append(Finding(AREA, f"port {port}", "warning", "in use on 127.0.0.1", remedy))
-    return found
+            text = "in use on 127.0.0.1"
+            diagnoses.append(Diagnosis(AREA, f"port {port}", "warning", text, remedy))
+    return diagnoses
 
 
-def java(spark_remote: str) -> list[Finding]:
+def java(spark_remote: str) -> list[Diagnosis]:
     """Java is only needed for Spark in this process, `local[*]`."""
     needed = spark_remote.startswith("local")
     home = os.environ.get("JAVA_HOME")
     program = shutil.which("java", path=f"{home}/bin" if home else None)
     if program is None:
         if not needed:
-            return [Finding(AREA, "Java", "ok", "not needed: Spark is embedded or remote")]
+            return [Diagnosis(AREA, "Java", "ok", "not needed: Spark is embedded or remote")]
         detail = "BIKECAST_SPARK_REMOTE=local[*] needs Java 17, and there is none"
         remedy = "Install Java 17 (apt-get install openjdk-17-jre-headless), or unset the setting"
-        return [Finding(AREA, "Java", "failed", detail, remedy)]
+        return [Diagnosis(AREA, "Java", "failed", detail, remedy)]
     done = subprocess.run(
         [program, "-version"], capture_output=True, text=True, timeout=JAVA_SECONDS, check=False
     )
     first = (done.stderr or done.stdout).strip().splitlines() or ["no version"]
     state: State = "ok" if done.returncode == 0 else "failed" if needed else "warning"
-    return [Finding(AREA, "Java", state, f"{first[0]} ({program})")]
+    return [Diagnosis(AREA, "Java", state, f"{first[0]} ({program})")]
 
 
-def odbc(driver: str, env: str) -> list[Finding]:
+def odbc(driver: str, env: str) -> list[Diagnosis]:
     """pyodbc and Microsoft's ODBC Driver 18; only the azure environment needs them."""
     absent: State = "failed" if env == "azure" else "skipped"
     why = "" if env == "azure" else "; only the azure environment needs it"
@@ -139,15 +142,15 @@ def odbc(driver: str, env: str) -> list[Finding]:
     except ImportError as error:
         remedy = 'pip install -e ".[azure]", and unixodbc: apt-get install unixodbc'
         detail = f"pyodbc does not load: {error}{why}"
-        return [Finding(AREA, "ODBC driver", absent, detail, remedy if env == "azure" else "")]
+        return [Diagnosis(AREA, "ODBC driver", absent, detail, remedy if env == "azure" else "")]
     if wanted in pyodbc.drivers() or Path(wanted).is_file():
-        return [Finding(AREA, "ODBC driver", "ok", f"{wanted}; pyodbc {pyodbc.version}")]
+        return [Diagnosis(AREA, "ODBC driver", "ok", f"{wanted}; pyodbc {pyodbc.version}")]
     remedy = (
         "Install msodbcsql18 (https://learn.microsoft.com/sql/connect/odbc/linux-mac/"
         "installing-the-microsoft-odbc-driver-for-sql-server), or set SYNAPSE_ODBC_DRIVER"
     )
     detail = f"{wanted} is not installed{why}"
-    return [Finding(AREA, "ODBC driver", absent, detail, remedy if env == "azure" else "")]
+    return [Diagnosis(AREA, "ODBC driver", absent, detail, remedy if env == "azure" else "")]
 
 
 _SHOWN = ("dagster", "duckdb", "onnxruntime", "pysail", "azure-ai-ml", "azure-identity", "pyodbc")
@@ -156,22 +159,22 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 
 def _wanted(env: str) -> list[str]:
     """Names of the packages that the project names, with the extra of the environment."""
-    found = []
+    names = []
     for line in metadata.requires(DISTRIBUTION) or ():
         name = _NAME.match(line)
         extra = re.search(r"extra == ['\"](\w+)['\"]", line)
         if name and (extra is None or extra[1] == env):
-            found.append(name[0].lower())
-    return found
+            names.append(name[0].lower())
+    return names
 
 
 def _locked() -> dict[str, set[str]]:
     """The versions of each package in the lock; markers may give several."""
-    found: dict[str, set[str]] = {}
+    versions: dict[str, set[str]] = {}
     if LOCK.is_file():
         for name, version in _pins(LOCK):
-            found.setdefault(name, set()).add(version)
-    return found
+            versions.setdefault(name, set()).add(version)
+    return versions
 
 
 def _pins(lock: Path) -> Iterator[tuple[str, str]]:

@@ -28,6 +28,8 @@ from resources.lake.sources import FetchedFile, Sources
 from resources.registry.port import ModelVersion
 
 POLL_SECONDS = 0.2
+#: How long a run waits for another one on its home.
+LOCK_SECONDS = 3600.0
 #: The watcher shows what people should see; the event log has everything.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -72,10 +74,10 @@ class Outcome:
 
 
 @contextmanager
-def sole_run(home: Home, watcher: Watcher, timeout: float = 3600) -> Iterator[None]:
+def sole_run(home: Home, watcher: Watcher) -> Iterator[None]:
     """Hold the home for one main job; another one waits. A killed holder lets go by itself.
 
-    Raises BikecastError where the other one has not ended after `timeout` seconds.
+    Raises BikecastError where the other one has not ended after LOCK_SECONDS.
     """
     from filelock import FileLock, Timeout
 
@@ -85,10 +87,10 @@ def sole_run(home: Home, watcher: Watcher, timeout: float = 3600) -> Iterator[No
     except Timeout:
         watcher.warning("another `bikecast run` uses this home; waiting for it to end")
         try:
-            lock.acquire(timeout=timeout)
+            lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise BikecastError(
-                f"Another `bikecast run` has used {home.root} for {timeout:.0f} s. "
+                f"Another `bikecast run` has used {home.root} for {LOCK_SECONDS:.0f} s. "
                 "Nothing was started. Wait for it, or set BIKECAST_HOME to another folder."
             ) from None
     try:

@@ -26,7 +26,7 @@ class Watcher(Protocol):
         """The training job was polled."""
 
     def warning(self, text: str) -> None:
-        """A finding or warning of a step."""
+        """A warning or a failed check of a step."""
 
 
 @dataclass

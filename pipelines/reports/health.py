@@ -28,7 +28,7 @@ class Health:
     problems: list[str]
 
 
-def health(
+def health_of(
     defs: dg.Definitions, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
 ) -> Health:
     """Read the state; nothing is changed."""

@@ -44,6 +44,11 @@ class Plan:
         """The sum of the costs."""
         return total(self.costs)
 
+    @property
+    def is_within_limit(self) -> bool:
+        """Whether a run may start."""
+        return self.limit is None or self.total <= self.limit
+
 
 def make_plan(
     instance: dg.DagsterInstance,

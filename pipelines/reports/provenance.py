@@ -26,7 +26,7 @@ class Provenance:
     source_line: dict[str, object]
 
 
-def explain(
+def provenance_of(
     key: str, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
 ) -> Provenance:
     """The provenance of the prediction with this time key (or forecast_row number).

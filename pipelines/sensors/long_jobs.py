@@ -141,13 +141,11 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
     return sensor
 
 
-def sql_pool_sensor(
-    spec: ModelSpec, *, seconds: int, limit_seconds: float = POOL_SECONDS
-) -> dg.SensorDefinition:
+def sql_pool_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
     """Look after the leases of the SQL pool every `seconds`.
 
-    A run that waits for the pool is continued once it is online, or after `limit_seconds` so
-    that it fails visibly. A lease is given back when its run, and the one that continues it, has
+    A run that waits for the pool is continued once it is online, or after POOL_SECONDS so that
+    it fails visibly. A lease is given back when its run, and the one that continues it, has
     ended in whatever way.
     """
     tables = (f"{spec.model_table}_table", spec.scoring_table)
@@ -166,7 +164,7 @@ def sql_pool_sensor(
         requests = []
         try:
             for holder, renewed in sorted(sql_pool_power.leases().items()):
-                request = _look_after(context, sql_pool_power, holder, renewed, limit_seconds)
+                request = _look_after(context, sql_pool_power, holder, renewed)
                 if request is not None:
                     requests.append(request)
             if sql_pool_power.settle():
@@ -186,7 +184,6 @@ def _look_after(
     power: SqlPoolPower,
     holder: str,
     renewed: float,
-    limit_seconds: float,
 ) -> dg.RunRequest | None:
     """Renew, keep or give back one lease; returns the run that goes on with its holder's."""
     now = time.time()
@@ -212,7 +209,7 @@ def _look_after(
         return None
     online = power.acquire(holder).state is JobState.COMPLETED
     waited = now - (record.end_time or now)
-    if not online and waited < limit_seconds:
+    if not online and waited < POOL_SECONDS:
         return None
     tags = {} if online else {GAVE_UP_TAG: f"{waited:.0f}"}
     return _continued(context, run, Awaited.SQL_POOL, None, tags=tags)
@@ -240,10 +237,10 @@ def _continued(
 
 
 def waiting_run(
-    instance: dg.DagsterInstance, asset: str, awaited: Awaited, job_id: str, limit: int = 100
+    instance: dg.DagsterInstance, asset: str, awaited: Awaited, job_id: str
 ) -> dg.DagsterRun | None:
     """The latest run in which an asset waits for a job."""
-    for record in instance.fetch_observations(dg.AssetKey(asset), limit=limit).records:
+    for record in instance.fetch_observations(dg.AssetKey(asset), limit=100).records:
         if awaited_job(record.asset_observation, awaited) == job_id:
             return instance.get_run_by_id(record.run_id)
     return None

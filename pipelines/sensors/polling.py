@@ -90,9 +90,9 @@ def read_waiting(
 
 def awaited_job(observation: dg.AssetObservation | None, awaited: Awaited) -> str | None:
     """The job that an observation says an asset waits for; None for any other observation."""
-    told = observation.metadata if observation else {}
-    found = {name: str(told[name].value) for name in (WAITS_FOR, JOB_ID) if name in told}
-    return found.get(JOB_ID) if found.get(WAITS_FOR) == awaited else None
+    metadata = observation.metadata if observation else {}
+    facts = {name: str(metadata[name].value) for name in (WAITS_FOR, JOB_ID) if name in metadata}
+    return facts.get(JOB_ID) if facts.get(WAITS_FOR) == awaited else None
 
 
 def poll(
@@ -125,9 +125,9 @@ def poll(
     return ended
 
 
-def finished_jobs(instance: dg.DagsterInstance, model_asset: str, limit: int = 100) -> set[str]:
+def finished_jobs(instance: dg.DagsterInstance, model_asset: str) -> set[str]:
     """Jobs whose model was registered lately, by whatever run did it."""
-    records = instance.fetch_materializations(dg.AssetKey(model_asset), limit=limit).records
+    records = instance.fetch_materializations(dg.AssetKey(model_asset), limit=100).records
     values = (
         record.asset_materialization.metadata.get("job_id")
         for record in records

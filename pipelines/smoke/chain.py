@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from time import sleep
 from typing import Protocol
 
 import dagster as dg
@@ -32,7 +33,6 @@ SENSORS = (
 POLL_SECONDS = 15.0
 #: How long a pool that is being resumed may take until it can be paused.
 PAUSE_SECONDS = 1800.0
-Pause = Callable[[float], None]
 
 
 class WaitingWatcher(Watcher, Protocol):
@@ -44,12 +44,11 @@ class WaitingWatcher(Watcher, Protocol):
 
 @dataclass
 class Chain:
-    """One smoke run. `seconds` is its limit, `pause` lets time pass between two looks."""
+    """One smoke run; `seconds` is its limit."""
 
     here: Installation
     watcher: WaitingWatcher
     seconds: float
-    pause: Pause = time.sleep
     record: Record = field(default_factory=Record)
 
     def run(self) -> Mapping[str, object]:
@@ -69,25 +68,25 @@ class Chain:
                 for job, request in ticker.tick(sensor):
                     self._execute(job, request, ticker.tags(request))
                     ran = True
-            told = self._waits_for(ticker)
-            if not told and not ran:
+            awaited = self._waits_for(ticker)
+            if not awaited and not ran:
                 break
             if time.monotonic() > deadline:
                 raise BikecastError(
                     f"The smoke run was not done after {self.seconds / 60:.0f} minutes; it still "
-                    f"waited for {' and '.join(told) or 'its runs'}. --limit gives it more time."
+                    f"waited for {' and '.join(awaited) or 'its runs'}. --limit gives it more time."
                 )
             if not ran:
-                self.watcher.waiting(", ".join(told))
-                self.pause(POLL_SECONDS)
+                self.watcher.waiting(", ".join(awaited))
+                sleep(POLL_SECONDS)
         event = latest_materialization(self.here.instance, SMOKE.predictions_table)
-        found = self.record.metadata.get(SMOKE.predictions_table)
-        if event is None or found is None:
+        facts = self.record.metadata.get(SMOKE.predictions_table)
+        if event is None or facts is None:
             raise BikecastError(
                 f"Nothing waits any more, but there are no predictions since {time.ctime(begun)}. "
                 f"The event log is in {self.here.home.dagster}"
             )
-        return found
+        return facts
 
     def stop(self) -> Iterator[str]:
         """Cancel what this installation started and give its leases back; says what was done.
@@ -108,15 +107,15 @@ class Chain:
     def _cursors(self) -> dict[str, str | None]:
         """Cursors behind all that earlier smoke runs waited for: this run waits for its own."""
         instance = self.here.instance
-        observed = {
+        latest = {
             SENSORS[0]: instance.fetch_observations(dg.AssetKey(SMOKE.training_table), limit=1),
             SENSORS[1]: instance.fetch_materializations(dg.AssetKey(SMOKE.run_asset), limit=1),
             SENSORS[3]: instance.fetch_observations(dg.AssetKey(SMOKE.predictions_table), limit=1),
         }
         return {
-            sensor: PollCursor(after=found.records[0].storage_id).dump()
-            for sensor, found in observed.items()
-            if found.records
+            sensor: PollCursor(after=page.records[0].storage_id).dump()
+            for sensor, page in latest.items()
+            if page.records
         }
 
     def _execute(self, job: str, request: dg.RunRequest, tags: Mapping[str, str]) -> None:
@@ -134,19 +133,19 @@ class Chain:
     def _waits_for(self, ticker: Ticker) -> list[str]:
         """What is waited for, in words."""
         resources = self.here.resources
-        told = []
+        awaited = []
         for job in ticker.pending():
             port = resources.automl if job.startswith(SMOKE.model_name) else resources.spark
-            told.append(f"{job} ({_state(lambda: port.status(job))})")  # noqa: B023  # called here
+            awaited.append(f"{job} ({_state(lambda: port.status(job))})")  # noqa: B023  # called here
         if self._leases():
-            told.append(f"SQL pool ({_state(resources.sql_pool_power.status)})")
-        return told
+            awaited.append(f"SQL pool ({_state(resources.sql_pool_power.status)})")
+        return awaited
 
     def _leases(self) -> list[str]:
         """The leases of this installation's runs."""
-        known = self.here.instance.get_run_by_id
+        run_of = self.here.instance.get_run_by_id
         holders = self.here.resources.sql_pool_power.leases()
-        return [holder for holder in holders if known(holder)]
+        return [holder for holder in holders if run_of(holder)]
 
     def _stop_training(self) -> Iterator[str]:
         """Also where it was submitted and no event tells of it yet."""
@@ -172,11 +171,11 @@ class Chain:
 
     def _spark_jobs(self) -> set[str]:
         """The Spark jobs that assets of this installation began to wait for."""
-        found: set[str | None] = set()
+        jobs: set[str | None] = set()
         for name in (SMOKE.training_table, SMOKE.predictions_table):
             records = self.here.instance.fetch_observations(dg.AssetKey(name), limit=20).records
-            found |= {awaited_job(each.asset_observation, Awaited.SPARK) for each in records}
-        return {job for job in found if job}
+            jobs |= {awaited_job(each.asset_observation, Awaited.SPARK) for each in records}
+        return {job for job in jobs if job}
 
     def _stop_pool(self) -> Iterator[str]:
         power = self.here.resources.sql_pool_power
@@ -194,20 +193,20 @@ class Chain:
                     raise
                 with suppress(OSError, ValueError):  # the terminal may be gone
                     self.watcher.waiting(f"the SQL pool, to pause it: {error}")
-                self.pause(POLL_SECONDS)
+                sleep(POLL_SECONDS)
         status = power.status()
-        said = f"The SQL pool {status.job_id} is {status.progress.get('status')}"
+        sentence = f"The SQL pool {status.job_id} is {status.progress.get('status')}"
         if asked:
-            said += ": this run resumed it and asked it to pause"
+            sentence += ": this run resumed it and asked it to pause"
         elif status.state is not JobState.NOT_FOUND:
-            said += ". It costs as long as it is online; others may use it"
-        yield f"{said}: {status.link}"
+            sentence += ". It costs as long as it is online; others may use it"
+        yield f"{sentence}: {status.link}"
 
 
 def _state(status: Callable[[], JobStatus]) -> str:
     """A service's own word for a state; a service that does not answer now may do so later."""
     try:
-        found = status()
+        now = status()
     except BikecastError as error:
         return str(error)
-    return str(found.progress.get("status") or found.progress.get("state") or found.state)
+    return str(now.progress.get("status") or now.progress.get("state") or now.state)

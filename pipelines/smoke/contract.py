@@ -208,43 +208,11 @@ def _is_free(name: str, free: Sequence[str]) -> bool:
     return any(f".{each}." in parents for each in free)
 
 
-def summarized(exchanges: Iterable[Exchange]) -> dict[tuple[CallKind, int], Expected]:
-    """The expectations that these exchanges give."""
-    found: dict[tuple[CallKind, int], list[frozenset[str]]] = {}
-    for exchange in exchanges:
-        found.setdefault((exchange.kind, exchange.status), []).append(answer_fields(exchange))
-    return {
-        key: Expected(
-            frozenset.intersection(*fields),
-            frozenset.union(*fields) - frozenset.intersection(*fields),
-        )
-        for key, fields in found.items()
-    }
-
-
-def read_answers(path: Path = ANSWERS) -> dict[tuple[CallKind, int], Expected]:
-    """The expectations in the file."""
-    found = {}
-    for entry in json.loads(path.read_text(encoding="utf-8")):
+def read_answers() -> dict[tuple[CallKind, int], Expected]:
+    """The expectations in ANSWERS."""
+    answers = {}
+    for entry in json.loads(ANSWERS.read_text(encoding="utf-8")):
         kind = CallKind(entry["address"], entry["method"], entry["api_version"])
         always, sometimes = frozenset(entry["always"]), frozenset(entry["sometimes"])
-        found[kind, int(entry["status"])] = Expected(always, sometimes)
-    return found
-
-
-def write_answers(answers: Answers, path: Path = ANSWERS) -> None:
-    """Write the file that `read_answers` reads: one line a kind and status, sorted."""
-    lines = [
-        json.dumps(
-            {
-                "address": kind.address,
-                "method": kind.method,
-                "api_version": kind.api_version,
-                "status": status,
-                "always": sorted(expected.always),
-                "sometimes": sorted(expected.sometimes),
-            }
-        )
-        for (kind, status), expected in sorted(answers.items(), key=lambda item: item[0])
-    ]
-    path.write_text("[\n" + ",\n".join(lines) + "\n]\n", encoding="utf-8")
+        answers[kind, int(entry["status"])] = Expected(always, sometimes)
+    return answers

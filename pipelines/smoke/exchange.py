@@ -79,11 +79,6 @@ class Exchange:
         """One line of the recording."""
         return json.dumps(asdict(self), ensure_ascii=True, allow_nan=False)
 
-    @classmethod
-    def parse(cls, line: str) -> Exchange:
-        """Read a line; raises ValueError or TypeError where it is none."""
-        return cls(**json.loads(line))
-
 
 def redacted(raw: RawExchange, redactor: Redactor, known: frozenset[CallKind]) -> Exchange:
     """The exchange as it may be shown; `known` are the kinds of the table of calls."""

@@ -60,10 +60,10 @@ def recorder_for(azure: AzureSettings, folder: Path) -> Recorder:
 @contextmanager
 def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[Installation]:
     """The installation whose T-SQL is recorded; `home` is open already."""
-    found = resources_for(SMOKE, settings, SMOKE_SAMPLES)
-    pool = HeardSqlPool(found.sql_pool, recorder.hear_sql)
-    scoring = scoring_for(settings, found.lake, found.registry, found.spark, pool)
-    resources = replace(found, sql_pool=pool, scoring=scoring)
+    silent = resources_for(SMOKE, settings, SMOKE_SAMPLES)
+    pool = HeardSqlPool(silent.sql_pool, recorder.hear_sql)
+    scoring = scoring_for(settings, silent.lake, silent.registry, silent.spark, pool)
+    resources = replace(silent, sql_pool=pool, scoring=scoring)
     defs = definitions_of(settings, resources, SMOKE, JOB)
     with open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)

@@ -7,13 +7,12 @@ import importlib.metadata
 import json
 import platform
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from bikecast.core.errors import InvalidInput
 from bikecast.core.files import replaced_file
 from pipelines.smoke.calls import CallKind
 from pipelines.smoke.exchange import Exchange, RawExchange, redacted
@@ -111,27 +110,3 @@ def versions() -> dict[str, Any]:
         "system": platform.system(),
         "packages": found,
     }
-
-
-def read_recording(folder: Path) -> list[Exchange]:
-    """The exchanges of a folder, complete or not, in order.
-
-    Raises InvalidInput where the folder holds none, or where a line other than an unfinished last
-    one is wrong.
-    """
-    path = folder / EXCHANGES
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except OSError as error:
-        raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
-    return list(_parsed(path, lines))
-
-
-def _parsed(path: Path, lines: Sequence[str]) -> Iterator[Exchange]:
-    for number, line in enumerate(lines, start=1):
-        try:
-            yield Exchange.parse(line)
-        except (ValueError, TypeError) as error:
-            if number == len(lines):
-                return
-            raise InvalidInput(f"{path}, line {number}: not an exchange: {error}") from error

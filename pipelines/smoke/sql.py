@@ -39,23 +39,27 @@ class _HeardSession:
     session: Session
     hear: Hear
 
+    @property
+    def messages(self) -> Sequence[str]:
+        return self.session.messages
+
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
-        told: dict[str, Any] = {
+        facts: dict[str, Any] = {
             "batch": statement_kinds(batch),
             "parameters": [type(value).__name__ for value in parameters],
         }
         begun = time.monotonic()
         try:
-            found = self.session.run(batch, parameters)
+            results = self.session.run(batch, parameters)
         except SqlError as error:
-            self.hear({**told, "error": error.number, "seconds": _since(begun)})
+            self.hear({**facts, "error": error.number, "seconds": _since(begun)})
             raise
-        results = [
+        shapes = [
             {"types": [column.sql_type for column in result.columns], "rows": len(result.rows)}
-            for result in found
+            for result in results
         ]
-        self.hear({**told, "error": 0, "results": results, "seconds": _since(begun)})
-        return found
+        self.hear({**facts, "error": 0, "results": shapes, "seconds": _since(begun)})
+        return results
 
 
 def statement_kinds(batch: str) -> list[str]:

@@ -13,6 +13,11 @@ from bikecast.core.sql import ResultSet
 class Session(Protocol):
     """One connection's state: temp tables, variables of a batch, an open transaction."""
 
+    @property
+    def messages(self) -> Sequence[str]:
+        """What the last batch printed (PRINT, RAISERROR up to severity 10), where that is heard."""
+        ...
+
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
         """Run one batch (no GO inside) and return its result sets.
 

@@ -192,6 +192,8 @@ def _token() -> bytes:
 class SynapseSession:
     """One connection to the pool; see `resources.sql_pool.port.Session`."""
 
+    messages: Sequence[str] = ()  # the driver's are not read
+
     def __init__(
         self,
         connection: pyodbc.Connection,

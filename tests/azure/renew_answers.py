@@ -7,32 +7,25 @@ import pytest
 from typer.testing import CliRunner
 
 from pipelines.cli.app import app
-from pipelines.cli.smoke import smoke_command
-from pipelines.settings import load_azure_settings
+from pipelines.cli.smoke import smoke
+from pipelines.settings import load_settings
 from pipelines.smoke.calls import call_table
-from pipelines.smoke.contract import summarized, write_answers
 from pipelines.smoke.http import heard_calls
 from pipelines.smoke.installation import recorder_for
-from pipelines.smoke.recording import read_recording
+from tests.azure.recordings import read_recording, summarized, write_answers
 
 
 def test_renew_the_answers(user, old_sdk, tmp_path, monkeypatch):
     monkeypatch.setenv("DAGSTER_HOME", "")
-    recorder = recorder_for(load_azure_settings(), tmp_path / "around")
+    monkeypatch.setattr("pipelines.smoke.chain.sleep", lambda _: user.clock.advance(200))
+    recorder = recorder_for(load_settings().azure, tmp_path / "around")
     with heard_calls(recorder.hear):
         for command in ("roles apply --yes", "doctor", "link attach", "link synapse", "doctor"):
             CliRunner().invoke(app, command.split())
         CliRunner().invoke(app, ["link", "detach"])
     for _ in range(2):
         with pytest.raises(SystemExit):
-            smoke_command(
-                azure=True,
-                yes=True,
-                output=tmp_path / "recordings",
-                minutes=90.0,
-                ignore_doctor=True,
-                pause=lambda _: user.clock.advance(200),
-            )
+            smoke(azure=True, yes=True, output=tmp_path / "recordings", ignore_doctor=True)
     exchanges = list(recorder.exchanges)
     for folder in sorted((tmp_path / "recordings").iterdir()):
         exchanges += read_recording(folder)

@@ -7,12 +7,10 @@ import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.cli.inspect import status_command
-from pipelines.cli.models import models_command
-from pipelines.cli.rescore import rescore_command
-from pipelines.cli.rollback import rollback_command
-from pipelines.cli.run import run_command
-from pipelines.cli.sql import sql_command
+from pipelines.cli.inspect import status
+from pipelines.cli.models import models, rescore, rollback
+from pipelines.cli.run import run
+from pipelines.cli.sql import TableFormat, sql
 from pipelines.sample.simulator import write_forecast_csv
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
@@ -34,7 +32,7 @@ def quick(user, monkeypatch):
 
 
 def test_sql_resumes_a_paused_pool_and_pauses_it_again(quick, capsys):
-    sql_command("SELECT 1 AS one", None, "json")
+    sql("SELECT 1 AS one", output=TableFormat.json)
 
     told = capsys.readouterr()
     assert json.loads(told.out) == [{"one": 1}]
@@ -45,27 +43,27 @@ def test_sql_resumes_a_paused_pool_and_pauses_it_again(quick, capsys):
 
 def test_sql_that_fails_gives_the_pool_back_too(quick):
     with pytest.raises(BikecastError, match="Msg 208"):
-        sql_command("SELECT * FROM dbo.nope", None, "json")
+        sql("SELECT * FROM dbo.nope")
     assert is_paused(quick)
 
 
 def test_run_says_what_to_do_instead(user):
     with pytest.raises(InvalidInput, match="bikecast ui"):
-        run_command(csv=None, forecast=None, budget=None, retrain=False, as_json=True)
+        run(as_json=True)
 
 
 def test_sql_without_the_right_to_resume_names_the_role(user):
     user.faults.add("POST", "/resume", faults.FORBIDDEN)
 
     with pytest.raises(BikecastError, match="az role assignment create"):
-        sql_command("SELECT 1 AS one", None, "json")
+        sql("SELECT 1 AS one", output=TableFormat.json)
     assert power().leases() == {}
 
 
 @pytest.mark.slow
 def test_rollback_leaves_no_lease_behind(quick, capsys):
     with pytest.raises(InvalidInput, match="No model is live"):
-        rollback_command(None)
+        rollback()
     assert power().leases() == {}
     assert is_paused(quick)
 
@@ -76,7 +74,7 @@ def test_rescore_resumes_a_paused_pool_and_pauses_it_again(quick, tmp_path):
     lake().put(BIKE_RENTALS.scoring_file, tmp_path / "forecast.csv")
 
     with pytest.raises(InvalidInput, match="No model is live"):
-        rescore_command("2013-01-01", "2013-01-02", None)
+        rescore("2013-01-01", "2013-01-02")
     assert len(quick.calls("POST", "/resume")) == 1
     assert power().leases() == {}
     assert is_paused(quick)
@@ -94,11 +92,11 @@ def test_models_and_status_do_not_resume_the_pool(user, capsys, tmp_path):
     registry().register(name, path, job_id="job-1", digest=digest, scores={}, tags={})
     registry().set_alias(name, "champion", 1)
 
-    models_command()
+    models()
     told = capsys.readouterr()
     assert "The SQL pool is Paused" in told.err
     assert "live" in told.out
-    status_command(as_json=True)
+    status(as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert found["live"]["version"] == 1
     assert found["live"]["SQL pool"].startswith("Paused")

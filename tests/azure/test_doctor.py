@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from pipelines.cli.app import app
 from pipelines.doctor.azure import RUNTIMES, runtime
 from pipelines.environments import place_of
-from pipelines.settings import load_azure_settings
+from pipelines.settings import load_settings
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_wrong_settings_are_one_finding_and_the_machine_is_checked_all_the_same(
     ],
 )
 def test_a_runtime_fails_after_the_last_day_of_its_support(user, version, day, state):
-    found = runtime(version, place_of(load_azure_settings()), day)
+    found = runtime(version, place_of(load_settings().azure), day)
 
     assert found.state == state
     assert (state == "ok") == (not found.remedy)

@@ -7,7 +7,6 @@ from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.bike_rentals import MAIN_JOB
 from pipelines.jobs import rollback_config
-from pipelines.sensors.long_jobs import sql_pool_sensor
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
@@ -143,17 +142,17 @@ def test_a_pool_that_may_not_be_resumed_is_one_failed_run(location, user):
     assert is_paused(user)
 
 
-def test_a_pool_that_never_comes_online_is_one_failed_run(location, user):
+def test_a_pool_that_never_comes_online_is_one_failed_run(location, user, monkeypatch):
     scoring(location)
     user.sql_pools.status = "Scaling"
-    impatient = sql_pool_sensor(SPEC, seconds=30, limit_seconds=0.0)
+    monkeypatch.setattr("pipelines.sensors.long_jobs.POOL_SECONDS", 0.0)
 
-    said = failed(location.tick(impatient))
+    said = failed(location.tick(SQL_POOL_SENSOR))
 
     assert "did not come online" in said
     assert "portal.azure.com" in said
     user.sql_pools.status = "Online"
-    assert location.tick(impatient) == []
+    assert location.tick(SQL_POOL_SENSOR) == []
     assert is_paused(user)
 
 

@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from pipelines.cli.app import app
 from pipelines.environments import place_of, workspace_links_for
-from pipelines.settings import load_azure_settings
+from pipelines.settings import load_settings
 from resources.workspace import arm_roles, synapse_roles
 from resources.workspace.principals import find_principals
 from resources.workspace.roles import check, role_table
@@ -21,7 +21,7 @@ ORCHESTRATOR = "33333333-3333-3333-3333-333333333333"
 def place(user, old_sdk):
     arm_roles._definition.cache_clear()
     synapse_roles._definitions.cache_clear()
-    return place_of(load_azure_settings())
+    return place_of(load_settings().azure)
 
 
 def states(place):
@@ -54,7 +54,7 @@ def test_an_identity_that_is_not_there_yet_needs_no_role(place):
     pool = found["attached Spark pool", "Synapse Administrator"]
     assert (pool.state, pool.command) == ("not needed yet", "")
     assert "bikecast link attach" in pool.detail
-    links = workspace_links_for(load_azure_settings())
+    links = workspace_links_for(load_settings().azure)
     links.attach_pool()
     links.link_synapse()
     after = states(place)

@@ -9,15 +9,16 @@ from typer.testing import CliRunner
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+from pipelines.cli import smoke as command
 from pipelines.cli.app import app
-from pipelines.cli.smoke import DIFFERS, smoke_command
+from pipelines.cli.smoke import DIFFERS
 from pipelines.environments import resources_for
-from pipelines.settings import load_azure_settings, load_settings
+from pipelines.settings import load_settings
 from pipelines.smoke.calls import call_table
 from pipelines.smoke.contract import compared, read_answers
 from pipelines.smoke.http import heard_calls
 from pipelines.smoke.installation import PLACEHOLDERS, recorder_for
-from pipelines.smoke.recording import MANIFEST, read_recording
+from pipelines.smoke.recording import MANIFEST
 from pipelines.smoke.spec import clean_up_sql
 from resources.automl.azure_ml import AzureAutoML
 from resources.spark.livy import Batches
@@ -29,6 +30,7 @@ from tests.azure.cloud.machine_learning import RUN_SECONDS
 from tests.azure.cloud.replay import NOT_REPLAYED, Replay
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.environment import settings_of
+from tests.azure.recordings import read_recording
 from tests.azure.test_fault_runs import is_paused
 from tests.azure.workspace import (
     ACCOUNT,
@@ -47,17 +49,16 @@ def smoke(user, old_sdk, tmp_path, monkeypatch):
     """Runs the command; two hundred seconds pass between two looks, unless `pause` says else."""
     monkeypatch.setenv("DAGSTER_HOME", "")
 
-    def run(**changes):
+    def run(pause=lambda _: user.clock.advance(200), **changes):
         arguments = {
             "azure": True,
             "yes": True,
             "output": tmp_path / "recordings",
-            "minutes": 90.0,
             "ignore_doctor": True,
-            "pause": lambda _: user.clock.advance(200),
         }
+        monkeypatch.setattr("pipelines.smoke.chain.sleep", pause)
         with pytest.raises(SystemExit) as end:
-            smoke_command(**(arguments | changes))
+            command.smoke(**(arguments | changes))
         return end.value.code
 
     return run
@@ -172,8 +173,8 @@ def test_a_replayed_recording_is_read_as_the_original_was(user, proxy, tmp_path)
         cores=4,
         memory="28g",
     )
-    recorder = recorder_for(load_azure_settings(), tmp_path / "recordings")
-    names = load_azure_settings().model_dump()
+    recorder = recorder_for(load_settings().azure, tmp_path / "recordings")
+    names = load_settings().azure.model_dump()
 
     with heard_calls(recorder.hear):
         original = observed(tmp_path / "one", names)
@@ -195,7 +196,7 @@ def test_a_replayed_recording_is_read_as_the_original_was(user, proxy, tmp_path)
 
 
 def test_an_answer_with_another_field_and_one_with_another_status_are_reported(user, tmp_path):
-    recorder = recorder_for(load_azure_settings(), tmp_path / "recordings")
+    recorder = recorder_for(load_settings().azure, tmp_path / "recordings")
     renamed = {"name": "sqlpool", "properties": {"powerState": "Online"}}
     user.faults.add("GET", "/sqlPools/", answer(renamed))
     user.faults.add("GET", "/batches", answer({"error": {"code": "Gone"}}, 410))
@@ -215,7 +216,7 @@ def test_an_answer_with_another_field_and_one_with_another_status_are_reported(u
 
 
 def test_a_dropped_connection_is_recorded_and_is_no_difference(user, tmp_path):
-    recorder = recorder_for(load_azure_settings(), tmp_path / "recordings")
+    recorder = recorder_for(load_settings().azure, tmp_path / "recordings")
     user.faults.add("GET", "/sqlPools/", faults.DROPPED)
 
     with heard_calls(recorder.hear):
@@ -329,7 +330,7 @@ def test_the_smoke_run_is_complete_and_as_the_contract_says(user, smoke, tmp_pat
     assert len(user.livy.batches) == 1
     text = "".join(path.read_text() for each in recordings(tmp_path) for path in each.iterdir())
     secrets = [user.login.secret, user.login.client, user.login.tenant, "eyJ", ACCOUNT]
-    names = load_azure_settings().model_dump()
+    names = load_settings().azure.model_dump()
     secrets += [str(value) for name, value in names.items() if name.endswith(("_id", "workspace"))]
     assert [secret for secret in secrets if secret in text] == []
 

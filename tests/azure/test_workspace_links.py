@@ -5,7 +5,7 @@ import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.environments import workspace_links_for
-from pipelines.settings import load_azure_settings
+from pipelines.settings import load_settings
 from resources.workspace.port import LinkRefused
 from tests.azure.workspace import PLACE
 
@@ -22,7 +22,7 @@ def linked_by(location):
 
 @pytest.fixture
 def links(user, old_sdk):
-    return workspace_links_for(load_azure_settings())
+    return workspace_links_for(load_settings().azure)
 
 
 def test_azure_ml_is_linked_in_synapse_as_the_lab_says(links, user):

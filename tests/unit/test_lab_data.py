@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from bikecast.core.errors import BikecastError
-from pipelines.cli.data import fetch_command
+from pipelines.cli import data
 from pipelines.sample import lab_data
 from pipelines.sample.lab_data import (
     DEFAULT_URL,
@@ -61,7 +61,7 @@ def test_a_refused_file_that_was_not_there_is_not_called_unchanged(lab_server, t
 
 def test_the_command_says_which_files_it_wrote_and_which_were_there(lab_server, tmp_path, capsys):
     shutil.copy(LAB / FORECAST_FILE, tmp_path)
-    fetch_command(tmp_path, f"{lab_server.url}/files")
+    data.fetch_lab_data(tmp_path, f"{lab_server.url}/files")
     said = capsys.readouterr().err
     assert f"Wrote {tmp_path / TRAINING_FILE}," in said
     assert f"Kept {tmp_path / FORECAST_FILE}," in said

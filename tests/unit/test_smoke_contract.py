@@ -7,12 +7,13 @@ import pytest
 from bikecast.core.errors import InvalidInput
 from bikecast.core.sql import SqlError
 from pipelines.smoke.calls import CallKind, CallRow, call_table
-from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers, summarized
+from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers
 from pipelines.smoke.exchange import Exchange
 from pipelines.smoke.guesses import learned
-from pipelines.smoke.recording import Recorder, read_recording
+from pipelines.smoke.recording import Recorder
 from pipelines.smoke.redaction import Redactor
 from pipelines.smoke.sql import HeardSqlPool
+from tests.azure.recordings import read_recording, summarized
 
 POOL = "management.azure.com{workspace}/sqlPools/{name}"
 ROW = CallRow("azure-mgmt-synapse", CallKind(POOL, "GET", "2021-03-01"), "guess", "azure/test_x")

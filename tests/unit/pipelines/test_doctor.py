@@ -8,7 +8,8 @@ from typer.testing import CliRunner
 
 from bikecast.core.errors import InvalidInput
 from pipelines.cli.app import app
-from pipelines.doctor.checks import Check, Finding, examine, this_machine
+from pipelines.doctor import this_machine
+from pipelines.doctor.checks import Check, Diagnosis, examine
 
 
 def named(found):
@@ -28,7 +29,7 @@ def test_a_check_that_hangs_or_breaks_stops_no_other():
         Check("a", "hangs", lambda: hang.wait() and []),
         Check("a", "broken", broken),
         Check("a", "bug", bug),
-        Check("a", "fine", lambda: [Finding("a", "fine", "ok", "yes")]),
+        Check("a", "fine", lambda: [Diagnosis("a", "fine", "ok", "yes")]),
     ]
     found = examine(checks, 0.5)
     hang.set()
@@ -98,7 +99,7 @@ def test_the_command_prints_json_and_makes_no_home(tmp_path, monkeypatch):
     assert "what was found" in shown.stdout
 
 
-def test_wrong_settings_are_a_finding(monkeypatch):
+def test_wrong_settings_are_a_diagnosis(monkeypatch):
     monkeypatch.setenv("BIKECAST_UI_PORT", "many")
     result = CliRunner().invoke(app, ["doctor", "--json"], catch_exceptions=False)
 

@@ -9,8 +9,8 @@ from importlib import metadata
 import pytest
 
 from bikecast.core.errors import BikecastError
-from pipelines.cli import mlflow_ui
-from pipelines.cli.mlflow_ui import mlflow_ui_command
+from pipelines.cli import ui
+from pipelines.cli.ui import mlflow_ui
 
 SKINNY = metadata.version("mlflow-skinny")
 
@@ -32,7 +32,7 @@ def installed(monkeypatch, full: str | None) -> None:
             raise metadata.PackageNotFoundError(name)
         return full
 
-    monkeypatch.setattr(mlflow_ui, "version", version)
+    monkeypatch.setattr(ui, "version", version)
 
 
 def free_port() -> int:
@@ -47,7 +47,7 @@ def free_port() -> int:
 def test_without_the_same_full_mlflow_it_says_what_to_install(home, monkeypatch, full, said):
     installed(monkeypatch, full)
     with pytest.raises(BikecastError, match=said) as error:
-        mlflow_ui_command(free_port())
+        mlflow_ui(free_port())
     assert f'pip install "mlflow=={SKINNY}"' in str(error.value)
     assert not home.exists()
 
@@ -61,7 +61,7 @@ def test_it_becomes_mlflows_server_on_the_database_of_the_home(home, monkeypatch
     installed(monkeypatch, SKINNY)
     monkeypatch.setattr(os, "execve", execve)
     port = free_port()
-    mlflow_ui_command(port)
+    mlflow_ui(port)
     options = dict(zip(started["arguments"][4::2], started["arguments"][5::2], strict=True))
     assert started["program"] == sys.executable
     assert started["arguments"][1:4] == ["-m", "mlflow", "server"]
@@ -93,4 +93,4 @@ def test_a_taken_port_is_said_before_anything_is_started(home, monkeypatch):
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         with pytest.raises(BikecastError, match="mlflow-ui --port"):
-            mlflow_ui_command(taken.getsockname()[1])
+            mlflow_ui(taken.getsockname()[1])

@@ -5,7 +5,6 @@ import sys
 import pytest
 from filelock import FileLock
 
-from pipelines.cli import run
 from pipelines.cli.app import main
 
 
@@ -73,8 +72,11 @@ def test_ctrl_c_ends_with_130_and_says_which_training_goes_on(bikecast, monkeypa
     def interrupted(*_, **__):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(run, "run_main_job", interrupted)
-    monkeypatch.setattr(run, "trainings_that_go_on", lambda _: ["Training of job j-1 goes on."])
+    monkeypatch.setattr("pipelines.in_process.main_job.run_main_job", interrupted)
+    monkeypatch.setattr(
+        "pipelines.cli.stopping.trainings_that_go_on",
+        lambda *_: ["Training of job j-1 goes on."],
+    )
     code, said = bikecast("run")
     assert code == 130
     assert "Interrupted; nothing is half written.\nTraining of job j-1 goes on." in said

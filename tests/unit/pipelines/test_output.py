@@ -6,9 +6,8 @@ import psutil
 from rich.console import Console
 
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.cli.console import stderr_console, stdout_console
+from pipelines.cli.output import rows_table, stderr_console, stdout_console
 from pipelines.cli.progress import Progress
-from pipelines.cli.tables import rows_table
 
 LONG = "word " * 100 + "end"
 

@@ -1,0 +1,59 @@
+"""The list of commands, and what each of them imports."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+from typer.main import get_command
+
+from pipelines.cli.app import COMMANDS, app, load
+from tests.cli import PROJECT
+
+#: Prints the project's command modules and the slow packages that a command line has imported.
+IMPORTED = """
+import json, sys
+from pipelines.cli.app import COMMANDS, main
+sys.argv = ["bikecast", *sys.argv[1:]]
+try:
+    main()
+except SystemExit:
+    pass
+modules = {f"pipelines.cli.{module}" for module, _ in COMMANDS.values()} | {"dagster"}
+print(json.dumps(sorted(modules & set(sys.modules))), file=sys.stderr)
+"""
+
+
+def imported_by(*arguments: str) -> list[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", IMPORTED, *arguments],
+        cwd=PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "Usage: bikecast" in done.stdout
+    return json.loads(done.stderr)
+
+
+def test_the_list_of_commands_imports_none_of_them():
+    assert imported_by("--help") == []
+
+
+@pytest.mark.parametrize("name", ["run", "smoke", "mlflow-ui", "roles"])
+def test_the_help_of_a_command_imports_its_module_alone_and_not_dagster(name):
+    assert imported_by(name, "--help") == [f"pipelines.cli.{COMMANDS[name][0]}"]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_the_list_says_of_a_command_what_its_own_help_says_first(name):
+    command = load(name)
+    assert command.name == name
+    assert command.help.split("\n\n")[0].replace("\n", " ") == COMMANDS[name][1]
+
+
+def test_the_list_has_the_commands_of_all_modules():
+    modules = {path.stem for path in (PROJECT / "pipelines" / "cli").glob("*.py")}
+    shared = {"__init__", "app", "online", "output", "progress", "report", "results", "stopping"}
+    assert {module for module, _ in COMMANDS.values()} == modules - shared
+    assert list(get_command(app).commands) == list(COMMANDS)
