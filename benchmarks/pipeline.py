@@ -121,7 +121,7 @@ def timed(arguments: list[str], home: Path) -> tuple[float, str]:
 
 def bikecast_run(home: Path, budget: float) -> tuple[float, dict[str, float]]:
     """Wall seconds and seconds by stage of `bikecast run` on a home."""
-    command = [sys.executable, "-m", "pipelines", "run", "--json", "--budget", f"{budget:g}"]
+    command = [sys.executable, "-m", "bikecast", "run", "--json", "--budget", f"{budget:g}"]
     wall, out = timed(command, home)
     return wall, json.loads(out)["seconds"]
 

@@ -33,7 +33,7 @@ class Cli:
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and return its process, with both outputs as pipes."""
         return subprocess.Popen(
-            [sys.executable, "-m", "pipelines", *arguments],
+            [sys.executable, "-m", "bikecast", *arguments],
             cwd=PROJECT,
             env=self.environment,
             stdin=subprocess.DEVNULL,

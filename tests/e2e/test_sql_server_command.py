@@ -22,7 +22,7 @@ def start(tmp_path):
     def run(**settings):
         environment = {**Cli(tmp_path).environment, **settings}
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines", "sql-server", "--port", "0"],
+            [sys.executable, "-m", "bikecast", "sql-server", "--port", "0"],
             cwd=PROJECT,
             env=environment,
             stdin=subprocess.DEVNULL,

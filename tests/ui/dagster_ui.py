@@ -133,7 +133,7 @@ def dagster_ui(cli: Cli, **settings: str) -> Iterator[DagsterUi]:
     log = cli.home.parent / "ui.log"
     with log.open("w") as stream:
         process = subprocess.Popen(
-            [sys.executable, "-m", "pipelines", "ui", "--port", str(port)],
+            [sys.executable, "-m", "bikecast", "ui", "--port", str(port)],
             cwd=PROJECT,
             env={**cli.environment, **settings},
             stdin=subprocess.DEVNULL,

@@ -1,0 +1,36 @@
+"""The console script `bikecast`, and `python -m bikecast`."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Iterable
+from importlib import import_module
+from pathlib import Path
+
+CHECKOUT = str(Path(__file__).resolve().parents[1])
+
+
+def main() -> None:
+    """Run the command line with the checkout before all other folders of Python modules.
+
+    The caller's PYTHONPATH and current directory may hold packages that are named pipelines,
+    assets, resources or tests. Neither this process nor one that it starts takes them.
+    """
+    put_checkout_first()
+    import_module("pipelines.cli").main()
+
+
+def put_checkout_first() -> None:
+    """Put the checkout first on sys.path and in PYTHONPATH."""
+    sys.path[:] = _with_checkout_first(sys.path)
+    folders = filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))
+    os.environ["PYTHONPATH"] = os.pathsep.join(_with_checkout_first(folders))
+
+
+def _with_checkout_first(folders: Iterable[str]) -> list[str]:
+    return [CHECKOUT, *(folder for folder in folders if folder != CHECKOUT)]
+
+
+if __name__ == "__main__":
+    main()
