@@ -64,6 +64,17 @@ def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: F
         target.value = status
 
 
+def _bound(
+    runner: Runner,
+    parameters: tuple[st.ParameterDefinition, ...],
+    arguments: tuple[flow.Argument, ...],
+    label: str,
+    frame: Frame,
+) -> dict[str, Variable]:
+    evaluate = partial(runner.evaluate, frame=frame)
+    return bind_arguments(parameters, arguments, label, evaluate, frame.variables)
+
+
 def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> int:
     procedure = runner.catalog.find(statement.name)
     if procedure is None or procedure.type != PROCEDURE:
@@ -71,13 +82,7 @@ def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Fra
     (definition,) = parse_batch(procedure.definition)
     assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
     label = statement.name.name
-    variables = bind_arguments(
-        definition.parameters,
-        statement.arguments,
-        label,
-        partial(runner.evaluate, frame=frame),
-        frame.variables,
-    )
+    variables = _bound(runner, definition.parameters, statement.arguments, label, frame)
     inner = frame.nested(variables, label)
     status = 0
     try:
@@ -109,13 +114,7 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
         parameters = procedure_parameters(reader)
         if not reader.at_end:
             raise reader.error()
-        variables = bind_arguments(
-            parameters,
-            rest,
-            "sp_executesql",
-            partial(runner.evaluate, frame=frame),
-            frame.variables,
-        )
+        variables = _bound(runner, parameters, rest, "sp_executesql", frame)
         execute_text(runner, text, variables, frame)
         copy_outputs(parameters, rest, variables, frame.variables)
         return
@@ -124,13 +123,7 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
 
 def _rename_column(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
     """sp_rename @objname, @newname, @objtype."""
-    variables = bind_arguments(
-        renames.PARAMETERS,
-        statement.arguments,
-        "sp_rename",
-        partial(runner.evaluate, frame=frame),
-        frame.variables,
-    )
+    variables = _bound(runner, renames.PARAMETERS, statement.arguments, "sp_rename", frame)
     runner.transaction.forbid()
     work = runner.work(frame)
     with runner.transaction.statement(work):

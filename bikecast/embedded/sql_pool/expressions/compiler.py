@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -31,6 +31,7 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
 from bikecast.embedded.sql_pool.expressions.functions.builtin import FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.time_zones import at_time_zone
 from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
+from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import (
     COLLATION_FAMILIES,
@@ -75,44 +76,17 @@ _BITWISE: dict[type[exp.Expression], str] = {
 }
 
 
+@dataclass
 class ExpressionCompiler:
     """Compiles the expressions of one scope. `query` compiles a subquery in a scope."""
 
-    def __init__(
-        self,
-        context: Context,
-        scope: Scope,
-        query: Callable[[exp.Expression, Scope], BoundQuery],
-    ) -> None:
-        self.context = context
-        self.scope = scope
-        self._query = query
-        self._values: dict[type, Callable[..., Typed]] = {
-            exp.Column: self._column,
-            exp.Literal: self._literal,
-            exp.National: lambda node: literal_text(node.name, national=True),
-            exp.HexString: self._hex,
-            exp.Null: lambda _: Typed("NULL", NULL),
-            exp.Boolean: self._no_boolean,
-            exp.Parameter: self._parameter,
-            exp.Paren: self._paren,
-            exp.Neg: self._negate,
-            exp.Case: self._case,
-            dialect.Conversion: self._conversion,
-            exp.Anonymous: self._function,
-            exp.Dot: lambda node: call_function(self, node),
-            exp.Subquery: self._scalar_subquery,
-            exp.Select: self._scalar_subquery,
-            exp.Window: lambda node: window(self, node),
-            exp.WithinGroup: self._within_group,
-            exp.AtTimeZone: lambda node: at_time_zone(self, node),
-            exp.Collate: self._collate,
-            exp.BitwiseNot: lambda node: bitwise_not(self.value(node.this)),
-        }
+    context: Context
+    scope: Scope
+    query: CompileQuery
 
     def in_scope(self, scope: Scope) -> ExpressionCompiler:
         """A compiler of the same statement for another scope."""
-        return ExpressionCompiler(self.context, scope, self._query)
+        return ExpressionCompiler(self.context, scope, self.query)
 
     def value(self, node: exp.Expression) -> Typed:
         """Compile an expression that yields a value."""
@@ -126,14 +100,14 @@ class ExpressionCompiler:
         if type(node) in _BITWISE:
             only(node, "this", "expression")
             return bitwise(_BITWISE[type(node)], self.value(node.this), self.value(node.expression))
-        compile_node = self._values.get(type(node))
+        compile_node = _VALUES.get(type(node))
         if compile_node is None:
             if isinstance(node, exp.All | exp.Any):
                 raise near(node.key.upper())
             if type(node) in CONDITIONS:
                 raise near(describe(node))
             raise unsupported(f"The expression {describe(node)}")
-        return self._of_group(compile_node(node))
+        return self._of_group(compile_node(self, node))
 
     def condition(self, node: exp.Expression) -> str:
         """Compile a condition (T-SQL keeps conditions and values apart)."""
@@ -310,4 +284,28 @@ class ExpressionCompiler:
         if isinstance(node, exp.Subquery):
             only(node, "this")
             node = node.this
-        return self._query(node, Scope(parent=self.scope))
+        return self.query(node, Scope(parent=self.scope))
+
+
+_VALUES: dict[type, Callable[..., Typed]] = {
+    exp.Column: ExpressionCompiler._column,
+    exp.Literal: ExpressionCompiler._literal,
+    exp.National: lambda _, node: literal_text(node.name, national=True),
+    exp.HexString: ExpressionCompiler._hex,
+    exp.Null: lambda *_: Typed("NULL", NULL),
+    exp.Boolean: ExpressionCompiler._no_boolean,
+    exp.Parameter: ExpressionCompiler._parameter,
+    exp.Paren: ExpressionCompiler._paren,
+    exp.Neg: ExpressionCompiler._negate,
+    exp.Case: ExpressionCompiler._case,
+    dialect.Conversion: ExpressionCompiler._conversion,
+    exp.Anonymous: ExpressionCompiler._function,
+    exp.Dot: call_function,
+    exp.Subquery: ExpressionCompiler._scalar_subquery,
+    exp.Select: ExpressionCompiler._scalar_subquery,
+    exp.Window: window,
+    exp.WithinGroup: ExpressionCompiler._within_group,
+    exp.AtTimeZone: at_time_zone,
+    exp.Collate: ExpressionCompiler._collate,
+    exp.BitwiseNot: lambda compiler, node: bitwise_not(compiler.value(node.this)),
+}

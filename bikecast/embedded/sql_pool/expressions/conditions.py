@@ -64,15 +64,9 @@ def _is(compiler: Compiler, node: exp.Is) -> str:
 
 def _in(compiler: Compiler, node: exp.In) -> str:
     only(node, "this", "expressions", "query")
-    subject = compiler.value(node.this)
     if node.args.get("query") is not None:
-        query = compiler.subquery(node.args["query"])
-        if len(query.columns) != 1:
-            raise SqlError(116, "Only one expression can be specified in the select list.")
-        inner = Typed("q.c1", query.columns[0][1])
-        type_ = comparable_type(subject.type, inner.type)
-        left, right = convert_compared(subject, type_), convert_compared(inner, type_)
-        return f"({left} IN (SELECT {right} FROM ({query.sql}) AS q))"
+        return _with_query(compiler, node.this, "IN", node.args["query"])
+    subject = compiler.value(node.this)
     if not node.expressions:
         raise near(")")
     items = [comparison("=", subject, compiler.value(item)) for item in node.expressions]
@@ -85,13 +79,20 @@ def _quantified(compiler: Compiler, node: exp.Expression, operator: str) -> str:
     word = "ALL" if isinstance(node.expression, exp.All) else "ANY"
     if not isinstance(node.expression.this, exp.Select | exp.Subquery | exp.SetOperation):
         raise near(word)
-    subject, query = compiler.value(node.this), compiler.subquery(node.expression.this)
+    return _with_query(compiler, node.this, f"{operator} {word}", node.expression.this)
+
+
+def _with_query(
+    compiler: Compiler, node: exp.Expression, operator: str, query_node: exp.Expression
+) -> str:
+    """A value compared with the rows of a query, by IN or by an operator and ALL or ANY."""
+    subject, query = compiler.value(node), compiler.subquery(query_node)
     if len(query.columns) != 1:
         raise SqlError(116, "Only one expression can be specified in the select list.")
     inner = Typed("q.c1", query.columns[0][1])
     type_ = comparable_type(subject.type, inner.type)
     left, right = convert_compared(subject, type_), convert_compared(inner, type_)
-    return f"({left} {operator} {word} (SELECT {right} FROM ({query.sql}) AS q))"
+    return f"({left} {operator} (SELECT {right} FROM ({query.sql}) AS q))"
 
 
 def _between(compiler: Compiler, node: exp.Between) -> str:

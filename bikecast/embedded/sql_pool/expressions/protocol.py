@@ -43,5 +43,7 @@ class Compiler(Protocol):
         """A compiler of the same statement for another scope."""
 
 
-#: A function of T-SQL: compiles a call of it.
+#: Compiles a query in a scope.
+CompileQuery = Callable[[exp.Expression, Scope], BoundQuery]
+#: Compiles a call of a function of T-SQL.
 Function = Callable[[Compiler, exp.Expression], Typed]

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from sqlglot import exp
 
@@ -14,11 +15,11 @@ from bikecast.embedded.sql_pool.errors import (
     undeclared,
 )
 from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName, table_name
 from bikecast.embedded.sql_pool.values.scope import (
-    BoundQuery,
     NamedColumn,
     Scope,
     Source,
@@ -27,6 +28,7 @@ from bikecast.embedded.sql_pool.values.scope import (
 from bikecast.embedded.sql_pool.values.types import SqlType, make_type
 
 
+@dataclass
 class PredictCompiler:
     """Compiles PREDICT.
 
@@ -34,15 +36,9 @@ class PredictCompiler:
     its name, for an alias; its last argument tells whether a schema was written.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        query: Callable[[exp.Expression, Scope], BoundQuery],
-        named: Callable[[ObjectName, str, bool], tuple[str, Source]],
-    ) -> None:
-        self._context = context
-        self._query = query
-        self._named = named
+    context: Context
+    query: CompileQuery
+    named: Callable[[ObjectName, str, bool], tuple[str, Source]]
 
     def rows(self, node: dialect.Predict) -> tuple[str, Source, Source]:
         """PREDICT in DuckDB SQL, the columns of its data and those of its outputs."""
@@ -55,9 +51,9 @@ class PredictCompiler:
         only(table, "this", "db", "catalog")
         alias = node.args.get("data_alias")
         label = alias.name if alias is not None else ""
-        sql, data = self._named(table_name(table), label, bool(table.args.get("db")))
+        sql, data = self.named(table_name(table), label, bool(table.args.get("db")))
         outputs = [_output(column) for column in node.args["outputs"]]
-        scorer = self._context.scorers.register(
+        scorer = self.context.scorers.register(
             self._model(node.args["model"]),
             [(column.name, column.type) for column in data.columns],
             outputs,
@@ -90,7 +86,7 @@ class PredictCompiler:
         if isinstance(node, exp.Subquery | exp.Select):
             model = self._model_of_subquery(node)
         elif isinstance(node, exp.Parameter) and not isinstance(node.this, exp.Parameter):
-            variable = self._context.variables.get(node.name.lower())
+            variable = self.context.variables.get(node.name.lower())
             if variable is None:
                 raise undeclared(node.name)
             model = variable.value
@@ -107,14 +103,14 @@ class PredictCompiler:
 
     def _model_of_subquery(self, node: exp.Expression) -> object:
         """Run the model's subquery now, in the transaction that the statement runs in."""
-        kept, self._context.parameters = self._context.parameters, {}
+        kept, self.context.parameters = self.context.parameters, {}
         try:
-            query = self._query(node.this if isinstance(node, exp.Subquery) else node, Scope())
+            query = self.query(node.this if isinstance(node, exp.Subquery) else node, Scope())
             if len(query.columns) != 1:
                 raise SqlError(116, "Only one expression can be specified in the model's subquery.")
-            return self._context.run_scalar(query, self._context.parameters)
+            return self.context.run_scalar(query, self.context.parameters)
         finally:
-            self._context.parameters = kept
+            self.context.parameters = kept
 
 
 def _output(column: exp.Expression) -> tuple[str, SqlType]:

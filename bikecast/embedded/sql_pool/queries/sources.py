@@ -3,8 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
@@ -20,6 +19,7 @@ from bikecast.embedded.sql_pool.errors import (
 )
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
 from bikecast.embedded.sql_pool.queries.predict import PredictCompiler
 from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, unpivot
 from bikecast.embedded.sql_pool.syntax import dialect
@@ -40,21 +40,16 @@ MAX_VIEW_DEPTH = 32
 _HINTS = frozenset({"NOLOCK", "READUNCOMMITTED"})
 
 
+@dataclass
 class SourceCompiler:
     """Compiles the FROM clause of one query into DuckDB SQL and fills its scope.
 
     `query` compiles a query of the clause in a scope.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        scope: Scope,
-        query: Callable[[exp.Expression, Scope], BoundQuery],
-    ) -> None:
-        self.context = context
-        self.scope = scope
-        self._query = query
+    context: Context
+    scope: Scope
+    query: CompileQuery
 
     def clause(self, first: exp.Expression, joins: list[exp.Join]) -> str:
         """The text behind FROM."""
@@ -92,7 +87,7 @@ class SourceCompiler:
         return sql
 
     def _expressions(self, scope: Scope) -> ExpressionCompiler:
-        return ExpressionCompiler(self.context, scope, self._query)
+        return ExpressionCompiler(self.context, scope, self.query)
 
     def _may_be_missing(self, first: int, end: int) -> None:
         """Of items that an outer join may find no row of, every column may be NULL."""
@@ -103,7 +98,7 @@ class SourceCompiler:
         """A join inside of a join or of parentheses; its ON conditions see its own items alone."""
         first = node.copy()
         first.set("joins", None)
-        inner = SourceCompiler(self.context, _around(self.scope), self._query)
+        inner = SourceCompiler(self.context, _around(self.scope), self.query)
         sql = inner.clause(first, node.args["joins"])
         for source in inner.scope.sources:
             self.scope.add(source)
@@ -121,7 +116,7 @@ class SourceCompiler:
             sql, source = function_rows(compiler, node.this, node.alias, physical)
             source = _renamed(source, names)
         elif isinstance(node.this, exp.Subquery) and node.alias:
-            query = self._query(node.this.this, Scope(parent=self.scope))
+            query = self.query(node.this.this, Scope(parent=self.scope))
             sql, source = f"({query.sql}) AS {physical}", query.source(node.alias, physical, names)
         else:
             raise near("APPLY")
@@ -150,7 +145,7 @@ class SourceCompiler:
             raise near("PIVOT")
         plain = node.copy()
         plain.set("pivots", None)
-        inner = SourceCompiler(self.context, _around(self.scope), self._query)
+        inner = SourceCompiler(self.context, _around(self.scope), self.query)
         sql = inner.item(plain)
         if len(inner.scope.sources) != 1:
             raise not_emulated("PIVOT or UNPIVOT of a join")
@@ -194,7 +189,7 @@ class SourceCompiler:
                     raise unsupported(f"The table hint {item.name.upper()}")
 
     def _predict(self, node: dialect.Predict) -> str:
-        sql, *sources = PredictCompiler(self.context, self._query, self._named).rows(node)
+        sql, *sources = PredictCompiler(self.context, self.query, self._named).rows(node)
         for source in sources:
             self.scope.add(source)
         return sql
@@ -238,7 +233,7 @@ class SourceCompiler:
             raise SqlError(217, f"Maximum view nesting level exceeded (limit {MAX_VIEW_DEPTH}).")
         reader = Reader(view.definition)
         try:
-            query = self._query(reader.tree_until(len(reader.tokens)), Scope())
+            query = self.query(reader.tree_until(len(reader.tokens)), Scope())
         except SqlError as error:
             raise SqlError(error.number, f"{error.message} (in the view '{view.name}')") from error
         self.context.view_depth -= 1
@@ -262,7 +257,7 @@ class SourceCompiler:
             raise unsupported("VALUES as a table source")
         names = tuple(column.name for column in alias.args.get("columns") or ())
         # A derived table sees no column of its neighbours, but those of the queries around.
-        query = self._query(node.this, Scope(parent=_around(self.scope)))
+        query = self.query(node.this, Scope(parent=_around(self.scope)))
         physical = next_alias()
         self.scope.add(query.source(node.alias, physical, names))
         return f"({query.sql}) AS {physical}"
