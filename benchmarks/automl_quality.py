@@ -77,26 +77,26 @@ def our_scores(
     clock = Clock(time.monotonic() + budget, workers=WORKERS, refits=1)
     with tempfile.TemporaryDirectory() as folder:
         memory = TrialMemory.open(Path(folder), data)
-        found = search(data, fold[0], pool, settings, clock=clock, memory=memory)
-        result = {OURS: {**score_recipe(data, fold, pool, found), **use.facts()}}
+        searched = search(data, fold[0], pool, settings, clock=clock, memory=memory)
+        result = {OURS: {**score_recipe(data, fold, pool, searched), **use.facts()}}
         # The same trials, recalled: only the choice is another one.
         later = replace(clock, deadline=time.monotonic() + budget)
         best = replace(settings, prefer_simple=False)
-        found = search(data, fold[0], pool, best, clock=later, memory=memory)
-        result[BEST] = score_recipe(data, fold, pool, found)
+        searched = search(data, fold[0], pool, best, clock=later, memory=memory)
+        result[BEST] = score_recipe(data, fold, pool, searched)
     return result
 
 
 def score_recipe(
-    data: Dataset, fold: Fold, pool: WorkerPool, found: SearchResult
+    data: Dataset, fold: Fold, pool: WorkerPool, searched: SearchResult
 ) -> dict[str, float]:
     """Fit the recipe on the fold's first rows and score it on its second."""
-    done = refit(found.recipe, {"fold": fold}, pool, seed=0)["fold"]
-    predicted = found.recipe.blend({name: out.predictions[0] for name, out in done.items()})
+    done = refit(searched.recipe, {"fold": fold}, pool, seed=0)["fold"]
+    predicted = searched.recipe.blend({name: out.predictions[0] for name, out in done.items()})
     return {
         **scores(data.target[fold[1]], predicted),
-        "members": float(len(found.recipe.members)),
-        "skipped": float(sum(trial.status == "skipped" for trial in found.trials)),
+        "members": float(len(searched.recipe.members)),
+        "skipped": float(sum(trial.status == "skipped" for trial in searched.trials)),
     }
 
 
@@ -172,32 +172,32 @@ def compare(
     return result | {peer: entries for peer, entries in autogluon.items() if entries}
 
 
-def verdicts(found: dict[str, dict[str, Entries]]) -> list[tuple[bool, str]]:
+def verdicts(by_set: dict[str, dict[str, Entries]]) -> list[tuple[bool, str]]:
     """Whether each target holds, for those that the results can tell."""
-    told = []
-    for name, by_peer in found.items():
+    lines = []
+    for name, by_peer in by_set.items():
         ours = np.array([entry["spearman"] for entry in by_peer[OURS]])
         rmse = float(np.mean([entry["rmse"] for entry in by_peer[OURS]]))
         error = ours.std(ddof=1) / np.sqrt(len(ours)) if len(ours) > 1 else 0.0
         if name == "lab":
-            told.append((ours.mean() + error >= TARGET, f"{name}: {ours.mean():.4f} for {TARGET}"))
-            told.append((rmse <= MAX_RMSE, f"{name}: RMSE {rmse:.0f}, at most {MAX_RMSE}"))
+            lines.append((ours.mean() + error >= TARGET, f"{name}: {ours.mean():.4f} for {TARGET}"))
+            lines.append((rmse <= MAX_RMSE, f"{name}: RMSE {rmse:.0f}, at most {MAX_RMSE}"))
         if name == "lab, 2011 to 2012":
-            told.append((ours.mean() >= BY_YEAR, f"{name}: {ours.mean():.4f} for {BY_YEAR}"))
+            lines.append((ours.mean() >= BY_YEAR, f"{name}: {ours.mean():.4f} for {BY_YEAR}"))
         peer = AUTOGLUON if "lab" in name else LIGHTGBM
         if peer in by_peer:
             lead = ours - np.array([entry["spearman"] for entry in by_peer[peer]])[: len(ours)]
             noise = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else 0.0
-            told.append((lead.mean() >= -noise, f"{name}: {lead.mean():+.4f} to {peer}"))
-    other = [by_peer for name, by_peer in found.items() if "lab" not in name]
+            lines.append((lead.mean() >= -noise, f"{name}: {lead.mean():+.4f} to {peer}"))
+    other = [by_peer for name, by_peer in by_set.items() if "lab" not in name]
     if other and all(AUTOGLUON in by_peer and MEDIUM in by_peer for by_peer in other):
         means = {
             peer: np.mean([np.mean([e["spearman"] for e in by_peer[peer]]) for by_peer in other])
             for peer in (OURS, MEDIUM, AUTOGLUON)
         }
         text = ", ".join(f"{peer} {mean:.4f}" for peer, mean in means.items())
-        told.append((means[OURS] >= means[MEDIUM], f"mean over {len(other)} other sets: {text}"))
-    return told
+        lines.append((means[OURS] >= means[MEDIUM], f"mean over {len(other)} other sets: {text}"))
+    return lines
 
 
 def main() -> int:
@@ -216,9 +216,11 @@ def main() -> int:
     peers = json.loads(options.peers.read_text()) if options.peers else {}
     if options.report:
         everything = json.loads(options.report.read_text())
-        everything = {name: {**found, **peers.get(name, {})} for name, found in everything.items()}
-        for name, found in everything.items():
-            report(console, name, found)
+        everything = {
+            name: {**by_peer, **peers.get(name, {})} for name, by_peer in everything.items()
+        }
+        for name, by_peer in everything.items():
+            report(console, name, by_peer)
     else:
         everything = run(console, options, peers)
     for holds, text in verdicts(everything):
@@ -252,9 +254,11 @@ def run(
     context = start_server()
     everything: dict[str, dict[str, Entries]] = {}
     for data in wanted:
-        found = compare(data, peers.get(data.name, {}), context, SETTINGS)
-        everything[data.name] = found
-        report(console, f"{data.name}: {len(found[OURS])} splits, {data.budget:g} s each", found)
+        by_peer = compare(data, peers.get(data.name, {}), context, SETTINGS)
+        everything[data.name] = by_peer
+        report(
+            console, f"{data.name}: {len(by_peer[OURS])} splits, {data.budget:g} s each", by_peer
+        )
         if options.json:
             options.json.write_text(json.dumps(everything, indent=1))
     return everything

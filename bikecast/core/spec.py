@@ -119,8 +119,8 @@ class TrainingSettings:
     def __post_init__(self) -> None:
         problems = []
         if self.primary_metric not in PRIMARY_METRICS:
-            known = ", ".join(PRIMARY_METRICS)
-            problems.append(f"primary_metric {self.primary_metric!r} is not one of {known}")
+            metrics = ", ".join(PRIMARY_METRICS)
+            problems.append(f"primary_metric {self.primary_metric!r} is not one of {metrics}")
         if not 0 < self.max_training_hours <= 24 * 7:
             problems.append(f"max_training_hours is {self.max_training_hours}, not 0 to 168")
         if self.max_concurrent_trials < 1:
@@ -133,8 +133,8 @@ class TrainingSettings:
             problems.append(f"min_rows_per_second is {self.min_rows_per_second}, below 0")
         named = {*self.allowed_algorithms, *self.blocked_algorithms}
         if unknown := sorted(named - set(ALGORITHMS)):
-            known = ", ".join(ALGORITHMS)
-            problems.append(f"unknown algorithms {', '.join(unknown)}; known are {known}")
+            names = ", ".join(ALGORITHMS)
+            problems.append(f"unknown algorithms {', '.join(unknown)}; known are {names}")
         if self.allowed_algorithms and not set(self.allowed_algorithms) - set(
             self.blocked_algorithms
         ):
@@ -202,8 +202,8 @@ class ModelSpec:
             )
         if self.first_day is not None:
             datetime.date.fromisoformat(self.first_day)
-            kinds = {key.name: key.sql_type for key in self.keys}
-            if kinds.get(self.time_key or "") != "date":
+            key_types = {key.name: key.sql_type for key in self.keys}
+            if key_types.get(self.time_key or "") != "date":
                 raise ValueError(
                     f"{self.model_name}: daily partitions take a time_key of type date, "
                     f"not {self.time_key!r}"

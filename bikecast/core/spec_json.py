@@ -37,9 +37,9 @@ def _column(data: Mapping[str, Any]) -> Column:
     return Column(**_tuples(Column, data))
 
 
-def _tuples(kind: type, data: Mapping[str, Any]) -> dict[str, Any]:
-    """The data with a tuple for each list; fields named here are those of `kind`."""
-    unknown = sorted(set(data) - {field.name for field in fields(kind)})
+def _tuples(class_: type, data: Mapping[str, Any]) -> dict[str, Any]:
+    """The data with a tuple for each list; fields named here are those of `class_`."""
+    unknown = sorted(set(data) - {field.name for field in fields(class_)})
     if unknown:
-        raise ValueError(f"{kind.__name__} has no fields {', '.join(unknown)}")
+        raise ValueError(f"{class_.__name__} has no fields {', '.join(unknown)}")
     return {name: tuple(v) if isinstance(v, list) else v for name, v in data.items()}

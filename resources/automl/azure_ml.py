@@ -189,16 +189,16 @@ class AzureAutoML(dg.ConfigurableResource):
         return replace(status, state=JobState.CANCELED, error=why)
 
     def _status(self, job: Any) -> JobStatus:
-        told = str(getattr(job.status, "value", job.status))
-        state = STATES.get(told)
+        name = str(getattr(job.status, "value", job.status))
+        state = STATES.get(name)
         if state is None:
-            _log.warning("job %s has the unknown state %s; it counts as running", job.name, told)
+            _log.warning("job %s has the unknown state %s; it counts as running", job.name, name)
             state = JobState.RUNNING
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             error = _reason(job, state)
         return JobStatus(
-            job.name, state, link=job.studio_url or "", error=error, progress={"state": told}
+            job.name, state, link=job.studio_url or "", error=error, progress={"state": name}
         )
 
     def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:
@@ -209,14 +209,14 @@ class AzureAutoML(dg.ConfigurableResource):
         target = Path(self.downloads).absolute() / job_id / "model.onnx"
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             self._client.jobs.download(child, download_path=folder)
-            found = _onnx_file(Path(folder))
-            if found is None:
+            file = _onnx_file(Path(folder))
+            if file is None:
                 names = sorted(str(p.relative_to(folder)) for p in Path(folder).rglob("*.*"))
                 raise BikecastError(
                     f"trial {child} of {job_id} has no ONNX file; it has {', '.join(names[:20])}. "
                     f"Nothing was registered. See {link}"
                 )
-            data = found.read_bytes()
+            data = file.read_bytes()
         try:
             digest = inspect_model(data).digest
         except ModelRejected as error:
@@ -228,11 +228,11 @@ class AzureAutoML(dg.ConfigurableResource):
 
 def _onnx_file(folder: Path) -> Path | None:
     """outputs/model.onnx where there is one, else the only ONNX file."""
-    found = sorted(folder.rglob("*.onnx"))
-    usual = [path for path in found if path.parts[-2:] == ("outputs", "model.onnx")]
+    files = sorted(folder.rglob("*.onnx"))
+    usual = [path for path in files if path.parts[-2:] == ("outputs", "model.onnx")]
     if usual:
         return usual[0]
-    return found[0] if len(found) == 1 else None
+    return files[0] if len(files) == 1 else None
 
 
 def _reason(job: Any, state: JobState) -> str:

@@ -58,27 +58,27 @@ class AzureMlRegistry(ConfigurableResource):
         cannot be read, and BikecastError where Azure ML refuses the model.
         """
         try:
-            found = model_digest(model_path.read_bytes())
+            actual = model_digest(model_path.read_bytes())
         except OSError as error:
             raise InvalidInput(
                 f"cannot read {model_path}: {error.strerror or error}; nothing was registered"
             ) from error
-        if found != digest:
+        if actual != digest:
             raise ModelRejected(
-                f"{model_path} has the digest {found}, but job {job_id} recorded {digest}: the "
+                f"{model_path} has the digest {actual}, but job {job_id} recorded {digest}: the "
                 "file was changed. Nothing was registered; train again."
             )
         own = {JOB_ID: job_id, DIGEST: digest, SCORES: json.dumps(dict(scores))}
         with _registering:
-            known = self._of_job(name, job_id)
-            if not known:
+            registered = self._of_job(name, job_id)
+            if not registered:
                 self._create(name, model_path, {**tags, **own})
-                known = self._of_job(name, job_id)
-        if not known:
+                registered = self._of_job(name, job_id)
+        if not registered:
             raise BikecastError(
                 f"Azure ML took the model of {job_id} but does not list it yet; run again"
             )
-        first, *twins = sorted(known, key=lambda entry: entry.version)
+        first, *twins = sorted(registered, key=lambda entry: entry.version)
         for twin in twins:
             self._client.models.archive(name, version=str(twin.version))
         return first
@@ -87,12 +87,12 @@ class AzureMlRegistry(ConfigurableResource):
         """All versions that are not archived, newest first; empty where the model is unknown."""
         models = self._models(name)
         holders = {alias: number for alias, (_, number) in _alias_holders(models).items()}
-        found = [
+        versions = [
             self._version(name, model, holders)
             for model in models
             if (model.tags or {}).get(JOB_ID) is not None
         ]
-        return sorted(found, key=lambda entry: entry.version, reverse=True)
+        return sorted(versions, key=lambda entry: entry.version, reverse=True)
 
     def download(self, name: str, version: int) -> bytes:
         """The ONNX file of a version.
@@ -100,7 +100,7 @@ class AzureMlRegistry(ConfigurableResource):
         Raises InvalidInput where there is no such version, and ModelRejected where the stored
         file is missing or no longer matches its digest.
         """
-        digest = self._known(name, version).digest
+        digest = self._entry(name, version).digest
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             self._client.models.download(name, str(version), download_path=folder)
             files = [path for path in Path(folder).rglob("*") if path.is_file()]
@@ -121,7 +121,7 @@ class AzureMlRegistry(ConfigurableResource):
 
         Raises InvalidInput where there is no such version.
         """
-        if alias in self._known(name, version).aliases:
+        if alias in self._entry(name, version).aliases:
             return
         tag = f"{ALIAS}{alias}"
         models = {int(model.version): model for model in self._models(name)}
@@ -145,13 +145,13 @@ class AzureMlRegistry(ConfigurableResource):
     def _of_job(self, name: str, job_id: str) -> list[ModelVersion]:
         return [entry for entry in self.versions(name) if entry.job_id == job_id]
 
-    def _known(self, name: str, version: int) -> ModelVersion:
+    def _entry(self, name: str, version: int) -> ModelVersion:
         versions = self.versions(name)
         for entry in versions:
             if entry.version == version:
                 return entry
-        known = ", ".join(str(entry.version) for entry in versions) or "none"
-        raise InvalidInput(f"{name} has no version {version}; known versions: {known}")
+        numbers = ", ".join(str(entry.version) for entry in versions) or "none"
+        raise InvalidInput(f"{name} has no version {version}; known versions: {numbers}")
 
     def _create(self, name: str, model_path: Path, tags: Mapping[str, str]) -> None:
         from azure.ai.ml.entities import Model
@@ -187,7 +187,7 @@ class AzureMlRegistry(ConfigurableResource):
                 f"{self.subscription_id}/resourceGroups/{self.resource_group}/providers/"
                 f"Microsoft.MachineLearningServices/workspaces/{self.workspace}"
             ),
-            aliases=tuple(sorted(alias for alias, held in holders.items() if held == number)),
+            aliases=tuple(sorted(alias for alias, holder in holders.items() if holder == number)),
         )
 
 

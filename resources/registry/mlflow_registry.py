@@ -66,13 +66,13 @@ class MlflowRegistry(ConfigurableResource):
                 f"{model_path} has the digest {model_digest(data)}, but job {job_id} recorded "
                 f"{digest}: the file was changed. Nothing was registered; train again."
             )
-        known = self._of_job(name, job_id)
-        if known:
-            return known
+        registered = self._of_job(name, job_id)
+        if registered:
+            return registered
         with writing(self.tracking_uri) as client:
-            known = self._of_job(name, job_id)
-            if known:
-                return known
+            registered = self._of_job(name, job_id)
+            if registered:
+                return registered
             if not target.is_file() or model_digest(target.read_bytes()) != digest:
                 with replaced_file(target) as temporary:
                     temporary.write_bytes(data)
@@ -101,11 +101,11 @@ class MlflowRegistry(ConfigurableResource):
         aliases: dict[int, list[str]] = {}
         for alias, number in models[0].aliases.items():
             aliases.setdefault(int(number), []).append(alias)
-        found = [
+        versions = [
             self._version(entry, tuple(sorted(aliases.get(int(entry.version), ()))))
             for entry in _all_versions(client, name)
         ]
-        return sorted(found, key=lambda entry: entry.version, reverse=True)
+        return sorted(versions, key=lambda entry: entry.version, reverse=True)
 
     def download(self, name: str, version: int) -> bytes:
         """The ONNX file of a version.
@@ -113,7 +113,7 @@ class MlflowRegistry(ConfigurableResource):
         Raises InvalidInput where there is no such version, and ModelRejected where the stored
         file is missing or no longer matches its digest.
         """
-        digest = self._known(name, version).digest
+        digest = self._entry(name, version).digest
         target = self._file(name, digest)
         if not target.is_file():
             raise ModelRejected(f"the file of {name} version {version} is missing: {target}")
@@ -130,7 +130,7 @@ class MlflowRegistry(ConfigurableResource):
 
         Raises InvalidInput where there is no such version or the alias is not allowed.
         """
-        if alias in self._known(name, version).aliases:
+        if alias in self._entry(name, version).aliases:
             return
         from mlflow.exceptions import MlflowException
 
@@ -145,13 +145,13 @@ class MlflowRegistry(ConfigurableResource):
     def _of_job(self, name: str, job_id: str) -> ModelVersion | None:
         return next((entry for entry in self.versions(name) if entry.job_id == job_id), None)
 
-    def _known(self, name: str, version: int) -> ModelVersion:
+    def _entry(self, name: str, version: int) -> ModelVersion:
         versions = self.versions(name)
         for entry in versions:
             if entry.version == version:
                 return entry
-        known = ", ".join(str(entry.version) for entry in versions) or "none"
-        raise InvalidInput(f"{name} has no version {version}; known versions: {known}")
+        numbers = ", ".join(str(entry.version) for entry in versions) or "none"
+        raise InvalidInput(f"{name} has no version {version}; known versions: {numbers}")
 
     def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):
@@ -197,11 +197,11 @@ def _create_model(client: MlflowClient, name: str) -> None:
 
 
 def _all_versions(client: MlflowClient, name: str) -> list[Any]:
-    found: list[Any] = []
+    entries: list[Any] = []
     token: str | None = None
     while True:
         page = client.search_model_versions(f"name = '{name}'", page_token=token)
-        found.extend(page)
+        entries.extend(page)
         token = page.token
         if not token:
-            return found
+            return entries

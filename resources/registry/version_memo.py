@@ -30,9 +30,9 @@ def remembered(
     """
     before = _state(memo, database)
     with suppress(OSError, ValueError, KeyError, TypeError):
-        told = json.loads(memo.read_text(encoding="utf-8"))
-        if told["state"] == before:
-            return [_version(entry) for entry in told["versions"]]
+        stored = json.loads(memo.read_text(encoding="utf-8"))
+        if stored["state"] == before:
+            return [_version(entry) for entry in stored["versions"]]
     versions = read()
     if versions and memo.parent.is_dir() and _state(memo, database) == before:
         kept = [asdict(entry) | {"created_at": entry.created_at.isoformat()} for entry in versions]

@@ -24,10 +24,10 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
 
     inspect_model(model)
     session = one_thread_session(model)
-    known = {entry.name for entry in session.get_inputs()}
+    inputs = {entry.name for entry in session.get_inputs()}
     feed = {}
     for column in spec.features:
-        if column.name in known:
+        if column.name in inputs:
             values = table[column.name].to_numpy(zero_copy_only=False)
             feed[column.name] = values.astype(type_names(column).numpy)[:, None]
     output = session.run([spec.output], feed)[0]

@@ -21,17 +21,17 @@ class OnnxVersions:
 
     def problems(self) -> list[str]:
         """What the exporters cannot write and what does not go together; empty if all is well."""
-        found = []
-        for name, value, known in (
+        problems = []
+        for name, value, supported in (
             ("onnx_opset", self.opset, OPSETS),
             ("onnx_ml_opset", self.ml_opset, ML_OPSETS),
         ):
-            if value not in known:
-                found.append(f"{name} is {value}, not {min(known)} to {max(known)}")
+            if value not in supported:
+                problems.append(f"{name} is {value}, not {min(supported)} to {max(supported)}")
         oldest = max(OPSETS.get(self.opset, 4), ML_OPSETS.get(self.ml_opset, 4))
         if not oldest <= self.ir_version <= NEWEST_IR_VERSION:
-            found.append(
+            problems.append(
                 f"onnx_ir_version is {self.ir_version}, not {oldest} to {NEWEST_IR_VERSION}, "
                 "which the opsets need"
             )
-        return found
+        return problems

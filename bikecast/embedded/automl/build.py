@@ -51,7 +51,7 @@ class Built:
     """
 
     model: bytes
-    found: SearchResult
+    result: SearchResult
     parity: Parity
     exported: dict[str, Exported]
     scores: dict[str, dict[str, float] | None]
@@ -96,7 +96,7 @@ def build(
     )
     phase("searching")
     try:
-        found = search(
+        result = search(
             data,
             searched,
             pool,
@@ -108,25 +108,25 @@ def build(
     except NoModelError as error:
         raise BikecastError(f"no configuration could be trained: {error}") from error
     phase("refitting")
-    found = _affordable(found, clock, spec, data)
-    warnings = list(found.warnings)
-    ridge, ridge_folds = _ridge_baseline(found, scored, pool, clock, settings.seed)
+    result = _affordable(result, clock, spec, data)
+    warnings = list(result.warnings)
+    ridge, ridge_folds = _ridge_baseline(result, scored, pool, clock, settings.seed)
     if not ridge:
         warnings.append("the time was short: the ridge baseline was left out")
     everything = np.arange(data.rows)
     splits = {"all": (everything, everything[:1]), **scored}
     shuffle = Shuffle.plan(held, len(data.columns), settings.seed)
-    fitted = _refit(found, splits, pool, settings.seed, clock, shuffle)
+    fitted = _refit(result, splits, pool, settings.seed, clock, shuffle)
     phase("exporting")
-    recipe = _usable(found, fitted, splits, pool, settings.seed, shuffle)
-    if recipe != found.recipe:
+    recipe = _usable(result, fitted, splits, pool, settings.seed, shuffle)
+    if recipe != result.recipe:
         warnings.append("the time was short: not all members of the ensemble could be refitted")
-    model, final, parity, exported = _export(recipe, fitted["all"], found, data, spec, warnings)
-    if final != found.recipe:
+    model, final, parity, exported = _export(recipe, fitted["all"], result, data, spec, warnings)
+    if final != result.recipe:
         metric = settings.primary_metric
-        found = search_result(found.trials, final, found.folds, metric, data.target)
+        result = search_result(result.trials, final, result.folds, metric, data.target)
     predicted = {kind: _predict(final, fitted[kind], data) for kind in scored}
-    by_kind: dict[str, dict[str, float] | None] = {"cv": found.cv, "time_ordered": None}
+    by_kind: dict[str, dict[str, float] | None] = {"cv": result.cv, "time_ordered": None}
     for kind, (_, rows) in scored.items():
         by_kind[kind] = scores(data.target[rows], predicted[kind])
     shuffled = {
@@ -136,7 +136,7 @@ def build(
     }
     return Built(
         model=model,
-        found=found,
+        result=result,
         parity=parity,
         exported=exported,
         scores=by_kind,
@@ -153,48 +153,48 @@ def build(
 Fitted = dict[str, dict[str, Outcome]]
 
 
-def _affordable(found: SearchResult, clock: Clock, spec: ModelSpec, data: Dataset) -> SearchResult:
+def _affordable(result: SearchResult, clock: Clock, spec: ModelSpec, data: Dataset) -> SearchResult:
     """The result, or the best single trial whose refits fit into the time that is left.
 
     The fastest one where none does.
     """
-    left = clock.time_for_fits(found.trials)
-    members = [trial for trial in found.trials if found.recipe.weight(trial.configuration.name)]
+    left = clock.time_for_fits(result.trials)
+    members = [trial for trial in result.trials if result.recipe.weight(trial.configuration.name)]
     if clock.refit_seconds(members, data.rows) <= left:
-        return found
-    scored = [trial for trial in found.trials if trial.scored]
+        return result
+    scored = [trial for trial in result.trials if trial.scored]
     fitting = [trial for trial in scored if clock.refit_seconds([trial], data.rows) <= left]
     fastest = min(scored, key=lambda trial: trial.seconds_for(data.rows))
     best = max(fitting, key=lambda trial: trial.mean, default=fastest)
     single = Recipe(((best.configuration, 1.0),))
-    if single.members == found.recipe.members:
-        return found
+    if single.members == result.recipe.members:
+        return result
     metric = spec.training.primary_metric
-    reduced = search_result(found.trials, single, found.folds, metric, data.target)
+    reduced = search_result(result.trials, single, result.folds, metric, data.target)
     note = "the time was short: one model was chosen that could still be refitted"
-    return replace(reduced, warnings=[*found.warnings, note])
+    return replace(reduced, warnings=[*result.warnings, note])
 
 
 def _refit(
-    found: SearchResult,
+    result: SearchResult,
     splits: Mapping[str, Split],
     pool: WorkerPool,
     seed: int,
     clock: Clock,
     shuffle: Shuffle,
 ) -> Fitted:
-    limit = clock.deadline - min(clock.tail(found.trials), 0.5 * clock.left())
+    limit = clock.deadline - min(clock.tail(result.trials), 0.5 * clock.left())
     shuffles = {"holdout": shuffle}
     return refit(
-        found.recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
+        result.recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
     )
 
 
 def _ridge_baseline(
-    found: SearchResult, splits: Mapping[str, Split], pool: WorkerPool, clock: Clock, seed: int
+    result: SearchResult, splits: Mapping[str, Split], pool: WorkerPool, clock: Clock, seed: int
 ) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """The ridge baseline's predictions of each split and of each fold of the first repeat."""
-    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *found.scored.repeats[0]], seed)
+    task = Task((RIDGE.name,), RIDGE, [*splits.values(), *result.scored.repeats[0]], seed)
     limit = time.monotonic() + BASELINE_SHARE * clock.left()
     done = [outcome for outcome in pool.run([task], deadline=lambda: limit) if not outcome.error]
     if not done:
@@ -204,7 +204,7 @@ def _ridge_baseline(
 
 
 def _usable(
-    found: SearchResult,
+    result: SearchResult,
     fitted: Fitted,
     splits: Mapping[str, Split],
     pool: WorkerPool,
@@ -212,14 +212,15 @@ def _usable(
     shuffle: Shuffle,
 ) -> Recipe:
     """The recipe of the members that every split has; the fastest alone if there is none."""
+    recipe = result.recipe
     names = [
         member.name
-        for member, _ in found.recipe.members
+        for member, _ in recipe.members
         if all(member.name in done for done in fitted.values())
     ]
     if names:
-        return found.recipe.only(names) if len(names) < len(found.recipe.members) else found.recipe
-    good = [trial for trial in found.trials if trial.scored]
+        return recipe.only(names) if len(names) < len(recipe.members) else recipe
+    good = [trial for trial in result.trials if trial.scored]
     fastest = min(good, key=lambda t: (t.fit_seconds / t.fit_rows, t.configuration.name))
     single = Recipe(((fastest.configuration, 1.0),))
     done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles={"holdout": shuffle})
@@ -233,7 +234,7 @@ def _usable(
 def _export(
     recipe: Recipe,
     fitted: Mapping[str, Outcome],
-    found: SearchResult,
+    result: SearchResult,
     data: Dataset,
     spec: ModelSpec,
     warnings: list[str],
@@ -246,29 +247,32 @@ def _export(
     versions = spec.training.onnx_versions
     exported: dict[str, Exported] = {}
     slow: list[tuple[bytes, Recipe, Parity]] = []
-    mean = {trial.configuration.name: trial.mean for trial in found.trials}
+    mean = {trial.configuration.name: trial.mean for trial in result.trials}
     best_first = sorted(recipe.members, key=lambda entry: -mean[entry[0].name])
     options = [recipe, *(Recipe(((member, 1.0),)) for member, _ in best_first)]
     winner: tuple[bytes, Recipe, Parity] | None = None
     for option in options if len(recipe.members) > 1 else options[:1]:
-        members = [(fitted[m.name].model, weight) for m, weight in option.members]
-        known = [(model, weight) for model, weight in members if model is not None]
-        name = ENSEMBLE if len(known) > 1 else option.members[0][0].name
+        members = [
+            (native, weight)
+            for member, weight in option.members
+            if (native := fitted[member.name].model) is not None
+        ]
+        name = ENSEMBLE if len(members) > 1 else option.members[0][0].name
         try:
-            model = export_model(known, data.columns, output, data.target_minimum, versions)
-            parity = check_export(model, known, data, output)
+            graph = export_model(members, data.columns, output, data.target_minimum, versions)
+            parity = check_export(graph, members, data, output)
         except (ModelRejected, ValueError) as error:
             warnings.append(f"{name} was not used: {error}")
             continue
         exported[name] = Exported(
-            round(len(model) / 1024, 1), float(f"{parity.difference:.2e}"), parity.rows_per_second
+            round(len(graph) / 1024, 1), float(f"{parity.difference:.2e}"), parity.rows_per_second
         )
         if parity.rows_per_second < wanted_speed:
-            slow.append((model, option, parity))
+            slow.append((graph, option, parity))
             speed = f"{parity.rows_per_second:,} rows a second, under {wanted_speed:,.0f}"
             warnings.append(f"{name} was not preferred: it scores {speed}")
             continue
-        winner = winner or (model, option, parity)
+        winner = winner or (graph, option, parity)
     if winner is None and slow:
         winner = max(slow, key=lambda entry: entry[2].rows_per_second)
         warnings.append("no model is as fast as asked; the fastest one was taken")

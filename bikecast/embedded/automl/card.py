@@ -35,7 +35,7 @@ def model_card(
     warnings: Sequence[str],
 ) -> str:
     """The card. `facts` are pairs of lineage: job, data version, seconds and the like."""
-    members = built.found.recipe.members
+    members = built.result.recipe.members
     parts = [
         f"# Model card: {spec.model_name}",
         spec.description or f"Predicts `{spec.target.name}`.",

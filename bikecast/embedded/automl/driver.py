@@ -69,7 +69,7 @@ class Reporter:
         return dict(self._seconds)
 
     def trials(self, trials: list[Trial]) -> None:
-        """What the search has found so far."""
+        """How far the search has come."""
         done = [trial for trial in trials if not trial.left_out]
         good = [trial for trial in trials if trial.status == "ok"]
         best = max(good, key=lambda trial: trial.mean, default=None)
@@ -101,11 +101,11 @@ class Reporter:
 
 def _live_row(trial: Trial) -> dict[str, object]:
     """A trial while the search runs; what is not known yet is None."""
-    known = trial.mean == trial.mean
+    scored = trial.mean == trial.mean
     return {
         "trial": trial.configuration.name,
-        "score": round(trial.mean, 4) if known else None,
-        "rmse": round(trial.rmse, 4) if known else None,
+        "score": round(trial.mean, 4) if scored else None,
+        "rmse": round(trial.rmse, 4) if scored else None,
         "seconds": round(trial.seconds, 1),
         "status": trial.status,
     }
@@ -221,13 +221,12 @@ def write_result(
         f"Residuals by {by}": "residuals.png",
         "Permutation importance": "importance.png",
     }
-    rows = leaderboard(built.found, built.exported)
-    found = [*(str(entry["text"]) for entry in evaluation.leakage), *evaluation.column_findings]
+    rows = leaderboard(built.result, built.exported)
     card = model_card(spec, data, built, evaluation, {**lineage, **facts}, built.warnings)
     (draft.folder / "model-card.md").write_text(card, encoding="utf-8")
     diagnostics = {
         **facts,
-        "members": {member.name: weight for member, weight in built.found.recipe.members},
+        "members": {member.name: weight for member, weight in built.result.recipe.members},
         "parity": {
             "difference": built.parity.difference,
             "rank_correlation": built.parity.rank_correlation,
@@ -236,7 +235,8 @@ def write_result(
         "residuals": {"by": by, "groups": residual_table(groups)},
         **asdict(evaluation),
     }
-    warnings = [*built.warnings, *found]
+    leakage = [str(entry["text"]) for entry in evaluation.leakage]
+    warnings = [*built.warnings, *leakage, *evaluation.column_findings]
     draft.write(built.model, rows, built.scores, diagnostics, plots, warnings)
     return rows
 

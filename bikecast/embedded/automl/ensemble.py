@@ -134,14 +134,14 @@ def _simplest(
     """
     speed = list(ALGORITHMS)
     best = next(option for option in options if option.counts == chosen)
-    wanted = folds.scores(metric, target, best.predictions)
+    best_scores = folds.scores(metric, target, best.predictions)
 
     def complexity(option: _Option) -> tuple[int, int, float]:
         members = sum(speed.index(families[index]) + 1 for index in option.counts)
         return len(option.counts), members, -option.judged[0]
 
     for option in sorted(options, key=complexity):
-        lost = wanted - folds.scores(metric, target, option.predictions)
+        lost = best_scores - folds.scores(metric, target, option.predictions)
         error = lost.std(ddof=1) / np.sqrt(len(lost)) if len(lost) > 1 else TIE
         if option.judged[1] <= RMSE_GUARD * best.judged[1] and lost.mean() <= error:
             return option.counts

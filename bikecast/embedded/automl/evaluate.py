@@ -10,7 +10,6 @@ import numpy as np
 from bikecast.core.spec import ModelSpec
 from bikecast.embedded.automl.build import Built
 from bikecast.embedded.automl.data import Dataset
-from bikecast.embedded.automl.findings import column_findings, leakage_findings
 from bikecast.embedded.automl.honest import (
     group_means,
     intervals,
@@ -19,6 +18,7 @@ from bikecast.embedded.automl.honest import (
     segment_scores,
 )
 from bikecast.embedded.automl.importance import importances
+from bikecast.embedded.automl.leakage import column_notes, leakage_signs
 from bikecast.embedded.automl.scores import scores
 
 #: The product's name in the table of scores.
@@ -42,15 +42,13 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
     seed, target = spec.training.seed, data.target
     mean_name, groups = mean_baseline(spec, data)
     kinds: list[tuple[str, int, Mapping[str, Mapping[str, float]]]] = []
-    found_intervals = {}
+    intervals_of = {}
     for kind in ("time_ordered", "holdout"):
         if kind not in built.splits:
             continue
         fit, rows = built.splits[kind]
         ordered = kind == "time_ordered"
-        found_intervals[kind] = intervals(
-            target[rows], built.predicted[kind], seed, ordered=ordered
-        )
+        intervals_of[kind] = intervals(target[rows], built.predicted[kind], seed, ordered=ordered)
         models = {
             OURS: scores(target[rows], built.predicted[kind]),
             mean_name: scores(target[rows], group_means(groups, target, built.splits[kind])),
@@ -59,11 +57,11 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
             models["ridge"] = scores(target[rows], built.ridge[kind])
         kinds.append((kind, len(fit), models))
     kinds.append(
-        ("cv", len(built.found.scored.repeats[0][0][0]), _cv(built, data, mean_name, groups))
+        ("cv", len(built.result.scored.repeats[0][0][0]), _cv(built, data, mean_name, groups))
     )
     return Evaluation(
-        honest_scores=score_table(kinds, found_intervals),
-        intervals=found_intervals,
+        honest_scores=score_table(kinds, intervals_of),
+        intervals=intervals_of,
         permutation_importance=importances(
             spec.training.primary_metric,
             data,
@@ -72,8 +70,8 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
             built.shuffled,
         ),
         segments=segment_scores(spec, data, built.holdout, built.predicted["holdout"]),
-        leakage=leakage_findings(data, built.splits["holdout"]),
-        column_findings=column_findings(data),
+        leakage=leakage_signs(data, built.splits["holdout"]),
+        column_findings=column_notes(data),
     )
 
 
@@ -81,10 +79,10 @@ def _cv(
     built: Built, data: Dataset, mean_name: str, groups: np.ndarray
 ) -> dict[str, Mapping[str, float]]:
     """Cross-validation of the recipe and, on the first repeat's folds, of the baselines."""
-    folds = built.found.scored
+    folds = built.result.scored
     means = [group_means(groups, data.target, split) for split in folds.repeats[0]]
     models: dict[str, Mapping[str, float]] = {
-        OURS: built.found.cv,
+        OURS: built.result.cv,
         mean_name: folds.summary(data.target, {0: means}),
     }
     if built.ridge_folds:

@@ -44,11 +44,11 @@ class Folds:
             sizes = [SAMPLE_ROWS, len(rest)] if len(rest) > 2 * SAMPLE_ROWS else [len(rest)]
             repeats = tuple(((np.sort(rest[:n]), part),) for n in sizes)
             return cls(part, repeats, growing=True)
-        found = []
+        repeated = []
         for _ in range(REPEATS):
             parts = [np.sort(part) for part in np.array_split(rng.permutation(rows), FOLDS)]
-            found.append(tuple((np.setdiff1d(rows, part), part) for part in parts))
-        return cls(rows, tuple(found))
+            repeated.append(tuple((np.setdiff1d(rows, part), part) for part in parts))
+        return cls(rows, tuple(repeated))
 
     def only(self, repeat: int) -> Folds:
         """One repeat alone, as repeat 0."""

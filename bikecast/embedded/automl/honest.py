@@ -67,14 +67,14 @@ def intervals(
     rng = np.random.default_rng([seed, 3])
     block = max(1, round(rows ** (1 / 3))) if ordered else 1
     blocks = -(-rows // block)
-    found = []
+    resampled = []
     for _ in range(times):
         starts = rng.integers(0, rows, blocks)
         chosen = ((starts[:, None] + np.arange(block)[None, :]) % rows).ravel()[:rows]
-        actual, given = target[chosen], predicted[chosen]
-        found.append((spearman(actual, given), rmse(actual, given), r2(actual, given)))
+        pair = target[chosen], predicted[chosen]
+        resampled.append((spearman(*pair), rmse(*pair), r2(*pair)))
     tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(np.array(found), [tail, 100 - tail], axis=0)
+    low, high = np.percentile(np.array(resampled), [tail, 100 - tail], axis=0)
     names = ("spearman", "rmse", "r2")
     return {
         name: [round(float(a), 6), round(float(b), 6)]
@@ -124,15 +124,15 @@ def segment_scores(
         )
         for value in sorted(set(values), key=str)[:MAX_SEGMENTS]:
             chosen = values == value
-            actual, given = data.target[rows][chosen], predicted[chosen]
+            actual, forecast = data.target[rows][chosen], predicted[chosen]
             table.append(
                 {
                     "segment": name,
                     "value": words.get(value, str(value)),
                     "rows": int(chosen.sum()),
-                    "spearman": round(spearman(actual, given), 4),
-                    "rmse": round(rmse(actual, given), 4),
-                    "mean error": round(float((given - actual).mean()), 4),
+                    "spearman": round(spearman(actual, forecast), 4),
+                    "rmse": round(rmse(actual, forecast), 4),
+                    "mean error": round(float((forecast - actual).mean()), 4),
                 }
             )
     return table

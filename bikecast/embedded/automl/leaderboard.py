@@ -41,16 +41,16 @@ class Exported:
     rows_per_second: int
 
 
-def leaderboard(found: SearchResult, exported: Mapping[str, Exported]) -> list[dict[str, object]]:
+def leaderboard(result: SearchResult, exported: Mapping[str, Exported]) -> list[dict[str, object]]:
     """The rows. `exported` maps a trial (or "ensemble") to what was measured of its graph.
 
     `score` is the primary metric's mean over folds (higher is better; an error is negated). An
     ensemble of several members is the first row, because it is what was chosen.
     """
-    rows = [_row(trial, found, exported) for trial in found.trials]
+    rows = [_row(trial, result, exported) for trial in result.trials]
     rows.sort(key=_order)
-    if len(found.recipe.members) > 1:
-        rows.insert(0, _ensemble_row(found, exported))
+    if len(result.recipe.members) > 1:
+        rows.insert(0, _ensemble_row(result, exported))
     return rows
 
 
@@ -62,7 +62,7 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
         writer.writerows(rows)
 
 
-def _row(trial: Trial, found: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
+def _row(trial: Trial, result: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
     name = trial.configuration.name
     return {
         "trial": name,
@@ -76,25 +76,25 @@ def _row(trial: Trial, found: SearchResult, exported: Mapping[str, Exported]) ->
         "fit_rows": trial.fit_rows or None,
         "seconds": round(trial.seconds, 2),
         "status": trial.status,
-        "ensemble_weight": round(found.recipe.weight(name), 4),
+        "ensemble_weight": round(result.recipe.weight(name), 4),
         **_measured(exported.get(name)),
         "error": trial.error,
     }
 
 
-def _ensemble_row(found: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
-    members = {member.name for member, _ in found.recipe.members}
-    seconds = sum(t.seconds for t in found.trials if t.configuration.name in members)
+def _ensemble_row(result: SearchResult, exported: Mapping[str, Exported]) -> dict[str, object]:
+    members = {member.name for member, _ in result.recipe.members}
+    seconds = sum(t.seconds for t in result.trials if t.configuration.name in members)
     return {
         "trial": ENSEMBLE,
         "family": f"{len(members)} members",
         "view": "",
         "target_transform": "",
-        "score": _rounded(found.score, 4),
-        "score_sd": _rounded(found.deviation, 4),
-        "rmse": _rounded(found.cv["rmse"], 3),
-        "r2": _rounded(found.cv["r2"], 4),
-        "fit_rows": found.scored.fit_rows(0),
+        "score": _rounded(result.score, 4),
+        "score_sd": _rounded(result.deviation, 4),
+        "rmse": _rounded(result.cv["rmse"], 3),
+        "r2": _rounded(result.cv["r2"], 4),
+        "fit_rows": result.scored.fit_rows(0),
         "seconds": round(seconds, 2),
         "status": "ok",
         "ensemble_weight": None,

@@ -147,7 +147,7 @@ PORTFOLIO: tuple[Configuration, ...] = (
 
 
 def portfolio_for(
-    target: np.ndarray, rows: int, settings: TrainingSettings | None = None
+    target: np.ndarray, rows: int, settings: TrainingSettings
 ) -> tuple[Configuration, ...]:
     """The configurations that suit this target.
 
@@ -158,27 +158,26 @@ def portfolio_for(
     """
     skewed = target.min() >= 0 and _skewness(target) >= MIN_SKEWNESS
     chosen: list[Configuration] = []
-    seen = set()
+    distinct = set()
     for configuration in PORTFOLIO:
         limit = configuration.max_rows
         if rows < configuration.min_rows or (limit is not None and rows > limit):
             continue
-        if settings is not None and not _allowed(configuration, settings):
+        if not _allowed(configuration, settings):
             continue
         transform = configuration.transform if skewed else "none"
         parameters = tuple(sorted(configuration.parameters.items()))
         key = (configuration.family, configuration.view, transform, parameters)
-        if key in seen:
+        if key in distinct:
             continue
-        seen.add(key)
+        distinct.add(key)
         chosen.append(replace(configuration, transform=transform))
     if not chosen:
         raise InvalidInput(
             f"no allowed algorithm suits {rows} rows; kernel methods take at most {_KERNEL_ROWS}. "
             "Nothing was trained. Allow LightGBM or Ridge."
         )
-    most = settings.max_trials if settings is not None else 0
-    return tuple(chosen[:most] if most else chosen)
+    return tuple(chosen[: settings.max_trials or None])
 
 
 def _skewness(target: np.ndarray) -> float:

@@ -59,10 +59,10 @@ def kill_driver(record: JobRecord, *, patience: float = 5.0) -> bool:
 
     deadline = time.monotonic() + patience
     while is_held(record.lock_path) and time.monotonic() < deadline:
-        told = record.driver()
+        recorded = record.driver()
         try:
-            driver = psutil.Process(int(told["pid"]))
-            if abs(driver.create_time() - float(told["created"])) < 0.1:
+            driver = psutil.Process(int(recorded["pid"]))
+            if abs(driver.create_time() - float(recorded["created"])) < 0.1:
                 family = [driver, *driver.children(recursive=True)]
                 for process in family:
                     process.kill()

@@ -98,9 +98,9 @@ def search(
             report(trials)
 
         recalled = {t.key: memory.recall(t) for t in tasks} if memory is not None else {}
-        for known in recalled.values():
-            if known is not None:
-                take(known)
+        for recorded in recalled.values():
+            if recorded is not None:
+                take(recorded)
         share = SAMPLE_TRIAL_SHARE if folds.growing else TRIAL_SHARE
         share *= max(0.0, deadline() - time.monotonic())
         rest = [task for task in tasks if recalled.get(task.key) is None]
@@ -204,9 +204,8 @@ def refit(
     the predictions of the shuffled rows. Members come by weight, each
     with all its splits, so that a deadline leaves the most important ones complete.
     """
-    wanted = shuffles or {}
     tasks = [
-        Task((name, member.name), member, [split], seed, name == keep, wanted.get(name))
+        Task((name, member.name), member, [split], seed, name == keep, (shuffles or {}).get(name))
         for member, _ in sorted(recipe.members, key=lambda entry: -entry[1])
         for name, split in splits.items()
     ]
@@ -232,9 +231,9 @@ def _record(
     if outcome.processor_seconds:
         clock, processor = trial.worked
         trial.worked = clock + outcome.seconds, processor + outcome.processor_seconds
-    known = {repeat: outcome.predictions} if folds.growing else trial.predictions
-    values = folds.scores(metric, target, known)
-    predicted = folds.out_of_fold(known)
+    counted = {repeat: outcome.predictions} if folds.growing else trial.predictions
+    values = folds.scores(metric, target, counted)
+    predicted = folds.out_of_fold(counted)
     trial.status, trial.error = "ok", ""
     trial.mean, trial.deviation = float(values.mean()), float(values.std())
     trial.rmse, trial.r2 = rmse(target[folds.rows], predicted), r2(target[folds.rows], predicted)
@@ -261,11 +260,11 @@ def _scored_on(trials: list[Trial], folds: Folds) -> tuple[Folds, dict[str, Pred
 
     Of growing folds that is the last repeat that all of them have, alone.
     """
-    known = {trial.configuration.name: trial.predictions for trial in trials}
+    by_name = {trial.configuration.name: trial.predictions for trial in trials}
     if not folds.growing:
-        return folds, known
-    repeat = max(set.intersection(*(set(predictions) for predictions in known.values())))
-    return folds.only(repeat), {name: {0: found[repeat]} for name, found in known.items()}
+        return folds, by_name
+    repeat = max(set.intersection(*(set(predictions) for predictions in by_name.values())))
+    return folds.only(repeat), {name: {0: done[repeat]} for name, done in by_name.items()}
 
 
 def _blend(recipe: Recipe, by_name: Mapping[str, Predictions]) -> Predictions:
@@ -273,7 +272,7 @@ def _blend(recipe: Recipe, by_name: Mapping[str, Predictions]) -> Predictions:
     repeats = by_name[recipe.members[0][0].name]
     return {
         repeat: [
-            recipe.blend({name: known[repeat][fold] for name, known in by_name.items()})
+            recipe.blend({name: done[repeat][fold] for name, done in by_name.items()})
             for fold in range(len(repeats[repeat]))
         ]
         for repeat in repeats

@@ -85,47 +85,47 @@ def tabular_data(
     Raises InvalidInput for an unknown column, a target that is not a number or does not vary, too
     few rows, and infinite values.
     """
-    wanted = list(features) or [column for column in table.column_names if column != target]
-    if unknown := [column for column in [*wanted, target] if column not in table.column_names]:
+    chosen = list(features) or [column for column in table.column_names if column != target]
+    if unknown := [column for column in [*chosen, target] if column not in table.column_names]:
         raise InvalidInput(
             f"{name} has no column {', '.join(map(repr, unknown))}; it has "
             f"{', '.join(table.column_names)}. Nothing was trained."
         )
-    if target in wanted:
+    if target in chosen:
         raise InvalidInput(f"the target {target!r} cannot be a feature. Nothing was trained.")
-    made = _Builder()
-    known = pc.is_valid(table[target])
-    dropped = table.num_rows - pc.sum(known).as_py() if table.num_rows else 0
+    builder = _Builder()
+    has_target = pc.is_valid(table[target])
+    dropped = table.num_rows - pc.sum(has_target).as_py() if table.num_rows else 0
     column = _target(name, target, table[target])
     if dropped:
-        made.notes.append(f"{dropped} rows without a target {target!r} are left out")
-        table, column = table.filter(known), column.filter(known)
+        builder.notes.append(f"{dropped} rows without a target {target!r} are left out")
+        table, column = table.filter(has_target), column.filter(has_target)
     limits = pc.min_max(column).as_py()
     problem = target_problem(target, len(column), limits["min"], limits["max"])
     if problem is not None:
         raise InvalidInput(f"{name}: {problem}. Nothing was trained.")
-    made.name(target)
+    builder.name(target)
     dates: dict[str, pa.ChunkedArray] = {}
     for original in table.column_names:
         if original == target:
             continue
-        array = _plain(table[original], original, made.notes)
+        array = _plain(table[original], original, builder.notes)
         if pa.types.is_date(array.type):
             dates[original] = array
-        if original in wanted:
-            made.add(name, original, array)
-    if not made.features:
+        if original in chosen:
+            builder.add(name, original, array)
+    if not builder.features:
         raise InvalidInput(
             f"{name} has no feature with a value in it. Nothing was trained. Check the columns."
         )
-    goal = Column(made.names[target], "float")
-    key = _time_key(dates, made)
-    columns = {**made.arrays, goal.name: column.cast("float64")}
+    goal = Column(builder.names[target], "float")
+    key = _time_key(dates, builder)
+    columns = {**builder.arrays, goal.name: column.cast("float64")}
     if key is not None:
         columns[key[0].name] = key[1]
-    spec = _spec(name, made, goal, None if key is None else key[0], training)
+    spec = _spec(name, builder, goal, None if key is None else key[0], training)
     content = pa.table({c.name: columns[c.name] for c in spec.training_columns})
-    return Tabular(spec, content.cast(arrow_schema(spec.training_columns)), tuple(made.notes))
+    return Tabular(spec, content.cast(arrow_schema(spec.training_columns)), tuple(builder.notes))
 
 
 @dataclass
@@ -185,21 +185,21 @@ class _Builder:
 
 def _plain(array: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:
     """One of the types null, int64, float64, date32 or string."""
-    kind = array.type
-    if pa.types.is_dictionary(kind) or pa.types.is_large_string(kind):
+    type_ = array.type
+    if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
         array = array.cast(pa.string())
-        kind = array.type
-    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+        type_ = array.type
+    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
         return array.cast(pa.int64())
-    if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+    if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         # A number that is none is a missing one.
         array = array.cast(pa.float64())
         return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
-    if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
         return array.cast(pa.date32(), safe=False)
-    if pa.types.is_string(kind):
+    if pa.types.is_string(type_):
         return _dates(array, name, notes)
-    return array if pa.types.is_null(kind) else array.cast(pa.string())
+    return array if pa.types.is_null(type_) else array.cast(pa.string())
 
 
 def _dates(array: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:
@@ -228,9 +228,9 @@ def _target(where: str, name: str, array: pa.ChunkedArray) -> pa.ChunkedArray:
             ((row, v) for row, v in values if v is not None and not number.fullmatch(str(v))),
             (0, None),
         )
-        found = f"holds {value!r} in data row {row}" if row else "has no value"
+        content = f"holds {value!r} in data row {row}" if row else "has no value"
         raise InvalidInput(
-            f"{where}: the target {name!r} {found}; only numbers can be predicted. "
+            f"{where}: the target {name!r} {content}; only numbers can be predicted. "
             "Nothing was trained. Correct the row, or choose another target."
         )
     _check_finite(where, name, plain)
@@ -255,20 +255,20 @@ def _codes(array: Any) -> tuple[int, ...]:
 
 
 def _time_key(
-    dates: dict[str, pa.ChunkedArray], made: _Builder
+    dates: dict[str, pa.ChunkedArray], builder: _Builder
 ) -> tuple[Column, pa.ChunkedArray] | None:
     """The only date column without gaps orders the rows in time."""
     complete = {name: array for name, array in dates.items() if not array.null_count}
     if len(dates) != 1 or not complete:
         return None
     ((original, array),) = complete.items()
-    made.notes.append(f"rows are ordered in time by {original!r}")
-    return Column(made.name(original), "date"), array
+    builder.notes.append(f"rows are ordered in time by {original!r}")
+    return Column(builder.name(original), "date"), array
 
 
 def _spec(
     name: str,
-    made: _Builder,
+    builder: _Builder,
     target: Column,
     key: Column | None,
     training: TrainingSettings | None,
@@ -278,8 +278,8 @@ def _spec(
     return ModelSpec(
         model_name=f"{slug}-model",
         output=OUTPUT,
-        description=f"Predicts {target.name} from {len(made.features)} columns of {name}.",
-        features=tuple(made.features),
+        description=f"Predicts {target.name} from {len(builder.features)} columns of {name}.",
+        features=tuple(builder.features),
         target=target,
         keys=() if key is None else (key,),
         time_key=None if key is None else key.name,
@@ -293,15 +293,15 @@ def _spec(
         scoring_table=f"{table}_scoring",
         procedure=f"predict_{table}",
         predictions_table=f"predicted_{table}",
-        segments=_segments(made),
+        segments=_segments(builder),
     )
 
 
-def _segments(made: _Builder) -> tuple[str, ...]:
+def _segments(builder: _Builder) -> tuple[str, ...]:
     few = [
         column.name
-        for column in made.features
+        for column in builder.features
         if (column.sql_type == "varchar" or column.codes)
-        and 1 < pc.count_distinct(made.arrays[column.name]).as_py() <= MAX_SEGMENT_VALUES
+        and 1 < pc.count_distinct(builder.arrays[column.name]).as_py() <= MAX_SEGMENT_VALUES
     ]
     return tuple(few[:2])

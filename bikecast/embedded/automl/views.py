@@ -14,7 +14,6 @@ import numpy as np
 from bikecast.core.spec import Column
 from bikecast.embedded.automl.data import Values
 
-VIEWS = ("raw", "products", "one_hot", "one_hot_products", "cyclic")
 #: Code ranges of these lengths are calendar cycles: days, months, hours, weeks, minutes.
 CALENDAR_CYCLES = frozenset({7, 12, 24, 52, 53, 60})
 #: The most frequent texts of a column get an indicator each; the rest are "unseen".
@@ -202,8 +201,8 @@ def _filled(values: Values, number: Number, rows: np.ndarray) -> np.ndarray:
 
 
 def _median(array: np.ndarray) -> float:
-    known = array[~np.isnan(array)]
-    return float(np.sort(known)[len(known) // 2]) if len(known) else 0.0
+    numbers = np.sort(array[~np.isnan(array)])
+    return float(numbers[len(numbers) // 2]) if len(numbers) else 0.0
 
 
 def _texts(array: np.ndarray) -> list[str]:

@@ -74,11 +74,11 @@ def log_training(
 
 
 def _experiment(client: MlflowClient, tracking_uri: str, name: str) -> str:
-    found = client.get_experiment_by_name(name)
-    if found is not None:
-        if found.lifecycle_stage == "deleted":
-            client.restore_experiment(found.experiment_id)
-        return str(found.experiment_id)
+    existing = client.get_experiment_by_name(name)
+    if existing is not None:
+        if existing.lifecycle_stage == "deleted":
+            client.restore_experiment(existing.experiment_id)
+        return str(existing.experiment_id)
     folder = database_path(tracking_uri).parent / "mlflow-artifacts"
     return str(client.create_experiment(name, artifact_location=folder.as_uri()))
 

@@ -1,7 +1,8 @@
-"""Small data sets for the AutoML tests."""
+"""Small data sets for the AutoML tests, and what an exported graph predicts of them."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from bikecast.core.spec import Column, ModelSpec
-from bikecast.core.sql_types import arrow_schema
+from bikecast.core.sql_types import arrow_schema, type_names
 from bikecast.embedded.automl.data import Dataset, dataset_from_arrow
 from tests.second_spec import COFFEE_SALES
 
@@ -52,6 +53,21 @@ def coffee_table(rows: int = 120, *, seed: int = 1, missing: bool = False) -> pa
 def coffee_data(rows: int = 120, *, seed: int = 1, missing: bool = False) -> Dataset:
     """The dataset of `coffee_table`."""
     return dataset_from_arrow(TIMED_COFFEE, coffee_table(rows, seed=seed, missing=missing))
+
+
+def predict_onnx(
+    model: bytes, columns: tuple[Column, ...], values: Mapping[str, np.ndarray]
+) -> np.ndarray:
+    """Score arrays by ONNX Runtime, as PREDICT would: float32 [rows]."""
+    import onnxruntime
+
+    feed = {}
+    for column in columns:
+        array = values[column.name]
+        if column.sql_type == "varchar":
+            array = np.array(["" if text is None else text for text in array], dtype=object)
+        feed[column.name] = array.astype(type_names(column).numpy)[:, None]
+    return np.ravel(onnxruntime.InferenceSession(model).run(None, feed)[0])
 
 
 def write_delta(lake: Path, spec: ModelSpec, table: pa.Table) -> None:

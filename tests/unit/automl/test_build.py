@@ -11,9 +11,8 @@ from bikecast.embedded.automl.budget import Clock
 from bikecast.embedded.automl.build import _affordable, build
 from bikecast.embedded.automl.card import model_card
 from bikecast.embedded.automl.evaluate import evaluate
-from bikecast.embedded.automl.export.parity import predict_onnx
 from bikecast.embedded.automl.workers import WorkerPool
-from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
+from tests.unit.automl.tables import TIMED_COFFEE, coffee_data, predict_onnx
 
 SETTINGS = TrainingSettings(experiment="t", allowed_algorithms=("Ridge", "LightGBM"))
 SPEC = replace(TIMED_COFFEE, training=SETTINGS)
@@ -50,15 +49,15 @@ def test_a_speed_that_no_model_has_takes_the_fastest_and_says_so(pool):
     wanted = replace(SPEC, training=replace(SETTINGS, min_rows_per_second=1e12))
     found = build(coffee_data(), pool, Clock(time.monotonic() + 60), wanted)
     assert found.warnings[-1] == "no model is as fast as asked; the fastest one was taken"
-    assert len(found.found.recipe.members) == 1
+    assert len(found.result.recipe.members) == 1
 
 
 def test_a_recipe_that_cannot_be_refitted_in_time_gives_way_to_one_that_can(built):
-    trials = [replace(t, predictions=dict(t.predictions)) for t in built.found.trials]
-    chosen = built.found.recipe.members[0][0].name
+    trials = [replace(t, predictions=dict(t.predictions)) for t in built.result.trials]
+    chosen = built.result.recipe.members[0][0].name
     for trial in trials:
         trial.fit_seconds = 1e6 if trial.configuration.name == chosen else 0.001
-    found = replace(built.found, trials=trials)
+    found = replace(built.result, trials=trials)
     late = _affordable(found, Clock(time.monotonic() + 30), SPEC, coffee_data())
     ((member, weight),) = late.recipe.members
     assert (member.name != chosen, weight) == (True, 1.0)

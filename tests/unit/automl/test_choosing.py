@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 from scipy.stats import spearmanr
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import TrainingSettings
 from bikecast.embedded.automl.ensemble import Recipe, choose
 from bikecast.embedded.automl.folds import Folds, holdout_split, time_split
 from bikecast.embedded.automl.models import FAMILIES, TargetTransform
 from bikecast.embedded.automl.portfolio import PORTFOLIO, Configuration, portfolio_for
 from bikecast.embedded.automl.scores import objective, r2, rmse, scores, spearman
-from bikecast.embedded.automl.views import VIEWS, Cycle, Indicators, Product, fit_view
+from bikecast.embedded.automl.views import Cycle, Indicators, Product, fit_view
 from tests.unit.automl.tables import coffee_data
 
 numbers = st.lists(st.integers(-5, 5), min_size=3, max_size=40)
@@ -94,7 +95,7 @@ def test_a_cycle_brings_the_last_code_next_to_the_first():
 def test_texts_become_indicators_in_every_view():
     data = coffee_data()
     rows = np.arange(data.rows)
-    for name in VIEWS:
+    for name in ("raw", "products", "one_hot", "one_hot_products", "cyclic"):
         view = fit_view(name, data.columns, data.values, rows, data.target)
         text = next(b for b in view.blocks if isinstance(b, Indicators) and b.column == "drink")
         assert set(text.codes) == set(data.values["drink"])
@@ -124,12 +125,12 @@ def test_a_target_transform_is_undone(name):
 
 
 def test_a_negative_target_is_not_transformed():
-    chosen = portfolio_for(np.array([-1.0, 2.0]), 100)
+    chosen = portfolio_for(np.array([-1.0, 2.0]), 100, TrainingSettings("t"))
     assert {configuration.transform for configuration in chosen} == {"none"}
 
 
 def test_kernel_methods_are_left_out_of_large_tables():
-    families = {c.family for c in portfolio_for(np.arange(3.0), 100_000)}
+    families = {c.family for c in portfolio_for(np.arange(3.0), 100_000, TrainingSettings("t"))}
     assert families.isdisjoint({"svr", "gaussian_process"})
     assert {"lightgbm", "ridge"} <= families
 

@@ -12,11 +12,11 @@ from bikecast.core.onnx.contract import inspect_model
 from bikecast.core.onnx.versions import ML_OPSETS, OPSETS
 from bikecast.core.spec import Column, TrainingSettings
 from bikecast.embedded.automl.export.ensemble import EXPORTERS, export_model
-from bikecast.embedded.automl.export.parity import check_export, predict_onnx, probe_values
+from bikecast.embedded.automl.export.parity import check_export, probe_values
 from bikecast.embedded.automl.export.trees import round_down
 from bikecast.embedded.automl.models import FAMILIES, fit_model
 from bikecast.embedded.automl.portfolio import PORTFOLIO, Configuration
-from tests.unit.automl.tables import TIMED_COFFEE, coffee_data
+from tests.unit.automl.tables import TIMED_COFFEE, coffee_data, predict_onnx
 
 pytestmark = pytest.mark.filterwarnings("ignore:lbfgs failed")
 

@@ -8,10 +8,10 @@ import pytest
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import EMBEDDED_ALGORITHMS, TrainingSettings
 from bikecast.embedded.automl.ensemble import choose
-from bikecast.embedded.automl.findings import leakage_findings, repeated_rows
 from bikecast.embedded.automl.folds import LARGE_ROWS, Folds
 from bikecast.embedded.automl.honest import group_means, intervals, mean_baseline, segment_scores
 from bikecast.embedded.automl.importance import MAX_CELLS, Shuffle, importances
+from bikecast.embedded.automl.leakage import leakage_signs, repeated_rows
 from bikecast.embedded.automl.models import fit_model
 from bikecast.embedded.automl.portfolio import (
     PORTFOLIO,
@@ -100,14 +100,14 @@ def test_segments_cover_the_holdout():
 def test_a_feature_that_nearly_is_the_target_is_found():
     data = coffee_data()
     values = {**data.values, "price": (data.target * 2 + 1).astype(np.float32)}
-    (found,) = leakage_findings(replace(data, values=values), SPLIT)
+    (found,) = leakage_signs(replace(data, values=values), SPLIT)
     assert (found["finding"], found["column"]) == ("near the target", "price")
 
 
 def test_a_column_that_numbers_the_rows_is_found():
     data = coffee_data()
     values = {**data.values, "seats": np.random.default_rng(0).permutation(120).astype(np.float32)}
-    (found,) = leakage_findings(replace(data, values=values), SPLIT)
+    (found,) = leakage_signs(replace(data, values=values), SPLIT)
     assert (found["finding"], found["column"]) == ("identifier", "seats")
 
 
@@ -118,7 +118,7 @@ def test_holdout_rows_that_were_searched_are_counted():
         array[100:103] = array[:3]
     data = replace(data, values=values)
     assert repeated_rows(data, SPLIT) == 3
-    assert "3 of 24 holdout rows" in str(leakage_findings(data, SPLIT)[0]["text"])
+    assert "3 of 24 holdout rows" in str(leakage_signs(data, SPLIT)[0]["text"])
 
 
 def test_the_simplest_within_one_standard_error_is_taken_unless_told_otherwise():
@@ -129,6 +129,9 @@ def test_the_simplest_within_one_standard_error_is_taken_unless_told_otherwise()
     near, folds, target = candidates([20.0, 20.0])
     same = [(replace(near[1][0], family="gaussian_process"), near[0][1]), (near[0][0], near[0][1])]
     assert choose(same, folds, "spearman_correlation", target).members[0][0] == near[0][0]
+
+
+DEFAULTS = TrainingSettings(experiment="t")
 
 
 def test_only_allowed_algorithms_are_tried():
@@ -146,13 +149,13 @@ def test_no_more_than_the_most_trials_are_tried():
     settings = TrainingSettings(experiment="t", max_trials=2)
     target = np.arange(100.0) ** 3
 
-    assert portfolio_for(target, 100, settings) == portfolio_for(target, 100)[:2]
+    assert portfolio_for(target, 100, settings) == portfolio_for(target, 100, DEFAULTS)[:2]
 
 
 def test_a_target_without_skew_is_learned_as_it_is():
     symmetric, skewed = np.arange(100.0), np.exp(np.arange(100.0) / 20)
-    assert {c.transform for c in portfolio_for(symmetric, 100)} == {"none"}
-    assert {c.transform for c in portfolio_for(skewed, 100)} >= {"log1p", "sqrt"}
+    assert {c.transform for c in portfolio_for(symmetric, 100, DEFAULTS)} == {"none"}
+    assert {c.transform for c in portfolio_for(skewed, 100, DEFAULTS)} >= {"log1p", "sqrt"}
 
 
 def test_every_algorithm_of_the_settings_is_in_the_portfolio():

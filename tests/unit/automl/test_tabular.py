@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
 from bikecast.embedded.automl.data import dataset_from_arrow
-from bikecast.embedded.automl.findings import column_findings
+from bikecast.embedded.automl.leakage import column_notes
 from bikecast.embedded.automl.tabular import read_csv, tabular_data
 
 ROWS = 40
@@ -114,7 +114,7 @@ def test_ten_thousand_categories_are_treated_and_said():
         {"city": [f"c{n % 10_000}" for n in range(rows)], "y": [float(n % 9) for n in range(rows)]}
     )
     made = tabular_data(table, target="y", name="t.csv")
-    (said,) = column_findings(dataset_from_arrow(made.spec, made.table))
+    (said,) = column_notes(dataset_from_arrow(made.spec, made.table))
     assert "10,000 categories: the 1,000 most frequent ones" in said
 
 

@@ -30,8 +30,8 @@ class GraphBuilder:
 
     def input(self, name: str, onnx_type: str) -> str:
         """Declare an input [None, 1] of a TensorProto type name such as INT64."""
-        kind = getattr(TensorProto, onnx_type)
-        self._inputs.append(helper.make_tensor_value_info(name, kind, [None, 1]))
+        element = getattr(TensorProto, onnx_type)
+        self._inputs.append(helper.make_tensor_value_info(name, element, [None, 1]))
         return name
 
     def constant(self, array: np.ndarray) -> str:

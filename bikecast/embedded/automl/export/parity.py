@@ -39,15 +39,8 @@ class Parity:
     rows_per_second: int
 
 
-def predict_onnx(model: bytes, columns: tuple[Column, ...], values: Values) -> np.ndarray:
-    """Score arrays by ONNX Runtime on one thread: float32 [rows].
-
-    A missing text is given as an empty one. Integers must have no missing values.
-    """
-    return _run(one_thread_session(model), _feed(columns, values))[0]
-
-
 def _feed(columns: tuple[Column, ...], values: Values) -> dict[str, np.ndarray]:
+    """Arrays by input; a missing text is an empty one. Integers must have no missing values."""
     feed = {}
     for column in columns:
         array = values[column.name]
@@ -122,16 +115,16 @@ def probe_values(data: Dataset) -> dict[str, np.ndarray]:
         array = np.concatenate([array[::step], rng.permutation(made_up)])
         if column.sql_type in ("bigint", "int"):
             # PREDICT has no missing integers, so the probe takes the filler of the views.
-            known = array[~np.isnan(array)]
-            array = np.where(np.isnan(array), known[0] if len(known) else 0, array)
+            numbers = array[~np.isnan(array)]
+            array = np.where(np.isnan(array), numbers[0] if len(numbers) else 0, array)
         result[column.name] = array
     return result
 
 
 def _check_signature(signature: ModelSignature, columns: tuple[Column, ...], output: str) -> None:
     inputs = [(tensor.name, tensor.type, tensor.shape) for tensor in signature.inputs]
-    wanted = [(column.name, type_names(column).onnx, (None, 1)) for column in columns]
-    if inputs != wanted:
-        raise ModelRejected(f"the model's inputs are {inputs}, not {wanted}")
+    expected = [(column.name, type_names(column).onnx, (None, 1)) for column in columns]
+    if inputs != expected:
+        raise ModelRejected(f"the model's inputs are {inputs}, not {expected}")
     if [(tensor.name, tensor.type) for tensor in signature.outputs] != [(output, "FLOAT")]:
         raise ModelRejected(f"the model's output is not the float {output!r}")

@@ -20,9 +20,9 @@ DISTINCT = 0.95
 MIN_ROWS = 50
 
 
-def leakage_findings(data: Dataset, holdout: Split) -> list[dict[str, object]]:
+def leakage_signs(data: Dataset, holdout: Split) -> list[dict[str, object]]:
     """Signs that scores may be too good: `finding`, `column` and `text` each."""
-    found = [*_near_target(data), *_identifiers(data)]
+    signs = [*_near_target(data), *_identifiers(data)]
     repeated = repeated_rows(data, holdout)
     if repeated:
         rows = len(holdout[1])
@@ -30,31 +30,31 @@ def leakage_findings(data: Dataset, holdout: Split) -> list[dict[str, object]]:
             f"{repeated} of {rows} holdout rows equal a searched row in every feature, so the "
             "holdout score may be too good"
         )
-        found.append({"finding": "repeated rows", "column": "", "text": text})
-    return found
+        signs.append({"finding": "repeated rows", "column": "", "text": text})
+    return signs
 
 
-def column_findings(data: Dataset) -> list[str]:
+def column_notes(data: Dataset) -> list[str]:
     """Columns that are all missing, constant, or have more categories than get an indicator."""
-    found = []
+    notes = []
     for column in data.columns:
         array = data.values[column.name]
         if array.dtype == object:
-            known = {value for value in array.tolist() if value is not None}
-            if len(known) > MAX_MEAN_CODES:
-                found.append(
-                    f"column {column.name!r} has {len(known):,} categories: the {MAX_MEAN_CODES:,} "
-                    "most frequent ones are told apart, the rest are one group"
+            categories = {value for value in array.tolist() if value is not None}
+            if len(categories) > MAX_MEAN_CODES:
+                notes.append(
+                    f"column {column.name!r} has {len(categories):,} categories: the "
+                    f"{MAX_MEAN_CODES:,} most frequent ones are told apart, the rest are one group"
                 )
-            count = len(known)
+            count = len(categories)
         else:
             numbers = array[~np.isnan(array)]
             count = 0 if not len(numbers) else 1 + int(np.ptp(numbers) > 0)
         if count == 0:
-            found.append(f"column {column.name!r} has no value in any row, so it tells nothing")
+            notes.append(f"column {column.name!r} has no value in any row, so it tells nothing")
         elif count == 1:
-            found.append(f"column {column.name!r} has the same value in every row that has one")
-    return found
+            notes.append(f"column {column.name!r} has the same value in every row that has one")
+    return notes
 
 
 def repeated_rows(data: Dataset, split: Split) -> int:
@@ -72,9 +72,9 @@ def _near_target(data: Dataset) -> Iterator[dict[str, object]]:
         if array.dtype == object:
             alike = _explained(array, data.target) >= NEAR_TARGET_R2
         else:
-            known = ~np.isnan(array)
-            enough = known.sum() >= MIN_ROWS
-            alike = enough and abs(spearman(data.target[known], array[known])) >= NEAR_TARGET
+            valid = ~np.isnan(array)
+            enough = valid.sum() >= MIN_ROWS
+            alike = enough and abs(spearman(data.target[valid], array[valid])) >= NEAR_TARGET
         if alike:
             text = (
                 f"column {column.name!r} nearly is the target; if it is not known when a "
