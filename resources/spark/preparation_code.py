@@ -2,10 +2,17 @@
 
 from bikecast.core.code_version import LIBRARY
 
+#: On this machine and, by `batch.py`, in a Synapse pool. Of what else the engine's adapter imports,
+#: a test says why it decides nothing.
 PREPARATION_CODE = (
     "resources/lake/csv_problems.py",
     "resources/lake/findings.py",
-    "resources/spark",
+    "resources/lake/values.py",
+    "resources/spark/batch.py",
+    "resources/spark/connect.py",
+    "resources/spark/delta_table.py",
+    "resources/spark/sessions.py",
+    "resources/spark/transform.py",
     "bikecast/core/sql_types.py",
     f"{LIBRARY}pysail",
     f"{LIBRARY}pyspark",

@@ -10,6 +10,7 @@ from bikecast.core.code_version import LIBRARY, code_version
 from bikecast.embedded.automl import TRAINING_CODE
 from resources.automl.azure_ml import AzureAutoML
 from resources.automl.embedded import LocalAutoML
+from resources.spark.preparation_code import PREPARATION_CODE
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("pipelines", "assets", "resources", "bikecast")
@@ -26,6 +27,29 @@ DECIDES_NOTHING = {
     "bikecast/embedded/mlflow/__init__.py": "a record of what was trained",
     "bikecast/embedded/mlflow/store.py": "the same",
     "bikecast/embedded/mlflow/tracking.py": "the same",
+}
+SCORING = "for scoring"
+#: The same for the preparation of a table on this machine.
+DECIDES_NO_TABLE = {
+    "bikecast/core/code_version.py": "names of jobs",
+    "bikecast/core/errors.py": "texts",
+    "bikecast/core/files.py": "how a file is written",
+    "bikecast/core/jobs.py": "states of a job",
+    "bikecast/core/onnx/session.py": SCORING,
+    "bikecast/core/onnx/versions.py": "a part of the spec",
+    "bikecast/core/spec.py": "the table's recorded input has the spec itself",
+    "bikecast/core/spec_json.py": "the spec, unchanged",
+    "resources/lake/local.py": "where a file lies",
+    "resources/lake/parquet_folders.py": SCORING,
+    "resources/lake/paths.py": "where a file lies",
+    "resources/lake/port.py": "what a lake can do",
+    "resources/spark/connect_scoring.py": SCORING,
+    "resources/spark/onnx_rows.py": SCORING,
+    "resources/spark/port.py": "how a result is handed over",
+    "resources/spark/prediction_schema.py": SCORING,
+    "resources/spark/preparation_code.py": "this list",
+    "resources/spark/preparations.py": "whether a table is made again",
+    "resources/spark/scoring.py": SCORING,
 }
 
 
@@ -126,3 +150,10 @@ def test_all_that_a_training_imports_decides_its_model_or_is_named_as_deciding_n
     listed = {file for source in paths(TRAINING_CODE) for file in files_of(source)}
 
     assert imported - listed == set(DECIDES_NOTHING)
+
+
+def test_all_that_a_preparation_imports_decides_its_table_or_is_named_as_deciding_nothing():
+    listed = {file for source in paths(PREPARATION_CODE) for file in files_of(source)}
+
+    assert len(code_version(*PREPARATION_CODE)) == 12
+    assert imported_by("resources.spark.connect") - listed == set(DECIDES_NO_TABLE)
