@@ -19,10 +19,11 @@ settings.register_profile(
 settings.load_profile("check")
 
 
-def pytest_configure():
+def pytest_configure(config):
     """Undo what a shell does to its background jobs, or no process of a test ends by Ctrl-C."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    config.addinivalue_line("markers", "calls: makes calls of the table in docs/azure.md")
 
 
 @pytest.hookimpl(optionalhook=True)

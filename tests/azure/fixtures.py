@@ -1,12 +1,14 @@
 """The fake cloud as fixtures: real SDK clients reach it through a proxy, unmodified."""
 
 import os
+from dataclasses import astuple
 
 import dagster as dg
 import pytest
 import trustme
 
-from tests.azure.calls import heard
+from pipelines.smoke.calls import call_table
+from tests.azure.calls import heard, shown
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
 from tests.azure.environment import Location, settings_of
@@ -28,10 +30,11 @@ def proxy(tmp_path_factory):
 def cloud(proxy, monkeypatch, request):
     """An empty cloud, and an environment in which every client goes there.
 
-    A call that the cloud does not know fails the test.
+    A call that the cloud does not know fails the test, and so does one that docs/azure.md lacks.
     """
     fake = Cloud()
-    proxy.handle = heard(request.node.nodeid, fake.handle)
+    kinds = set()
+    proxy.handle = heard(kinds, fake.handle)
     for name in list(os.environ):
         if name.startswith("AZURE") or name.lower() in ("http_proxy", "no_proxy", "all_proxy"):
             monkeypatch.delenv(name)
@@ -49,7 +52,10 @@ def cloud(proxy, monkeypatch, request):
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     yield fake
+    request.node.user_properties += [("call", astuple(kind)) for kind in kinds]
     assert not fake.refused, "\n".join(fake.refused)
+    unknown = kinds - {row.kind for row in call_table()}
+    assert not unknown, f"not in docs/azure.md:\n{shown(unknown)}"
 
 
 @pytest.fixture

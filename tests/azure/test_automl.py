@@ -86,6 +86,7 @@ def test_a_budget_of_nothing_is_refused(azure, cloud):
     assert cloud.calls("PUT", "/jobs/") == []
 
 
+@pytest.mark.calls
 def test_a_canceled_job_says_so(azure, cloud):
     azure.submit(training_request("bikes-1"))
 
@@ -103,6 +104,7 @@ def test_an_unknown_state_counts_as_running_with_a_warning(azure, cloud, caplog)
     assert "Levitating" in caplog.text
 
 
+@pytest.mark.calls
 def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
     azure.submit(training_request("bikes-1"))
     cloud.clock.advance(RUN_SECONDS)

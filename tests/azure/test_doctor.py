@@ -23,6 +23,7 @@ def doctor(user, old_sdk, tmp_path, monkeypatch):
     return run
 
 
+@pytest.mark.calls
 def test_a_sound_environment_with_its_roles_passes(doctor, user):
     CliRunner().invoke(app, ["roles", "apply", "--yes"], catch_exceptions=False)
     code, found = doctor()
@@ -66,6 +67,7 @@ def test_a_wrong_pool_name_and_a_refusal_are_told_apart(doctor, user, monkeypatc
     assert found["data lake"]["state"] == "ok"
 
 
+@pytest.mark.calls
 def test_a_wrong_login_is_reported_by_every_check_that_needs_it(doctor, monkeypatch):
     monkeypatch.setenv("AZURE_CLIENT_SECRET", "another")
     _, found = doctor()

@@ -74,6 +74,7 @@ def test_a_role_above_or_a_stronger_one_counts_and_one_beside_does_not(place, us
     assert found["Synapse workspace", "Contributor"].state == "missing"
 
 
+@pytest.mark.calls
 def test_apply_gives_what_is_missing_once(place, user):
     first = bikecast("roles", "apply", "--yes")
 

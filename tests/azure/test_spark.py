@@ -57,6 +57,7 @@ def test_a_batch_is_submitted_with_its_code_and_spec_from_the_lake(pool, cloud):
     assert json.loads(job)["spec"]["model_name"] == "rental-prediction-model"
 
 
+@pytest.mark.calls
 def test_a_running_batch_is_joined_and_never_submitted_twice(pool, cloud):
     first = pool.prepare(PREPARATION)
     cloud.clock.advance(START_SECONDS)

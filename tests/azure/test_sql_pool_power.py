@@ -39,6 +39,7 @@ def test_a_paused_pool_is_resumed_for_the_first_lease(switch, cloud):
     assert len(cloud.calls("POST", "/resume")) == 1
 
 
+@pytest.mark.calls
 def test_the_last_lease_pauses_a_pool_that_we_resumed(switch, cloud):
     switch.acquire("run-1")
     switch.acquire("run-2")
@@ -78,6 +79,7 @@ def test_a_pool_that_cannot_be_paused_yet_is_paused_later(switch, cloud):
     assert not switch.settle()
 
 
+@pytest.mark.calls
 def test_leases_taken_at_the_same_moment_are_all_kept(switch, cloud):
     threads = [Thread(target=switch.acquire, args=(f"run-{n}",)) for n in range(4)]
     cloud.sql_pools.status = "Online"

@@ -99,6 +99,7 @@ def test_a_late_twin_is_detected_canceled_and_reported(pool, cloud, caplog):
     assert [batch.state for batch in cloud.livy.batches] == ["killed", "not_started"]
 
 
+@pytest.mark.calls
 def test_a_batch_beyond_its_limit_is_canceled_and_reported(pool, cloud):
     first = pool.prepare(PREPARATION)
     later(cloud, first.job_id, pool.limit_seconds + 1)
@@ -108,6 +109,7 @@ def test_a_batch_beyond_its_limit_is_canceled_and_reported(pool, cloud):
     assert "longer than its limit" in pool.status(first.job_id).error
 
 
+@pytest.mark.calls
 def test_a_batch_that_is_lost_is_reported_and_not_started_again(pool, cloud):
     first = pool.prepare(PREPARATION)
     cloud.livy.batches.clear()

@@ -35,6 +35,7 @@ def test_azure_ml_is_linked_in_synapse_as_the_lab_says(links, user):
     assert told["connectVia"]["referenceName"] == "AutoResolveIntegrationRuntime"
 
 
+@pytest.mark.calls
 def test_a_link_in_synapse_that_is_there_is_taken(links, user):
     links.link_azureml()
     links.link_azureml()
@@ -60,6 +61,7 @@ def test_a_missing_synapse_role_is_named(links, user):
         links.link_azureml()
 
 
+@pytest.mark.calls
 def test_synapse_is_registered_in_azure_ml_with_its_identity(links, user):
     link = links.link_synapse()
 
@@ -90,6 +92,7 @@ def test_the_service_refusing_new_workspaces_is_told_as_such(links, user):
     assert "Linking of new Synapse workspaces has ended." in str(caught.value)
 
 
+@pytest.mark.calls
 def test_the_spark_pool_is_attached_once_with_an_identity(links, user):
     pool = links.attach_pool()
     again = links.attach_pool()
@@ -112,6 +115,7 @@ def test_a_compute_of_that_name_that_is_another_pool_is_left_alone(links, user):
         links.attach_pool()
 
 
+@pytest.mark.calls
 def test_sdk_v1_attaches_through_the_linked_service(links, user):
     with pytest.raises(BikecastError, match="bikecast link synapse"):
         links.attach_pool("v1")

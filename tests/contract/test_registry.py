@@ -67,6 +67,7 @@ def test_a_registered_model_is_version_one_with_all_that_was_said_of_it(registry
     assert registry.versions(NAME) == [made]
 
 
+@pytest.mark.calls
 def test_the_bytes_come_back(registry, register):
     register("job-1", b"\x00some\xffmodel")
 
