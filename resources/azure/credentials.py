@@ -17,7 +17,6 @@ ANSWER_SECONDS = 60
 TIMEOUTS: dict[str, Any] = {"connection_timeout": CONNECT_SECONDS, "read_timeout": ANSWER_SECONDS}
 MANAGEMENT_SCOPE = "https://management.azure.com/.default"
 STORAGE_SCOPE = "https://storage.azure.com/.default"
-SYNAPSE_SCOPE = "https://dev.azuresynapse.net/.default"
 
 
 def credential_options() -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -41,13 +40,11 @@ class ConnectSpark(ConfigurableResource):
         """Make or renew the spec's training table; an unchanged table is not written.
 
         The same CSV, spec and code start no engine where the table is still the one they made.
-        Every session of this process knows the table by its name afterwards.
         Raises InvalidInput for a CSV that breaks the schema or leaves no usable row, and
         BikecastError where the engine or the disk fails. The old table stays in each case.
         """
         from resources.spark.delta_table import canonical, commit_table
         from resources.spark.preparations import input_of, record, recorded
-        from resources.spark.sessions import know_table
 
         spec = preparation.spec
         csv_file = lake_path(self.lake_root, preparation.csv_path)
@@ -57,7 +54,6 @@ class ConnectSpark(ConfigurableResource):
         input_name = input_of(preparation, csv_file, self.remote)
         current = recorded(place, input_name)
         if current is not None:
-            know_table(self.lake_root, current.name, current.path)
             return current
         rows_read, findings, table = self._transformed(csv_file, spec, preparation.csv_path)
         if not table.num_rows:
@@ -81,7 +77,6 @@ class ConnectSpark(ConfigurableResource):
         )
         if input_of(preparation, csv_file, self.remote) == input_name:  # nobody replaced the CSV
             record(place, input_name, prepared)
-        know_table(self.lake_root, prepared.name, prepared.path)
         return prepared
 
     def score(self, job: ScoringJob) -> ScoredTable:
@@ -105,53 +100,6 @@ class ConnectSpark(ConfigurableResource):
     def cancel(self, job_id: str) -> JobStatus:
         """There is nothing to cancel, see `status`."""
         return self.status(job_id)
-
-    def session(self, tables: Mapping[str, str] | None = None) -> SparkSession:
-        """A Spark session that knows by name what was prepared here, and `tables` (to lake path).
-
-        A name stands for the version of the Delta table that is current now.
-        Raises InvalidInput for a path without a table, BikecastError for one that is damaged.
-        """
-        from resources.spark.sessions import known_tables, session_for
-
-        session = session_for(self.remote)
-        named = tables or {}
-        for name, path in {**known_tables(self.lake_root), **named}.items():
-            try:
-                files = self._files(name, path)
-            except BikecastError:
-                if name in named:
-                    raise
-                continue
-            session.read.parquet(*files).createOrReplaceTempView(name)
-        return session
-
-    def _files(self, name: str, path: str) -> list[str]:
-        """The files of a table's current version; raises what `session` raises."""
-        from deltalake.exceptions import DeltaError
-
-        from resources.spark.delta_table import current_files
-
-        try:
-            files = current_files(lake_path(self.lake_root, path))
-        except (DeltaError, OSError) as error:
-            raise BikecastError(f"{name} at {path} cannot be read: {error}") from error
-        if not files:
-            raise InvalidInput(f"there is no table {name} at {path} in the lake")
-        return files
-
-    def sql(self, query: str, tables: Mapping[str, str] | None = None) -> pa.Table:
-        """Run a Spark SQL query and return all its rows.
-
-        It knows the tables that were prepared here, and `tables` (name to lake path).
-        """
-        from pyspark.errors import PySparkException
-
-        try:
-            result: pa.Table = self.session(tables).sql(query).toArrow()
-        except PySparkException as error:
-            raise InvalidInput(f"Spark: {error_text(error)}") from error
-        return result
 
     def _transformed(
         self, csv_file: Path, spec: ModelSpec, shown: str

@@ -28,7 +28,6 @@ _DEFAULT_PORT = 15002  # of sc:// URLs
 
 _lock = threading.RLock()
 _open: dict[tuple[int, str], SparkSession] = {}  # by process id and remote; one at most
-_tables: dict[str, dict[str, str]] = {}  # lake paths of tables by lake and name
 _servers: dict[int, SparkConnectServer] = {}  # by process id, since a fork inherits this module
 
 
@@ -55,16 +54,6 @@ def session_for(remote: str) -> SparkSession:
         atexit.unregister(stop_all)
         atexit.register(stop_all)
         return session
-
-
-def know_table(lake_root: str, name: str, path: str) -> None:
-    """Let every session of this process have the table at a lake path by its name."""
-    _tables.setdefault(lake_root, {})[name] = path
-
-
-def known_tables(lake_root: str) -> dict[str, str]:
-    """Lake paths by name of the tables that were prepared in this lake by this process."""
-    return dict(_tables.get(lake_root, {}))
 
 
 def stop_all() -> None:

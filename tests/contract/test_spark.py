@@ -16,7 +16,9 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_training_csv
 from resources.lake.local import LocalLake
 from resources.spark.connect import ConnectSpark
+from resources.spark.delta_table import current_files
 from resources.spark.port import Preparation
+from resources.spark.sessions import session_for
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
 TABLE = BIKE_RENTALS.training_table_path
@@ -68,6 +70,14 @@ def prepare(spark, spec=BIKE_RENTALS):
     return spark.prepare(Preparation(spec, spec.source_file, spec.training_table_path))
 
 
+def query(spark, lake, sql):
+    """The rows of a query of bike_data in the engine itself."""
+    session = session_for(spark.remote)
+    files = current_files(lake.local_path(TABLE))
+    session.read.parquet(*files).createOrReplaceTempView("bike_data")
+    return session.sql(sql).toArrow().to_pylist()
+
+
 def read(lake, spec=BIKE_RENTALS):
     return DeltaTable(lake.url(spec.training_table_path)).to_pyarrow_table()
 
@@ -83,14 +93,11 @@ def test_the_table_has_features_target_and_keys_in_the_order_of_the_days(spark, 
     ]
 
 
-def test_a_table_can_be_queried_by_its_name(spark, lake, sample):
+def test_the_engine_reads_the_table(spark, lake, sample):
     store(lake, sample)
     prepare(spark)
-    tables = {"bike_data": TABLE}
-    rows = spark.sql("SELECT count(*) AS days, max(dteday) AS last FROM bike_data", tables)
-    assert rows.to_pylist() == [{"days": 365, "last": dt.date(2011, 12, 31)}]
-    with pytest.raises(InvalidInput, match=r"Spark: .*no_such_column"):
-        spark.sql("SELECT no_such_column FROM bike_data", tables)
+    rows = query(spark, lake, "SELECT count(*) AS days, max(dteday) AS last FROM bike_data")
+    assert rows == [{"days": 365, "last": dt.date(2011, 12, 31)}]
 
 
 def test_unchanged_data_makes_no_commit_whatever_the_order_of_its_rows(spark, lake, sample):
@@ -110,8 +117,7 @@ def test_changed_data_is_a_new_version_and_is_seen_at_once(spark, lake, sample):
     second = prepare(spark)
     assert (second.changed, second.delta_version, second.rows) == (True, 1, 364)
     assert second.data_version != first.data_version
-    count = spark.sql("SELECT count(*) AS n FROM bike_data")
-    assert count.to_pylist() == [{"n": 364}]
+    assert query(spark, lake, "SELECT count(*) AS n FROM bike_data") == [{"n": 364}]
 
 
 def test_the_same_file_spec_and_code_start_no_engine(spark, lake, sample, monkeypatch):
@@ -120,8 +126,7 @@ def test_the_same_file_spec_and_code_start_no_engine(spark, lake, sample, monkey
     with monkeypatch.context() as patched:
         patched.setattr("resources.spark.sessions.session_for", lambda remote: pytest.fail(remote))
         assert prepare(spark) == replace(first, changed=False)
-    rows = spark.sql("SELECT count(*) AS days FROM bike_data")
-    assert rows.to_pylist() == [{"days": 365}]
+    assert query(spark, lake, "SELECT count(*) AS days FROM bike_data") == [{"days": 365}]
 
 
 @pytest.mark.parametrize(
@@ -161,16 +166,13 @@ def test_a_record_that_cannot_be_written_costs_the_engine_alone(spark, lake, sam
     assert prepare(spark) == replace(first, changed=False)
 
 
-def test_a_damaged_log_is_an_error_of_ours_and_no_trouble_for_other_queries(spark, lake, sample):
+def test_a_damaged_log_is_an_error_of_ours(spark, lake, sample):
     store(lake, sample)
     prepare(spark)
     [log] = lake.local_path(TABLE).glob("_delta_log/*.json")
     log.write_text("{")
     with pytest.raises(BikecastError, match="cannot write the table"):
         prepare(spark)
-    assert spark.sql("SELECT 1 AS a").to_pylist() == [{"a": 1}]
-    with pytest.raises(BikecastError, match="bike_data at tables/bike_data cannot be read"):
-        spark.session({"bike_data": TABLE})
 
 
 def test_a_table_that_somebody_else_wrote_is_prepared_again(spark, lake, sample):
@@ -251,11 +253,9 @@ def test_a_file_whose_every_row_is_dropped_leaves_no_usable_row(spark, lake):
     assert not lake.local_path(COFFEE_SALES.training_table_path).exists()
 
 
-def test_a_csv_or_a_table_that_is_not_there_is_named(spark, lake):
+def test_a_csv_that_is_not_there_is_named(spark):
     with pytest.raises(InvalidInput, match=r"no file data/bike-rentals-training\.csv in the lake"):
         prepare(spark)
-    with pytest.raises(InvalidInput, match="no table bike_data at tables/bike_data"):
-        spark.session({"bike_data": TABLE})
 
 
 def test_an_unknown_job_is_not_found_and_cannot_be_canceled(spark):

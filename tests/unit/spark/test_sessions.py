@@ -17,13 +17,17 @@ from resources.spark.transform import csv_schema, spark_date_pattern
 
 SCRIPT = """
 import json, sys
+from pathlib import Path
 from pipelines.bike_rentals import BIKE_RENTALS as spec
 from resources.spark.connect import ConnectSpark
+from resources.spark.delta_table import current_files
 from resources.spark.port import Preparation
+from resources.spark.sessions import session_for
 spark = ConnectSpark(remote=sys.argv[2], lake_root=sys.argv[1])
 table = spark.prepare(Preparation(spec, spec.source_file, "tables/bike_data"))
-rows = spark.sql("SELECT count(*) AS n FROM bike_data", {"bike_data": "tables/bike_data"})
-print(json.dumps([table.data_version, rows["n"][0].as_py()]))
+files = current_files(Path(sys.argv[1], "tables", "bike_data"))
+rows = session_for(sys.argv[2]).read.parquet(*files).count()
+print(json.dumps([table.data_version, rows]))
 """
 
 
