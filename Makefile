@@ -1,6 +1,6 @@
 # Targets with "##" are listed by `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help setup test-setup run ui test test-slow lint types validate lock bench bench-automl screenshots clean
+.PHONY: help run test ui setup test-setup test-slow lint types validate lock bench bench-automl screenshots clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -12,21 +12,21 @@ unexport PYTHONDONTWRITEBYTECODE PYTHONPYCACHEPREFIX
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
+run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget 60")
+	@$(BIN)/bikecast run $(ARGS)
+
+test: test-setup ## Run the tests without the slow tier, at most four at a time
+	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --no-loadscope-reorder $(ARGS)
+
+ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
+	@$(BIN)/bikecast ui $(ARGS)
+
 setup: ## Create or update .venv from requirements/run.txt (PYTHON=... chooses the interpreter)
 	@scripts/setup.sh run
 
 test-setup: ## The same with what tests need: requirements/test.txt, ODBC manager, browser
 	@scripts/setup.sh test
 	@scripts/system-packages.sh
-
-run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget 60")
-	@$(BIN)/bikecast run $(ARGS)
-
-ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
-	@$(BIN)/bikecast ui $(ARGS)
-
-test: test-setup ## Run the tests without the slow tier, at most four at a time
-	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --no-loadscope-reorder $(ARGS)
 
 test-slow: test-setup ## Run the slow tier: kills, fuzzing, long runs
 	@$(BIN)/python -m pytest -m slow $(ARGS)
