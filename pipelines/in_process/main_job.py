@@ -67,9 +67,9 @@ class Outcome:
             return self.training.scores
         flat = self.model.scores.items()
         return {
-            kind: {k.removeprefix(f"{kind}_"): v for k, v in flat if k.startswith(f"{kind}_")}
+            split: {k.removeprefix(f"{split}_"): v for k, v in flat if k.startswith(f"{split}_")}
             or None
-            for kind in KINDS
+            for split in KINDS
         }
 
 

@@ -27,24 +27,24 @@ def orphan_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -
     if not isinstance(automl, LocalAutoML):
         return []
     pattern = re.compile(rf"({re.escape(spec.model_name)}-[0-9a-f]{{12}})-(\d+)")
-    found = {
+    folders = {
         match.groups(): path
         for path in Path(automl.jobs_dir).glob("*")
         if (match := pattern.fullmatch(path.name)) and path.is_dir()
     }
     old = {
         key: path
-        for key, path in found.items()
+        for key, path in folders.items()
         if time.time() - path.stat().st_mtime > OLD_SECONDS
-        and (key[0], str(int(key[1]) + 1)) not in found
+        and (key[0], str(int(key[1]) + 1)) not in folders
     }
     if not old:
         return []
-    known = _submitted(instance, spec)
+    submitted = _submitted(instance, spec)
     return sorted(
         path
         for path in old.values()
-        if path.name not in known and automl.status(path.name).state.is_terminal
+        if path.name not in submitted and automl.status(path.name).state.is_terminal
     )
 
 
@@ -60,7 +60,7 @@ def clean_up_orphan_jobs(
 
 def _submitted(instance: dg.DagsterInstance, spec: ModelSpec) -> set[str]:
     """The ids of all jobs that runs have submitted."""
-    known: set[str] = set()
+    submitted: set[str] = set()
     cursor: str | None = None
     while True:
         page = instance.fetch_materializations(
@@ -68,7 +68,7 @@ def _submitted(instance: dg.DagsterInstance, spec: ModelSpec) -> set[str]:
         )
         for record in page.records:
             event = record.asset_materialization
-            known.add((event.tags or {}).get(DATA_VERSION_TAG, "") if event else "")
+            submitted.add((event.tags or {}).get(DATA_VERSION_TAG, "") if event else "")
         cursor = page.cursor
         if not page.has_more:
-            return known
+            return submitted

@@ -52,5 +52,5 @@ def check_range(spec: ModelSpec, first: str, last: str) -> None:
         raise InvalidInput(f"{first} is after {last}. Nothing was changed.")
     for day in (first, last):
         if not days.has_partition_key(day):
-            known = f"{days.get_first_partition_key()} to {days.get_last_partition_key()}"
-            raise InvalidInput(f"{day} is none of the days {known}. Nothing was changed.")
+            span = f"{days.get_first_partition_key()} to {days.get_last_partition_key()}"
+            raise InvalidInput(f"{day} is none of the days {span}. Nothing was changed.")

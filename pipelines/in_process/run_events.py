@@ -93,11 +93,12 @@ def failure(result: dg.ExecuteInProcessResult) -> BikecastError:
         if event.event_type is not dg.DagsterEventType.STEP_FAILURE:
             continue
         failure = event.step_failure_data
-        told = failure.user_failure_data
-        if told is not None:
-            code = told.metadata.get("exit_code")
-            kind = InvalidInput if code is not None and code.value == 2 else BikecastError
-            return kind(told.description or "the step failed without a reason")
+        reason = failure.user_failure_data
+        if reason is not None:
+            code = reason.metadata.get("exit_code")
+            is_input = code is not None and code.value == 2
+            text = reason.description or "the step failed without a reason"
+            return InvalidInput(text) if is_input else BikecastError(text)
         error = failure.error
         if error is not None and error.cls_name == "DagsterExecutionInterruptedError":
             raise KeyboardInterrupt

@@ -29,11 +29,11 @@ class Ticker:
             definitions=self.defs,
             resources=needed,
         ) as context:
-            told = definition.evaluate_tick(context)
-        self.cursors[definition.name] = told.cursor
+            evaluation = definition.evaluate_tick(context)
+        self.cursors[definition.name] = evaluation.cursor
         return [
             (str(request.job_name or definition.job_name), request)
-            for request in told.run_requests or []
+            for request in evaluation.run_requests or []
             if not self._is_known(request)
         ]
 

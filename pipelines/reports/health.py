@@ -156,7 +156,7 @@ def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[s
     }
     repository = defs.get_repository_def()
     rows: list[dict[str, object]] = []
-    for kind, items in (
+    for name, items in (
         ("sensor", repository.sensor_defs),
         ("schedule", repository.schedule_defs),
     ):
@@ -168,7 +168,7 @@ def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[s
                 if status is None or status.value == "DECLARED_IN_CODE"
                 else (status.value == "RUNNING")
             )
-            rows.append({"kind": kind, "name": item.name, "on": "on" if on else "off"})
+            rows.append({"kind": name, "name": item.name, "on": "on" if on else "off"})
     return rows
 
 

@@ -88,12 +88,12 @@ def make_plan(
 
 def _file(resources: Resources, asset: str, lake_path: str) -> tuple[PlannedStep, str]:
     """Whether the source differs from what the lake has; its digest."""
-    known = resources.lake.stat(lake_path)
+    stored = resources.lake.stat(lake_path)
     with resources.sources.fetch(lake_path) as fetched:
         digest = file_digest(fetched.path)
-    if known is not None and known.digest == digest:
+    if stored is not None and stored.digest == digest:
         return PlannedStep(asset, "keep", f"{fetched.origin} is unchanged"), digest
-    what = "differs from the lake's file" if known else "is not in the lake yet"
+    what = "differs from the lake's file" if stored else "is not in the lake yet"
     return PlannedStep(asset, "store", f"{fetched.origin} {what}"), digest
 
 
@@ -165,8 +165,8 @@ def _score(resources: Resources, spec: ModelSpec) -> tuple[PlannedStep, bool]:
 def _pool(resources: Resources, spec: ModelSpec) -> tuple[PlannedStep, bool]:
     """Whether the pool is resumed for the run, and so paid for by it."""
     status = resources.sql_pool_power.status()
-    told = str(status.progress.get("status", status.state))
+    state = str(status.progress.get("status", status.state))
     if status.state is JobState.COMPLETED:
-        return PlannedStep(spec.scoring_table, "load", f"the SQL pool is {told}"), False
-    why = f"the SQL pool is {told}: it is resumed, and paused after the run"
+        return PlannedStep(spec.scoring_table, "load", f"the SQL pool is {state}"), False
+    why = f"the SQL pool is {state}: it is resumed, and paused after the run"
     return PlannedStep(spec.scoring_table, "load", why), True

@@ -39,8 +39,8 @@ def provenance_of(
     rows = saved_predictions(resources.sql_pool, spec)
     row = _find(key, rows, spec)
     version = row["model_version"]
-    known = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
-    model = known.get(int(str(version)))
+    versions = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
+    model = versions.get(int(str(version)))
     return Provenance(
         prediction=row | {"predicted_at": _in_utc(row["predicted_at"])},
         model={
@@ -93,26 +93,26 @@ def _training_data(
     instance: dg.DagsterInstance, spec: ModelSpec, data_version: str
 ) -> dict[str, object]:
     """The materialization of the training table that had the data version, and its CSV."""
-    found: dict[str, object] = {"table": spec.training_table, "data version": data_version}
+    facts: dict[str, object] = {"table": spec.training_table, "data version": data_version}
     for record in instance.fetch_materializations(
         dg.AssetKey(spec.training_table), limit=1000
     ).records:
         event = record.asset_materialization
         if event and (event.tags or {}).get(DATA_VERSION_TAG) == data_version:
-            told = {name: value.value for name, value in event.metadata.items()}
-            rows = told.get("dagster/row_count")
-            found |= {
-                "Delta version": told.get("delta_version"),
+            metadata = {name: value.value for name, value in event.metadata.items()}
+            rows = metadata.get("dagster/row_count")
+            facts |= {
+                "Delta version": metadata.get("delta_version"),
                 "rows": rows,
-                "last time": told.get("last_time"),
+                "last time": metadata.get("last_time"),
                 "prepared by run": record.run_id,
             }
-            dropped = int(str(told.get("dropped_rows") or 0))
-            found |= _source_file(instance, spec, record.storage_id)
+            dropped = int(str(metadata.get("dropped_rows") or 0))
+            facts |= _source_file(instance, spec, record.storage_id)
             if isinstance(rows, int):
-                found["source lines"] = f"2 to {rows + dropped + 1}"
+                facts["source lines"] = f"2 to {rows + dropped + 1}"
             break
-    return found
+    return facts
 
 
 def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> dict[str, object]:
@@ -123,9 +123,9 @@ def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> 
     event = records[0].asset_materialization if records else None
     if event is None:
         return {}
-    told = {name: value.value for name, value in event.metadata.items()}
+    metadata = {name: value.value for name, value in event.metadata.items()}
     digest = (event.tags or {}).get(DATA_VERSION_TAG)
-    return {"source": told.get("source"), "file": told.get("file"), "file digest": digest}
+    return {"source": metadata.get("source"), "file": metadata.get("file"), "file digest": digest}
 
 
 def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:
@@ -133,15 +133,15 @@ def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[st
     from resources.lake.scoring_rows import read_scoring_rows
 
     number = int(str(row["forecast_row"]))
-    found: dict[str, object] = {"file": lake.url(spec.scoring_file), "line": number + 1}
+    facts: dict[str, object] = {"file": lake.url(spec.scoring_file), "line": number + 1}
     if lake.stat(spec.scoring_file) is None:
-        return {**found, "text": "the file is no longer in the lake"}
+        return {**facts, "text": "the file is no longer in the lake"}
     table = read_scoring_rows(lake, spec).table
     names = (*spec.key_names, *spec.feature_names)
     if number > table.num_rows or any(
         table[name][number - 1].as_py() != row[name] for name in names
     ):
-        return {**found, "text": "the file has changed since the prediction was made"}
+        return {**facts, "text": "the file has changed since the prediction was made"}
     with lake.local_copy(spec.scoring_file) as path:
         lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return {**found, "text": lines[number]}
+    return {**facts, "text": lines[number]}

@@ -41,13 +41,13 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
         if not is_lab_file(target):
             with replaced_file(target) as temporary:
                 download(url, temporary, max_bytes=_MAX_BYTES)
-                found = file_digest(temporary)
-                if found != digest:
+                actual = file_digest(temporary)
+                if actual != digest:
                     kept = "is unchanged" if target.exists() else "was not written"
                     raise BikecastError(
-                        f"{public_url(url)} is not the known file: its sha256 is {found}, expected "
-                        f"{digest}. {target} {kept}. The file may have been revised: download it "
-                        "yourself, look at it, then pass it by path."
+                        f"{public_url(url)} is not the known file: its sha256 is {actual}, "
+                        f"expected {digest}. {target} {kept}. The file may have been revised: "
+                        "download it yourself, look at it, then pass it by path."
                     )
         paths.append(target)
     training, forecast = paths

@@ -22,9 +22,9 @@ def started_by(instance: dg.DagsterInstance, spec: ModelSpec, run_id: str) -> st
         event = record.asset_materialization
         if event is None or record.run_id != run_id:
             continue
-        told = {name: value.value for name, value in event.metadata.items()}
-        if told.get("submission") == "started":
-            return str(told["job_id"])
+        facts = {name: value.value for name, value in event.metadata.items()}
+        if facts.get("submission") == "started":
+            return str(facts["job_id"])
     return None
 
 

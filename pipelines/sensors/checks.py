@@ -46,21 +46,21 @@ def check_alerts(checked: Iterable[dg.AssetsDefinition], webhook: str) -> dg.Sen
         "warning that lasts is told once. Off until switched on here.",
     )
     def alert(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        told = _parse(context.cursor)
-        said = 0
+        evaluations = _parse(context.cursor)
+        alerts = 0
         for key, result in latest_results(context.instance, keys).items():
             name = key.to_user_string()
-            before = told.get(name)
-            told[name] = result.evaluation if not result.passed else -result.evaluation
+            before = evaluations.get(name)
+            evaluations[name] = result.evaluation if not result.passed else -result.evaluation
             if result.passed or before == result.evaluation:
                 continue
             if result.is_error or before is None or before < 0:
-                said += 1
+                alerts += 1
                 text = f"check {name} failed: {result.description or 'no reason given'}"
                 context.log.error(text)
                 send_alert({"text": text, "run_id": result.run_id, "check": name}, webhook)
-        reason = f"{said} alerts" if said else "no check began to fail"
-        return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=json.dumps(told))
+        reason = f"{alerts} alerts" if alerts else "no check began to fail"
+        return dg.SensorResult(skip_reason=dg.SkipReason(reason), cursor=json.dumps(evaluations))
 
     return alert
 

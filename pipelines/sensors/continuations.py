@@ -24,12 +24,12 @@ def waiting_assets(
     observed = instance.get_records_for_run(
         run_id, of_type=dg.DagsterEventType.ASSET_OBSERVATION
     ).records
-    found = set()
+    assets = set()
     for record in observed:
-        told = awaited_job(record.asset_observation, awaited)
-        if told is not None and job_id in (None, told) and record.asset_key is not None:
-            found.add(record.asset_key)
-    return found
+        job = awaited_job(record.asset_observation, awaited)
+        if job is not None and job_id in (None, job) and record.asset_key is not None:
+            assets.add(record.asset_key)
+    return assets
 
 
 def what_is_left(
@@ -44,13 +44,13 @@ def what_is_left(
     else) is not part of it. `parents` is the asset graph in topological order.
     """
     planned = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
-    made = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
+    done = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
     left = set(waiting)
     for key, above in parents.items():
-        if key not in planned or key in made | left:
+        if key not in planned or key in done | left:
             continue
         above_in_run = planned & set(above)
-        if above_in_run & left and above_in_run <= left | made:
+        if above_in_run & left and above_in_run <= left | done:
             left.add(key)
     return left
 
@@ -96,7 +96,7 @@ def _ops(run: dg.DagsterRun) -> Mapping[str, dict[str, dict[str, object]]]:
 
 
 def _assets(
-    instance: dg.DagsterInstance, run_id: str, kind: dg.DagsterEventType
+    instance: dg.DagsterInstance, run_id: str, event_type: dg.DagsterEventType
 ) -> set[dg.AssetKey]:
-    records = instance.get_records_for_run(run_id, of_type=kind).records
+    records = instance.get_records_for_run(run_id, of_type=event_type).records
     return {record.asset_key for record in records if record.asset_key is not None}

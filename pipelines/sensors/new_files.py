@@ -54,7 +54,7 @@ def file_sensor(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
         sources: dg.ResourceParam[Sources],
     ) -> dg.SensorResult:
         before = _parse(context.cursor)
-        found: dict[str, WatchedFile] = {}
+        watched: dict[str, WatchedFile] = {}
         changed: list[str] = []
         for path, asset in assets.items():
             file = _look(path, lake, sources, before.get(path))
@@ -66,8 +66,8 @@ def file_sensor(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
             change = f"{version}>{file.digest}" if version != file.digest else ""
             if change and change != file.asked:
                 changed.append(path)
-            found[path] = replace(file, asked=change)
-        cursor = json.dumps({path: asdict(file) for path, file in found.items()})
+            watched[path] = replace(file, asked=change)
+        cursor = json.dumps({path: asdict(file) for path, file in watched.items()})
         if not changed:
             return dg.SensorResult(skip_reason=dg.SkipReason("no file changed"), cursor=cursor)
         is_deployed = latest_materialization(context.instance, f"{spec.model_table}_table")

@@ -95,9 +95,9 @@ def call_table(path: Path = DOCUMENT) -> list[CallRow]:
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise InvalidInput(f"cannot read {path}: {error.strerror or error}") from error
-    _, found, part = text.partition(HEADING)
+    _, heading, part = text.partition(HEADING)
     lines = [line for line in part.splitlines() if line.startswith("|")][2:]
-    if not found or not lines:
+    if not heading or not lines:
         raise InvalidInput(f"{path} has no table below {HEADING!r}")
     return [_row(line, path) for line in lines]
 

@@ -73,35 +73,35 @@ def compared(
 ) -> list[KindReport]:
     """One report a kind that was called, those with problems first."""
     rows = {row.kind: row for row in table}
-    seen: dict[CallKind, list[Exchange]] = {}
+    by_kind: dict[CallKind, list[Exchange]] = {}
     for exchange in exchanges:
-        seen.setdefault(exchange.kind, []).append(exchange)
-    reports = [_compared(kind, found, rows, answers) for kind, found in seen.items()]
+        by_kind.setdefault(exchange.kind, []).append(exchange)
+    reports = [_compared(kind, same, rows, answers) for kind, same in by_kind.items()]
     return sorted(reports, key=lambda report: (not report.problems, report.kind))
 
 
 def _compared(
-    kind: CallKind, found: list[Exchange], rows: Mapping[CallKind, CallRow], answers: Answers
+    kind: CallKind, exchanges: list[Exchange], rows: Mapping[CallKind, CallRow], answers: Answers
 ) -> KindReport:
     row = rows.get(kind)
-    statuses = tuple(sorted({exchange.status for exchange in found}))
-    client = next((each.client for each in found if each.client), row.client if row else "")
+    statuses = tuple(sorted({exchange.status for exchange in exchanges}))
+    client = next((each.client for each in exchanges if each.client), row.client if row else "")
     problems, notes = [], []
     if row is None:
         problems.append(_unknown(kind, rows))
-    expected = {status for known, status in answers if known == kind}
+    expected = {status for each, status in answers if each == kind}
     for status in statuses:
-        of_status = [exchange for exchange in found if exchange.status == status]
+        of_status = [exchange for exchange in exchanges if exchange.status == status]
         if status not in expected and row is not None:
             errors = sorted({_reason(exchange) for exchange in of_status} - {""})
-            said = f"status {status or 'none'}" + (f" ({', '.join(errors)})" if errors else "")
+            text = f"status {status or 'none'}" + (f" ({', '.join(errors)})" if errors else "")
             if status in TRANSIENT:
-                notes.append(f"{len(of_status)} times {said}")
+                notes.append(f"{len(of_status)} times {text}")
             elif expected:
                 wanted = ", ".join(map(str, sorted(expected)))
-                problems.append(f"{said}, expected {wanted}")
+                problems.append(f"{text}, expected {wanted}")
             else:
-                notes.append(f"{said}: no expectation of this call's answers is known")
+                notes.append(f"{text}: no expectation of this call's answers is known")
         more, less = _fields(of_status, answers.get((kind, status)))
         notes += [f"also has {', '.join(more)}"] if more else []
         missing = _missing(kind, status, of_status)
@@ -117,15 +117,15 @@ def _compared(
         verdict = "refused"
     sure = row.sure if row else "unknown"
     return KindReport(
-        kind, client, sure, len(found), statuses, verdict, tuple(problems), tuple(notes)
+        kind, client, sure, len(exchanges), statuses, verdict, tuple(problems), tuple(notes)
     )
 
 
 def _unknown(kind: CallKind, rows: Mapping[CallKind, CallRow]) -> str:
     same = [each for each in rows if (each.address, each.method) == (kind.address, kind.method)]
     if same:
-        known = ", ".join(sorted(each.api_version or "none" for each in same))
-        return f"api-version {kind.api_version or 'none'}, the table has {known}"
+        versions = ", ".join(sorted(each.api_version or "none" for each in same))
+        return f"api-version {kind.api_version or 'none'}, the table has {versions}"
     return "this call is not in the table"
 
 
@@ -138,13 +138,15 @@ def _reason(exchange: Exchange) -> str:
     return exchange.error or code
 
 
-def _fields(found: Iterable[Exchange], expected: Expected | None) -> tuple[list[str], list[str]]:
+def _fields(
+    exchanges: Iterable[Exchange], expected: Expected | None
+) -> tuple[list[str], list[str]]:
     """Fields beyond the expected ones, and expected ones that an answer lacks."""
     if expected is None:
         return [], []
     more: set[str] = set()
     less: set[str] = set()
-    for exchange in found:
+    for exchange in exchanges:
         more |= answer_fields(exchange) - expected.always - expected.sometimes
         less |= {name for name in expected.always if lacks(exchange.body, name.split("."))}
     return _outermost(more), _outermost(less)
@@ -159,7 +161,7 @@ def _outermost(names: set[str]) -> list[str]:
     )
 
 
-def _missing(kind: CallKind, status: int, found: Sequence[Exchange]) -> list[str]:
+def _missing(kind: CallKind, status: int, exchanges: Sequence[Exchange]) -> list[str]:
     """Fields that the product reads and that an answer lacks."""
     if not 200 <= status < 300:
         return []
@@ -169,11 +171,11 @@ def _missing(kind: CallKind, status: int, found: Sequence[Exchange]) -> list[str
         if method == kind.method and kind.address.endswith(end)
         for name in names
     ]
-    told = [each.body for each in found if each.body_kind == "json"]
+    bodies = [each.body for each in exchanges if each.body_kind == "json"]
     return [
         name
         for name in wanted
-        if any(all(lacks(body, each.split(".")) for each in name.split("|")) for body in told)
+        if any(all(lacks(body, each.split(".")) for each in name.split("|")) for body in bodies)
     ]
 
 

@@ -80,10 +80,10 @@ class Exchange:
         return json.dumps(asdict(self), ensure_ascii=True, allow_nan=False)
 
 
-def redacted(raw: RawExchange, redactor: Redactor, known: frozenset[CallKind]) -> Exchange:
-    """The exchange as it may be shown; `known` are the kinds of the table of calls."""
+def redacted(raw: RawExchange, redactor: Redactor, kinds: frozenset[CallKind]) -> Exchange:
+    """The exchange as it may be shown; `kinds` are those of the table of calls."""
     kind = kind_of_raw(raw)
-    if kind not in known:
+    if kind not in kinds:
         kind = CallKind(
             redactor.address(kind.address),
             kind.method if kind.method in _METHODS else "OTHER",
@@ -92,7 +92,7 @@ def redacted(raw: RawExchange, redactor: Redactor, known: frozenset[CallKind]) -
     named = {name.lower(): value for name, value in raw.answer_headers.items()}
     body_kind, body = _answer(raw, named, redactor)
     headers = redactor.headers(raw.answer_headers)
-    told = int(headers.get("content-length", 0))
+    length = int(headers.get("content-length", 0))
     return Exchange(
         method=kind.method,
         address=kind.address,
@@ -103,7 +103,7 @@ def redacted(raw: RawExchange, redactor: Redactor, known: frozenset[CallKind]) -
         headers=headers,
         body_kind=body_kind,
         body=body,
-        size=told if raw.answer is None else len(raw.answer),
+        size=length if raw.answer is None else len(raw.answer),
         seconds=round(raw.seconds, 3),
         error=raw.error if _ERROR.fullmatch(raw.error) else "redacted" if raw.error else "",
         file=guessed_file(unquote(urlsplit(raw.url).path)) if is_file(kind.address) else "",
@@ -121,8 +121,8 @@ def kind_of_raw(raw: RawExchange) -> CallKind:
 
 def guessed_file(path: str) -> str:
     """The guess that a file's path belongs to; empty for any other file."""
-    found = (name for name, pattern in GUESSED_FILES.items() if pattern.search(path))
-    return next(found, "")
+    names = (name for name, pattern in GUESSED_FILES.items() if pattern.search(path))
+    return next(names, "")
 
 
 def is_file(address: str) -> bool:
@@ -131,14 +131,14 @@ def is_file(address: str) -> bool:
 
 
 def _answer(raw: RawExchange, headers: Mapping[str, str], redactor: Redactor) -> tuple[str, Any]:
-    kind = headers.get("content-type", "").partition(";")[0].strip().lower()
+    media_type = headers.get("content-type", "").partition(";")[0].strip().lower()
     if not raw.answer:
         return ("none" if raw.answer is not None else "file"), None
-    if kind.endswith("json") and len(raw.answer) <= LONGEST_BODY:
+    if media_type.endswith("json") and len(raw.answer) <= LONGEST_BODY:
         value = _parsed(raw.answer, redactor)
         if value is not _WRONG:
             return "json", _cut(value)
-    return ("xml" if kind.endswith("xml") else "file"), None
+    return ("xml" if media_type.endswith("xml") else "file"), None
 
 
 def _request(raw: RawExchange, redactor: Redactor) -> dict[str, str]:
@@ -147,10 +147,10 @@ def _request(raw: RawExchange, redactor: Redactor) -> dict[str, str]:
         return {"": "file"}
     if not raw.body:
         return {}
-    kind = next((v for n, v in raw.headers.items() if n.lower() == "content-type"), "")
-    if "json" in kind and (value := _parsed(raw.body, redactor)) is not _WRONG:
+    media_type = next((v for n, v in raw.headers.items() if n.lower() == "content-type"), "")
+    if "json" in media_type and (value := _parsed(raw.body, redactor)) is not _WRONG:
         return dict(sorted(shapes(value).items()))
-    if "x-www-form-urlencoded" in kind:
+    if "x-www-form-urlencoded" in media_type:
         names = parse_qsl(raw.body.decode("utf-8", "replace"), keep_blank_values=True)
         return {redactor.key(name): "string" for name, _ in names}
     return {"": f"{len(raw.body)} bytes"}
@@ -159,17 +159,17 @@ def _request(raw: RawExchange, redactor: Redactor) -> dict[str, str]:
 def shapes(value: object, path: str = "") -> dict[str, str]:
     """The JSON type of each field by its path: `a.b`, and `a[]` for the items of a list."""
     if isinstance(value, Mapping):
-        found = {path: "object"} if path else {}
+        types = {path: "object"} if path else {}
         for name, item in value.items():
-            found |= shapes(item, f"{path}.{name}" if path else str(name))
-        return found
+            types |= shapes(item, f"{path}.{name}" if path else str(name))
+        return types
     if isinstance(value, list):
-        found = {path: "array"} if path else {}
+        types = {path: "array"} if path else {}
         for item in value:
-            found |= shapes(item, f"{path}[]")
-        return found
-    kinds = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
-    return {path: kinds[type(value)]}
+            types |= shapes(item, f"{path}[]")
+        return types
+    names = {bool: "boolean", str: "string", int: "number", float: "number", type(None): "null"}
+    return {path: names[type(value)]}
 
 
 _WRONG = object()
@@ -197,7 +197,7 @@ def _cut(value: object) -> object:
 
 def _client(headers: Mapping[str, str]) -> str:
     agent = next((v for n, v in headers.items() if n.lower() == "user-agent"), "")
-    found = _CLIENT.search(agent)
-    if found:
-        return f"azure-{found[1].removeprefix('azure-')} {found[2]}"
+    match = _CLIENT.search(agent)
+    if match:
+        return f"azure-{match[1].removeprefix('azure-')} {match[2]}"
     return "azureml-core" if "azureml" in agent.lower() else ""

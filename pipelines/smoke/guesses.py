@@ -19,14 +19,14 @@ def learned(
     read = {e.file for e in exchanges if e.file and e.status in (200, 206)}
     tried = bool(children)
     facts = {
-        "a trial's score is among its run's properties": _told(
+        "a trial's score is among its run's properties": _verdict(
             tried,
             any("score" in _map(run, "properties") for body in children for run in _runs(body)),
         ),
         "the job names the best trial": _best(jobs),
     }
     for name in GUESSED_FILES:
-        facts[f"the model is at {name}"] = _told(tried, name in read)
+        facts[f"the model is at {name}"] = _verdict(tried, name in read)
     numbers = sorted({int(each["error"]) for each in statements if each.get("error")})
     if statements:
         facts["errors of the SQL pool"] = ", ".join(map(str, numbers)) or "none"
@@ -48,8 +48,8 @@ def _completed(body: Any) -> bool:
     return _map(body, "properties").get("status") == "Completed"
 
 
-def _told(tried: bool, found: bool) -> str:
-    return ("confirmed" if found else "refuted") if tried else "not seen"
+def _verdict(tried: bool, holds: bool) -> str:
+    return ("confirmed" if holds else "refuted") if tried else "not seen"
 
 
 def _of(exchanges: Sequence[Exchange], method: str, end: str) -> list[Exchange]:
@@ -62,5 +62,5 @@ def _runs(body: Any) -> list[Any]:
 
 
 def _map(value: Any, name: str) -> Mapping[str, Any]:
-    found = value.get(name) if isinstance(value, Mapping) else None
-    return found if isinstance(found, Mapping) else {}
+    item = value.get(name) if isinstance(value, Mapping) else None
+    return item if isinstance(item, Mapping) else {}

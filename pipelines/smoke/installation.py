@@ -53,8 +53,8 @@ def recorder_for(azure: AzureSettings, folder: Path) -> Recorder:
     for number, variable in enumerate(("AZURE_TENANT_ID", "AZURE_CLIENT_ID"), start=1):
         names[os.environ.get(variable, "")] = f"00000000-0000-0000-0000-{number:012}"
     stamp = f"{dt.datetime.now(dt.UTC):%Y%m%dT%H%M%SZ}-{os.getpid()}"
-    known = frozenset(row.kind for row in call_table())
-    return Recorder(folder / f"smoke-{stamp}", Redactor(names, _OWN), known)
+    kinds = frozenset(row.kind for row in call_table())
+    return Recorder(folder / f"smoke-{stamp}", Redactor(names, _OWN), kinds)
 
 
 @contextmanager

@@ -50,7 +50,7 @@ class Recorder:
 
     folder: Path
     redactor: Redactor
-    known: frozenset[CallKind]
+    kinds: frozenset[CallKind]
     exchanges: list[Exchange] = field(default_factory=list)
     statements: list[dict[str, Any]] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -58,7 +58,7 @@ class Recorder:
     def hear(self, raw: RawExchange) -> None:
         """Record one exchange."""
         with self._lock:
-            exchange = redacted(raw, self.redactor, self.known)
+            exchange = redacted(raw, self.redactor, self.kinds)
             self.exchanges.append(exchange)
             self._append(EXCHANGES, exchange.as_json())
 
@@ -72,10 +72,10 @@ class Recorder:
         """Complete the folder with a manifest of these facts; returns its path."""
         part = self._part
         part.mkdir(parents=True, exist_ok=True)
-        told = {**versions(), **facts, "exchanges": len(self.exchanges)}
-        told["statements"] = len(self.statements)
+        manifest = {**versions(), **facts, "exchanges": len(self.exchanges)}
+        manifest["statements"] = len(self.statements)
         with replaced_file(part / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
+            temporary.write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
         part.rename(self.folder)
         return self.folder
 
@@ -98,15 +98,15 @@ class Recorder:
 
 def versions() -> dict[str, Any]:
     """What made the recording: format, time, and the versions that matter."""
-    found = {}
+    packages = {}
     for name in SDKS:
         with suppress(importlib.metadata.PackageNotFoundError):
-            found[name] = importlib.metadata.version(name)
+            packages[name] = importlib.metadata.version(name)
     return {
         "format": FORMAT,
         "recorded_at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "bikecast": importlib.metadata.version("bikecast"),
         "python": platform.python_version(),
         "system": platform.system(),
-        "packages": found,
+        "packages": packages,
     }

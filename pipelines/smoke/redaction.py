@@ -127,7 +127,7 @@ class Redactor:
     """
 
     def __init__(self, names: Mapping[str, str], own: tuple[str, ...] = ()) -> None:
-        self._known = {name.casefold(): held for name, held in names.items() if name}
+        self._placeholders = {name.casefold(): held for name, held in names.items() if name}
         self._numbers: dict[str, dict[str, int]] = {}
         words = "|".join(re.escape(name) for name in own) or "(?!)"
         self._own = re.compile(
@@ -151,9 +151,9 @@ class Redactor:
         """A text of a field of this name."""
         if not value:
             return value
-        known = self._known.get(value.casefold())
-        if known is not None:
-            return known
+        placeholder = self._placeholders.get(value.casefold())
+        if placeholder is not None:
+            return placeholder
         if self._is_harmless(value, field):
             return value
         if _GUID.fullmatch(value):
@@ -183,16 +183,16 @@ class Redactor:
 
     def url(self, value: str) -> str:
         """An address: its host and path by their parts, of its query only what is known."""
-        found = _URL.fullmatch(value)
-        if found is None:
+        match = _URL.fullmatch(value)
+        if match is None:
             return self._placeholder("text", value, "redacted{}")
-        scheme, host, path, query = found.groups()
+        scheme, host, path, query = match.groups()
         user, at, machine = host.rpartition("@")
         before = self.text(user) + at if user else ""
-        told = f"{scheme}://{before}{self.host(machine)}{self.path(path or '')}"
+        address = f"{scheme}://{before}{self.host(machine)}{self.path(path or '')}"
         kept = self.query(dict(parse_qsl(query or "", keep_blank_values=True)))
         text = "&".join(f"{name}={quote(item, safe='/.-_')}" for name, item in kept.items())
-        return f"{told}?{text}" if text else told
+        return f"{address}?{text}" if text else address
 
     def host(self, value: str) -> str:
         """A host."""
@@ -223,9 +223,9 @@ class Redactor:
         parts = [host if not host or _TEMPLATES.fullmatch(host) else self.host(host)]
         parts.append(slash + self.path(path))
         parts += [each if _TEMPLATES.fullmatch(each) else self.path(each) for each in rest]
-        told = "".join(parts)
+        redacted = "".join(parts)
         harmless = re.fullmatch(r"[a-z]{1,10}(?:=[a-z]{1,20})?(?:&[a-z]{1,10}=[a-z]{1,20})*", query)
-        return f"{told}?{query if harmless else 'redacted'}" if query else told
+        return f"{redacted}?{query if harmless else 'redacted'}" if query else redacted
 
     def query(self, values: Mapping[str, str]) -> dict[str, str]:
         """The parameters of an address that may stay."""
@@ -271,10 +271,10 @@ class Redactor:
     def _guid(self, value: str) -> str:
         return f"00000000-0000-4000-8000-{self._number('guid', value.lower()):012}"
 
-    def _placeholder(self, kind: str, value: str, form: str) -> str:
-        return form.format(self._number(kind, value))
+    def _placeholder(self, group: str, value: str, form: str) -> str:
+        return form.format(self._number(group, value))
 
-    def _number(self, kind: str, value: str) -> int:
-        """1 for the first value of a kind, 2 for the second, and the same for the same."""
-        numbers = self._numbers.setdefault(kind, {})
+    def _number(self, group: str, value: str) -> int:
+        """1 for the first value of a group, 2 for the second, and the same for the same."""
+        numbers = self._numbers.setdefault(group, {})
         return numbers.setdefault(value, len(numbers) + 1)
