@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -74,7 +74,7 @@ COMMANDS = {
         "Check the roles that the azure environment needs, and give the missing ones.",
     ),
 }
-MARKUP = "markdown"
+MARKUP: Final = "markdown"
 
 
 class LazyGroup(TyperGroup):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from types import TracebackType
 
 from rich import progress as bars
-from rich.console import Console
 from rich.markup import escape
 
 from bikecast.core.jobs import JobStatus
@@ -21,9 +20,8 @@ class Progress:
     stage is one line.
     """
 
-    def __init__(self, spec: ModelSpec, console: Console | None = None) -> None:
-        self._is_owner = console is None
-        self._console = console or steady_stderr_console()
+    def __init__(self, spec: ModelSpec) -> None:
+        self._console = steady_stderr_console()
         self._live = self._console.is_terminal
         self._training = f"{spec.run_asset}: training"
         self._bars = bars.Progress(
@@ -52,8 +50,7 @@ class Progress:
     ) -> None:
         if self._live:
             self._bars.stop()
-        if self._is_owner:
-            self._console.file.close()
+        self._console.file.close()
 
     def stage_started(self, stage: str) -> None:
         """Show the stage as running."""

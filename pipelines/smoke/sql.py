@@ -40,7 +40,7 @@ class _HeardSession:
     hear: Hear
 
     @property
-    def messages(self) -> Sequence[str]:
+    def messages(self) -> list[str]:
         return self.session.messages
 
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:

@@ -14,8 +14,8 @@ class Session(Protocol):
     """One connection's state: temp tables, variables of a batch, an open transaction."""
 
     @property
-    def messages(self) -> Sequence[str]:
-        """What the last batch printed (PRINT, RAISERROR up to severity 10), where that is heard."""
+    def messages(self) -> list[str]:
+        """The texts that the session's batches printed so far, in order."""
         ...
 
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:

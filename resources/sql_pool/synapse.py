@@ -192,8 +192,6 @@ def _token() -> bytes:
 class SynapseSession:
     """One connection to the pool; see `resources.sql_pool.port.Session`."""
 
-    messages: Sequence[str] = ()  # the driver's are not read
-
     def __init__(
         self,
         connection: pyodbc.Connection,
@@ -202,6 +200,12 @@ class SynapseSession:
         self._connection = connection
         self._retrying = retrying
         self._in_transaction = False
+        self._messages: list[str] = []
+
+    @property
+    def messages(self) -> list[str]:
+        """The texts of PRINT and other messages of the server that are no errors, in order."""
+        return self._messages
 
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
         """Run one batch and return its result sets; `parameters` fill its ? marks.
@@ -225,6 +229,7 @@ class SynapseSession:
         try:
             cursor.execute(batch, *parameters)
             while True:
+                self._messages += [_PREFIX.sub("", text) for _, text in cursor.messages or ()]
                 if cursor.description is not None:
                     columns = tuple(_column(entry) for entry in cursor.description)
                     results.append(ResultSet(columns, [tuple(row) for row in cursor.fetchall()]))
