@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 from predict_data import CHUNK, COLUMNS, HOURLY, HOURS, OUTPUT, PLAIN, features, pool_of
 
+from bikecast.embedded.sql_pool import Limits
+
 CORES = os.cpu_count() or 1
 #: Sessions end with the process; opening and closing them is not measured.
 OPEN = contextlib.ExitStack()
@@ -65,10 +67,7 @@ def shared_floor(folder: Path, rows: int) -> Callable[[], int]:
 
 def predict(folder: Path, rows: int, table: str, *, remember: bool = True) -> Callable[[], int]:
     """PREDICT from a pool table into a new one, of at most `rows` rows."""
-    from bikecast.embedded.sql_pool.predict import distinct
-
-    if not remember:
-        distinct.MAX_VECTORS = 0
+    limits = Limits() if remember else Limits(remembered_vectors=0)
 
     def source(data: str, least: int) -> str:
         return (
@@ -77,7 +76,7 @@ def predict(folder: Path, rows: int, table: str, *, remember: bool = True) -> Ca
             f"RUNTIME = ONNX) WITH ({OUTPUT} real) AS p WHERE d.id < {least}"
         )
 
-    session = OPEN.enter_context(pool_of(folder).session())
+    session = OPEN.enter_context(pool_of(folder, limits).session())
     session.run("DROP TABLE IF EXISTS dbo.predicted")
     session.run(source(table, 10))  # the model is loaded, as it is in the floor
     into = "CREATE TABLE dbo.predicted WITH (DISTRIBUTION = HASH(id)) AS "

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from bikecast.embedded.sql_pool import Limits, Pool
+
 COLUMNS = [f"f{i:02d}" for i in range(10)]
 HOURS = 8760
 OUTPUT = "variable_out1"
@@ -49,11 +51,9 @@ def make_model(folder: Path) -> None:
     (folder / "columns.onnx").write_bytes(columns.SerializeToString())
 
 
-def pool_of(folder: Path) -> Any:
+def pool_of(folder: Path, limits: Limits | None = None) -> Pool:
     """The benchmark's pool."""
-    from resources.sql_pool.embedded import EmbeddedSqlPool
-
-    return EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
+    return Pool(folder / "pool.duckdb", folder / "lake", limits)
 
 
 def write_rows(path: Path, first: int, matrix: np.ndarray) -> None:

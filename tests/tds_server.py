@@ -8,10 +8,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from bikecast.embedded.sql_pool.tds.certificate import server_context
-from bikecast.embedded.sql_pool.tds.login import Credentials
-from bikecast.embedded.sql_pool.tds.server import SqlServer
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from bikecast.embedded.sql_pool import Credentials, Pool, serve, server_context
 from resources.sql_pool.synapse import SynapseSqlPool
 
 USER, PASSWORD, TOKEN = "someone", "Pass;word{}1", "a.b.c"
@@ -30,20 +27,17 @@ def odbc_driver() -> str:
     return str(found[0])
 
 
-def embedded_pool(folder: Path) -> EmbeddedSqlPool:
+def embedded_pool(folder: Path) -> Pool:
     (folder / "lake").mkdir(parents=True, exist_ok=True)
-    return EmbeddedSqlPool(
-        path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"), lake_url=LAKE_URL
-    )
+    return Pool(folder / "pool.duckdb", folder / "lake", lake_url=LAKE_URL)
 
 
 @contextlib.contextmanager
-def sql_server(folder: Path, *, tls: bool = True, pool=None, **options):
+def sql_server(folder: Path, *, tls: bool = True, pool=None):
     """A running server on a free port."""
     context = server_context(folder) if tls else None
-    with SqlServer(
-        pool or embedded_pool(folder), CREDENTIALS, port=0, context=context, **options
-    ) as server:
+    pool = pool or embedded_pool(folder)
+    with serve(pool, "127.0.0.1", 0, CREDENTIALS, context=context) as server:
         yield server
 
 

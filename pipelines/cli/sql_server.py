@@ -29,9 +29,7 @@ def sql_server(
 
     Example: `BIKECAST_SQL_USER=me BIKECAST_SQL_PASSWORD=... bikecast sql-server --tls`
     """
-    from bikecast.embedded.sql_pool.tds.certificate import server_context
-    from bikecast.embedded.sql_pool.tds.login import Credentials
-    from bikecast.embedded.sql_pool.tds.server import SqlServer
+    from bikecast.embedded.sql_pool import Credentials, serve, server_context
     from pipelines.environments import sql_pool_for
     from pipelines.home import open_home
     from pipelines.settings import SqlServerSettings, load_settings
@@ -57,13 +55,13 @@ def sql_server(
             "started; delete that file to have a new one made."
         ) from error
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
-    server = SqlServer(sql_pool_for(home), credentials, host=host, port=port, context=context)
 
     def stop(number: int, _: FrameType | None) -> None:
         raise KeyboardInterrupt(number)
 
     signal.signal(signal.SIGTERM, stop)
-    with server:
+    pool = sql_pool_for(home).pool
+    with serve(pool, host, port, credentials, context=context) as server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")
         server.wait()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bikecast.core.sql import ResultSet, SqlError
+from bikecast.embedded.sql_pool import statement_kinds
 from resources.sql_pool.port import Session, SqlPool
 
 Hear = Callable[[Mapping[str, Any]], None]
@@ -45,7 +46,7 @@ class _HeardSession:
 
     def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
         facts: dict[str, Any] = {
-            "batch": statement_kinds(batch),
+            "batch": _kinds(batch),
             "parameters": [type(value).__name__ for value in parameters],
         }
         begun = time.monotonic()
@@ -62,12 +63,10 @@ class _HeardSession:
         return results
 
 
-def statement_kinds(batch: str) -> list[str]:
+def _kinds(batch: str) -> list[str]:
     """The kinds of a batch's statements by the embedded pool's grammar, such as Query, Insert."""
-    from bikecast.embedded.sql_pool.syntax.parser import parse_batch
-
     try:
-        return [type(statement).__name__ for statement in parse_batch(batch)]
+        return statement_kinds(batch)
     except SqlError:
         return ["not understood here"]
 

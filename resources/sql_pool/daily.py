@@ -11,9 +11,7 @@ from dataclasses import dataclass
 
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
-from bikecast.core.sql import SqlError
 from resources.sql_pool.deployment import (
-    INVALID_OBJECT,
     prediction_columns,
     scoring_columns,
     stage_rows,
@@ -83,12 +81,12 @@ def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[d
         )
         session.run("COMMIT TRANSACTION")
         session.run(f"DROP TABLE {staging}")
-        found = session.run(
+        counts = session.run(
             f"SELECT {key}, COUNT_BIG(*) FROM {table} "  # noqa: S608 # quoted names
             f"WHERE {within} GROUP BY {key} ORDER BY {key}",
             limits,
         )[0]
-    return {_date(day): int(str(rows)) for day, rows in found.rows}
+    return {_date(day): int(str(rows)) for day, rows in counts.rows}
 
 
 def score_days(
@@ -131,17 +129,6 @@ def score_days(
         )
         session.run("COMMIT TRANSACTION")
         return _stored(session, spec, days)
-
-
-def predicted_days(pool: SqlPool, spec: ModelSpec, days: Days) -> list[dict[str, object]]:
-    """The stored predictions of a range in order; empty while nothing was stored."""
-    with pool.session() as session:
-        try:
-            return _stored(session, spec, days)
-        except SqlError as error:
-            if error.number == INVALID_OBJECT:
-                return []
-            raise
 
 
 def _stored(session: Session, spec: ModelSpec, days: Days) -> list[dict[str, object]]:

@@ -124,8 +124,8 @@ def probe_predict(pool: SqlPool, spec: ModelSpec) -> None:
 def predicted_rows(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
     """Score the scoring table with the live model and store nothing; ordered by forecast_row."""
     with pool.session() as session:
-        found = session.run(f"EXEC {table_name(spec, spec.procedure)}")[-1].as_dicts()
-    return sorted(found, key=lambda row: int(str(row["forecast_row"])))
+        rows = session.run(f"EXEC {table_name(spec, spec.procedure)}")[-1].as_dicts()
+    return sorted(rows, key=lambda row: int(str(row["forecast_row"])))
 
 
 def save_predictions(pool: SqlPool, spec: ModelSpec, *, run_id: str) -> list[dict[str, object]]:
@@ -231,9 +231,9 @@ def prediction_columns(spec: ModelSpec) -> dict[str, str]:
     nullable = {*spec.key_names, spec.output}
     return {
         quote_identifier(name): (
-            f"{quote_identifier(name)} {kind} {'NULL' if name in nullable else 'NOT NULL'}"
+            f"{quote_identifier(name)} {sql_type} {'NULL' if name in nullable else 'NOT NULL'}"
         )
-        for name, kind in prediction_types(spec).items()
+        for name, sql_type in prediction_types(spec).items()
     }
 
 

@@ -94,17 +94,17 @@ def publish_model(
             "WHERE [version] = ? OR [is_live] = 1",
             [version],
         )[0].as_dicts()
-        known = [row for row in rows if row["version"] == version]
-        if any(row["digest"] != digest for row in known):
+        same_version = [row for row in rows if row["version"] == version]
+        if any(row["digest"] != digest for row in same_version):
             raise BikecastError(
                 f"{spec.model_name} version {version} is in {table} with another digest, so it was "
                 "not replaced. Register the model as a new version."
             )
-        if len(rows) == 1 and known and known[0]["is_live"]:
+        if len(rows) == 1 and same_version and same_version[0]["is_live"]:
             return False
         live = [int(str(row["version"])) for row in rows if row["is_live"]]
         session.run("BEGIN TRANSACTION")
-        _make_live(session, table, bool(known), (version, digest, job_id, model), change)
+        _make_live(session, table, bool(same_version), (version, digest, job_id, model), change)
         _record(session, spec, change, max(live, default=None), version, version)
         session.run("COMMIT TRANSACTION")
     return True
@@ -124,10 +124,10 @@ def keep_champion(
 def live_model(pool: SqlPool, spec: ModelSpec) -> LiveVersion | None:
     """The live version, or None while nothing was published."""
     query = render("live_model.sql", table=table_name(spec, spec.model_table))
-    found = _run_or_nothing(pool, query)
-    if not found or not found.rows:
+    result = _run_or_nothing(pool, query)
+    if not result or not result.rows:
         return None
-    live = LiveVersion(*found.rows[0])  # type: ignore[arg-type]
+    live = LiveVersion(*result.rows[0])  # type: ignore[arg-type]
     return replace(live, published_at=live.published_at.replace(tzinfo=datetime.UTC))
 
 
@@ -142,8 +142,8 @@ def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
 
 def audit_trail(pool: SqlPool, spec: ModelSpec) -> list[AuditEntry]:
     """The audit, newest entry first; empty while nothing was published."""
-    found = _run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
-    entries = [AuditEntry(*row) for row in found.rows] if found else []  # type: ignore[arg-type]
+    result = _run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
+    entries = [AuditEntry(*row) for row in result.rows] if result else []  # type: ignore[arg-type]
     return [replace(e, changed_at=e.changed_at.replace(tzinfo=datetime.UTC)) for e in entries]
 
 
@@ -160,7 +160,7 @@ def _make_tables(session: Session, spec: ModelSpec) -> None:
 
 
 def _make_live(
-    session: Session, table: str, known: bool, row: tuple[int, str, str, bytes], change: Change
+    session: Session, table: str, is_known: bool, row: tuple[int, str, str, bytes], change: Change
 ) -> None:
     """Change the model table's rows, in the caller's transaction."""
     version, digest, job_id, model = row
@@ -170,7 +170,7 @@ def _make_live(
         f"UPDATE {table} SET [is_live] = 0 WHERE [is_live] = 1 AND [version] <> ?",  # noqa: S608
         [version],
     )
-    if known:
+    if is_known:
         session.run(
             f"UPDATE {table} SET [is_live] = 1, [published_at] = SYSUTCDATETIME(), "  # noqa: S608
             "[actor] = ?, [reason] = ? WHERE [version] = ?",

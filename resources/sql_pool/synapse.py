@@ -17,6 +17,7 @@ import dagster as dg
 from pydantic import Field
 
 from bikecast.core.sql import ResultColumn, ResultSet, SqlError
+from bikecast.embedded.sql_pool import statement_kinds
 from resources.azure.credentials import azure_credential
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ _DATETIMEOFFSET = -155  # SQL_SS_TIMESTAMPOFFSET
 _NUMBER = re.compile(r"\((-?\d+)\) \(SQL\w+\)")
 _PREFIX = re.compile(r"^(?:\s*\[[^\]]*\])+")
 _TRANSACTION = re.compile(r"\s*(BEGIN|COMMIT|ROLLBACK)\s+TRAN(?:SACTION)?\b", re.IGNORECASE)
+_ATOMIC = ("Query", "Insert", "Update", "Delete")
 _INTEGERS = {3: "tinyint", 5: "smallint", 10: "int", 19: "bigint"}
 _TYPES: dict[type, str] = {
     bool: "bit",
@@ -250,31 +252,27 @@ def _retried(batch: str) -> frozenset[int]:
 
     A deadlock undoes the statement that it hits; earlier ones of the same batch were committed.
     """
-    from bikecast.embedded.sql_pool.syntax import statements as st
-    from bikecast.embedded.sql_pool.syntax.parser import parse_batch
-
     try:
-        found = parse_batch(batch)
+        kinds = statement_kinds(batch)
     except SqlError:  # the pool may know more than the embedded one
         return frozenset()
-    atomic = (st.Query, st.Insert, st.Update, st.Delete)
-    return frozenset({DEADLOCK} if len(found) == 1 and isinstance(found[0], atomic) else ())
+    return frozenset({DEADLOCK} if len(kinds) == 1 and kinds[0] in _ATOMIC else ())
 
 
 def _column(entry: tuple[Any, ...]) -> ResultColumn:
     """A column of a cursor's description: name, Python type, ..., precision, scale."""
-    name, kind, _, _, precision, scale = entry[:6]
-    if kind is int:
+    name, python_type, _, _, precision, scale = entry[:6]
+    if python_type is int:
         sql_type = _INTEGERS.get(precision, "bigint")
-    elif kind is float:
+    elif python_type is float:
         sql_type = "real" if precision in (7, 24) else "float"
-    elif kind is decimal.Decimal:
+    elif python_type is decimal.Decimal:
         sql_type = f"decimal({precision},{scale})"
-    elif kind is datetime.datetime:
+    elif python_type is datetime.datetime:
         moments = {(23, 3): "datetime", (16, 0): "smalldatetime"}
         sql_type = moments.get((precision, scale), "datetime2")
     else:
-        sql_type = _TYPES.get(kind, "nvarchar")
+        sql_type = _TYPES.get(python_type, "nvarchar")
     return ResultColumn(name, sql_type)
 
 
@@ -285,12 +283,12 @@ def _login_error(error: pyodbc.Error) -> SqlError:
     of the server's. A certificate that is not accepted comes the same way, and no further attempt
     helps it.
     """
-    found = sql_error(error)
-    own = abs(found.number) < 1_000 or found.number in _SOCKET_ERRORS
+    login_error = sql_error(error)
+    own = abs(login_error.number) < 1_000 or login_error.number in _SOCKET_ERRORS
     lost = error.args and str(error.args[0]).startswith("08") and own
-    if not lost or re.search("certificate|SSL Provider", found.message, re.IGNORECASE):
-        return found
-    return SqlError(NO_CONNECTION, f"{found.message} {REMEDIES[NO_CONNECTION]}.")
+    if not lost or re.search("certificate|SSL Provider", login_error.message, re.IGNORECASE):
+        return login_error
+    return SqlError(NO_CONNECTION, f"{login_error.message} {REMEDIES[NO_CONNECTION]}.")
 
 
 def _with_offset(raw: bytes) -> datetime.datetime:
@@ -307,11 +305,11 @@ def sql_error(error: pyodbc.Error) -> SqlError:
     """The driver's error with the server's number; 0 where the server gave none."""
     state = str(error.args[0]) if error.args else ""
     text = str(error.args[1] if len(error.args) > 1 else error)
-    found = _NUMBER.search(text)
-    number = int(found[1]) if found else 0
-    message = _PREFIX.sub("", text[: found.start()] if found else text).strip()
+    match = _NUMBER.search(text)
+    number = int(match[1]) if match else 0
+    message = _PREFIX.sub("", text[: match.start()] if match else text).strip()
     if state == "HYT00" and number == 0:
         number = TIMEOUT
-    told = message or "The ODBC driver gave no message."
+    message = message or "The ODBC driver gave no message."
     remedy = REMEDIES.get(number)
-    return SqlError(number, f"{told} {remedy}." if remedy else told)
+    return SqlError(number, f"{message} {remedy}." if remedy else message)

@@ -68,8 +68,8 @@ class Leases:
 
     def without(self, holder: str) -> Leases:
         """Without this holder."""
-        left = {name: when for name, when in self.holders.items() if name != holder}
-        return replace(self, holders=left)
+        others = {name: when for name, when in self.holders.items() if name != holder}
+        return replace(self, holders=others)
 
     def is_pausing(self, now: float) -> bool:
         """Whether a process is about to pause the pool."""
@@ -100,11 +100,11 @@ class SynapseSqlPoolPower(ConfigurableResource):
 
     def status(self) -> JobStatus:
         """Whether the pool is online (Completed), paused (NotFound) or on its way (Running)."""
-        told = self._told()
-        state = STATES.get(told)
+        status = self._pool_status()
+        state = STATES.get(status)
         if state is None:
-            _log.warning("SQL pool %s has the unknown status %s; waiting", self.pool, told)
-        return self._status(state or JobState.RUNNING, told)
+            _log.warning("SQL pool %s has the unknown status %s; waiting", self.pool, status)
+        return self._status(state or JobState.RUNNING, status)
 
     def acquire(self, holder: str) -> JobStatus:
         """Take or renew a lease, and ask for the pool to be resumed where it is paused.
@@ -113,12 +113,12 @@ class SynapseSqlPoolPower(ConfigurableResource):
         Raises BikecastError where Synapse refuses, with the role that is missing.
         """
         now = time.time()
-        leases = self._change(lambda found: found.with_holder(holder, now, self.renew_seconds))
+        leases = self._change(lambda before: before.with_holder(holder, now, self.renew_seconds))
         if leases.is_pausing(now):
             return self._status(JobState.RUNNING, "Pausing")
         status = self.status()
         if status.state is JobState.NOT_FOUND:
-            self._change(lambda found: replace(found, resumed=True, pausing=0.0))
+            self._change(lambda before: replace(before, resumed=True, pausing=0.0))
             self._begin("begin_resume")
             status = self.status()
         return status
@@ -129,7 +129,7 @@ class SynapseSqlPoolPower(ConfigurableResource):
         Returns whether the pool was asked to pause. Raises BikecastError where Synapse refuses;
         the pause stays owed.
         """
-        self._change(lambda found: found.without(holder))
+        self._change(lambda leases: leases.without(holder))
         return self.settle()
 
     def settle(self) -> bool:
@@ -137,17 +137,17 @@ class SynapseSqlPoolPower(ConfigurableResource):
         now = time.time()
         if not self._read()[0].owes_pause(now):
             return False
-        ours = self._change(lambda found: replace(found, pausing=now), Leases.owes_pause)
+        ours = self._change(lambda leases: replace(leases, pausing=now), Leases.owes_pause)
         if ours.pausing != now:
             return False
         try:
-            pause = self._told() in ("Online", "Resuming")
+            pause = self._pool_status() in ("Online", "Resuming")
             if pause:
                 self._begin("begin_pause")
         except BikecastError:
-            self._change(lambda found: replace(found, pausing=0.0))
+            self._change(lambda leases: replace(leases, pausing=0.0))
             raise
-        self._change(lambda found: replace(found, resumed=False, pausing=0.0))
+        self._change(lambda leases: replace(leases, resumed=False, pausing=0.0))
         return pause
 
     def leases(self) -> Mapping[str, float]:
@@ -171,11 +171,11 @@ class SynapseSqlPoolPower(ConfigurableResource):
             f"/providers/Microsoft.Synapse/workspaces/{self.workspace}/sqlPools/{self.pool}"
         )
 
-    def _status(self, state: JobState, told: str) -> JobStatus:
+    def _status(self, state: JobState, status: str) -> JobStatus:
         link = f"https://portal.azure.com/#@/resource{self._resource_id}/overview"
-        return JobStatus(self.pool, state, link, progress={"status": told})
+        return JobStatus(self.pool, state, link, progress={"status": status})
 
-    def _told(self) -> str:
+    def _pool_status(self) -> str:
         with refused_by_azure(
             f"cannot ask for the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
         ):
@@ -183,9 +183,9 @@ class SynapseSqlPoolPower(ConfigurableResource):
 
     def _begin(self, operation: str) -> None:
         """Start a long operation and leave: the sensor polls the pool's own status."""
-        what = operation.removeprefix("begin_")
+        verb = operation.removeprefix("begin_")
         with refused_by_azure(
-            f"cannot {what} the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
+            f"cannot {verb} the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
         ):
             getattr(self._client.sql_pools, operation)(*self._place, polling=False)
 
@@ -195,13 +195,13 @@ class SynapseSqlPoolPower(ConfigurableResource):
 
     def _read(self) -> tuple[Leases, str | None]:
         """The leases, and the version of their file."""
-        found = self.lake.read_versioned(self._file)
-        return (Leases(), None) if found is None else (Leases.parse(found[0]), found[1])
+        versioned = self.lake.read_versioned(self._file)
+        return (Leases(), None) if versioned is None else (Leases.parse(versioned[0]), versioned[1])
 
     def _change(
         self,
         change: Callable[[Leases], Leases],
-        allowed: Callable[[Leases, float], bool] = lambda _found, _now: True,
+        allowed: Callable[[Leases, float], bool] = lambda _leases, _now: True,
     ) -> Leases:
         """Write what `change` makes of the leases where it is allowed; return what is there.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from bikecast.core.errors import BikecastError
-from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool import Limits, Pool, SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
@@ -26,12 +26,20 @@ from resources.sql_pool.deployment import (
 )
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import Change, publish_model
+from resources.sql_pool.port import SqlPool
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 WAYS = ("predict", "spark", "auto")
 MODEL = weighted_sum(
     {"season": "bigint", "temp": "real", "hum": "real"}, 812.25, output=SPEC.output
 )
+
+
+class Paused:
+    """A pool that opens no session."""
+
+    def session(self):
+        raise SqlError(42108, "Can not connect to the SQL pool since it is paused.")
 
 
 class Place:
@@ -64,8 +72,8 @@ class Place:
             self.pool, SPEC, version=version, digest=digest, job_id="j", model=model, change=change
         )
 
-    def scoring(self, mode: str, rows_path: str = "", **pool: object) -> Scoring:
-        target = self.pool.model_copy(update=pool)
+    def scoring(self, mode: str, rows_path: str = "", pool: SqlPool | None = None) -> Scoring:
+        target = pool or self.pool
         spark = ConnectSpark(lake_root=self.lake.root)
         return ChosenScoring(
             mode,
@@ -115,8 +123,9 @@ def test_without_a_live_model_nothing_is_scored(place, way):
 
 def test_auto_takes_spark_where_predict_cannot_and_says_why(place, caplog):
     place.publish()
+    pool = Pool(place.pool.path, place.pool.lake_root, Limits(max_model_bytes=10))
     with caplog.at_level(logging.INFO):
-        scored = place.scoring("auto", max_model_bytes=10).score(SPEC, run_id="run-1")
+        scored = place.scoring("auto", pool=pool).score(SPEC, run_id="run-1")
 
     assert scored.way == "spark"
     assert scored.reason.startswith("auto: PREDICT cannot score: Msg 39051: ")
@@ -133,7 +142,7 @@ def test_auto_takes_predict_where_it_can(place):
 def test_auto_does_not_take_a_pool_that_does_not_answer_for_one_without_predict(place):
     place.publish()
     with pytest.raises(SqlError, match="42108"):
-        place.scoring("auto", state="Paused").score(SPEC, run_id="run-1")
+        place.scoring("auto", pool=Paused()).score(SPEC, run_id="run-1")
 
 
 def test_spark_scores_a_delta_table_that_the_pool_does_not_have(place):

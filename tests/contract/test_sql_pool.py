@@ -15,9 +15,10 @@ from resources.sql_pool.deployment import (
     save_predictions,
     saved_predictions,
 )
+from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import Change, live_model, publish_model
 from resources.sql_pool.port import SqlPool
-from tests.tds_server import LAKE_URL, embedded_pool, sql_server, synapse_pool
+from tests.tds_server import LAKE_URL, sql_server, synapse_pool
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
@@ -25,7 +26,8 @@ HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
 
 @contextlib.contextmanager
 def embedded(folder):
-    yield embedded_pool(folder)
+    (folder / "lake").mkdir()
+    yield EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder / "lake"))
 
 
 @contextlib.contextmanager
@@ -43,8 +45,9 @@ def pool(request, tmp_path) -> Iterator[SqlPool]:
 
 @pytest.fixture
 def lake_pool(pool, tmp_path):
-    """The pool, and the folder that the pool knows as LAKE_URL."""
-    return pool, tmp_path / "lake"
+    """The pool, its lake's folder, and the location of that folder for COPY INTO."""
+    lake = tmp_path / "lake"
+    return pool, lake, f"file://{lake}" if isinstance(pool, EmbeddedSqlPool) else LAKE_URL
 
 
 @pytest.fixture
@@ -57,6 +60,16 @@ def table(pool):
 def count(pool, table):
     with pool.session() as session:
         return session.run(f"SELECT COUNT(*) AS n FROM {table}")[0].rows[0][0]
+
+
+def test_printed_texts_are_the_messages_of_their_session(pool):
+    with pool.session() as session:
+        assert session.messages == []
+        session.run("PRINT 'one'")
+        session.run("SELECT 1 AS a; PRINT N'two'; SELECT 2 AS a")
+        assert session.messages == ["one", "two"]
+    with pool.session() as session:
+        assert session.messages == []
 
 
 def test_a_result_set_has_names_types_and_rows(pool):
@@ -163,7 +176,7 @@ def test_a_temporary_table_lives_as_long_as_its_session(pool):
 
 
 def test_the_pipelines_scripts_publish_load_and_score(lake_pool):
-    pool, lake = lake_pool
+    pool, lake, url = lake_pool
     features = {feature.name: feature.sql_type for feature in BIKE_RENTALS.features}
     model = weighted_sum(features, 2.0, output=BIKE_RENTALS.output)
     change = Change("promote", "tests", "a test")
@@ -180,7 +193,7 @@ def test_the_pipelines_scripts_publish_load_and_score(lake_pool):
         model=model,
         change=change,
     )
-    loaded = load_scoring_table(pool, BIKE_RENTALS, url=f"{LAKE_URL}/forecast.csv")
+    loaded = load_scoring_table(pool, BIKE_RENTALS, url=f"{url}/forecast.csv")
     scored = save_predictions(pool, BIKE_RENTALS, run_id="run-1")
 
     assert (published, loaded) == (True, 1)

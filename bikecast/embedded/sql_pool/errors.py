@@ -86,14 +86,6 @@ def no_conversion(source: str, target: str) -> SqlError:
     return SqlError(529, f"Explicit conversion from data type {source} to {target} is not allowed.")
 
 
-def raised(number: int, message: str) -> str:
-    """A DuckDB expression that raises an SqlError when it is evaluated; `message` is SQL.
-
-    It is a failing cast: TRY takes no volatile function, and error() is one.
-    """
-    return f"CAST('[[{number}]]' || {message} || '[[.]]' AS INTEGER)"
-
-
 #: Letters that the conversions of `conversion` hide from DuckDB's casts, to be shown again.
 HIDDEN_LETTERS = ".eExXbB_nNiI"
 _SHOWN = {0xE000 + i: letter for i, letter in enumerate(HIDDEN_LETTERS)}

@@ -78,8 +78,8 @@ def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPy
             if not _LOCKED.search(str(error)):
                 raise _unusable(path, error) from error
             if not patience.wait():  # a program that opens the file without our lock
-                found = _HOLDER.search(str(error))
-                raise in_use(path, int(found[1]) if found else None, patience) from error
+                holder = _HOLDER.search(str(error))
+                raise in_use(path, int(holder[1]) if holder else None, patience) from error
 
 
 def _unusable(path: Path, error: Exception) -> SqlError:

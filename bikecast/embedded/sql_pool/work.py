@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, from_duckdb
 from bikecast.embedded.sql_pool.expressions.context import Context, Variable
+from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
 from bikecast.embedded.sql_pool.values.scope import BoundQuery
 from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
@@ -32,11 +33,11 @@ class Work:
         catalog: Catalog,
         variables: dict[str, Variable],
         server: ServerValues,
-        max_model_bytes: int,
+        limits: Limits,
     ) -> None:
         self.connection = connection
         self.catalog = catalog
-        self.scorers = Scorers(connection, max_model_bytes)
+        self.scorers = Scorers(connection, limits)
         self.context = Context(catalog, variables, server, self.scorers, self._scalar)
 
     def run(self, sql: str) -> list[tuple[object, ...]]:

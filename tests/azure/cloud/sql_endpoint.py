@@ -7,19 +7,13 @@ import contextlib
 import json
 import ssl
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import trustme
-from pydantic import PrivateAttr
 
-from bikecast.core.sql import ResultSet, SqlError
-from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.session import EmbeddedSession
-from bikecast.embedded.sql_pool.tds.login import Login as SqlLogin
-from bikecast.embedded.sql_pool.tds.server import SqlServer
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from bikecast.embedded.sql_pool import SqlError, serve
 from tests.azure.cloud.cloud import Cloud
+from tests.unit.tds.deadlocks import Deadlocks
 
 AUDIENCE = "https://database.windows.net"
 #: https://learn.microsoft.com/azure/synapse-analytics/sql-data-warehouse/sql-data-warehouse-troubleshoot
@@ -36,11 +30,11 @@ class TokenLogins:
     def __init__(self, cloud: Cloud) -> None:
         self._cloud = cloud
         self.answers: list[Exception | float] = []
-        """Errors that the next logins get, whatever the pool's state; Disconnected drops the
-        connection, and a number leaves it without an answer for so many seconds."""
+        """Errors that the next logins get, whatever the pool's state; a ConnectionError drops
+        the connection, and a number leaves it without an answer for so many seconds."""
         self.accepted = 0
 
-    def accept(self, login: SqlLogin) -> bool:
+    def accept(self, login) -> bool:
         answer = self.answers.pop(0) if self.answers else None
         if isinstance(answer, Exception):
             raise answer
@@ -60,35 +54,10 @@ class TokenLogins:
         return told["aud"] == AUDIENCE and told["tid"] == self._cloud.login.tenant
 
 
-class Deadlocks(EmbeddedSqlPool):
-    """An embedded pool whose next statements can be victims of deadlocks."""
-
-    _left: int = PrivateAttr(0)
-
-    def befall(self, statements: int) -> None:
-        """Let the next statements fail; a victim's transaction is rolled back."""
-        self._left = statements
-
-    @contextlib.contextmanager
-    def session(self) -> Iterator[EmbeddedSession]:
-        with super().session() as session:
-            run = session.run_named
-
-            def run_named(batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
-                if self._left and not batch.startswith("IF @@TRANCOUNT"):
-                    self._left -= 1
-                    session.close()
-                    raise SqlError(1205, "Transaction was deadlocked and was chosen as the victim.")
-                return run(batch, variables)
-
-            session.run_named = run_named  # type: ignore[method-assign]
-            yield session
-
-
 @contextlib.contextmanager
 def sql_endpoint(
     cloud: Cloud, ca: trustme.CA, host: str, folder: Path, *, account: str, container: str
-) -> Iterator[SqlServer]:
+):
     """Serve the pool on 127.0.0.1 with a certificate for `host`.
 
     COPY INTO reads the files of the cloud's storage by their Azure URLs. The logins are
@@ -98,13 +67,13 @@ def sql_endpoint(
     lake.mkdir()
     cloud.storage.mirror = (account, container, lake)
     cloud.sql_pool = pool = Deadlocks(
-        path=str(folder / "pool.duckdb"),
-        lake_root=str(lake),
+        folder / "pool.duckdb",
+        lake,
         lake_url=f"https://{account}.dfs.core.windows.net/{container}",
     )
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.maximum_version = ssl.TLSVersion.TLSv1_2
     ca.issue_cert(host).configure_cert(context)
     cloud.sql_logins = TokenLogins(cloud)
-    with SqlServer(pool, cloud.sql_logins, port=0, context=context) as server:
+    with serve(pool, "127.0.0.1", 0, cloud.sql_logins, context=context) as server:
         yield server

@@ -1,7 +1,6 @@
 import pytest
 
-from bikecast.core.sql import SqlError
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from bikecast.embedded.sql_pool import Pool, SqlError
 
 
 @pytest.fixture
@@ -13,7 +12,7 @@ def lake(tmp_path):
 
 @pytest.fixture
 def pool(tmp_path, lake):
-    return EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(lake))
+    return Pool(tmp_path / "pool.duckdb", lake)
 
 
 @pytest.fixture
@@ -26,7 +25,7 @@ def session(pool):
 def shared_session(tmp_path_factory):
     """One session for the tests of a module that leave nothing behind."""
     folder = tmp_path_factory.mktemp("pool")
-    pool = EmbeddedSqlPool(path=str(folder / "pool.duckdb"), lake_root=str(folder))
+    pool = Pool(folder / "pool.duckdb", folder)
     with pool.session() as session:
         yield session
 

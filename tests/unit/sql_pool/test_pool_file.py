@@ -10,17 +10,15 @@ import psutil
 import pytest
 from filelock import FileLock, Timeout
 
-from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool import storage
+from bikecast.embedded.sql_pool import Limits, Pool, SqlError, storage
 from bikecast.embedded.sql_pool.errors import from_duckdb
 from bikecast.embedded.sql_pool.values import macros
-from resources.sql_pool.embedded import EmbeddedSqlPool
 
 HOLDER = """
 import sys
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from bikecast.embedded.sql_pool import Pool
 
-pool = EmbeddedSqlPool(path=sys.argv[1], lake_root=sys.argv[2])
+pool = Pool(sys.argv[1], sys.argv[2])
 with pool.session() as session:
     session.run("IF OBJECT_ID('dbo.t') IS NULL CREATE TABLE dbo.t (a int)")
     session.run("INSERT INTO dbo.t VALUES (1)")
@@ -48,7 +46,7 @@ def holder(pool):
 
 def test_waiting_for_another_process_ends_in_an_error_that_names_it(pool, holder, monkeypatch):
     monkeypatch.delattr(duckdb, "connect")  # it would read the header while the holder may write
-    impatient = EmbeddedSqlPool(path=pool.path, lake_root=pool.lake_root, wait_seconds=0.1)
+    impatient = Pool(pool.path, pool.lake_root, Limits(wait_seconds=0.1))
     with pytest.raises(SqlError, match=rf"process {holder.pid} .*Nothing was changed") as caught:
         impatient.session().__enter__()
     assert caught.value.number == 1222
@@ -69,24 +67,24 @@ def test_a_killed_holder_leaves_the_committed_state_and_no_lock(pool, holder):
 
 
 def test_the_lock_is_held_until_the_file_is_closed(pool):
-    lock = FileLock(Path(pool.path).with_name(".pool.duckdb.lock"))
+    lock = FileLock(pool.path.with_name(".pool.duckdb.lock"))
     with pool.session():
         with pool.session():
             pass
-        assert Path(pool.path) in files_that_are_open()
+        assert pool.path in files_that_are_open()
         with pytest.raises(Timeout):
             lock.acquire(blocking=False)
-    assert Path(pool.path) not in files_that_are_open()
+    assert pool.path not in files_that_are_open()
     with lock.acquire(blocking=False):
         pass
 
 
 @pytest.mark.parametrize("spelling", ["../{folder}/pool.duckdb", "link.duckdb"])
 def test_one_file_has_one_lock_however_its_path_is_written(pool, holder, spelling):
-    folder = Path(pool.path).parent
+    folder = pool.path.parent
     (folder / "link.duckdb").symlink_to(pool.path)
     same = folder / spelling.format(folder=folder.name)
-    other = EmbeddedSqlPool(path=str(same), lake_root=pool.lake_root, wait_seconds=0.1)
+    other = Pool(same, pool.lake_root, Limits(wait_seconds=0.1))
     with pytest.MonkeyPatch.context() as patch:
         patch.delattr(duckdb, "connect")
         with pytest.raises(SqlError, match=rf"process {holder.pid} "):
@@ -99,7 +97,7 @@ def test_one_file_has_one_lock_however_its_path_is_written(pool, holder, spellin
 
 
 def test_links_in_a_circle_are_a_clear_error(pool):
-    Path(pool.path).symlink_to(pool.path)
+    pool.path.symlink_to(pool.path)
     with pytest.raises(SqlError, match="cannot be opened") as caught:
         pool.session().__enter__()
     assert caught.value.number == 5120
@@ -142,7 +140,7 @@ def test_threads_use_the_pool_at_once(pool):
 def test_a_file_that_is_no_pool_is_a_clear_error(tmp_path):
     path = tmp_path / "pool.duckdb"
     path.write_text("not a database")
-    pool = EmbeddedSqlPool(path=str(path), lake_root=str(tmp_path))
+    pool = Pool(path, tmp_path)
     with pytest.raises(SqlError, match=r"pool\.duckdb cannot be opened"):
         pool.session().__enter__()
 
@@ -213,7 +211,7 @@ def test_a_change_beyond_the_memory_limit_is_error_701_and_changes_nothing(pool,
 
 def test_a_pool_file_that_cannot_be_opened_says_what_to_do(tmp_path):
     (tmp_path / "pool.duckdb").mkdir()
-    pool = EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(tmp_path))
+    pool = Pool(tmp_path / "pool.duckdb", tmp_path)
     with (
         pytest.raises(SqlError, match=r"5120.*Nothing was changed\. Make the folder"),
         pool.session(),

@@ -3,7 +3,7 @@
 import pytest
 from onnx import helper
 
-from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool import Limits, Pool, SqlError
 from tests.unit.sql_pool.onnx_models import model_bytes, price_of, value_info, weighted_sum
 
 COLUMNS = {"a": "bigint", "x": "real"}
@@ -194,7 +194,7 @@ def test_a_null_input_is_refused_unless_it_is_filtered_out(session, rows):
 
 
 def test_a_model_over_the_size_limit_is_refused(pool):
-    small = pool.model_copy(update={"max_model_bytes": 10})
+    small = Pool(pool.path, pool.lake_root, Limits(max_model_bytes=10))
     with small.session() as session, pytest.raises(SqlError, match="the limit is 10"):
         session.run(f"SELECT y FROM {predict('?')}", [weighted_sum(COLUMNS, 77.0)])
 

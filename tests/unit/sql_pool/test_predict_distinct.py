@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from bikecast.embedded.sql_pool import Limits
 from bikecast.embedded.sql_pool.predict import distinct as predict_distinct
 from bikecast.embedded.sql_pool.predict.distinct import DistinctVectors
 
@@ -27,9 +28,9 @@ class Counting:
         return [whole.view(np.float64), (whole >> 32).astype(np.int32)]
 
 
-def distinct(kinds, score):
+def distinct(kinds, score, most=Limits.remembered_vectors):
     outputs = [np.dtype("float64"), np.dtype("int32")]
-    return DistinctVectors([np.dtype(kind) for kind in kinds], outputs, score)
+    return DistinctVectors([np.dtype(kind) for kind in kinds], outputs, score, most)
 
 
 def assert_same(found, expected):
@@ -88,10 +89,10 @@ def test_vectors_of_one_hash_are_told_apart(monkeypatch):
         assert_same(scorer(columns), Counting()(columns))
 
 
-@pytest.mark.parametrize("setting", ["MAX_VECTORS", "MAX_BYTES"])
-def test_more_vectors_than_fit_are_scored_each_time(monkeypatch, setting):
-    monkeypatch.setattr(predict_distinct, setting, 10 if setting == "MAX_VECTORS" else 80)
-    scorer = distinct(["int64"], Counting())
+@pytest.mark.parametrize(("most", "most_bytes"), [(10, 2**20), (1000, 80)])
+def test_more_vectors_than_fit_are_scored_each_time(monkeypatch, most, most_bytes):
+    monkeypatch.setattr(predict_distinct, "MAX_BYTES", most_bytes)
+    scorer = distinct(["int64"], Counting(), most)
     for _ in range(3):
         columns = [np.arange(1000) % 500]
         assert_same(scorer(columns), Counting()(columns))
@@ -128,15 +129,13 @@ def test_look_ups_begin_again_where_few_vectors_follow_many(monkeypatch, value):
 
 def test_look_ups_end_where_no_vector_repeats_and_the_table_is_full(monkeypatch):
     monkeypatch.setattr(predict_distinct, "TRIAL", 2000)
-    monkeypatch.setattr(predict_distinct, "MAX_VECTORS", 1000)
-    scorer = distinct(["int64"], Counting())
+    scorer = distinct(["int64"], Counting(), 1000)
     scorer([np.arange(2000)])
     assert not scorer.active
 
 
-def test_a_column_of_too_many_texts_ends_the_look_ups(monkeypatch):
-    monkeypatch.setattr(predict_distinct, "MAX_VECTORS", 100)
-    scorer = distinct(["object"], Counting())
+def test_a_column_of_too_many_texts_ends_the_look_ups():
+    scorer = distinct(["object"], Counting(), 100)
     for first in range(0, 1000, 100):
         columns = [np.array([str(i) for i in range(first, first + 100)], object)]
         assert_same(scorer(columns), Counting()(columns))

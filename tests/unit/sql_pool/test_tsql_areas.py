@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bikecast.core.sql import SqlError
-from resources.sql_pool.embedded import EmbeddedSqlPool
 
 INT = st.integers(-(2**31), 2**31 - 1)
 PLAIN = st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=12)
@@ -175,14 +174,6 @@ def test_division_of_decimals_is_exact(shared_session):
     quotient = value(shared_session, "CAST(1 AS decimal(38,20)) / CAST(3 AS decimal(5,0))")
     assert str(quotient).startswith("0.3333333333333333")
     assert value(shared_session, "1.0 / 3") == Decimal("0.333333")
-
-
-@pytest.mark.parametrize(("state", "number"), [("Paused", 42108), ("Resuming", 42109)])
-def test_a_pool_that_is_not_online_opens_no_session(tmp_path, state, number):
-    pool = EmbeddedSqlPool(path=str(tmp_path / "p.duckdb"), lake_root=str(tmp_path), state=state)
-    with pytest.raises(SqlError) as caught, pool.session():
-        pass
-    assert caught.value.number == number
 
 
 @pytest.mark.parametrize(

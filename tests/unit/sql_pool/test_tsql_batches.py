@@ -184,7 +184,7 @@ class InterruptedOnce:
 
 @pytest.mark.parametrize("before", ["", "BEGIN TRANSACTION; "])
 def test_a_rollback_that_a_cancel_interrupts_is_tried_again(session, error_number, rows, before):
-    transaction = session._interpreter.transaction
+    transaction = session._engine._interpreter.transaction
     transaction._connection = connection = InterruptedOnce(transaction._connection)
     assert error_number(f"{before}SELECT 1 / 0") == 8134
     assert connection.rollbacks > 1

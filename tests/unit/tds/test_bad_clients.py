@@ -4,6 +4,7 @@ import socket
 
 import pytest
 
+from bikecast.embedded.sql_pool.tds import packets
 from bikecast.embedded.sql_pool.tds.login import parse_login, parse_prelogin
 from bikecast.embedded.sql_pool.tds.packets import HEADER, Kind
 from bikecast.embedded.sql_pool.tds.rpc import read_calls
@@ -28,7 +29,11 @@ from tests.unit.tds.sessions import (
 def plain(tmp_path_factory):
     """A server without TLS, and a small limit on messages."""
     folder = tmp_path_factory.mktemp("plain")
-    with sql_server(folder, tls=False, max_message_bytes=200_000) as server:
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        sql_server(folder, tls=False) as server,
+    ):
+        patch.setattr(packets, "MESSAGE_BYTES", 200_000)
         yield server
 
 

@@ -9,6 +9,7 @@ import psutil
 import pytest
 
 from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR
+from bikecast.embedded.sql_pool.tds import packets as tds_packets
 from bikecast.embedded.sql_pool.tds.packets import HEADER
 from tests.tds_server import embedded_pool, sql_server
 from tests.unit.tds.packet_fuzz import PacketFuzz
@@ -73,14 +74,11 @@ def fuzz(server, seed, count):
 
 
 @pytest.fixture
-def busy_server(tmp_path):
+def busy_server(tmp_path, monkeypatch):
     """A server without TLS whose pool stays open, so that a connection costs little."""
     pool = embedded_pool(tmp_path)
-    limit = 200_000
-    with (
-        pool.session(),
-        sql_server(tmp_path, tls=False, pool=pool, max_message_bytes=limit) as server,
-    ):
+    monkeypatch.setattr(tds_packets, "MESSAGE_BYTES", 200_000)
+    with pool.session(), sql_server(tmp_path, tls=False, pool=pool) as server:
         yield server
 
 

@@ -4,14 +4,13 @@ import datetime
 
 import pytest
 
+from bikecast.embedded.sql_pool import Pool
 from bikecast.embedded.sql_pool.tds.pool_session import PoolSession
-from resources.sql_pool.embedded import EmbeddedSqlPool
 
 
 @pytest.fixture
 def session(tmp_path):
-    pool = EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(tmp_path))
-    session = PoolSession(pool)
+    session = PoolSession(Pool(tmp_path / "pool.duckdb", tmp_path))
     yield session
     session.close()
 

@@ -19,6 +19,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.copy import copy_into
 from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
 from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads, renames
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -57,7 +58,7 @@ class Interpreter:
 
     connection: duckdb.DuckDBPyConnection
     lake_root: Path
-    max_model_bytes: int
+    limits: Limits
     lake_url: str = ""
     messages: list[str] = field(default_factory=list)
     cancelled: bool = False  # set by another thread
@@ -99,7 +100,7 @@ class Interpreter:
             frame.variables,
             server_values(self.transaction, self.failures.caught, self.failures.procedure)
             | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
-            self.max_model_bytes,
+            self.limits,
         )
 
     def run(self, statements: Sequence[st.Statement], frame: Frame) -> None:

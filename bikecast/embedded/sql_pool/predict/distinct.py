@@ -19,8 +19,7 @@ if TYPE_CHECKING:
 
     Score = Callable[[list[NDArray]], list[NDArray]]
 
-#: Vectors kept, if they fit into MAX_BYTES.
-MAX_VECTORS = 2**18
+#: What the remembered vectors take at most.
 MAX_BYTES = 64 * 2**20
 SLOT_BITS = 20
 #: After so many rows at a time, look-ups rest where fewer than one row in MIN_REPEATS was known.
@@ -40,15 +39,18 @@ class DistinctVectors:
     """A scoring function that remembers; threads may share it, results are those of `score`.
 
     Vectors are equal when their bytes are, so -0.0 and 0.0 are two. They lie in a table of fixed
-    size with two possible slots a vector; one that finds both taken is scored each time.
+    size with two possible slots a vector; one that finds both taken is scored each time. At most
+    `most` vectors are kept, and as many as fit into MAX_BYTES.
     """
 
-    def __init__(self, inputs: list[np.dtype], outputs: list[np.dtype], score: Score) -> None:
+    def __init__(
+        self, inputs: list[np.dtype], outputs: list[np.dtype], score: Score, most: int
+    ) -> None:
         self._score = score
         self._wide = [i for i, kind in enumerate(inputs) if kind.itemsize == 8 and kind.kind != "O"]
         self._narrow = [i for i in range(len(inputs)) if i not in self._wide]
         self._words = len(self._wide) + (len(self._narrow) + 1) // 2
-        self._capacity = min(MAX_VECTORS, MAX_BYTES // (8 * max(self._words, 1)))
+        self._capacity = min(most, MAX_BYTES // (8 * max(self._words, 1)))
         self.active = self._capacity > 0 and all(kind.kind != "O" for kind in outputs)
         if not self.active:
             return

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import Tensor
 from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.predict.contract import MODEL_ERROR, check_contract, refused
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -55,9 +56,9 @@ class Scorer:
 class Scorers:
     """The scoring functions that one connection holds while a statement runs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, max_bytes: int) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
         self._connection = connection
-        self._max_bytes = max_bytes
+        self._limits = limits
         self._names: list[str] = []
         self._failures: list[SqlError] = []
 
@@ -74,7 +75,7 @@ class Scorers:
         from bikecast.embedded.sql_pool.predict.sessions import load_model
 
         try:
-            loaded = load_model(model, self._max_bytes)
+            loaded = load_model(model, self._limits.max_model_bytes)
         except ModelRejected as error:
             raise refused(str(error)) from error
         signature = loaded.signature
@@ -86,7 +87,7 @@ class Scorers:
         create: Any = self._connection.create_function  # its stub knows no struct as text
         create(
             name,
-            _scoring_function(loaded, self._failures),
+            _scoring_function(loaded, self._limits.remembered_vectors, self._failures),
             [_DUCKDB_TYPES[tensor.type] for tensor in signature.inputs],
             results[0] if len(results) == 1 else f"STRUCT({struct})",
             type="arrow",
@@ -115,7 +116,7 @@ class Scorers:
                 continue
 
 
-def _scoring_function(model: LoadedModel, failures: list[SqlError]) -> Any:
+def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlError]) -> Any:
     """A function from Arrow arrays, one an input, to an Arrow array; it scores whole chunks.
 
     It never raises: what fails comes into `failures`, and the results are NULL.
@@ -135,6 +136,7 @@ def _scoring_function(model: LoadedModel, failures: list[SqlError]) -> Any:
         [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in inputs],
         [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in outputs],
         run,
+        remembered,
     )
 
     empty = [

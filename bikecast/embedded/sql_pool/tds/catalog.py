@@ -12,11 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.internal import INT, Variable, nvarchar
 from bikecast.embedded.sql_pool.tds.describe import TYPES
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Parameter
-from bikecast.embedded.sql_pool.values.types import INT, nvarchar
 
 _NAME = nvarchar(384)
 _SECTION = re.compile(r"-- procedure (\w+)\((.*)\)")
@@ -71,25 +70,25 @@ def _queries() -> dict[str, tuple[tuple[str, ...], str]]:
     """The parameters and the text of each section of the file."""
     text = Path(__file__).with_name("catalog.sql").read_text(encoding="utf-8")
     _, *parts = _SECTION.split(text)
-    found = {}
+    queries = {}
     for name, parameters, body in zip(parts[::3], parts[1::3], parts[2::3], strict=True):
         names = tuple(parameter.strip().lstrip("@") for parameter in parameters.split(","))
-        found[name] = (names, body.strip())
-    return found
+        queries[name] = (names, body.strip())
+    return queries
 
 
 def catalog_procedures(
     session: PoolSession,
 ) -> dict[str, Callable[[tuple[Parameter, ...]], Answer]]:
     """The procedures by lower-case name, with those that newer drivers call."""
-    found: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {}
+    procedures: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {}
     for name in _queries():
-        found[name] = functools.partial(_run, session, name)
+        procedures[name] = functools.partial(_run, session, name)
     for name, columns in _NOTHING.items():
-        found[name] = functools.partial(_nothing, columns)
+        procedures[name] = functools.partial(_nothing, columns)
     for name in ("sp_columns", "sp_special_columns", "sp_statistics"):
-        found |= {f"{name}_{version}": found[name] for version in (90, 100)}
-    return found
+        procedures |= {f"{name}_{version}": procedures[name] for version in (90, 100)}
+    return procedures
 
 
 def _nothing(columns: tuple[ResultColumn, ...], _: tuple[Parameter, ...]) -> Answer:
@@ -118,15 +117,15 @@ def _run(session: PoolSession, procedure: str, parameters: tuple[Parameter, ...]
 
 def _column(row: tuple[object, ...]) -> tuple[object, ...]:
     """A row of sp_columns from one of the query."""
-    schema, table, name, kind, size, precision, scale, nullable, place, identity, default = row
+    schema, table, name, type_name, size, precision, scale, nullable, place, identity, default = row
     assert isinstance(size, int) and isinstance(precision, int)  # noqa: S101, PT018 # as cast
-    code, most, text, number, radix = TYPES[str(kind)]
+    code, most, text, number, radix = TYPES[str(type_name)]
     octets = None
-    length = _BYTES.get(str(kind), precision + 2)
-    if text or str(kind).endswith("binary"):
+    length = _BYTES.get(str(type_name), precision + 2)
+    if text or str(type_name).endswith("binary"):
         octets = length = max(size, 0)  # 0 stands for (max)
-        precision = length // (2 if str(kind).startswith("n") else 1)
-    elif kind not in ("decimal", "numeric") and not (scale and not number):
+        precision = length // (2 if str(type_name).startswith("n") else 1)
+    elif type_name not in ("decimal", "numeric") and not (scale and not number):
         precision = most
     moment = code in (91, 93)
     return (
@@ -135,10 +134,10 @@ def _column(row: tuple[object, ...]) -> tuple[object, ...]:
         table,
         name,
         code,
-        kind,
+        type_name,
         precision,
         length,
-        None if octets is not None or kind in ("float", "real") else scale,
+        None if octets is not None or type_name in ("float", "real") else scale,
         radix,
         int(bool(nullable)),
         None,

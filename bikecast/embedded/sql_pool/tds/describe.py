@@ -6,17 +6,9 @@ sp-datatype-info-transact-sql and sp-describe-undeclared-parameters-transact-sql
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from sqlglot import exp
-
 from bikecast.core.sql import ResultColumn, ResultSet, SqlError
-from bikecast.embedded.sql_pool.catalog.catalog import TableColumn
-from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.parser import parse_batch
-from bikecast.embedded.sql_pool.syntax.statements import table_name
+from bikecast.embedded.sql_pool.internal import MAX, SqlType
 from bikecast.embedded.sql_pool.tds.pool_session import PoolSession
-from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 _QUOTES = {"char": ("'", "'"), "n": ("N'", "'"), "hex": ("0x", None), "none": (None, None)}
 #: Name, ODBC type, precision, quotes, create parameters, scales, money; in ODBC's order.
@@ -48,8 +40,8 @@ _TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int]
     ("smalldatetime", 93, 16, "char", None, (0, 0), 0),
 )
 _TYPE_COLUMNS = tuple(
-    ResultColumn(name, kind)
-    for name, _, kind in (
+    ResultColumn(name, sql_type)
+    for name, _, sql_type in (
         pair.partition(":")
         for pair in "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
         "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
@@ -74,11 +66,11 @@ TYPES: dict[str, tuple[int, int, bool, bool, int | None]] = {
 }
 
 
-def data_types(wanted: int = 0) -> ResultSet:
-    """The types of a dedicated pool as sp_datatype_info returns them; `wanted` 0 is all."""
+def data_types(odbc_type: int = 0) -> ResultSet:
+    """The types of a dedicated pool as sp_datatype_info returns them; `odbc_type` 0 is all."""
     rows: list[tuple[object, ...]] = []
     for name, code, precision, quotes, create, scales, money in _TYPES:
-        if wanted not in (0, code):
+        if odbc_type not in (0, code):
             continue
         prefix, suffix = _QUOTES[quotes]
         text = quotes in ("char", "n")
@@ -112,8 +104,8 @@ def data_types(wanted: int = 0) -> ResultSet:
 
 
 _PARAMETER_COLUMNS = tuple(
-    ResultColumn(name, kind)
-    for name, _, kind in (
+    ResultColumn(name, sql_type)
+    for name, _, sql_type in (
         pair.partition(":")
         for pair in "parameter_ordinal:int name:nvarchar suggested_system_type_id:int "
         "suggested_system_type_name:nvarchar suggested_max_length:smallint "
@@ -153,7 +145,6 @@ _SYSTEM: dict[str, tuple[int, int, int, int, int]] = {
     "nvarchar": (231, 0xE7, 0, 0, 0),
     "nchar": (239, 0xEF, 0, 0, 0),
 }
-_COMPARISONS = (exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Like)
 
 
 def undeclared_parameters(session: PoolSession, text: str, declared: str) -> ResultSet:
@@ -161,98 +152,31 @@ def undeclared_parameters(session: PoolSession, text: str, declared: str) -> Res
 
     Raises SqlError 11503 for a parameter that meets no column, and the parser's errors.
     """
-    known = {part.split()[0].lower() for part in declared.split(",") if part.split()}
-    found: dict[str, SqlType | None] = {}
-    for statement in parse_batch(text):
-        types = _inferred(session, statement)
-        for node in _parameters(statement):
-            name = node.name
-            if f"@{name}".lower() not in known and found.get(name) is None:
-                found[name] = types.get(name.lower())
-    rows = [_row(number, name, kind) for number, (name, kind) in enumerate(found.items(), 1)]
+    names = {
+        part.split()[0].lower().removeprefix("@") for part in declared.split(",") if part.split()
+    }
+    types = session.undeclared_parameters(text, names)
+    rows = [
+        _row(number, name, sql_type) for number, (name, sql_type) in enumerate(types.items(), 1)
+    ]
     return ResultSet(_PARAMETER_COLUMNS, rows)
 
 
-def _trees(statement: st.Statement) -> list[exp.Expression]:
-    if isinstance(statement, st.Query | st.Insert):
-        return [statement.tree]
-    if isinstance(statement, st.Update | st.Delete):
-        return [statement.rows] if statement.rows is not None else []
-    return []
-
-
-def _parameters(statement: st.Statement) -> Iterator[exp.Parameter]:
-    """The parameters of a statement, in its order."""
-    if isinstance(statement, st.Update):
-        for change in statement.changes:
-            yield from change.value.find_all(exp.Parameter)
-    for tree in _trees(statement):
-        yield from tree.find_all(exp.Parameter, bfs=False)
-
-
-def _inferred(session: PoolSession, statement: st.Statement) -> dict[str, SqlType]:
-    columns: dict[str, SqlType] = {}
-    tables = [table_name(t) for tree in _trees(statement) for t in tree.find_all(exp.Table)]
-    if isinstance(statement, st.Update | st.Delete):
-        tables.insert(0, statement.target)
-    for table in tables:
-        for column in session.columns(table):
-            columns.setdefault(column.name.lower(), column.type)
-    types: dict[str, SqlType] = {}
-    if isinstance(statement, st.Update):
-        for change in statement.changes:
-            if isinstance(change.value, exp.Parameter) and change.column.lower() in columns:
-                types.setdefault(change.value.name.lower(), columns[change.column.lower()])
-    for tree in _trees(statement):
-        if isinstance(tree, exp.Insert):
-            _from_insert(session, tree, types)
-        _from_comparisons(tree, columns, types)
-    return types
-
-
-def _from_comparisons(
-    tree: exp.Expression, columns: dict[str, SqlType], types: dict[str, SqlType]
-) -> None:
-    for node in tree.find_all(*_COMPARISONS):
-        for left, right in ((node.this, node.expression), (node.expression, node.this)):
-            if isinstance(left, exp.Column) and isinstance(right, exp.Parameter):
-                kind = columns.get(left.name.lower())
-                if kind is not None:
-                    types.setdefault(right.name.lower(), kind)
-
-
-def _from_insert(session: PoolSession, tree: exp.Insert, types: dict[str, SqlType]) -> None:
-    target, names = tree.this, None
-    if isinstance(target, exp.Schema):
-        names = [item.name.lower() for item in target.expressions]
-        target = target.this
-    table: tuple[TableColumn, ...] = session.columns(table_name(target))
-    by_name = {column.name.lower(): column.type for column in table}
-    source = tree.expression
-    if isinstance(source, exp.Values):
-        row = source.expressions[0]
-        items = row.expressions if isinstance(row, exp.Tuple) else [row]
-    else:
-        items = source.expressions if isinstance(source, exp.Select) else []
-    for name, item in zip(names or list(by_name), items, strict=False):
-        if isinstance(item, exp.Parameter) and name in by_name:
-            types.setdefault(item.name.lower(), by_name[name])
-
-
-def _row(number: int, name: str, kind: SqlType | None) -> tuple[object, ...]:
-    if kind is None:
+def _row(number: int, name: str, sql_type: SqlType | None) -> tuple[object, ...]:
+    if sql_type is None:
         raise SqlError(
             11503,
             f"The parameter type cannot be deduced because no expression gives '@{name}' a type.",
         )
-    system, tds, size, precision, scale = _SYSTEM[kind.name]
-    if kind.length is not None:
-        size = kind.length * (2 if kind.name.startswith("n") and kind.length != MAX else 1)
-    if kind.name == "decimal":
-        precision, scale = kind.precision, kind.scale
-    elif kind.name in ("time", "datetime2", "datetimeoffset"):
-        base = {"time": 8, "datetime2": 19, "datetimeoffset": 26}[kind.name]
-        precision, scale = base + bool(kind.scale) + kind.scale, kind.scale
-    head = (number, f"@{name}", system, kind.declaration, size, precision, scale)
+    system, tds, size, precision, scale = _SYSTEM[sql_type.name]
+    if sql_type.length is not None:
+        is_wide = sql_type.name.startswith("n") and sql_type.length != MAX
+        size = sql_type.length * (2 if is_wide else 1)
+    if sql_type.name == "decimal":
+        precision, scale = sql_type.precision, sql_type.scale
+    elif sql_type.name in ("time", "datetime2", "datetimeoffset"):
+        base = {"time": 8, "datetime2": 19, "datetimeoffset": 26}[sql_type.name]
+        precision, scale = base + bool(sql_type.scale) + sql_type.scale, sql_type.scale
+    head = (number, f"@{name}", system, sql_type.declaration, size, precision, scale)
     flags = (False, False, False, True, False, None, tds, 0xFFFF if size == MAX else size)
     return (*head, *([None] * 9), *flags)

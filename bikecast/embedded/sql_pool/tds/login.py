@@ -5,7 +5,6 @@ Source: [MS-TDS] 2.2.6.4, 2.2.6.5
 
 from __future__ import annotations
 
-import hmac
 import struct
 from dataclasses import dataclass, field
 
@@ -18,7 +17,6 @@ ENCRYPT_OFF, ENCRYPT_ON, ENCRYPT_NOT_SUPPORTED, ENCRYPT_REQUIRED = range(4)
 TDS_7_3, TDS_7_4, TDS_8_0 = 0x730A0003, 0x74000004, 0x08000000
 SERVER_VERSION = (12, 0, 2000)
 
-FEATURE_SESSION_RECOVERY = 0x01
 FEATURE_FEDERATED = 0x02
 FEATURE_UTF8 = 0x0A
 _SECURITY_TOKEN = 0x01
@@ -78,8 +76,6 @@ class Login:
     packet_size: int
     user: str
     database: str
-    application: str
-    language: str
     password: str = field(repr=False)
     token: str | None = field(default=None, repr=False)
     integrated: bool = False
@@ -113,8 +109,6 @@ def parse_login(data: bytes) -> Login:
         packet_size=min(max(packet_size or DEFAULT_SIZE, 512), LARGEST_SIZE),
         user=text(40),
         password=decode_utf16(password),
-        application=text(48),
-        language=text(64),
         database=text(68),
         token=None if federated is None else _token(federated),
         integrated=bool(flags2 & 0x80),
@@ -136,10 +130,10 @@ def _features(data: bytes) -> dict[int, bytes]:
         raise ProtocolError("LOGIN7 features outside of the message.")
     fields = Fields(data)
     fields.position = pointer
-    found: dict[int, bytes] = {}
+    features: dict[int, bytes] = {}
     while (feature := fields.u8()) != TERMINATOR:
-        found[feature] = fields.take(fields.u32())
-    return found
+        features[feature] = fields.take(fields.u32())
+    return features
 
 
 def _token(data: bytes) -> str:
@@ -151,25 +145,3 @@ def _token(data: bytes) -> str:
             "not a login dialog of the server."
         )
     return decode_utf16(fields.take(fields.u32()))
-
-
-@dataclass(frozen=True)
-class Credentials:
-    """What the server accepts: one user with a password, and one access token, or only one."""
-
-    user: str = ""
-    password: str = field(default="", repr=False)
-    token: str = field(default="", repr=False)
-
-    def accept(self, login: Login) -> bool:
-        """Whether the login is right. An empty secret of the server accepts nothing."""
-        if login.token is not None:
-            return bool(self.token) and _same(self.token, login.token)
-        if login.integrated or not self.password:
-            return False
-        user, password = _same(self.user, login.user), _same(self.password, login.password)
-        return user and password
-
-
-def _same(left: str, right: str) -> bool:
-    return hmac.compare_digest(left.encode("utf-8", "replace"), right.encode("utf-8", "replace"))

@@ -18,14 +18,13 @@ from bikecast.embedded.sql_pool.tds.wire import ProtocolError
 
 HEADER = struct.Struct(">BBHHBB")
 LAST = 0x01
-IGNORE = 0x02
 RESET = 0x08
 RESET_KEEP_TRANSACTION = 0x10
 DEFAULT_SIZE = 4096
 LARGEST_SIZE = 32_767
 #: A packet that has begun arrives within this time, or the connection ends.
 PACKET_SECONDS = 60.0
-#: The longest message before login, and after it by default.
+#: The longest message before login, and after it.
 LOGIN_BYTES = 128 * 1024
 MESSAGE_BYTES = 256 * 1024 * 1024
 
@@ -38,10 +37,8 @@ class Kind(IntEnum):
     RESPONSE = 0x04
     ATTENTION = 0x06
     BULK_LOAD = 0x07
-    FEDERATED_TOKEN = 0x08
     TRANSACTION = 0x0E
     LOGIN = 0x10
-    SSPI = 0x11
     PRELOGIN = 0x12
 
 
@@ -57,17 +54,16 @@ class Message:
 class Packets:
     """Reads and writes messages on a transport."""
 
-    def __init__(self, transport: Transport, max_bytes: int) -> None:
+    def __init__(self, transport: Transport) -> None:
         self.transport = transport
         self.size = DEFAULT_SIZE
         self.max_bytes = LOGIN_BYTES
-        self._max_after_login = max_bytes
         self._deadline: float | None = None
 
     def after_login(self, size: int) -> None:
         """Take the packet size of the login, and long messages from now on."""
         self.size = size
-        self.max_bytes = self._max_after_login
+        self.max_bytes = MESSAGE_BYTES
         self._deadline = None
 
     def limit(self, seconds: float) -> None:

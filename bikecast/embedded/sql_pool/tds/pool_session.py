@@ -5,27 +5,19 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from typing import Protocol
 
 from bikecast.core.sql import ResultSet, SqlError
-from bikecast.embedded.sql_pool.catalog.catalog import TableColumn
-from bikecast.embedded.sql_pool.errors import Cancelled
-from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.session import EmbeddedSession
-from bikecast.embedded.sql_pool.syntax.statements import ObjectName
+from bikecast.embedded.sql_pool.internal import (
+    INTERNAL_ERROR,
+    Cancelled,
+    EngineSession,
+    SqlType,
+    Variable,
+)
+from bikecast.embedded.sql_pool.pool import Pool
 
 _log = logging.getLogger(__name__)
-INTERNAL_ERROR = 110802
-
-
-class Pool(Protocol):
-    """What the endpoint needs of the embedded pool."""
-
-    def session(self) -> AbstractContextManager[EmbeddedSession]:
-        """Open a session."""
-        ...
 
 
 @dataclass
@@ -53,7 +45,7 @@ class PoolSession:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._stack = contextlib.ExitStack()
-        self._session: EmbeddedSession | None = None
+        self._session: EngineSession | None = None
         self._options: dict[str, str] = {}  # what SET gave a session that was released
         self.implicit = False
         """SET IMPLICIT_TRANSACTIONS ON: a batch begins a transaction where none is open."""
@@ -72,11 +64,11 @@ class PoolSession:
         """Run a batch; its error, if any, is in the answer. Outputs are left in `variables`."""
         answer = Answer()
 
-        def work(session: EmbeddedSession) -> None:
+        def work(session: EngineSession) -> None:
             if self.implicit and not session.in_transaction:
-                session.run("BEGIN TRANSACTION")
+                session.run("BEGIN TRANSACTION", {})
             try:
-                session.run_named(batch, variables)
+                session.run(batch, variables)
             finally:
                 answer.outcomes = session.outcomes
 
@@ -95,9 +87,9 @@ class PoolSession:
         done: list[bool] = []
         in_transaction = self.implicit or self.in_transaction
 
-        def work(session: EmbeddedSession) -> None:
+        def work(session: EngineSession) -> None:
             if self.implicit and not session.in_transaction:
-                session.run("BEGIN TRANSACTION")
+                session.run("BEGIN TRANSACTION", {})
             done.append(session.insert_rows(batch, variables, rows))
             answer.outcomes = [] if session.is_quiet else [1]
 
@@ -111,15 +103,15 @@ class PoolSession:
     def transaction(self, action: str) -> Answer:
         """BEGIN, COMMIT or ROLLBACK TRANSACTION."""
         answer = Answer()
-        self._guarded(lambda session: _ignore(session.run(f"{action} TRANSACTION")), answer)
+        self._guarded(lambda session: _ignore(session.run(f"{action} TRANSACTION", {})), answer)
         return answer
 
-    def _guarded(self, work: Callable[[EmbeddedSession], None], answer: Answer) -> None:
-        session: EmbeddedSession | None = None
-        seen = 0
+    def _guarded(self, work: Callable[[EngineSession], None], answer: Answer) -> None:
+        session: EngineSession | None = None
+        earlier = 0
         try:
             session = self._opened()
-            seen = len(session.messages)
+            earlier = len(session.messages)
             work(session)
         except SqlError as error:
             answer.error = error
@@ -130,18 +122,18 @@ class PoolSession:
             message = f"An internal error occurred in the embedded SQL pool: {type(error).__name__}"
             answer.error = SqlError(INTERNAL_ERROR, message)
         if session is not None:
-            answer.messages = session.messages[seen:]
+            answer.messages = session.messages[earlier:]
             session.messages.clear()
 
-    def _opened(self) -> EmbeddedSession:
+    def _opened(self) -> EngineSession:
         if self._session is None:
-            self._session = self._stack.enter_context(self._pool.session())
+            self._session = self._stack.enter_context(self._pool.engine_session())
             self._session.options = self._options
         return self._session
 
-    def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
-        """The columns of a table; none for anything else."""
-        return self._opened().columns(name)
+    def undeclared_parameters(self, batch: str, declared: set[str]) -> dict[str, SqlType | None]:
+        """The batch's parameters but those of `declared`, each with its type; see EngineSession."""
+        return self._opened().undeclared_parameters(batch, declared)
 
     def cancel(self) -> None:
         """End the running batch, from another thread."""

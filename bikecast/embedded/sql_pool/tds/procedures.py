@@ -7,14 +7,11 @@ import re
 from collections.abc import Callable
 
 from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
-from bikecast.embedded.sql_pool.syntax.reader import Reader
+from bikecast.embedded.sql_pool.internal import INT, Variable, declared_parameters
 from bikecast.embedded.sql_pool.tds import describe
 from bikecast.embedded.sql_pool.tds.catalog import catalog_procedures
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Call, Parameter
-from bikecast.embedded.sql_pool.values.types import INT
 
 _PREFIX = "rpc_"
 _STATUS = "rpc_status"
@@ -86,18 +83,18 @@ class Procedures:
         if prepared is None or len(prepared) != 2 or not prepared[0].value.value:
             return None
         try:
-            declared = procedure_parameters(Reader(str(_modern(prepared[0].value).value)))
+            declared = declared_parameters(str(_modern(prepared[0].value).value))
         except SqlError:
             return None
-        given = [parameter.value.type for parameter in calls[0].parameters[1:]]
-        if [parameter.type for parameter in declared] != given:
+        types = [parameter.value.type for parameter in calls[0].parameters[1:]]
+        if [sql_type for _, sql_type in declared] != types:
             return None
-        names = [parameter.name.lower() for parameter in declared]
+        names = [name for name, _ in declared]
         columns = zip(
             *([p.value.value for p in call.parameters[1:]] for call in calls), strict=True
         )
         rows = {name: list(values) for name, values in zip(names, columns, strict=True)}
-        variables = {name: Variable(kind) for name, kind in zip(names, given, strict=True)}
+        variables = {name: Variable(sql_type) for name, sql_type in declared}
         return self._session.insert_rows(str(prepared[1].value.value or ""), variables, rows)
 
     def _call(self, procedure: str, parameters: tuple[Parameter, ...]) -> Answer:
@@ -172,7 +169,7 @@ class Procedures:
 
     def _execute(self, parameters: tuple[Parameter, ...]) -> Answer:
         _require(parameters, 1, "sp_execute")
-        return self._run_prepared(self._known(parameters[0]), parameters[1:], 1)
+        return self._run_prepared(self._prepared_as(parameters[0]), parameters[1:], 1)
 
     def _run_prepared(
         self, prepared: tuple[Parameter, ...], values: tuple[Parameter, ...], before: int
@@ -191,30 +188,30 @@ class Procedures:
 
     def _unprepare(self, parameters: tuple[Parameter, ...]) -> Answer:
         _require(parameters, 1, "sp_unprepare")
-        self._known(parameters[0])
+        self._prepared_as(parameters[0])
         del self._prepared[int(str(parameters[0].value.value))]
         return Answer()
 
-    def _known(self, handle: Parameter) -> tuple[Parameter, ...]:
+    def _prepared_as(self, handle: Parameter) -> tuple[Parameter, ...]:
         number = handle.value.value
-        found = self._prepared.get(number) if isinstance(number, int) else None
-        if found is None:
+        prepared = self._prepared.get(number) if isinstance(number, int) else None
+        if prepared is None:
             raise SqlError(
                 _NO_HANDLE, f"Could not find prepared statement with handle {number or 0}."
             )
-        return found
+        return prepared
 
     def _data_types(self, parameters: tuple[Parameter, ...]) -> Answer:
-        wanted = parameters[0].value.value if parameters else None
-        return Answer(outcomes=[describe.data_types(wanted if isinstance(wanted, int) else 0)])
+        value = parameters[0].value.value if parameters else None
+        return Answer(outcomes=[describe.data_types(value if isinstance(value, int) else 0)])
 
     def _undeclared(self, parameters: tuple[Parameter, ...]) -> Answer:
         _require(parameters, 1, "sp_describe_undeclared_parameters")
         declared = parameters[1].value.value if len(parameters) > 1 else None
-        found = describe.undeclared_parameters(
+        parameter_types = describe.undeclared_parameters(
             self._session, str(parameters[0].value.value or ""), str(declared or "")
         )
-        return Answer(outcomes=[found])
+        return Answer(outcomes=[parameter_types])
 
 
 def _characters(prepared: tuple[Parameter, ...]) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.internal import Variable
 from bikecast.embedded.sql_pool.tds.types import read_type, read_value
 from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError
 
@@ -105,11 +105,11 @@ def _parameter(fields: Fields) -> Parameter:
     flags = fields.u8()
     if flags & _ENCRYPTED:
         raise ProtocolError("Always Encrypted is not supported.")
-    kind = read_type(fields)
-    value = read_value(fields, kind)
+    wire_type = read_type(fields)
+    value = read_value(fields, wire_type)
     return Parameter(
         name.removeprefix("@"),
-        Variable(kind.sql, value),
+        Variable(wire_type.sql, value),
         output=bool(flags & _OUTPUT),
         default=bool(flags & _DEFAULT),
     )

@@ -10,9 +10,8 @@ import threading
 from types import TracebackType
 
 from bikecast.core.errors import BikecastError
-from bikecast.embedded.sql_pool.tds.login import Credentials
-from bikecast.embedded.sql_pool.tds.packets import MESSAGE_BYTES
-from bikecast.embedded.sql_pool.tds.pool_session import Pool
+from bikecast.embedded.sql_pool.pool import Pool
+from bikecast.embedded.sql_pool.tds.credentials import Credentials
 from bikecast.embedded.sql_pool.tds.session import Connection
 from bikecast.embedded.sql_pool.tds.transport import Transport
 
@@ -23,26 +22,23 @@ MAX_CONNECTIONS = 64
 class SqlServer:
     """A TDS endpoint in front of a pool; `port` is the real one once it is started.
 
-    `context` makes TLS compulsory for every client. Port 0 takes a free one. Use it in `with`,
-    or call `start` and `close`.
+    `context` makes TLS compulsory for every client. Port 0 takes a free one. Leaving it as a
+    context manager closes it.
     """
 
     def __init__(
         self,
         pool: Pool,
+        host: str,
+        port: int,
         credentials: Credentials,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 1433,
-        context: ssl.SSLContext | None = None,
-        max_message_bytes: int = MESSAGE_BYTES,
+        context: ssl.SSLContext | None,
     ) -> None:
         self.host = host
         self.port = port
         self._pool = pool
         self._credentials = credentials
         self._context = context
-        self._max_bytes = max_message_bytes
         self._listener: socket.socket | None = None
         self._lock = threading.Lock()
         self._open: dict[Connection, socket.socket] = {}
@@ -93,7 +89,6 @@ class SqlServer:
             thread.join(timeout=10)
 
     def __enter__(self) -> SqlServer:
-        self.start()
         return self
 
     def __exit__(
@@ -103,12 +98,6 @@ class SqlServer:
         trace: TracebackType | None,
     ) -> None:
         self.close()
-
-    @property
-    def connections(self) -> int:
-        """How many clients are connected now."""
-        with self._lock:
-            return len(self._open)
 
     def _accept(self) -> None:
         assert self._listener is not None  # noqa: S101 # start made it
@@ -130,9 +119,7 @@ class SqlServer:
                 _log.warning("More than %s connections; one was turned away", MAX_CONNECTIONS)
                 client.close()
                 return
-            connection = Connection(
-                Transport(client), self._pool, self._credentials, self._context, self._max_bytes
-            )
+            connection = Connection(Transport(client), self._pool, self._credentials, self._context)
             thread = threading.Thread(
                 target=self._serve, args=(connection,), name="tds-connection", daemon=True
             )

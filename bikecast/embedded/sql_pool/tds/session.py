@@ -13,9 +13,12 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bikecast.core.sql import ResultSet, SqlError
+from bikecast.embedded.sql_pool.internal import INTERNAL_ERROR
+from bikecast.embedded.sql_pool.pool import Pool
 from bikecast.embedded.sql_pool.tds import login as logins
 from bikecast.embedded.sql_pool.tds import tokens
 from bikecast.embedded.sql_pool.tds.columns import result_tokens
+from bikecast.embedded.sql_pool.tds.credentials import Credentials
 from bikecast.embedded.sql_pool.tds.packets import (
     RESET,
     RESET_KEEP_TRANSACTION,
@@ -23,7 +26,7 @@ from bikecast.embedded.sql_pool.tds.packets import (
     Message,
     Packets,
 )
-from bikecast.embedded.sql_pool.tds.pool_session import INTERNAL_ERROR, Answer, Pool, PoolSession
+from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.procedures import Procedures
 from bikecast.embedded.sql_pool.tds.rpc import Call, read_calls, skip_headers
 from bikecast.embedded.sql_pool.tds.transport import HANDSHAKE_SECONDS, Disconnected, Transport
@@ -46,12 +49,11 @@ class Connection:
         self,
         transport: Transport,
         pool: Pool,
-        credentials: logins.Credentials,
+        credentials: Credentials,
         context: ssl.SSLContext | None,
-        max_bytes: int,
     ) -> None:
         self._transport = transport
-        self._packets = Packets(transport, max_bytes)
+        self._packets = Packets(transport)
         self._credentials = credentials
         self._context = context
         self._session = PoolSession(pool)
@@ -65,7 +67,7 @@ class Connection:
         try:
             if self._log_in():
                 self._requests()
-        except Disconnected:
+        except ConnectionError:
             pass
         except ProtocolError as error:
             self._say_goodbye(SqlError(4002, f"The incoming TDS stream is not valid: {error}"))
@@ -219,10 +221,10 @@ class Connection:
             group, rest = rest[:count], rest[count:]
             if count > 1:
                 insert = functools.partial(self._procedures.insert_rows, group)
-                found, cancelled = self._while_listening(insert)
-                for answer in found or ([Answer()] if cancelled else ()):
+                answers, cancelled = self._while_listening(insert)
+                for answer in answers or ([Answer()] if cancelled else ()):
                     yield answer, cancelled
-                if found or cancelled:
+                if answers or cancelled:
                     continue
             for call in group:
                 yield self._while_listening(functools.partial(self._procedures.run, call))
@@ -230,9 +232,9 @@ class Connection:
     def _transaction(self, data: bytes) -> Iterator[bytes]:
         fields = Fields(data)
         skip_headers(fields)
-        action = _ACTIONS.get(kind := fields.u16())
+        action = _ACTIONS.get(request := fields.u16())
         if action is None:
-            raise SqlError(103010, f"Transaction request {kind} is not supported.")
+            raise SqlError(103010, f"Transaction request {request} is not supported.")
         begin_again = False
         if action == "BEGIN":
             fields.u8()  # isolation level
@@ -270,8 +272,8 @@ class Connection:
             self._descriptor = struct.unpack("<Q", struct.pack("<II", id(self) & 0xFFFFFFF, 1))[0]
             yield tokens.transaction_change(tokens.BEGIN, self._descriptor)
         elif not self._session.in_transaction and self._descriptor:
-            kind = tokens.ROLLBACK if self._rolled_back else tokens.COMMIT
-            yield tokens.transaction_change(kind, self._descriptor)
+            change = tokens.ROLLBACK if self._rolled_back else tokens.COMMIT
+            yield tokens.transaction_change(change, self._descriptor)
             self._descriptor = 0
 
     def _cancelled(self) -> Iterator[bytes]:

@@ -9,8 +9,7 @@ import datetime
 import struct
 
 from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.session import parameter_variable
+from bikecast.embedded.sql_pool.internal import Variable, parameter_variable
 from bikecast.embedded.sql_pool.tds.columns import encoding_of, split
 from bikecast.embedded.sql_pool.tds.login import SERVER_VERSION, TDS_7_3, TDS_7_4
 from bikecast.embedded.sql_pool.tds.types import COLLATION
@@ -54,15 +53,15 @@ def _text(
     return struct.pack("<BH", token, len(body)) + body
 
 
-def _change(kind: int, new: bytes, old: bytes) -> bytes:
-    body = bytes([kind]) + new + old
+def _change(change: int, new: bytes, old: bytes) -> bytes:
+    body = bytes([change]) + new + old
     return struct.pack("<BH", 0xE3, len(body)) + body
 
 
-def transaction_change(kind: int, descriptor: int) -> bytes:
+def transaction_change(change: int, descriptor: int) -> bytes:
     """ENVCHANGE: a transaction began, was committed or rolled back."""
     value = b"\x08" + struct.pack("<Q", descriptor)
-    return _change(kind, value, b"\x00") if kind == BEGIN else _change(kind, b"\x00", value)
+    return _change(change, value, b"\x00") if change == BEGIN else _change(change, b"\x00", value)
 
 
 def reset_done() -> bytes:

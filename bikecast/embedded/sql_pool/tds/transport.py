@@ -18,7 +18,7 @@ _READ_SIZE = 65_536
 HANDSHAKE_SECONDS = 15.0
 
 
-class Disconnected(Exception):
+class Disconnected(ConnectionError):
     """The peer is gone."""
 
 
@@ -35,11 +35,6 @@ class Transport:
         self._buffer = b""
         self.deadline: float | None = None
         """Reading fails after this moment of time.monotonic()."""
-
-    @property
-    def is_encrypted(self) -> bool:
-        """Whether TLS was started."""
-        return self._tls is not None
 
     def wait(self, seconds: float | None) -> bool:
         """Whether bytes, or the end, can be read within `seconds` (None: for ever)."""

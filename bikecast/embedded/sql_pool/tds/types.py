@@ -13,8 +13,8 @@ import uuid
 from dataclasses import dataclass
 
 from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.internal import MAX, SqlType, make_type
 from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError, decode_utf16
-from bikecast.embedded.sql_pool.values.types import MAX, SqlType, make_type
 
 #: SQL_Latin1_General_CP1_CI_AS, the default of a dedicated pool.
 COLLATION = bytes.fromhex("0904d00034")
@@ -126,25 +126,25 @@ def _long_type(name: str, fields: Fields) -> WireType:
     return WireType(SqlType(name, length), prefix=2, size=size, encoding=encoding)
 
 
-def read_value(fields: Fields, kind: WireType) -> object:
+def read_value(fields: Fields, wire_type: WireType) -> object:
     """Read a value; None for NULL.
 
     Raises ProtocolError for a value that its type cannot have.
     """
-    if kind.is_long:
+    if wire_type.is_long:
         data = _read_chunks(fields)
-        return None if data is None else _decode(data, kind)
-    if kind.prefix == 2:
+        return None if data is None else _decode(data, wire_type)
+    if wire_type.prefix == 2:
         size = fields.u16()
         if size == _LONG:
             return None
-        if size > kind.size:
-            raise ProtocolError(f"A value of {size} bytes in a type of {kind.size}.")
-        return _decode(fields.take(size), kind)
-    size = fields.u8() if kind.prefix else kind.size
-    if size > kind.size:
-        raise ProtocolError(f"A value of {size} bytes in a type of {kind.size}.")
-    return _decode(fields.take(size), kind) if size else None
+        if size > wire_type.size:
+            raise ProtocolError(f"A value of {size} bytes in a type of {wire_type.size}.")
+        return _decode(fields.take(size), wire_type)
+    size = fields.u8() if wire_type.prefix else wire_type.size
+    if size > wire_type.size:
+        raise ProtocolError(f"A value of {size} bytes in a type of {wire_type.size}.")
+    return _decode(fields.take(size), wire_type) if size else None
 
 
 def _read_chunks(fields: Fields) -> bytes | None:
@@ -160,22 +160,22 @@ def _read_chunks(fields: Fields) -> bytes | None:
     return data
 
 
-def _decode(data: bytes, kind: WireType) -> object:
-    name = kind.sql.name
+def _decode(data: bytes, wire_type: WireType) -> object:
+    name = wire_type.sql.name
     if name in ("nvarchar", "nchar"):
         return decode_utf16(data)
     if name in ("varchar", "char"):
-        return data.decode(kind.encoding, "replace")
+        return data.decode(wire_type.encoding, "replace")
     if name in ("varbinary", "binary"):
         return data
     try:
-        return _decode_fixed(data, kind.sql)
+        return _decode_fixed(data, wire_type.sql)
     except (struct.error, OverflowError, ValueError) as error:
         raise ProtocolError(f"A value that is no {name}.") from error
 
 
-def _decode_fixed(data: bytes, kind: SqlType) -> object:
-    name = kind.name
+def _decode_fixed(data: bytes, sql_type: SqlType) -> object:
+    name = sql_type.name
     if name in ("smallint", "int", "bigint"):
         return int.from_bytes(data, "little", signed=True)
     if name == "tinyint":
@@ -189,15 +189,15 @@ def _decode_fixed(data: bytes, kind: SqlType) -> object:
         return number
     if name == "decimal":
         magnitude = int.from_bytes(data[1:], "little")
-        if magnitude >= 10**kind.precision:
+        if magnitude >= 10**sql_type.precision:
             raise ValueError("more digits than the precision")
-        return _scaled(magnitude if data[0] else -magnitude, kind.scale)
+        return _scaled(magnitude if data[0] else -magnitude, sql_type.scale)
     if name in ("money", "smallmoney"):
         ordered = data[4:] + data[:4] if len(data) == 8 else data
         return _scaled(int.from_bytes(ordered, "little", signed=True), 4)
     if name == "uniqueidentifier":
         return uuid.UUID(bytes_le=data)
-    return _decode_moment(data, kind)
+    return _decode_moment(data, sql_type)
 
 
 def _scaled(number: int, scale: int) -> decimal.Decimal:
@@ -206,26 +206,26 @@ def _scaled(number: int, scale: int) -> decimal.Decimal:
     return decimal.Decimal((sign, digits, -scale))
 
 
-def _decode_moment(data: bytes, kind: SqlType) -> object:
+def _decode_moment(data: bytes, sql_type: SqlType) -> object:
     midnight = datetime.datetime.min
-    if kind.name == "datetime":
+    if sql_type.name == "datetime":
         days, ticks = struct.unpack("<iI", data)
         start = datetime.datetime.fromordinal(_DAYS + days)
         return start + datetime.timedelta(milliseconds=round(ticks * 10 / 3))
-    if kind.name == "smalldatetime":
+    if sql_type.name == "smalldatetime":
         days, minutes = struct.unpack("<HH", data)
         return datetime.datetime.fromordinal(_DAYS + days) + datetime.timedelta(minutes=minutes)
-    if kind.name == "date":
+    if sql_type.name == "date":
         return datetime.date.fromordinal(int.from_bytes(data, "little") + 1)
-    width = 3 if kind.scale <= 2 else 4 if kind.scale <= 4 else 5
+    width = 3 if sql_type.scale <= 2 else 4 if sql_type.scale <= 4 else 5
     ticks = int.from_bytes(data[:width], "little")
     # DuckDB counts microseconds, so the seventh digit is rounded.
-    moment = datetime.timedelta(microseconds=round(ticks * 10 ** (6 - kind.scale)))
-    if kind.name == "time":
+    moment = datetime.timedelta(microseconds=round(ticks * 10 ** (6 - sql_type.scale)))
+    if sql_type.name == "time":
         return (midnight + moment).time()
     days = int.from_bytes(data[width : width + 3], "little")
     value = datetime.datetime.fromordinal(days + 1) + moment
-    if kind.name == "datetime2":
+    if sql_type.name == "datetime2":
         return value
     (minutes,) = struct.unpack("<h", data[width + 3 :])
     # as the engine stores it: the moment in UTC, and the offset

@@ -1,4 +1,9 @@
-"""A session: one connection to the embedded pool, with its temp tables and its transaction."""
+"""The internal interface: what the TDS endpoint needs of the engine beyond the face.
+
+A driver types its parameters itself and wants their values back, counts the rows of every
+statement, cancels, and asks what a batch would need before it runs it. `tds` imports this module
+and `pool`, nothing else of the engine; everybody outside of the package uses the face.
+"""
 
 from __future__ import annotations
 
@@ -12,13 +17,14 @@ from typing import TYPE_CHECKING
 from sqlglot.tokenizer_core import TokenType
 
 from bikecast.core.sql import ResultSet
+from bikecast.embedded.sql_pool import inference
 from bikecast.embedded.sql_pool.batches.interpreter import Interpreter
 from bikecast.embedded.sql_pool.batches.many_rows import insert_rows
-from bikecast.embedded.sql_pool.catalog.catalog import TableColumn
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlError
 from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.limits import Limits
+from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
 from bikecast.embedded.sql_pool.syntax.reader import PARAMETER_PREFIX, Reader
-from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.types import (
     BIGINT,
     BIT,
@@ -27,9 +33,11 @@ from bikecast.embedded.sql_pool.values.types import (
     DATETIMEOFFSET,
     FLOAT,
     INT,
+    MAX,
     NULL,
     SqlType,
     decimal,
+    make_type,
     nvarchar,
     varbinary,
 )
@@ -37,56 +45,58 @@ from bikecast.embedded.sql_pool.values.types import (
 if TYPE_CHECKING:
     import duckdb
 
+__all__ = [
+    "INT",
+    "INTERNAL_ERROR",
+    "MAX",
+    "Cancelled",
+    "EngineSession",
+    "SqlType",
+    "Variable",
+    "declared_parameters",
+    "make_type",
+    "nvarchar",
+    "parameter_variable",
+]
 
-class EmbeddedSession:
-    """A session of the embedded pool; see `resources.sql_pool.port.Session`.
 
-    `messages` are the texts of PRINT and of RAISERROR up to severity 10, in order.
-    """
+class EngineSession:
+    """One connection of the engine, with its temp tables, its SET options and its transaction."""
 
     def __init__(
         self,
         connection: duckdb.DuckDBPyConnection,
         lake_root: Path,
-        max_model_bytes: int,
-        lake_url: str = "",
+        limits: Limits,
+        lake_url: str,
     ) -> None:
-        self._interpreter = Interpreter(connection, lake_root, max_model_bytes, lake_url)
+        self._interpreter = Interpreter(connection, lake_root, limits, lake_url)
 
     @property
     def messages(self) -> list[str]:
-        """Texts that batches printed."""
+        """The texts of PRINT and of RAISERROR up to severity 10, in order."""
         return self._interpreter.messages
 
-    def run(self, batch: str, parameters: Sequence[object] = ()) -> list[ResultSet]:
-        """Run one batch and return its result sets; `parameters` fill its ? marks.
+    def run(self, batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
+        """Run one batch with typed variables, by lower-case name without the @.
 
-        Raises SqlError; an error rolls back an open transaction.
+        The values that the batch assigns are left in `variables`. Raises SqlError; an error rolls
+        back an open transaction. Raises Cancelled after `cancel`.
+        """
+        return self._interpreter.batch(batch, variables)
+
+    def run_positional(self, batch: str, parameters: Sequence[object]) -> list[ResultSet]:
+        """Run one batch whose ? marks `parameters` fill in order.
+
+        Raises SqlError, 8178 where the numbers of both differ.
         """
         if parameters or "?" in batch:
-            self._check_count(batch, len(parameters))
+            _check_count(batch, len(parameters))
         variables = {
             f"{PARAMETER_PREFIX}{i}": parameter_variable(value)
             for i, value in enumerate(parameters, 1)
         }
-        return self._interpreter.batch(batch, variables)
-
-    def _check_count(self, batch: str, given: int) -> None:
-        marks = sum(
-            token.token_type is TokenType.VAR and token.text.startswith(PARAMETER_PREFIX)
-            for token in Reader(batch).tokens
-        )
-        if marks != given:
-            raise SqlError(
-                8178, f"The batch has {marks} parameter markers, but {given} values were supplied."
-            )
-
-    def run_named(self, batch: str, variables: dict[str, Variable]) -> list[ResultSet]:
-        """Run one batch with typed variables, by lower-case name without the @.
-
-        The values that the batch assigns are left in `variables`. Raises SqlError.
-        """
-        return self._interpreter.batch(batch, variables)
+        return self.run(batch, variables)
 
     def insert_rows(
         self, batch: str, variables: dict[str, Variable], rows: dict[str, list[object]]
@@ -126,10 +136,13 @@ class EmbeddedSession:
         """Whether SET NOCOUNT is ON."""
         return self._interpreter.options.get("NOCOUNT") == "ON"
 
-    def columns(self, name: ObjectName) -> tuple[TableColumn, ...]:
-        """The columns of a table; none where there is no such table."""
-        found = self._interpreter.catalog.find(name)
-        return found.columns if found is not None else ()
+    def undeclared_parameters(self, batch: str, declared: set[str]) -> dict[str, SqlType | None]:
+        """The parameters of a batch but those of `declared` (lower case, without the @), in order.
+
+        Each has the type of the column that it meets, None where it meets none. Raises SqlError
+        for a batch that cannot be parsed.
+        """
+        return inference.undeclared_parameters(self._interpreter.catalog, batch, declared)
 
     @property
     def in_transaction(self) -> bool:
@@ -157,6 +170,25 @@ class EmbeddedSession:
         """Roll back what was not committed."""
         if self._interpreter.transaction.is_open:
             self._interpreter.transaction.rollback()
+
+
+def _check_count(batch: str, count: int) -> None:
+    marks = sum(
+        token.token_type is TokenType.VAR and token.text.startswith(PARAMETER_PREFIX)
+        for token in Reader(batch).tokens
+    )
+    if marks != count:
+        raise SqlError(
+            8178, f"The batch has {marks} parameter markers, but {count} values were supplied."
+        )
+
+
+def declared_parameters(text: str) -> list[tuple[str, SqlType]]:
+    """Lower-case names and types of a declaration list such as `@a int, @b nvarchar(10)`.
+
+    Raises SqlError for a text that is no such list.
+    """
+    return [(p.name.lower(), p.type) for p in procedure_parameters(Reader(text))]
 
 
 def parameter_variable(value: object) -> Variable:
