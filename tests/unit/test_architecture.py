@@ -1,8 +1,10 @@
 """The rules of CONTRIBUTING.md that a program can check."""
 
 import ast
+import importlib
 import re
 import subprocess
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import grimp
@@ -10,6 +12,14 @@ import pytest
 
 PROJECT = Path(__file__).parents[2]
 PACKAGES = ("pipelines", "assets", "resources", "bikecast")
+#: Imports go one way, from the first to the last.
+LAYERS = ("pipelines", "assets", "resources", "bikecast.embedded", "bikecast.core")
+#: Libraries with one public face, and who looks inside: its tests, and what measures a part.
+LIBRARIES = {
+    "bikecast.embedded.automl": ("tests/unit/automl", "benchmarks/automl_quality.py"),
+    "bikecast.embedded.mlflow": ("tests/unit/registry",),
+    "bikecast.embedded.sql_pool": ("tests/unit/sql_pool", "tests/unit/tds"),
+}
 MODULES = sorted(path for package in PACKAGES for path in (PROJECT / package).rglob("*.py"))
 PORTS = sorted(f"resources.{path.parent.name}.port" for path in PROJECT.glob("resources/*/port.py"))
 #: What a port may be made of, besides other ports.
@@ -39,6 +49,20 @@ def module_name(path):
     return ".".join(path.relative_to(PROJECT).with_suffix("").parts)
 
 
+def python_files():
+    folders = (*PACKAGES, "benchmarks", "tests")
+    return [path for folder in folders for path in (PROJECT / folder).rglob("*.py")]
+
+
+def imported_names(path):
+    """Dotted names that a file imports, from a module each of its names."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def tracked_files():
     listing = subprocess.run(
         ["git", "ls-files", "-z"], cwd=PROJECT, capture_output=True, text=True, check=False
@@ -48,10 +72,50 @@ def tracked_files():
     return [PROJECT / name for name in listing.stdout.split("\0") if name]
 
 
-def test_imports_go_one_way_from_pipelines_to_assets_to_resources(imports):
-    illegal = imports.find_illegal_dependencies_for_layers(layers=PACKAGES)
+def test_imports_go_one_way_from_pipelines_to_core(imports):
+    assert imports.find_illegal_dependencies_for_layers(layers=LAYERS) == set()
+
+
+def test_no_files_import_each_other_in_a_circle(imports):
+    files = {name: imports.find_modules_directly_imported_by(name) for name in imports.modules}
+    try:
+        TopologicalSorter(files).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
+
+
+def test_what_stands_in_for_azure_does_not_know_each_other(imports):
+    layers = ({"automl", "sql_pool"}, "mlflow")
+
+    illegal = imports.find_illegal_dependencies_for_layers(
+        layers=layers, containers={"bikecast.embedded"}
+    )
 
     assert illegal == set()
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_nobody_imports_past_the_face_of_a_library(library):
+    face = importlib.import_module(library).__all__
+    own = (library.replace(".", "/"), *LIBRARIES[library])
+    files = {path.relative_to(PROJECT).as_posix(): path for path in python_files()}
+    names = {
+        (file, name.removeprefix(f"{library}."))
+        for file, path in files.items()
+        if not file.startswith(own)
+        for name in imported_names(path)
+        if name.startswith(f"{library}.")
+    }
+
+    assert names
+    assert {(file, name) for file, name in names if name not in face} == set()
+
+
+def test_bikecast_needs_no_dagster():
+    graph = grimp.build_graph("bikecast", include_external_packages=True, cache_dir=None)
+
+    assert "duckdb" in graph.modules
+    assert [name for name in graph.modules if name.startswith("dagster")] == []
 
 
 @pytest.mark.parametrize("port", PORTS)
