@@ -15,14 +15,11 @@ from dagster import ConfigurableResource
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.onnx.contract import model_digest
 from resources.azure.ml_client import first_line, workspace_client
-from resources.registry.port import ModelVersion
+from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-JOB_ID = "bikecast.job_id"
-DIGEST = "bikecast.digest"
-SCORES = "bikecast.scores"
 #: The tag of an alias holds the time at which it was set: where two versions have one, the later
 #: counts, so that moving an alias is one write.
 ALIAS = "bikecast.alias."
@@ -100,7 +97,7 @@ class AzureMlRegistry(ConfigurableResource):
         Raises InvalidInput where there is no such version, and ModelRejected where the stored
         file is missing or no longer matches its digest.
         """
-        digest = self._entry(name, version).digest
+        digest = numbered(self.versions(name), name, version).digest
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             self._client.models.download(name, str(version), download_path=folder)
             files = [path for path in Path(folder).rglob("*") if path.is_file()]
@@ -121,7 +118,7 @@ class AzureMlRegistry(ConfigurableResource):
 
         Raises InvalidInput where there is no such version.
         """
-        if alias in self._entry(name, version).aliases:
+        if alias in numbered(self.versions(name), name, version).aliases:
             return
         tag = f"{ALIAS}{alias}"
         models = {int(model.version): model for model in self._models(name)}
@@ -144,14 +141,6 @@ class AzureMlRegistry(ConfigurableResource):
 
     def _of_job(self, name: str, job_id: str) -> list[ModelVersion]:
         return [entry for entry in self.versions(name) if entry.job_id == job_id]
-
-    def _entry(self, name: str, version: int) -> ModelVersion:
-        versions = self.versions(name)
-        for entry in versions:
-            if entry.version == version:
-                return entry
-        numbers = ", ".join(str(entry.version) for entry in versions) or "none"
-        raise InvalidInput(f"{name} has no version {version}; known versions: {numbers}")
 
     def _create(self, name: str, model_path: Path, tags: Mapping[str, str]) -> None:
         from azure.ai.ml.entities import Model

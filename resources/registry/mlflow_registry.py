@@ -16,15 +16,12 @@ from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
 from bikecast.core.onnx.contract import model_digest
 from bikecast.embedded.mlflow import database_path, is_ready, mlflow_client, writing
-from resources.registry.port import ModelVersion
+from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
 from resources.registry.version_memo import remembered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-JOB_ID = "bikecast.job_id"
-DIGEST = "bikecast.digest"
-SCORES = "bikecast.scores"
 _OWN_TAGS = (JOB_ID, DIGEST, SCORES)
 #: The name becomes a folder and part of an MLflow filter.
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
@@ -113,7 +110,7 @@ class MlflowRegistry(ConfigurableResource):
         Raises InvalidInput where there is no such version, and ModelRejected where the stored
         file is missing or no longer matches its digest.
         """
-        digest = self._entry(name, version).digest
+        digest = numbered(self.versions(name), name, version).digest
         target = self._file(name, digest)
         if not target.is_file():
             raise ModelRejected(f"the file of {name} version {version} is missing: {target}")
@@ -130,7 +127,7 @@ class MlflowRegistry(ConfigurableResource):
 
         Raises InvalidInput where there is no such version or the alias is not allowed.
         """
-        if alias in self._entry(name, version).aliases:
+        if alias in numbered(self.versions(name), name, version).aliases:
             return
         from mlflow.exceptions import MlflowException
 
@@ -144,14 +141,6 @@ class MlflowRegistry(ConfigurableResource):
 
     def _of_job(self, name: str, job_id: str) -> ModelVersion | None:
         return next((entry for entry in self.versions(name) if entry.job_id == job_id), None)
-
-    def _entry(self, name: str, version: int) -> ModelVersion:
-        versions = self.versions(name)
-        for entry in versions:
-            if entry.version == version:
-                return entry
-        numbers = ", ".join(str(entry.version) for entry in versions) or "none"
-        raise InvalidInput(f"{name} has no version {version}; known versions: {numbers}")
 
     def _folder(self, name: str) -> Path:
         if not _NAME.fullmatch(name):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Protocol
+
+from bikecast.core.errors import InvalidInput
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,22 @@ class ModelVersion:
     tags: Mapping[str, str] = field(default_factory=dict)
     link: str = ""
     aliases: tuple[str, ...] = ()
+
+
+#: Tags by which an adapter keeps what is ours of a version.
+JOB_ID, DIGEST, SCORES = "bikecast.job_id", "bikecast.digest", "bikecast.scores"
+
+
+def numbered(versions: Sequence[ModelVersion], name: str, number: int) -> ModelVersion:
+    """The version of that number.
+
+    Raises InvalidInput where there is none.
+    """
+    for entry in versions:
+        if entry.version == number:
+            return entry
+    numbers = ", ".join(str(entry.version) for entry in versions) or "none"
+    raise InvalidInput(f"{name} has no version {number}; known versions: {numbers}")
 
 
 class Registry(Protocol):

@@ -12,11 +12,4 @@ from bikecast.embedded.mlflow.store import (
 )
 from bikecast.embedded.mlflow.tracking import log_training
 
-__all__ = [
-    "database_path",
-    "is_ready",
-    "log_training",
-    "mlflow_client",
-    "prepare_store",
-    "writing",
-]
+__all__ = ["database_path", "is_ready", "log_training", "mlflow_client", "prepare_store", "writing"]
