@@ -19,12 +19,13 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pyarrow as pa
+from deltalake import write_deltalake
 from machine_use import MachineUse
 from rich.console import Console
 from rich.table import Table
 
 from bikecast.core.jobs import JobState
-from bikecast.embedded.automl import Jobs, tabular_data, train_table
+from bikecast.embedded.automl import Jobs, tabular_data
 
 SEED = 20261122
 MAX_BYTES = 3 * 1024**3
@@ -57,20 +58,22 @@ def run(table: pa.Table, budget: float) -> Run:
     """Run one job on the table."""
     with tempfile.TemporaryDirectory() as folder:
         inferred = tabular_data(table, target="y", name="wide.csv")
+        path = Path(folder) / inferred.spec.training_table_path
+        write_deltalake(path, inferred.table)
         jobs = Jobs(Path(folder) / "jobs")
         use, peak = MachineUse(), 0
-        status = train_table(
-            jobs, inferred, lake_root=Path(folder), data_version="v1", budget_seconds=budget
+        status = jobs.submit(
+            "wide-1", inferred.spec, path, data_version="v1", budget_seconds=budget, tags={}
         )
         while not status.state.is_terminal:
             peak = max(peak, memory_of_children())
             time.sleep(SAMPLE_SECONDS)
-            status = jobs.status(status.job_id)
+            status = jobs.status("wide-1")
         facts = use.facts()
         seconds, others = facts["seconds"], facts["others"]
         if status.state is not JobState.COMPLETED:
             return Run(f"{status.state}: {status.error}", seconds, others, peak)
-        result = jobs.result(status.job_id)
+        result = jobs.result("wide-1")
         holdout = result.scores["holdout"] or {}
         members = result.diagnostics["members"]
         return Run(
