@@ -64,8 +64,8 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
 
 def _scores(scores: Mapping[str, Mapping[str, float] | None], title: str) -> Table:
     rows = []
-    for measured, words in _SCORE_WORDS.items():
-        score = scores.get(measured)
+    for split, words in _SCORE_WORDS.items():
+        score = scores.get(split)
         if score:
             rows.append([words, *(_shown(score.get(name)) for name in _SCORE_NAMES)])
     return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title=title)
