@@ -14,8 +14,7 @@ from assets.waiting import JOB_ID, WAITS_FOR, Awaited
 from bikecast.core.files import file_digest
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
-from resources.lake.port import Lake
-from resources.lake.sources import Sources
+from resources.lake.port import Lake, SourceFiles
 
 COST, MINUTES = "estimated_cost", "estimated_minutes"
 
@@ -36,7 +35,11 @@ def check_limit(costs: Costs, spec: ModelSpec, seconds: float) -> None:
 
 
 def check_new_data(
-    context: dg.AssetExecutionContext, spec: ModelSpec, costs: Costs, lake: Lake, sources: Sources
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    costs: Costs,
+    lake: Lake,
+    sources: SourceFiles,
 ) -> None:
     """Check the limit where this run also has the training CSV and brings another one.
 
@@ -46,8 +49,8 @@ def check_new_data(
     if costs.limit is None:
         return
     with file_of_run(context, sources, spec.source_asset, spec.source_file) as fetched:
-        known = lake.stat(spec.source_file)
-        if fetched and (known is None or known.digest != file_digest(fetched.path)):
+        stored = lake.stat(spec.source_file)
+        if fetched and (stored is None or stored.digest != file_digest(fetched.path)):
             check_limit(costs, spec, spec.training.max_training_hours * 3600)
 
 

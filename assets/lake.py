@@ -13,10 +13,9 @@ from assets.run_files import file_of_run
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.urls import is_url, public_url
 from resources.costs.port import Costs
-from resources.lake.download import is_url, public_url
-from resources.lake.port import Lake
-from resources.lake.sources import FetchedFile, Sources
+from resources.lake.port import FetchedFile, Lake, SourceFiles
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent
@@ -82,7 +81,7 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext,
         config: SourceConfig,
         lake: dg.ResourceParam[Lake],
-        sources: dg.ResourceParam[Sources],
+        sources: dg.ResourceParam[SourceFiles],
         costs: dg.ResourceParam[Costs],
     ) -> dg.MaterializeResult:
         seconds = stopwatch()
@@ -112,7 +111,7 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
 
 
 def _check_other(
-    context: dg.AssetExecutionContext, spec: ModelSpec, sources: Sources, other: CsvFile
+    context: dg.AssetExecutionContext, spec: ModelSpec, sources: SourceFiles, other: CsvFile
 ) -> None:
     """Raise InvalidInput where this run also brings the other file, and that is wrong."""
     if sources.holds(other.lake_path):  # checked before the run began

@@ -8,12 +8,12 @@ from typing import Any
 
 import dagster as dg
 
-from resources.lake.sources import FetchedFile, Sources
+from resources.lake.port import FetchedFile, SourceFiles
 
 
 @contextmanager
 def file_of_run(
-    context: dg.AssetExecutionContext, sources: Sources, asset: str, lake_path: str
+    context: dg.AssetExecutionContext, sources: SourceFiles, asset: str, lake_path: str
 ) -> Iterator[FetchedFile | None]:
     """The file that an asset of this run brings, or None where the run does not have that asset.
 

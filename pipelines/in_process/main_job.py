@@ -24,7 +24,8 @@ from pipelines.in_process.orphan_jobs import clean_up_orphan_jobs
 from pipelines.in_process.run_events import Record, Watcher, failure, hear
 from pipelines.jobs import ROLLBACK_JOB, rollback_config
 from resources.automl.port import AutoML
-from resources.lake.sources import FetchedFile, Sources
+from resources.lake.port import FetchedFile
+from resources.lake.sources import Sources
 from resources.registry.port import ModelVersion
 
 POLL_SECONDS = 0.2

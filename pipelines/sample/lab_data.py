@@ -32,7 +32,8 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
     Raises BikecastError where a download fails or a file is not the known one.
     """
     from bikecast.core.files import file_digest, replaced_file
-    from resources.lake.download import download, public_url
+    from bikecast.core.urls import public_url
+    from resources.lake.download import download
 
     paths = []
     for name, digest in LAB_FILES.items():

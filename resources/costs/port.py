@@ -58,9 +58,9 @@ def refuse_beyond_limit(costs: Costs, items: Iterable[CostItem]) -> None:
     parts = list(items)
     if costs.limit is None or total(parts) <= costs.limit:
         return
-    told = ", ".join(f"{item.name} {item.cost:.2f} ({item.basis})" for item in parts if item.cost)
+    costly = ", ".join(f"{item.name} {item.cost:.2f} ({item.basis})" for item in parts if item.cost)
     raise InvalidInput(
         f"This run may cost {total(parts):.2f} {costs.currency}, more than "
-        f"BIKECAST_COST_LIMIT={costs.limit:g}: {told}. Nothing was started. "
+        f"BIKECAST_COST_LIMIT={costs.limit:g}: {costly}. Nothing was started. "
         "Raise the limit, or lower BIKECAST_BUDGET; `bikecast plan` shows the estimate."
     )

@@ -116,8 +116,8 @@ class AdlsLake(ADLS2Resource):
 
     def stat(self, path: str) -> LakeFile | None:
         """Size and digest of a file, or None where there is none."""
-        found = self._properties(self._place(path))
-        return None if found is None else self._described(path, found)
+        properties = self._properties(self._place(path))
+        return None if properties is None else self._described(path, properties)
 
     @contextmanager
     def local_copy(self, path: str) -> Iterator[Path]:
@@ -179,9 +179,9 @@ class AdlsLake(ADLS2Resource):
                     f"there is no file {path} in the lake {self._host('dfs')}/{self.container}"
                 ) from error
 
-    def _refusing(self, what: str) -> AbstractContextManager[None]:
+    def _refusing(self, failure: str) -> AbstractContextManager[None]:
         """Errors of storage in words, with the role that is missing."""
-        return refused_by_azure(f"{what} in {self._host('dfs')}", **self._right)
+        return refused_by_azure(f"{failure} in {self._host('dfs')}", **self._right)
 
     @property
     def _right(self) -> dict[str, str]:

@@ -85,8 +85,8 @@ def _check_trainable(table: pa.Table, spec: ModelSpec, source_name: str) -> None
     for column in spec.features if spec.suspicious_treatment == "drop" else ():
         values = table[column.name]
         if column.suspicious:
-            known = pa.array(column.suspicious).cast(values.type)
-            table = table.filter(pc.invert(pc.is_in(values, known)))
+            suspicious = pa.array(column.suspicious).cast(values.type)
+            table = table.filter(pc.invert(pc.is_in(values, suspicious)))
     limits = pc.min_max(table[spec.target.name]).as_py()
     problem = target_problem(spec.target.name, table.num_rows, limits["min"], limits["max"])
     if problem is not None:
@@ -133,11 +133,11 @@ def read_csv(
         problems = find_problems(path, names, columns, optional=optional, unique=unique)
         error = problems_error(problems, source_name)
         raise error if str(error) else InvalidInput(f"{source_name} cannot be read as CSV")
-    wanted = {column.name for column in columns}
+    asked = {column.name for column in columns}
     findings = [
         f"{source_name}: column {name!r} is not in the schema and was left out"
         for name in names
-        if name not in wanted and name not in ignored
+        if name not in asked and name not in ignored
     ]
     absent = tuple(column.name for column in columns if column.name not in names)
     return CsvContent(table, tuple(findings), absent)
@@ -185,7 +185,7 @@ def _read_fast(
 
 
 def _convert(
-    text: pa.ChunkedArray, column: Column, kind: pa.DataType, may_be_empty: bool
+    text: pa.ChunkedArray, column: Column, type_: pa.DataType, may_be_empty: bool
 ) -> pa.ChunkedArray | None:
     """A column's values from its fields, or None where a field breaks the contract."""
     empty = pc.equal(text, "")
@@ -203,7 +203,7 @@ def _convert(
         values = text
     else:
         try:
-            values = text.cast(kind if column.sql_type in INTEGER_BITS else pa.float64())
+            values = text.cast(type_ if column.sql_type in INTEGER_BITS else pa.float64())
         except pa.ArrowInvalid:
             return None
     if column.codes and not _all(pc.is_in(values, pa.array(column.codes, values.type)), text):
@@ -212,8 +212,8 @@ def _convert(
         return None
     if column.maximum is not None and not _all(pc.less_equal(values, column.maximum)):
         return None
-    values = values.cast(kind)
-    if pa.types.is_floating(kind) and not _all(pc.is_finite(values)):
+    values = values.cast(type_)
+    if pa.types.is_floating(type_) and not _all(pc.is_finite(values)):
         return None
     return values
 

@@ -139,23 +139,23 @@ def _row_problems(
         try:
             values[column.name] = parse(text, column)
         except ValueError as error:
-            shown = text if len(text) <= 40 else text[:37] + "..."
-            yield f"line {line}, column {column.name}: {shown!r} {error}"
+            excerpt = text if len(text) <= 40 else text[:37] + "..."
+            yield f"line {line}, column {column.name}: {excerpt!r} {error}"
     if unique and all(name in values for name in unique):
         key = tuple(values[name] for name in unique)
         earlier = first_line.setdefault(key, line)
         if earlier != line:
-            shown = ", ".join(str(part) for part in key)
-            yield f"line {line}, column {', '.join(unique)}: {shown} is already on line {earlier}"
+            names, parts = ", ".join(unique), ", ".join(str(part) for part in key)
+            yield f"line {line}, column {names}: {parts} is already on line {earlier}"
 
 
 def problems_error(problems: Iterator[str], source_name: str) -> InvalidInput:
     """One error for the first problems and the number of the rest."""
-    shown: list[str] = []
+    first: list[str] = []
     count = 0
     for problem in problems:
         count += 1
         if count <= _SHOWN:
-            shown.append(f"{source_name}, {problem}")
+            first.append(f"{source_name}, {problem}")
     rest = f"\nand {count - _SHOWN:,} more" if count > _SHOWN else ""
-    return InvalidInput("\n".join(shown) + rest)
+    return InvalidInput("\n".join(first) + rest)

@@ -12,6 +12,7 @@ from typing import IO
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.urls import is_url, public_url
 
 TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 15 * 60.0
@@ -24,46 +25,32 @@ _FAILED = (
 )
 
 
-def is_url(source: str) -> bool:
-    """True for an http or https URL."""
-    return urlsplit(source).scheme.lower() in ("http", "https")
-
-
-def public_url(url: str) -> str:
-    """The URL for people: without user, password, query and fragment, which may be secrets."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
-
-
-def download(
-    url: str,
-    target: Path,
-    *,
-    timeout: float = TIMEOUT_SECONDS,
-    deadline: float = DEADLINE_SECONDS,
-    max_bytes: int = MAX_BYTES,
-) -> None:
+def download(url: str, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
     """Stream `url` into `target` (not atomic: `target` should be temporary).
 
-    `timeout` bounds each wait on the network, `deadline` the whole transfer, both in seconds. A
+    TIMEOUT_SECONDS bounds each wait on the network, DEADLINE_SECONDS the whole transfer. A
     redirect from https to http is refused.
     Raises BikecastError for a failure of the network or the server, InvalidInput for a URL that
     cannot be used or a file over `max_bytes`.
     """
-    shown = public_url(url)
+    address = public_url(url)
     opener = urllib.request.build_opener(_SafeRedirects)
-    ends = time.monotonic() + deadline
+    ends = time.monotonic() + DEADLINE_SECONDS
     try:
-        with opener.open(_request(url), timeout=timeout) as response, target.open("wb") as file:
-            _copy(response, file, shown, ends, max_bytes)
+        with (
+            opener.open(_request(url), timeout=TIMEOUT_SECONDS) as response,
+            target.open("wb") as file,
+        ):
+            _copy(response, file, address, ends, max_bytes)
     except urllib.error.HTTPError as error:
-        raise BikecastError(f"{shown} answered {error.code} {error.reason}. {_FAILED}") from None
+        raise BikecastError(f"{address} answered {error.code} {error.reason}. {_FAILED}") from None
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
-        raise BikecastError(f"cannot download {shown}: {reason}. {_FAILED}") from None
+        raise BikecastError(f"cannot download {address}: {reason}. {_FAILED}") from None
     except ConnectionError as error:
-        said = f"the connection to {shown} broke: {error.strerror or error}. {_FAILED}"
-        raise BikecastError(said) from None
+        raise BikecastError(
+            f"the connection to {address} broke: {error.strerror or error}. {_FAILED}"
+        ) from None
 
 
 def _request(url: str) -> urllib.request.Request:
@@ -87,25 +74,26 @@ def _without_user(parts: SplitResult) -> str:
 
 
 def _copy(
-    response: http.client.HTTPResponse, file: IO[bytes], shown: str, ends: float, max_bytes: int
+    response: http.client.HTTPResponse, file: IO[bytes], address: str, ends: float, max_bytes: int
 ) -> None:
     announced = int(response.headers.get("Content-Length") or -1)
     received = 0
     while True:
         if max(announced, received) > max_bytes:
-            said = f"{shown} is larger than the limit of {max_bytes:,} bytes. {_FAILED}"
-            raise InvalidInput(said)
+            raise InvalidInput(
+                f"{address} is larger than the limit of {max_bytes:,} bytes. {_FAILED}"
+            )
         if time.monotonic() > ends:
-            said = f"{shown} took too long; {received:,} bytes had arrived. {_FAILED}"
-            raise BikecastError(said)
+            raise BikecastError(
+                f"{address} took too long; {received:,} bytes had arrived. {_FAILED}"
+            )
         chunk = response.read1(_CHUNK)
         if not chunk:
             break
         received += len(chunk)
         file.write(chunk)
     if received < announced:
-        said = f"{shown} ended after {received:,} of {announced:,} bytes. {_FAILED}"
-        raise BikecastError(said)
+        raise BikecastError(f"{address} ended after {received:,} of {announced:,} bytes. {_FAILED}")
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):

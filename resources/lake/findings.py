@@ -1,4 +1,4 @@
-"""Findings: what is odd about valid data. They are texts for people and never block."""
+"""Findings: suspicious values and rows of valid data, as texts for people; they never block."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def suspicious_findings(
 
     `treatment` says what happens to them (default: what the spec says).
     """
-    found = []
+    findings = []
     for column in (*spec.features, spec.target):
         if not column.suspicious or column.name not in table.column_names:
             continue
@@ -32,38 +32,36 @@ def suspicious_findings(
         mask = pc.is_in(values, pa.array(column.suspicious).cast(values.type))
         count = pc.sum(mask).as_py() or 0
         if count:
-            shown = ", ".join(str(value) for value in column.suspicious)
-            what = "has the suspicious value" if count == 1 else "have the suspicious value"
-            found.append(
-                f"{column.name}: {_rows(count)} {what} {shown}{_where(table, mask, spec.keys)}, "
-                f"{_TREATED[treatment or spec.suspicious_treatment]}"
+            suspicious = ", ".join(str(value) for value in column.suspicious)
+            verb = "has" if count == 1 else "have"
+            treated = _TREATED[treatment or spec.suspicious_treatment]
+            findings.append(
+                f"{column.name}: {_rows(count)} {verb} the suspicious value {suspicious}"
+                f"{_where(table, mask, spec.keys)}, {treated}"
             )
-    return tuple(found)
+    return tuple(findings)
 
 
-def outlier_findings(
-    table: pa.Table, spec: ModelSpec, *, reference: pa.Table | None = None
-) -> tuple[str, ...]:
-    """One text a measured column with outliers: far from the median of `reference` (or itself).
+def outlier_findings(table: pa.Table, spec: ModelSpec) -> tuple[str, ...]:
+    """One text a measured column with outliers: values far from its median.
 
     Far is more than 6 scaled median absolute deviations. Columns with codes are not measured.
     """
-    found = []
-    base = table if reference is None else reference
+    findings = []
     for column in (*spec.features, spec.target):
         if column.codes or column.sql_type == "varchar" or column.name not in table.column_names:
             continue
-        centre, spread = _centre_and_spread(base[column.name])
+        centre, spread = _centre_and_spread(table[column.name])
         if not spread:
             continue
         distance = pc.abs(pc.subtract(table[column.name].cast(pa.float64()), centre))
         mask = pc.greater(distance, OUTLIER_LIMIT * spread)
         if count := pc.sum(mask).as_py() or 0:
-            found.append(
+            findings.append(
                 f"{column.name}: {_rows(count)} far from the typical {centre:.4g}"
                 f"{_where(table, mask, spec.keys)}, kept"
             )
-    return tuple(found)
+    return tuple(findings)
 
 
 def repeated_rows(training: pa.Table, scoring: pa.Table, features: Sequence[str]) -> int:
@@ -72,8 +70,8 @@ def repeated_rows(training: pa.Table, scoring: pa.Table, features: Sequence[str]
     if not training.num_rows or not scoring.num_rows:
         return 0
     rows = scoring.select(names)
-    known = training.select(names).cast(rows.schema).group_by(names).aggregate([])
-    joined = rows.join(known, names, join_type="left semi", use_threads=False)
+    distinct = training.select(names).cast(rows.schema).group_by(names).aggregate([])
+    joined = rows.join(distinct, names, join_type="left semi", use_threads=False)
     return int(joined.num_rows)
 
 

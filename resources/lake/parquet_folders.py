@@ -51,8 +51,8 @@ def latest_commit(lake: Lake, table_path: str) -> Commit | None:
     version = table.version()
     with lake.open(f"{table_path}/_delta_log/{version:020}.json") as file:
         actions = [json.loads(line) for line in file.read().splitlines() if line.strip()]
-    told: dict[str, object] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
-    return Commit(version, {name: str(value) for name, value in told.items()})
+    info: dict[str, object] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
+    return Commit(version, {name: str(value) for name, value in info.items()})
 
 
 def commit_files(
@@ -104,7 +104,7 @@ def local_files(table: Path, folder: str, schema: pa.Schema) -> list[ParquetFile
     """The Parquet files of a local table's folder; raises BikecastError for another schema."""
     import pyarrow.parquet as pq
 
-    found = []
+    files = []
     for path in sorted((table / folder).glob("*.parquet")):
         footer = pq.read_metadata(path)
         there = footer.schema.to_arrow_schema()
@@ -113,12 +113,14 @@ def local_files(table: Path, folder: str, schema: pa.Schema) -> list[ParquetFile
         ):
             raise BikecastError(f"{path}: the columns are {there}, not {schema}")
         name = path.relative_to(table).as_posix()
-        found.append(ParquetFile(name, path.stat().st_size, footer.num_rows))
-    return found
+        files.append(ParquetFile(name, path.stat().st_size, footer.num_rows))
+    return files
 
 
-def _alike(found: pa.DataType, wanted: pa.DataType) -> bool:
+def _alike(actual: pa.DataType, expected: pa.DataType) -> bool:
     """Equal, but for the unit and the zone of moments, which engines write in their own way."""
     import pyarrow as pa
 
-    return bool(found == wanted or (pa.types.is_timestamp(found) and pa.types.is_timestamp(wanted)))
+    return bool(
+        actual == expected or (pa.types.is_timestamp(actual) and pa.types.is_timestamp(expected))
+    )

@@ -1,4 +1,4 @@
-"""The lake's port."""
+"""The lake's ports: its files, and the files that come into it."""
 
 from __future__ import annotations
 
@@ -16,6 +16,37 @@ class LakeFile:
     size: int
     digest: str
     """SHA-256 of the content, in hex."""
+
+
+@dataclass(frozen=True)
+class FetchedFile:
+    """A local file, and where it came from, for people (no secret in it).
+
+    `is_new` is False for what the lake keeps.
+    """
+
+    path: Path
+    origin: str
+    is_new: bool = True
+
+
+class SourceFiles(Protocol):
+    """Where the lake's files come from, by lake path."""
+
+    def holds(self, lake_path: str) -> bool:
+        """Whether the file was fetched, and checked, before the run began."""
+        ...
+
+    def fetch(
+        self, lake_path: str, override: str | None = None
+    ) -> AbstractContextManager[FetchedFile]:
+        """The file for a lake path, for as long as the context lasts.
+
+        `override` (of one run) goes before the settings.
+        Raises InvalidInput where the source is no readable file, and BikecastError where a
+        download fails. The lake is not changed here.
+        """
+        ...
 
 
 class Lake(Protocol):

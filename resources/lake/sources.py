@@ -10,8 +10,9 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from bikecast.core.errors import InvalidInput
-from resources.lake.download import MAX_BYTES, TIMEOUT_SECONDS, download, is_url, public_url
-from resources.lake.port import Lake
+from bikecast.core.urls import is_url, public_url
+from resources.lake.download import download
+from resources.lake.port import FetchedFile, Lake
 
 #: The word that asks for the simulated sample although the lake has a file.
 SAMPLE = "sample"
@@ -26,20 +27,8 @@ class Sample:
 
 
 @dataclass(frozen=True)
-class FetchedFile:
-    """A local file, and where it came from, for people (no secret in it).
-
-    `is_new` is False for what the lake keeps.
-    """
-
-    path: Path
-    origin: str
-    is_new: bool = True
-
-
-@dataclass(frozen=True)
 class Sources:
-    """The source of each lake file, by lake path.
+    """The source of each lake file, by lake path; implements the port SourceFiles.
 
     `paths` holds what the settings say: a path, an http(s) URL, "sample", or None to keep what
     the lake has (and take the sample where it has nothing). `samples` generates the samples;
@@ -49,8 +38,6 @@ class Sources:
     lake: Lake
     paths: Mapping[str, str | None] = field(default_factory=dict)
     samples: Mapping[str, Sample] = field(default_factory=dict)
-    timeout: float = TIMEOUT_SECONDS
-    max_bytes: int = MAX_BYTES
     _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
 
     @contextmanager
@@ -102,7 +89,7 @@ class Sources:
                 sample.write(path)
                 yield FetchedFile(path, sample.description)
             else:
-                download(source, path, timeout=self.timeout, max_bytes=self.max_bytes)
+                download(source, path)
                 yield FetchedFile(path, public_url(source))
 
     def _sample(self, lake_path: str) -> Sample:
@@ -125,6 +112,6 @@ def _existing_file(source: str) -> Path:
         )
     path = Path(source).expanduser().absolute()
     if not path.is_file():
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise InvalidInput(f"the file {path} {what}. Nothing was stored; correct the path.")
+        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
+        raise InvalidInput(f"the file {path} {problem}. Nothing was stored; correct the path.")
     return path

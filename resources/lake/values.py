@@ -108,7 +108,7 @@ def _parse_number(text: str, column: Column) -> float:
     return value
 
 
-def _reason(text: str, wanted: str) -> str:
+def _reason(text: str, expected: str) -> str:
     if _NOT_FINITE.fullmatch(text):
         return "is not a finite number"
-    return f"is not {wanted}" + (" (it has spaces around it)" if text != text.strip() else "")
+    return f"is not {expected}" + (" (it has spaces around it)" if text != text.strip() else "")

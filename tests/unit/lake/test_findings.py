@@ -41,13 +41,6 @@ def test_ordinary_days_have_no_outlier_and_an_extreme_one_is_found(days):
     assert any(text.startswith("temp: 1 row") for text in outlier_findings(wild, BIKE_RENTALS))
 
 
-def test_scoring_rows_are_compared_with_the_training_rows(days):
-    cold = simulate_forecast(1, seed=3)
-    odd = with_value(cold, "windspeed", 2, 1.9)
-    found = outlier_findings(odd, BIKE_RENTALS, reference=days)
-    assert [text.split(" far")[0] for text in found] == ["windspeed: 1 row"]
-
-
 def test_rows_that_repeat_training_rows_in_all_features_are_counted(days):
     names = BIKE_RENTALS.feature_names
     fresh = simulate_forecast(1, seed=3).select(names)

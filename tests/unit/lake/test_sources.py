@@ -3,7 +3,8 @@ import socket
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from resources.lake.download import download, public_url
+from bikecast.core.urls import public_url
+from resources.lake.download import download
 from resources.lake.local import LocalLake
 from resources.lake.sources import SAMPLE, Sample, Sources
 from tests.file_server import Reply, file_server
@@ -26,9 +27,9 @@ def no_proxy(monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
 
 
-def sources(lake, path=None, **limits):
+def sources(lake, path=None):
     sample = Sample("simulated sample (seed 0)", lambda out: out.write_text("sample"))
-    return Sources(lake, paths={"data/x.csv": path}, samples={"data/x.csv": sample}, **limits)
+    return Sources(lake, paths={"data/x.csv": path}, samples={"data/x.csv": sample})
 
 
 def fetched(sources, override=None):
@@ -131,13 +132,14 @@ def test_a_body_of_unknown_length_is_limited_too(tmp_path):
             download(f"{server.url}/x", tmp_path / "out", max_bytes=100)
 
 
-def test_a_server_that_says_nothing_times_out(tmp_path):
+def test_a_server_that_says_nothing_times_out(tmp_path, monkeypatch):
+    monkeypatch.setattr("resources.lake.download.TIMEOUT_SECONDS", 0.2)
     with socket.socket() as silent:
         silent.bind(("127.0.0.1", 0))
         silent.listen()
         url = f"http://127.0.0.1:{silent.getsockname()[1]}/x"
         with pytest.raises(BikecastError, match=r"cannot download .*timed out"):
-            download(url, tmp_path / "out", timeout=0.2)
+            download(url, tmp_path / "out")
 
 
 def test_a_server_that_is_not_there_is_a_clear_error(tmp_path):
