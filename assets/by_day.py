@@ -16,11 +16,15 @@ from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.live_model.live_model import LiveModel
 from assets.metadata import column_schema, stopwatch, table_preview, typed_schema
+from assets.serving import predictions_digest
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import FORECAST_ROW, ModelSpec
 from resources.lake.port import Lake
+from resources.lake.scoring_rows import stage_scoring_rows
 from resources.registry.port import Registry
+from resources.sql_pool.daily import Days, load_days, score_days
+from resources.sql_pool.deployment import prediction_types
 from resources.sql_pool.port import SqlPool
 
 #: Forecasts reach into the future: a year of partitions after today.
@@ -79,9 +83,6 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
         lake: dg.ResourceParam[Lake],
         sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.MaterializeResult:
-        from resources.lake.scoring_rows import stage_scoring_rows
-        from resources.sql_pool.daily import load_days
-
         seconds = stopwatch()
         days = _days(context)
         with shown_to_people():
@@ -90,7 +91,7 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
             rows = load_days(sql_pool, spec, days, url=lake.copy_url(staged.path))
             missing = [day for day in days.all() if day not in rows]
             if missing:
-                raise InvalidInput(_said_missing(spec, missing, list(rows)))
+                raise InvalidInput(_without_forecast(spec, missing, list(rows)))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),
             metadata={
@@ -128,10 +129,6 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
         registry: dg.ResourceParam[Registry],
         sql_pool: dg.ResourceParam[SqlPool],
     ) -> dg.MaterializeResult:
-        from assets.serving import predictions_digest
-        from resources.sql_pool.daily import score_days
-        from resources.sql_pool.deployment import prediction_types
-
         seconds = stopwatch()
         days = _days(context)
         with shown_to_people():
@@ -159,25 +156,23 @@ def check_days(spec: ModelSpec, without_day: int, absent: tuple[str, ...]) -> No
     Raises InvalidInput.
     """
     if spec.time_key in absent or without_day:
-        what = "no column" if spec.time_key in absent else f"{without_day} rows without a"
+        lacking = "no column" if spec.time_key in absent else f"{without_day} rows without a"
         raise InvalidInput(
-            f"{spec.scoring_file} has {what} {spec.time_key}, so its rows are numbered and belong "
-            "to no day. Nothing was changed. Daily partitions take a file with the day of each "
-            f"row; {spec.predictions_table} scores the file as a whole."
+            f"{spec.scoring_file} has {lacking} {spec.time_key}, so its rows are numbered and "
+            "belong to no day. Nothing was changed. Daily partitions take a file with the day of "
+            f"each row; {spec.predictions_table} scores the file as a whole."
         )
 
 
-def _days(context: dg.AssetExecutionContext):  # type: ignore[no-untyped-def]  # Days, lazily
-    from resources.sql_pool.daily import Days
-
-    found = context.partition_key_range
-    return Days(dt.date.fromisoformat(found.start), dt.date.fromisoformat(found.end))
+def _days(context: dg.AssetExecutionContext) -> Days:
+    keys = context.partition_key_range
+    return Days(dt.date.fromisoformat(keys.start), dt.date.fromisoformat(keys.end))
 
 
-def _said_missing(spec: ModelSpec, missing: list[dt.date], known: list[dt.date]) -> str:
-    shown = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
-    there = f"there are {known[0]} to {known[-1]}" if known else "there is none of the range"
+def _without_forecast(spec: ModelSpec, missing: list[dt.date], loaded: list[dt.date]) -> str:
+    days = ", ".join(map(str, missing[:5])) + (", ..." if len(missing) > 5 else "")
+    there = f"there are {loaded[0]} to {loaded[-1]}" if loaded else "there is none of the range"
     return (
-        f"No forecast is known for {len(missing)} of the days: {shown}; {there}. No prediction "
+        f"No forecast is known for {len(missing)} of the days: {days}; {there}. No prediction "
         f"was changed. Ask for days that {spec.scoring_file} has, or had before."
     )

@@ -31,15 +31,15 @@ def latest_metadata(instance: dg.DagsterInstance, asset: str, key: str) -> objec
 def shown_of(instance: dg.DagsterInstance, asset: str) -> dict[str, dg.MetadataValue]:
     """Row count and preview as the asset's latest materialization has them."""
     event = latest_materialization(instance, asset)
-    known = event.metadata if event else {}
-    return {name: known[name] for name in ("dagster/row_count", "preview") if name in known}
+    metadata = event.metadata if event else {}
+    return {name: metadata[name] for name in ("dagster/row_count", "preview") if name in metadata}
 
 
 def submission_metadata(
-    instance: dg.DagsterInstance, run_asset: str, job_id: str, limit: int = 200
+    instance: dg.DagsterInstance, run_asset: str, job_id: str
 ) -> dict[str, object]:
     """Metadata of the latest submission of a job; empty where it is not in the event log."""
-    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=limit).records:
+    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=200).records:
         event = record.asset_materialization
         if event and (event.tags or {}).get(DATA_VERSION_TAG) == job_id:
             return {name: value.value for name, value in event.metadata.items()}

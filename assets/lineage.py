@@ -5,8 +5,7 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.by_day import daily_assets
-from assets.checks import finding_checks
-from assets.gates import gate_checks
+from assets.checks.warning import warning_checks
 from assets.lake import lake_assets
 from assets.live_model.asset import promotion_assets
 from assets.serving import serving_assets
@@ -34,5 +33,5 @@ def model_assets(
 
 
 def model_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
-    """All asset checks of a spec."""
-    return [*finding_checks(spec), *gate_checks(spec)]
+    """The asset checks of a spec beside those that the assets make themselves."""
+    return warning_checks(spec)

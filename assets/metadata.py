@@ -31,7 +31,9 @@ def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
 
 def typed_schema(types: Mapping[str, str]) -> dg.TableSchema:
     """Columns by name and SQL type as Dagster's table schema."""
-    return dg.TableSchema(columns=[dg.TableColumn(n, type=kind) for n, kind in types.items()])
+    return dg.TableSchema(
+        columns=[dg.TableColumn(name, type=sql_type) for name, sql_type in types.items()]
+    )
 
 
 def table_preview(rows: Sequence[Mapping[str, object]], limit: int = PREVIEW_ROWS) -> str:

@@ -51,25 +51,25 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
 
     Numbers stand alone as well, so that the UI plots them over the materializations.
     """
-    told = result.diagnostics
+    diagnostics = result.diagnostics
     metadata: Metadata = {
         "job_id": version.job_id,
         "version": version.version,
         "digest": version.digest,
         "model": link_or_path(version.link),
         "scores": _table(_honest_scores(result)),
-        "intervals": _intervals(told),
-        "leakage": _leakage(told),
-        "permutation_importance": _table(_rows(told.get("permutation_importance"))),
-        "segments": _table(_rows(told.get("segments"))),
+        "intervals": _intervals(diagnostics),
+        "leakage": _leakage(diagnostics),
+        "permutation_importance": _table(_rows(diagnostics.get("permutation_importance"))),
+        "segments": _table(_rows(diagnostics.get("segments"))),
         "leaderboard": _table(_leaders(result)),
         **_plots(result),
-        "preview": _table(_rows(told.get("holdout")), PREVIEW_ROWS),
+        "preview": _table(_rows(diagnostics.get("holdout")), PREVIEW_ROWS),
         "model_card": _card(result),
         "data_licence": spec.data_licence or None,
         "warnings": dg.MetadataValue.json(list(result.warnings)),
         "dagster/column_schema": column_schema((*spec.features, _output(spec))),
-        "dagster/row_count": told.get("rows"),
+        "dagster/row_count": diagnostics.get("rows"),
         **flat_scores(result),
     }
     return {name: value for name, value in metadata.items() if value is not None}
@@ -97,10 +97,10 @@ def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:
     ]
 
 
-def _intervals(told: Mapping[str, object]) -> dg.MetadataValue | None:
+def _intervals(diagnostics: Mapping[str, object]) -> dg.MetadataValue | None:
     """The 95% bootstrap intervals of the model's scores, a row a kind."""
-    found = told.get("intervals")
-    kinds = found if isinstance(found, Mapping) else {}
+    intervals = diagnostics.get("intervals")
+    kinds = intervals if isinstance(intervals, Mapping) else {}
     return _table(
         [
             {
@@ -113,18 +113,18 @@ def _intervals(told: Mapping[str, object]) -> dg.MetadataValue | None:
     )
 
 
-def _leakage(told: Mapping[str, object]) -> dg.MetadataValue | None:
-    """The findings; None where the adapter did not look for any."""
-    if "leakage" not in told:
+def _leakage(diagnostics: Mapping[str, object]) -> dg.MetadataValue | None:
+    """The signs of leakage; None where the adapter did not look for any."""
+    if "leakage" not in diagnostics:
         return None
-    found = _table(_rows(told["leakage"]))
-    return found or dg.MetadataValue.text("No sign of leakage.")
+    signs = _table(_rows(diagnostics["leakage"]))
+    return signs or dg.MetadataValue.text("No sign of leakage.")
 
 
 def _leaders(result: TrainingResult) -> list[Mapping[str, object]]:
     """The leaderboard's columns to read; those that no trial has are left out."""
-    known = {name for row in result.leaderboard for name in row}
-    names = [name for name in _LEADERBOARD if name in known]
+    columns = {name for row in result.leaderboard for name in row}
+    names = [name for name in _LEADERBOARD if name in columns]
     return [{name: row.get(name) for name in names} for row in result.leaderboard]
 
 

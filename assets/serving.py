@@ -1,25 +1,35 @@
 """Stages 6 and 7: the rows to score in the SQL pool, the procedure and the predictions."""
 
 from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 
+from assets.checks.blocking import golden_rows, golden_rows_spec
 from assets.column_lineage import KEY, copied, predicted
 from assets.costs import actual_sql_pool
 from assets.events import DATA_VERSION_TAG, latest_materialization, shown_of
 from assets.failures import shown_to_people
-from assets.gates import golden_rows, golden_rows_spec
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
+from assets.plots import forecast_plot
 from assets.waiting import Awaited, mark_waiting, pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
+from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import FORECAST_ROW, ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake
+from resources.lake.scoring_rows import stage_scoring_rows
 from resources.registry.port import Registry
-from resources.scoring.port import Scoring
+from resources.scoring.port import Scored, Scoring
+from resources.sql_pool.deployment import (
+    deploy_procedures,
+    load_scoring_table,
+    prediction_types,
+    returned_types,
+)
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _DEPLOYMENT = ("assets/serving.py", "resources/sql_pool/deployment.py", "resources/sql_pool/sql")
@@ -52,16 +62,16 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         sql_pool: dg.ResourceParam[SqlPool],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
     ) -> Iterator[dg.MaterializeResult]:
-        from resources.lake.scoring_rows import stage_scoring_rows
-        from resources.sql_pool.deployment import load_scoring_table
-
         if not pool_is_online(context, sql_pool_power):
             return
         seconds = stopwatch()
         with shown_to_people():
             content, staged = stage_scoring_rows(lake, spec)
             rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
-        preview = content.table.slice(0, 5).to_pylist()
+        preview = [
+            {FORECAST_ROW.name: number, **row}
+            for number, row in enumerate(content.table.slice(0, 5).to_pylist(), 1)
+        ]
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),
             metadata={
@@ -69,11 +79,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/row_count": rows,
                 "dagster/column_schema": column_schema(columns),
                 KEY: copied(f"{spec.scoring_table}_file", names),
-                "preview": dg.MetadataValue.md(
-                    table_preview(
-                        [{FORECAST_ROW.name: n, **row} for n, row in enumerate(preview, 1)]
-                    )
-                ),
+                "preview": dg.MetadataValue.md(table_preview(preview)),
                 "seconds": seconds(),
             },
         )
@@ -100,26 +106,22 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
         scoring: dg.ResourceParam[Scoring],
     ) -> Iterator[dg.MaterializeResult]:
-        from bikecast.core.onnx.contract import model_digest
-        from resources.scoring.predict import deploy_procedures
-        from resources.sql_pool.deployment import returned_types
-
         if not pool_is_online(context, sql_pool_power):
             return
         seconds = stopwatch()
         with shown_to_people():
             script, refused = deploy_procedures(sql_pool, spec, needs_predict=scoring.needs_predict)
-        told: dict[str, dg.MetadataValue | str] = {
+        outcome: dict[str, dg.MetadataValue | str] = {
             "script": dg.MetadataValue.md(f"```sql\n{script}\n```"),
             "try it": f'bikecast sql "EXEC {spec.schema}.{spec.procedure}"',
         }
         if refused:
-            told = {"refused": refused, "next": "the rows are scored on Spark"}
+            outcome = {"refused": refused, "next": "the rows are scored on Spark"}
             context.log.warning(f"The pool does not know PREDICT: {refused}. Spark scores instead.")
         yield dg.MaterializeResult(
             data_version=dg.DataVersion(model_digest((script or refused).encode())),
             metadata={
-                **told,
+                **outcome,
                 "dagster/column_schema": typed_schema(returned_types(spec)),
                 **shown_of(context.instance, spec.scoring_table),
                 "seconds": seconds(),
@@ -158,16 +160,13 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
         costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.AssetCheckResult | dg.MaterializeResult]:
-        from resources.sql_pool.deployment import prediction_types
-
         if not pool_is_online(context, sql_pool_power):
             return
         seconds = stopwatch()
         with shown_to_people():
             scored = scoring.score(spec, run_id=context.run.run_id)
         if isinstance(scored, JobStatus):
-            sensor = f"{spec.predictions_table}_sensor"
-            mark_waiting(context, Awaited.SPARK, scored, sensor)
+            mark_waiting(context, Awaited.SPARK, scored, f"{spec.predictions_table}_sensor")
             return
         with shown_to_people():
             parity = golden_rows(spec, registry, scored)
@@ -188,14 +187,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             asset_key=predictions_table.key,
             data_version=dg.DataVersion(digest),
             metadata={
-                "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
-                "dagster/row_count": scored.count,
-                "dagster/column_schema": typed_schema(prediction_types(spec)),
-                "scored_by": scored.way,
-                "why": scored.reason,
-                **scored.details,
-                KEY: predicted(spec),
-                "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
+                **_predictions_metadata(spec, scored, rows),
                 "forecast": _forecast(context.instance, spec, rows, digest),
                 **actual_sql_pool(context.instance, spec, costs),
                 "seconds": seconds(),
@@ -205,12 +197,25 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
     return predictions
 
 
+def _predictions_metadata(
+    spec: ModelSpec, scored: Scored, rows: list[dict[str, object]]
+) -> dict[str, Any]:
+    return {
+        "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
+        "dagster/row_count": scored.count,
+        "dagster/column_schema": typed_schema(prediction_types(spec)),
+        "scored_by": scored.way,
+        "why": scored.reason,
+        **scored.details,
+        KEY: predicted(spec),
+        "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
+    }
+
+
 def _forecast(
     instance: dg.DagsterInstance, spec: ModelSpec, rows: list[dict[str, object]], digest: str
 ) -> dg.MetadataValue:
     """The plot of the forecast: that of the last time where nothing has changed since."""
-    from assets.plots import forecast_plot
-
     last = latest_materialization(instance, spec.predictions_table)
     if last and (last.tags or {}).get(DATA_VERSION_TAG) == digest and "forecast" in last.metadata:
         return last.metadata["forecast"]
@@ -222,7 +227,5 @@ def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]], version: 
 
     `version` stands for rows beyond the first ones.
     """
-    from bikecast.core.onnx.contract import model_digest
-
-    kept = ("forecast_row", *spec.key_names, *spec.feature_names, spec.output, "model_digest")
-    return model_digest((version + repr([[row[n] for n in kept] for row in rows])).encode())
+    names = ("forecast_row", *spec.key_names, *spec.feature_names, spec.output, "model_digest")
+    return model_digest((version + repr([[row[n] for n in names] for row in rows])).encode())

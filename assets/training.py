@@ -49,8 +49,10 @@ def training_assets(spec: ModelSpec, training_code: tuple[str, ...]) -> list[dg.
 
     `training_code` is the AutoML adapter's: what decides a model beside data and settings.
     """
-    training_version = code_version(*training_code)
+    return [_training_run(spec, code_version(*training_code)), _model(spec)]
 
+
+def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.run_asset,
         deps=[spec.training_table],
@@ -71,20 +73,8 @@ def training_assets(spec: ModelSpec, training_code: tuple[str, ...]) -> list[dg.
         with shown_to_people():
             status, submission = submit_training(context, spec, config, automl, costs)
         part = training_part(costs, spec, budget_of(spec, config))
-        facts: dict[str, Any] = {
-            DATA_VERSION: latest_data_version(context.instance, spec.training_table),
-            CODE_VERSION: training_version,
-            TRAINED_THROUGH: latest_metadata(context.instance, spec.training_table, "last_time"),
-        }
-        said = f"Job {status.job_id} is {status.state}"
-        said += {
-            "started": ", started by this run.",
-            "joined": ", joined by this run.",
-            "unchanged": ": nothing to train, data, code and settings are unchanged.",
-        }[submission]
-        if not status.state.is_terminal:
-            said += " The sensor polls it and finishes the chain when it has ended."
-        context.log.info(said)
+        summary = _summary(status, submission)
+        context.log.info(summary)
         sensor = f"/locations/bikecast/sensors/{spec.run_asset}_sensor"
         return dg.MaterializeResult(
             data_version=dg.DataVersion(status.job_id),
@@ -93,14 +83,18 @@ def training_assets(spec: ModelSpec, training_code: tuple[str, ...]) -> list[dg.
                 "state": str(status.state),
                 "submission": submission,
                 **(estimate(costs, part) if submission == "started" else {}),
-                **{name: value for name, value in facts.items() if value is not None},
+                **_facts(context.instance, spec, training_version),
                 "job": link_or_path(status.link),
-                "next": dg.MetadataValue.md(f"{said} [The sensor]({sensor})"),
+                "next": dg.MetadataValue.md(f"{summary} [The sensor]({sensor})"),
                 **_learnt_from(context.instance, spec),
                 "seconds": seconds(),
             },
         )
 
+    return training_run
+
+
+def _model(spec: ModelSpec) -> dg.AssetsDefinition:
     @dg.asset(
         name=spec.model_table,
         deps=[spec.run_asset],
@@ -153,7 +147,7 @@ def training_assets(spec: ModelSpec, training_code: tuple[str, ...]) -> list[dg.
             },
         )
 
-    return [training_run, model]
+    return model
 
 
 def budget_of(spec: ModelSpec, config: TrainingConfig) -> float:
@@ -235,6 +229,29 @@ def cancel_with_canceled_run(
         context.log.warning(f"The run was cancelled; job {job_id} is {status.state}.")
 
 
+def _summary(status: JobStatus, submission: Submission) -> str:
+    """What became of a submission, in words."""
+    outcome = {
+        "started": ", started by this run.",
+        "joined": ", joined by this run.",
+        "unchanged": ": nothing to train, data, code and settings are unchanged.",
+    }[submission]
+    summary = f"Job {status.job_id} is {status.state}{outcome}"
+    if status.state.is_terminal:
+        return summary
+    return f"{summary} The sensor polls it and finishes the chain when it has ended."
+
+
+def _facts(instance: dg.DagsterInstance, spec: ModelSpec, training_version: str) -> dict[str, Any]:
+    """What the training has now: data, code and the last time of the data, as far as known."""
+    facts: dict[str, Any] = {
+        DATA_VERSION: latest_data_version(instance, spec.training_table),
+        CODE_VERSION: training_version,
+        TRAINED_THROUGH: latest_metadata(instance, spec.training_table, "last_time"),
+    }
+    return {name: value for name, value in facts.items() if value is not None}
+
+
 def _learnt_from(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, Any]:
     """What the training sees: number of rows and first rows of its table, and its columns."""
     return {
@@ -251,9 +268,9 @@ def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, str]:
 
 def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) -> dict[str, str]:
     """What a job was trained from, as its submission recorded it."""
-    told = submission_metadata(instance, spec.run_asset, job_id)
+    submission = submission_metadata(instance, spec.run_asset, job_id)
     names = (DATA_VERSION, CODE_VERSION, TRAINED_THROUGH)
-    return {name: str(told[name]) for name in names if told.get(name) is not None}
+    return {name: str(submission[name]) for name in names if submission.get(name) is not None}
 
 
 def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:

@@ -1,14 +1,15 @@
 """Stage 2: the training table that Spark prepares."""
 
-from collections.abc import Generator, Iterator
+from collections.abc import Iterator
+from typing import Any
 
 import dagster as dg
 from pydantic import Field
 
+from assets.checks.blocking import table_contract, table_contract_spec
 from assets.column_lineage import KEY, copied
 from assets.costs import actual_spark
 from assets.failures import shown_to_people
-from assets.gates import table_contract, table_contract_spec
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.waiting import Awaited, mark_waiting
 from bikecast.core.code_version import code_version
@@ -16,7 +17,8 @@ from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake
-from resources.spark.port import Preparation, Spark
+from resources.lake.tables import read_rows, read_table
+from resources.spark.port import Preparation, PreparedTable, Spark
 from resources.spark.preparation_code import PREPARATION_CODE
 
 #: What decides the content of the table.
@@ -62,9 +64,10 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         costs: dg.ResourceParam[Costs],
     ) -> Iterator[dg.MaterializeResult | dg.AssetCheckResult]:
         if context.selected_asset_keys:
-            prepared = yield from materialized(context, config, lake, spark, costs)
-            if not prepared:
+            materialized = _materialized(context, spec, config, lake, spark, costs)
+            if materialized is None:
                 return
+            yield materialized
         contract = table_contract(spec, lake)
         if context.selected_asset_check_keys:
             yield contract
@@ -76,64 +79,75 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
                 allow_retries=False,
             )
 
-    def materialized(
-        context: dg.AssetExecutionContext,
-        config: PreparationConfig,
-        lake: Lake,
-        spark: Spark,
-        costs: Costs,
-    ) -> Generator[dg.MaterializeResult, None, bool]:
-        """Make the table; returns False while a job makes it."""
-        from resources.lake.csv_file import read_training_csv
-        from resources.lake.tables import read_rows
-
-        seconds = stopwatch()
-        with shown_to_people():
-            with lake.local_copy(spec.source_file) as path:
-                read_training_csv(path, spec, source_name=spec.source_file)
-            asked = Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
-            prepared = spark.prepare(asked)
-        if isinstance(prepared, JobStatus):
-            mark_waiting(context, Awaited.SPARK, prepared, f"{spec.training_table}_sensor")
-            return False
-        for finding in prepared.findings:
-            context.log.warning(finding)
-        context.log.info(
-            f"{prepared.rows} rows, Delta version {prepared.delta_version}"
-            + ("" if prepared.changed else ": unchanged, nothing was written")
-        )
-        rows = read_rows(lake, prepared.path, limit=5)
-        last_time = _last_time(lake, spec)
-        yield dg.MaterializeResult(
-            asset_key=table.key,
-            data_version=dg.DataVersion(prepared.data_version),
-            metadata={
-                "dagster/table_name": prepared.name,
-                "dagster/storage_kind": "deltalake",
-                "dagster/row_count": prepared.rows,
-                "dagster/column_schema": column_schema(spec.training_columns),
-                KEY: copied(spec.source_asset, [c.name for c in spec.training_columns]),
-                "table": dg.MetadataValue.path(lake.url(prepared.path)),
-                "delta_version": prepared.delta_version,
-                "changed": prepared.changed,
-                "dropped_rows": prepared.dropped_rows,
-                **({"last_time": last_time} if last_time is not None else {}),
-                "preview": dg.MetadataValue.md(table_preview(rows)),
-                "findings": dg.MetadataValue.json(list(prepared.findings)),
-                **actual_spark(context.instance, spec, config.job_id, costs),
-                "seconds": seconds(),
-            },
-        )
-        return True
-
     return [training_table]
+
+
+def _materialized(
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    config: PreparationConfig,
+    lake: Lake,
+    spark: Spark,
+    costs: Costs,
+) -> dg.MaterializeResult | None:
+    """Make the table; None while a job makes it."""
+    seconds = stopwatch()
+    with shown_to_people():
+        prepared = _prepared(spec, config, lake, spark)
+    if isinstance(prepared, JobStatus):
+        mark_waiting(context, Awaited.SPARK, prepared, f"{spec.training_table}_sensor")
+        return None
+    for finding in prepared.findings:
+        context.log.warning(finding)
+    context.log.info(
+        f"{prepared.rows} rows, Delta version {prepared.delta_version}"
+        + ("" if prepared.changed else ": unchanged, nothing was written")
+    )
+    return dg.MaterializeResult(
+        asset_key=dg.AssetKey(spec.training_table),
+        data_version=dg.DataVersion(prepared.data_version),
+        metadata={
+            **_metadata(spec, prepared, lake),
+            **actual_spark(context.instance, spec, config.job_id, costs),
+            "seconds": seconds(),
+        },
+    )
+
+
+def _prepared(
+    spec: ModelSpec, config: PreparationConfig, lake: Lake, spark: Spark
+) -> PreparedTable | JobStatus:
+    """Check the CSV once more, then have Spark prepare it. Raises InvalidInput."""
+    from resources.lake.csv_file import read_training_csv
+
+    with lake.local_copy(spec.source_file) as path:
+        read_training_csv(path, spec, source_name=spec.source_file)
+    return spark.prepare(
+        Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
+    )
+
+
+def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str, Any]:
+    last_time = _last_time(lake, spec)
+    return {
+        "dagster/table_name": prepared.name,
+        "dagster/storage_kind": "deltalake",
+        "dagster/row_count": prepared.rows,
+        "dagster/column_schema": column_schema(spec.training_columns),
+        KEY: copied(spec.source_asset, [c.name for c in spec.training_columns]),
+        "table": dg.MetadataValue.path(lake.url(prepared.path)),
+        "delta_version": prepared.delta_version,
+        "changed": prepared.changed,
+        "dropped_rows": prepared.dropped_rows,
+        **({"last_time": last_time} if last_time is not None else {}),
+        "preview": dg.MetadataValue.md(table_preview(read_rows(lake, prepared.path, limit=5))),
+        "findings": dg.MetadataValue.json(list(prepared.findings)),
+    }
 
 
 def _last_time(lake: Lake, spec: ModelSpec) -> str | None:
     """The last value of the time key as ISO text, or None without a time key."""
     import pyarrow.compute as pc
-
-    from resources.lake.tables import read_table
 
     if spec.time_key is None:
         return None

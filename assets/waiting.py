@@ -30,11 +30,11 @@ def mark_waiting(
     context: dg.AssetExecutionContext, awaited: Awaited, status: JobStatus, sensor: str
 ) -> None:
     """Record that this asset waits; what it yields comes from the run that the sensor starts."""
-    said = (
+    summary = (
         f"{awaited} {status.job_id} is {status.progress.get('status', status.state)}; this run ends"
         f" here, and the sensor {sensor} goes on with what is left of it."
     )
-    context.log.info(said)
+    context.log.info(summary)
     link = {"link": link_or_path(status.link)} if status.link else {}
     context.log_event(
         dg.AssetObservation(
@@ -44,7 +44,7 @@ def mark_waiting(
                 JOB_ID: status.job_id,
                 **link,
                 "next": dg.MetadataValue.md(
-                    f"{said} [The sensor](/locations/bikecast/sensors/{sensor})"
+                    f"{summary} [The sensor](/locations/bikecast/sensors/{sensor})"
                 ),
             },
         )

@@ -31,7 +31,10 @@ class AttachConfig(dg.Config):
 def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
     """The lab's link in Synapse, the link in Azure ML, and the Spark pool attached to Azure ML."""
     version = code_version("assets/workspace.py", "resources/workspace")
+    return [_azureml(owners, version), _synapse(owners, version), _spark_pool(owners, version)]
 
+
+def _azureml(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=AZUREML,
         group_name=GROUP,
@@ -48,6 +51,10 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
             link = workspace_links.link_azureml()
         return dg.MaterializeResult(metadata={**_service(link), "seconds": seconds()})
 
+    return azureml_linked_service
+
+
+def _synapse(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=SYNAPSE,
         group_name=GROUP,
@@ -88,6 +95,10 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
             check_results=[dg.AssetCheckResult(check_name=REGISTERED, passed=True)],
         )
 
+    return synapse_linked_service
+
+
+def _spark_pool(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=SPARK_POOL,
         deps=[SYNAPSE],
@@ -107,7 +118,7 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
             metadata={**_pool(pool), "sdk": config.sdk, "seconds": seconds()}
         )
 
-    return [azureml_linked_service, synapse_linked_service, attached_spark_pool]
+    return attached_spark_pool
 
 
 def _service(link: LinkedService) -> dict[str, dg.MetadataValue | str]:

@@ -9,10 +9,11 @@ from pydantic import Field
 from assets.events import latest_data_version, latest_metadata
 from assets.failures import shown_to_people
 from assets.limits import POOL_WRITER, RETRY
+from assets.live_model.comparison import Comparison
 from assets.live_model.decision import Decision
 from assets.live_model.live_model import LiveModel
 from assets.metadata import picture, stopwatch, table_preview, typed_schema
-from assets.plots import segments_plot
+from assets.plots import paired_bars_plot
 from assets.waiting import pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.spec import ModelSpec
@@ -120,7 +121,20 @@ def _metadata(
     if comparison and comparison.segments:
         rows = [vars(segment) for segment in comparison.segments]
         metadata["segments"] = dg.MetadataValue.md(table_preview(rows, limit=len(rows)))
-        metadata["comparison"] = picture(
-            segments_plot(spec, comparison, live.version), "Champion and challenger"
-        )
+        plot = _segments_plot(spec, comparison, live.version)
+        metadata["comparison"] = picture(plot, "Champion and challenger")
     return metadata
+
+
+def _segments_plot(spec: ModelSpec, comparison: Comparison, live: int) -> bytes:
+    """RMSE of champion and challenger, over all rows and a segment."""
+    segments = comparison.segments
+    return paired_bars_plot(
+        f"Latest {comparison.rows} rows; live now: version {live}",
+        f"RMSE, {spec.target.name}",
+        ["all", *(f"{each.feature} {each.value}" for each in segments)],
+        {
+            "champion": [comparison.champion_rmse, *(s.champion_rmse for s in segments)],
+            "challenger": [comparison.challenger_rmse, *(s.challenger_rmse for s in segments)],
+        },
+    )

@@ -99,7 +99,7 @@ def compare(
     rng = np.random.default_rng(rules.seed)
     old, new = _squared_errors(target, champion), _squared_errors(target, challenger)
     gain, low, high = _interval(old, new, rules, rng)
-    found = []
+    measured = []
     for feature, values in segments.items():
         for value in sorted(set(values), key=str):
             rows = np.array([each == value for each in values])
@@ -108,7 +108,7 @@ def compare(
             below = False
             if len(a) >= rules.min_segment_rows and after > before * (1 + rules.max_segment_loss):
                 below = _interval(a, b, rules, rng)[2] < 0
-            found.append(Segment(feature, value, len(a), before, after, below))
+            measured.append(Segment(feature, value, len(a), before, after, below))
     champion_rmse = float(np.sqrt(old.mean()))
     matters = abs(gain) >= rules.min_gain * champion_rmse
     return Comparison(
@@ -121,8 +121,8 @@ def compare(
         high=high,
         is_better=matters and low > 0,
         is_worse=matters and high < 0,
-        segments=tuple(found),
-        broken_floors=_broken_floors(challenger, found, rules),
+        segments=tuple(measured),
+        broken_floors=_broken_floors(challenger, measured, rules),
         is_flattered=any(m.seen.any() and not m.held_back_rmse for m in (champion, challenger)),
     )
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import dagster as dg
 
+from assets.checks.warning import DRIFT, MODEL_VERSION, PLAUSIBLE
 from assets.events import latest_data_version
-from assets.gates import DRIFT, MODEL_VERSION, PLAUSIBLE
 from assets.live_model.asset import ACTOR_TAG
 from assets.live_model.live_model import LiveModel
 from bikecast.core.spec import ModelSpec

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from resources.sql_pool.model_table import LiveVersion
 
 NO_MODEL = 51000
-#: What a pool answers to a statement that it does not know.
-UNKNOWN_STATEMENT = frozenset({102, 195, 103010})
 #: The pool's own state, not PREDICT: paused, warming up, busy, a deadlock, a timeout, no answer.
 _POOL_ERRORS = frozenset({42108, 42109, 40613, 1205, 1222, 18456, -2, 0})
 
@@ -67,29 +65,6 @@ def predict_refusal(pool: SqlPool, spec: ModelSpec) -> str:
             raise
         return str(error)
     return ""
-
-
-def deploy_procedures(pool: SqlPool, spec: ModelSpec, *, needs_predict: bool) -> tuple[str, str]:
-    """Make the predictions table and the procedures; returns their script, and a refusal.
-
-    The refusal, in the pool's words, is not empty where the pool does not know PREDICT and that is
-    not needed: then there are no procedures. Raises SqlError for any other error.
-    """
-    from resources.sql_pool.deployment import create_procedures, drop_procedures
-
-    try:
-        return create_procedures(pool, spec), ""
-    except SqlError as error:
-        if error.number not in UNKNOWN_STATEMENT:
-            raise
-        drop_procedures(pool, spec)
-        if needs_predict:
-            raise SqlError(
-                error.number,
-                f"{error.message} The pool does not know PREDICT, so {spec.procedure} was not "
-                "made. Set BIKECAST_SCORING to spark or auto",
-            ) from error
-        return "", str(error)
 
 
 def require_live(pool: SqlPool, spec: ModelSpec) -> LiveVersion:

@@ -15,6 +15,8 @@ from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 
 INVALID_OBJECT = 208
+#: What a pool answers to a statement that it does not know.
+UNKNOWN_STATEMENT = frozenset({102, 195, 103010})
 
 
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
@@ -97,6 +99,27 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     with pool.session() as session:
         run_script(session, script)
     return script
+
+
+def deploy_procedures(pool: SqlPool, spec: ModelSpec, *, needs_predict: bool) -> tuple[str, str]:
+    """Make the predictions table and the procedures; returns their script, and a refusal.
+
+    The refusal, in the pool's words, is not empty where the pool does not know PREDICT and that is
+    not needed: then there are no procedures. Raises SqlError for any other error.
+    """
+    try:
+        return create_procedures(pool, spec), ""
+    except SqlError as error:
+        if error.number not in UNKNOWN_STATEMENT:
+            raise
+        drop_procedures(pool, spec)
+        if needs_predict:
+            raise SqlError(
+                error.number,
+                f"{error.message} The pool does not know PREDICT, so {spec.procedure} was not "
+                "made. Set BIKECAST_SCORING to spark or auto",
+            ) from error
+        return "", str(error)
 
 
 def drop_procedures(pool: SqlPool, spec: ModelSpec) -> None:

@@ -5,12 +5,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from assets.gates import table_contract
+from assets.checks.blocking import table_contract
+from assets.checks.drift import DriftLimits, feature_drift
+from assets.checks.table_contract import contract_problems
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sample.simulator import simulate
-from resources.lake.drift import DriftLimits, feature_drift
-from resources.lake.table_contract import contract_problems
 from tests.unit.assets.conftest import BAD, GOOD
 
 

@@ -16,57 +16,57 @@ def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object
     Checked are names and types, the number of rows, a target that varies, missing values, unique
     keys, and the codes and limits that the spec calls hard.
     """
-    found: list[dict[str, object]] = []
+    problems: list[dict[str, object]] = []
     for field in arrow_schema(spec.training_columns):
         if field.name not in table.column_names:
-            found.append(_problem(field.name, "is missing", table.num_rows))
+            problems.append(_problem(field.name, "is missing", table.num_rows))
         elif not _same_type(table.schema.field(field.name).type, field.type):
-            kind = table.schema.field(field.name).type
-            found.append(_problem(field.name, f"is {kind}, not {field.type}", table.num_rows))
-    if found:
-        return found
+            type_ = table.schema.field(field.name).type
+            problems.append(_problem(field.name, f"is {type_}, not {field.type}", table.num_rows))
+    if problems:
+        return problems
     if table.num_rows < MINIMUM_ROWS:
-        found.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", table.num_rows))
+        problems.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", table.num_rows))
     for column in spec.training_columns:
-        found += _column_problems(table[column.name], column)
+        problems += _column_problems(table[column.name], column)
     limits = pc.min_max(table[spec.target.name]).as_py()
     if table.num_rows and limits["min"] == limits["max"]:
-        found.append(_problem(spec.target.name, "the same value in every row", table.num_rows))
+        problems.append(_problem(spec.target.name, "the same value in every row", table.num_rows))
     keys = list(spec.key_names)
     if keys:
         distinct = table.select(keys).group_by(keys).aggregate([]).num_rows
         if distinct != table.num_rows:
             repeated = table.num_rows - distinct
-            found.append(_problem(", ".join(keys), "keys appear twice", repeated))
-    return found
+            problems.append(_problem(", ".join(keys), "keys appear twice", repeated))
+    return problems
 
 
 def _column_problems(values: pa.ChunkedArray, column: Column) -> list[dict[str, object]]:
-    found = []
+    problems = []
     if values.null_count:
-        found.append(_problem(column.name, "missing values", values.null_count))
+        problems.append(_problem(column.name, "missing values", values.null_count))
     checks = []
     if column.codes:
-        known = pc.is_in(values, pa.array(column.codes).cast(values.type))
-        checks.append((pc.invert(known), "values outside the codes"))
+        allowed = pc.is_in(values, pa.array(column.codes).cast(values.type))
+        checks.append((pc.invert(allowed), "values outside the codes"))
     if column.minimum is not None:
         checks.append((pc.less(values, column.minimum), f"values below {column.minimum:g}"))
     if column.maximum is not None:
         checks.append((pc.greater(values, column.maximum), f"values above {column.maximum:g}"))
     if pa.types.is_floating(values.type):
         checks.append((pc.invert(pc.is_finite(values)), "values that are not finite"))
-    for mask, what in checks:
+    for mask, problem in checks:
         if rows := pc.sum(mask).as_py():
-            found.append(_problem(column.name, what, rows))
-    return found
+            problems.append(_problem(column.name, problem, rows))
+    return problems
 
 
 def _problem(column: str, problem: str, rows: int) -> dict[str, object]:
     return {"column": column, "problem": problem, "rows": rows}
 
 
-def _same_type(found: pa.DataType, wanted: pa.DataType) -> bool:
+def _same_type(actual: pa.DataType, expected: pa.DataType) -> bool:
     text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    if any(is_text(found) for is_text in text):
-        return any(is_text(wanted) for is_text in text)
-    return bool(found == wanted)
+    if any(is_text(actual) for is_text in text):
+        return any(is_text(expected) for is_text in text)
+    return bool(actual == expected)

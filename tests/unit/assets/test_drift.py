@@ -2,9 +2,9 @@ import datetime as dt
 
 import pyarrow as pa
 
+from assets.checks.drift import DriftLimits, feature_drift, same_season
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sample.simulator import simulate, simulate_forecast
-from resources.lake.drift import DriftLimits, feature_drift, same_season
 
 LIMITS = DriftLimits()
 

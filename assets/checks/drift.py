@@ -60,10 +60,10 @@ def same_season(
     if not scoring.num_rows or scoring[key].null_count:
         return training
     days = {day.timetuple().tm_yday for day in set(scoring[key].to_pylist())}
-    known = [day.timetuple().tm_yday for day in training[key].to_pylist()]
+    training_days = [day.timetuple().tm_yday for day in training[key].to_pylist()]
     for margin in range(0, limits.season_days + 1, 5):
-        wanted = {(day + shift) % 366 for day in days for shift in range(-margin, margin + 1)}
-        near = [day % 366 in wanted for day in known]
+        near_days = {(day + shift) % 366 for day in days for shift in range(-margin, margin + 1)}
+        near = [day % 366 in near_days for day in training_days]
         if sum(near) >= limits.min_rows:
             return training.filter(pa.array(near))
     return training

@@ -1,0 +1,203 @@
+"""Checks that stop nothing: they warn people, and the sensors that act on them."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict
+
+import dagster as dg
+
+from assets.events import latest_metadata
+from assets.metadata import picture, table_preview
+from assets.plots import bars_plot
+from bikecast.core.spec import ModelSpec
+from resources.lake.port import Lake
+from resources.lake.scoring_rows import read_scoring_rows
+from resources.lake.tables import read_table, read_table_if_any
+from resources.sql_pool.deployment import saved_predictions
+from resources.sql_pool.port import SqlPool
+
+DRIFT, PLAUSIBLE = "no_drift", "are_plausible"
+#: Metadata of the check on predictions: the version that made them.
+MODEL_VERSION = "model_version"
+#: A prediction this many times the largest known target is not believed.
+FAR_ABOVE = 3.0
+
+
+def warning_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
+    """The checks of a spec beside those that its assets make themselves."""
+    return [
+        _suspicious_values(spec),
+        _training_rows(spec),
+        _forecast_drift(spec),
+        _newest_version(spec),
+        _plausible(spec),
+    ]
+
+
+def _suspicious_values(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.training_table,
+        name="no_suspicious_values",
+        description="Values that the spec calls suspicious, and outliers.",
+    )
+    def no_suspicious_values(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from resources.lake.findings import outlier_findings, suspicious_findings
+
+        table = read_table(lake, spec.training_table_path)
+        return _findings((*suspicious_findings(table, spec), *outlier_findings(table, spec)))
+
+    return no_suspicious_values
+
+
+def _training_rows(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.scoring_table,
+        name="no_training_rows",
+        additional_deps=[spec.training_table],
+        description="Rows to score that equal training rows in all features: scores would flatter.",
+    )
+    def no_training_rows(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from resources.lake.findings import repeated_rows
+
+        training = read_table_if_any(lake, spec.training_table_path, spec.feature_names)
+        if training is None:
+            return _passed(f"there is no {spec.training_table} yet to compare with")
+        scoring = read_scoring_rows(lake, spec).table
+        repeated = repeated_rows(training, scoring, spec.feature_names)
+        if not repeated:
+            return _findings(())
+        return _findings(
+            (
+                f"{repeated} of {scoring.num_rows} rows of {spec.scoring_table} equal training "
+                "rows in all features: their scores say nothing about new data",
+            )
+        )
+
+    return no_training_rows
+
+
+def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.scoring_table,
+        name=DRIFT,
+        additional_deps=[spec.training_table],
+        description="Features of the rows to score against the training data of the same time "
+        "of the year: population stability index and Kolmogorov-Smirnov test.",
+    )
+    def no_drift(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
+        from assets.checks.drift import DriftLimits, feature_drift, same_season
+
+        limits = DriftLimits()
+        names = (*spec.key_names, *spec.feature_names)
+        training = read_table_if_any(lake, spec.training_table_path, names)
+        if training is None:
+            return _passed(f"there is no {spec.training_table} yet to compare with")
+        scoring = read_scoring_rows(lake, spec).table
+        compared = same_season(training, scoring, spec, limits)
+        features = feature_drift(compared, scoring, spec, limits)
+        if not features:
+            return _passed(f"{scoring.num_rows} rows: too few to tell, from {limits.min_rows} on")
+        drifted = ", ".join(each.feature for each in features if each.drifted)
+        indexes = {each.feature: each.psi for each in features}
+        plot = bars_plot("Stability index against the training data", indexes, limits.psi)
+        rows = [asdict(each) for each in features]
+        difference = f"{spec.scoring_table} differs from the training data in {drifted}"
+        return dg.AssetCheckResult(
+            passed=not drifted,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=difference if drifted else None,
+            metadata={
+                "compared_rows": compared.num_rows,
+                "drift": dg.MetadataValue.md(table_preview(rows, limit=200)),
+                "plot": picture(plot, "Drift"),
+            },
+        )
+
+    return no_drift
+
+
+def _newest_version(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    asset = f"{spec.model_table}_table"
+
+    @dg.asset_check(
+        asset=asset,
+        name="newest_version_is_live",
+        description="Whether the candidate of the last run became the live version; else why not.",
+    )
+    def newest_version_is_live(context: dg.AssetCheckExecutionContext) -> dg.AssetCheckResult:
+        live = latest_metadata(context.instance, asset, "version")
+        candidate = latest_metadata(context.instance, asset, "candidate")
+        reason = str(latest_metadata(context.instance, asset, "reason"))
+        return dg.AssetCheckResult(
+            passed=live == candidate,
+            severity=dg.AssetCheckSeverity.WARN,
+            description=reason if live == candidate else f"version {live} stays live: {reason}",
+            metadata={"live": str(live), "candidate": str(candidate)},
+        )
+
+    return newest_version_is_live
+
+
+def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
+    @dg.asset_check(
+        asset=spec.predictions_table,
+        name=PLAUSIBLE,
+        additional_deps=[spec.training_table],
+        description="Predictions are finite, within bounds, and not all the same.",
+    )
+    def are_plausible(
+        lake: dg.ResourceParam[Lake], sql_pool: dg.ResourceParam[SqlPool]
+    ) -> dg.AssetCheckResult:
+        import pyarrow.compute as pc
+
+        rows = saved_predictions(sql_pool, spec)
+        target = read_table(lake, spec.training_table_path, [spec.target.name])[spec.target.name]
+        highest = FAR_ABOVE * float(pc.max(target).as_py())
+        problems, outside = _implausible(spec, rows, highest)
+        return dg.AssetCheckResult(
+            passed=not problems,
+            severity=dg.AssetCheckSeverity.ERROR,
+            description=f"{spec.predictions_table}: {'; '.join(problems)}" if problems else None,
+            metadata={
+                "outside": dg.MetadataValue.md(table_preview(outside, limit=20)),
+                **({MODEL_VERSION: int(str(rows[0]["model_version"]))} if rows else {}),
+            },
+        )
+
+    return are_plausible
+
+
+def _implausible(
+    spec: ModelSpec, rows: Sequence[dict[str, object]], highest: float
+) -> tuple[list[str], list[dict[str, object]]]:
+    """What is wrong with predictions, and those that are not finite or out of bounds."""
+    lowest = spec.target.minimum if spec.target.minimum is not None else -math.inf
+    values = [
+        math.nan if row[spec.output] is None else float(str(row[spec.output])) for row in rows
+    ]
+    outside: list[dict[str, object]] = [
+        {"forecast_row": row["forecast_row"], spec.output: value}
+        for row, value in zip(rows, values, strict=True)
+        if not (lowest <= value <= highest)
+    ]
+    inputs = {tuple(row[name] for name in spec.feature_names) for row in rows}
+    problems = []
+    if outside:
+        problems.append(f"{len(outside)} of {len(rows)} are not within {lowest:g} to {highest:g}")
+    if len(inputs) > 1 and len(set(values)) == 1:
+        problems.append(f"all {len(rows)} are {values[0]:g} although the rows differ")
+    return problems, outside
+
+
+def _findings(findings: tuple[str, ...]) -> dg.AssetCheckResult:
+    return dg.AssetCheckResult(
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.WARN,
+        description="\n".join(findings) or None,
+        metadata={"findings": dg.MetadataValue.json(list(findings))},
+    )
+
+
+def _passed(reason: str) -> dg.AssetCheckResult:
+    """Nothing to warn of, because there is nothing to compare."""
+    return dg.AssetCheckResult(passed=True, severity=dg.AssetCheckSeverity.WARN, description=reason)
