@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from pipelines import settings
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.inspect import status
 from pipelines.cli.models import models, rescore, rollback
@@ -39,6 +40,13 @@ def test_sql_resumes_a_paused_pool_and_pauses_it_again(quick, capsys):
     assert "waiting until it is online" in told.err
     assert power().leases() == {}
     assert is_paused(quick)
+
+
+def test_a_command_reads_the_azure_settings_once(quick, monkeypatch):
+    read, original = [], settings.AzureSettings
+    monkeypatch.setattr(settings, "AzureSettings", lambda: read.append(original()) or read[-1])
+    sql("SELECT 1 AS one")
+    assert len(read) == 1
 
 
 def test_sql_that_fails_gives_the_pool_back_too(quick):

@@ -61,6 +61,12 @@ def test_a_query_before_the_first_run_says_what_to_run_first(bikecast, query):
     assert "`bikecast run` first" in said
 
 
+def test_a_query_needs_the_pool_alone(bikecast, monkeypatch):
+    for name in ("ConnectSpark", "LocalAutoML", "LocalLake", "MlflowRegistry"):
+        monkeypatch.setattr(f"pipelines.environments.{name}", None)
+    assert bikecast("sql", "PRINT 'one'") == (0, "one\n")
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "99999"])
 def test_a_port_that_cannot_be_is_refused(bikecast, port):
     code, said = bikecast("ui", "--port", port)
