@@ -31,10 +31,7 @@ class AttachConfig(dg.Config):
 def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
     """The lab's link in Synapse, the link in Azure ML, and the Spark pool attached to Azure ML."""
     version = code_version("assets/workspace.py", "resources/workspace")
-    return [_azureml(owners, version), _synapse(owners, version), _spark_pool(owners, version)]
 
-
-def _azureml(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=AZUREML,
         group_name=GROUP,
@@ -51,10 +48,6 @@ def _azureml(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
             link = workspace_links.link_azureml()
         return dg.MaterializeResult(metadata={**_service(link), "seconds": seconds()})
 
-    return azureml_linked_service
-
-
-def _synapse(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=SYNAPSE,
         group_name=GROUP,
@@ -95,10 +88,6 @@ def _synapse(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
             check_results=[dg.AssetCheckResult(check_name=REGISTERED, passed=True)],
         )
 
-    return synapse_linked_service
-
-
-def _spark_pool(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
     @dg.asset(
         name=SPARK_POOL,
         deps=[SYNAPSE],
@@ -118,7 +107,7 @@ def _spark_pool(owners: Sequence[str], version: str) -> dg.AssetsDefinition:
             metadata={**_pool(pool), "sdk": config.sdk, "seconds": seconds()}
         )
 
-    return attached_spark_pool
+    return [azureml_linked_service, synapse_linked_service, attached_spark_pool]
 
 
 def _service(link: LinkedService) -> dict[str, dg.MetadataValue | str]:

@@ -43,7 +43,6 @@ class PromotionRules:
 class Contender:
     """One model on the rows: predictions, which rows it was trained on, its held-back scores."""
 
-    version: int
     predicted: np.ndarray
     """float64 [rows]"""
     seen: np.ndarray

@@ -64,7 +64,6 @@ def _contender(
     scored_on = "time_ordered" if "time_ordered_rmse" in entry.scores else "holdout"
     model = registry.download(spec.model_name, entry.version)
     return Contender(
-        version=entry.version,
         predicted=score_table(model, spec, rows),
         seen=_seen(rows, spec, through),
         held_back_rmse=entry.scores.get(f"{scored_on}_rmse"),

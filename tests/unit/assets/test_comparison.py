@@ -10,7 +10,7 @@ ROWS = 150
 
 
 def contender(predicted, seen=False, rmse=None, spearman=None, learnt=None):
-    return Contender(1, predicted, np.full(len(predicted), seen), rmse, spearman, learnt)
+    return Contender(predicted, np.full(len(predicted), seen), rmse, spearman, learnt)
 
 
 @pytest.fixture
