@@ -301,8 +301,7 @@ def _asked(
     """Ask a service; `look` is the command that helps where the name is wrong."""
     from azure.core.exceptions import AzureError
 
-    from bikecast.core.errors import BikecastError
-    from resources.azure.ml_client import first_line
+    from bikecast.core.errors import BikecastError, first_line
     from resources.azure.refusals import remedy_of
 
     try:

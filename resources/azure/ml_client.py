@@ -25,8 +25,3 @@ def workspace_client(subscription_id: str, resource_group: str, workspace: str) 
         show_progress=False,
         **client_options(),
     )
-
-
-def first_line(error: Exception) -> str:
-    """An SDK's error in one line; the rest is the request's context."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, claims_of
-from resources.azure.ml_client import first_line
 
 #: Roles of Synapse's own access control, which `az role` does not know.
 SYNAPSE_ROLES = ("Synapse Compute Operator", "Synapse Administrator")

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
-from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected, first_line
 from bikecast.core.onnx.contract import model_digest
-from resources.azure.ml_client import first_line, workspace_client
+from resources.azure.ml_client import workspace_client
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
 
 if TYPE_CHECKING:

@@ -10,6 +10,7 @@ import hashlib
 import json
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.errors import first_line
 from bikecast.core.spec_json import spec_from_json
 from resources.spark.transform import csv_schema, is_suspicious, training_table
 
@@ -80,8 +81,7 @@ def register_table(session: SparkSession, name: str, url: str) -> str:
             f"CREATE TABLE IF NOT EXISTS default.`{name}` USING DELTA LOCATION '{location}'"
         ).collect()
     except PySparkException as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"{name} could not be registered as default.{name}: {reason}"
+        return f"{name} could not be registered as default.{name}: {first_line(error)}"
     return ""
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput, first_line
 from bikecast.core.jobs import JobState, JobStatus
 from resources.lake.local import lake_path
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
@@ -124,15 +124,10 @@ class ConnectSpark(ConfigurableResource):
             before = raw.toArrow()
         except PySparkException as error:
             raise BikecastError(
-                f"Spark cannot prepare {shown}: {error_text(error)}. "
+                f"Spark cannot prepare {shown}: {first_line(error)}. "
                 f"{spec.training_table} is unchanged"
             ) from error
         return before.num_rows, suspicious_findings(before, spec), table
-
-
-def error_text(error: Exception) -> str:
-    """The first line of a Spark error: the rest is the server's stack."""
-    return str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
 
 
 def _read(session: SparkSession, csv_file: Path, names: list[str], spec: ModelSpec) -> DataFrame:

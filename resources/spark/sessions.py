@@ -13,7 +13,7 @@ import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput, first_line
 
 if TYPE_CHECKING:
     from pysail.spark import SparkConnectServer
@@ -157,7 +157,7 @@ def _is_stopped(session: Any) -> bool:
 
 
 def _advice(engine: str, remote: str, error: Exception) -> str:
-    reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    reason = first_line(error)
     if engine == "jvm":
         return f"cannot start a JVM Spark session ({reason}); {remote} needs Java 17 or later"
     where = "the embedded Spark server" if engine == "embedded" else _shown(remote)

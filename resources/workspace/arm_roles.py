@@ -6,9 +6,8 @@ import uuid
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import azure_credential, client_options
-from resources.azure.ml_client import first_line
 from resources.workspace.principals import Principal
 
 if TYPE_CHECKING:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import (
     MANAGEMENT_SCOPE,
     azure_credential,
     claims_of,
     client_options,
 )
-from resources.azure.ml_client import first_line, workspace_client
+from resources.azure.ml_client import workspace_client
 from resources.workspace import azureml_v1, spark_compute
 from resources.workspace.azure_place import AzurePlace
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from bikecast.core.errors import BikecastError, InvalidInput
-from resources.azure.ml_client import first_line, workspace_client
+from bikecast.core.errors import BikecastError, InvalidInput, first_line
+from resources.azure.ml_client import workspace_client
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.port import AttachedPool, LinkRefused
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import azure_credential, client_options
-from resources.azure.ml_client import first_line
 from resources.workspace.azure_place import AZUREML_LINK, AzurePlace
 from resources.workspace.port import LinkedService, LinkRefused
 
