@@ -58,7 +58,7 @@ def sql(
     settings = load_settings()
     home = open_home(settings)
     pool, power = sql_pool_of(settings)
-    printer = ResultPrinter(output)
+    printer, printed = ResultPrinter(output), 0
     with full_disk_explained(home), online_pool(power), pool.session() as session:
         for number, batch in enumerate(batches, start=1):
             try:
@@ -70,8 +70,9 @@ def sql(
                 if error.number in _UNKNOWN_NAME and _has_no_predictions(session):
                     text += "\nNo run has filled the pool yet: `bikecast run` first."
                 raise BikecastError(text) from error
-            for message in session.messages:
+            for message in session.messages[printed:]:  # of the whole session
                 say(message)
+            printed = len(session.messages)
             for result in results:
                 printer.print(result)
 

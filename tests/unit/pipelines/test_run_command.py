@@ -67,6 +67,11 @@ def test_a_query_needs_the_pool_alone(bikecast, monkeypatch):
     assert bikecast("sql", "PRINT 'one'") == (0, "one\n")
 
 
+def test_what_a_batch_prints_is_shown_once(bikecast, tmp_path):
+    (tmp_path / "two.sql").write_text("PRINT 'one'\nGO\nPRINT 'two'\n")
+    assert bikecast("sql", "-f", str(tmp_path / "two.sql")) == (0, "one\ntwo\n")
+
+
 @pytest.mark.parametrize("port", ["0", "-1", "99999"])
 def test_a_port_that_cannot_be_is_refused(bikecast, port):
     code, said = bikecast("ui", "--port", port)
