@@ -81,6 +81,28 @@ def operand_clash(left: str, right: str) -> SqlError:
     return SqlError(206, f"Operand type clash: {left} is incompatible with {right}")
 
 
+def invalid_operand(type_name: str, operator: str) -> SqlError:
+    """An operand of a type that the operator, or aggregate, does not take."""
+    return SqlError(8117, f"Operand data type {type_name} is invalid for {operator} operator.")
+
+
+def invalid_argument(type_name: str, place: int, function: str) -> SqlError:
+    """An argument of a type that the function does not take at that place."""
+    return SqlError(
+        8116,
+        f"Argument data type {type_name} is invalid for argument {place} of {function} function.",
+    )
+
+
+def offset_overflow(function: str) -> SqlError:
+    """A datetimeoffset beyond the years 1 to 9999."""
+    return SqlError(
+        9813,
+        f"The timezone provided to builtin function {function} would cause the datetimeoffset to "
+        "overflow the range of valid date range in either UTC or local time.",
+    )
+
+
 def no_conversion(source: str, target: str) -> SqlError:
     """A conversion that T-SQL does not define."""
     return SqlError(529, f"Explicit conversion from data type {source} to {target} is not allowed.")

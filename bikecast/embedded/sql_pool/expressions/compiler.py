@@ -16,6 +16,7 @@ from bikecast.embedded.sql_pool.errors import (
     SqlError,
     describe,
     invalid_column,
+    invalid_operand,
     near,
     not_emulated,
     unsupported,
@@ -179,9 +180,7 @@ class ExpressionCompiler:
         if inner.type.name == "null":
             return inner
         if not inner.type.is_number or inner.type.name == "bit":
-            raise SqlError(
-                8117, f"Operand data type {inner.type.name} is invalid for minus operator."
-            )
+            raise invalid_operand(inner.type.name, "minus")
         if inner.type.name in ("tinyint", "smallint"):
             small = SqlType("smallint")
             return Typed(f"({cast('0', small)} - {cast(inner.sql, small)})", small)

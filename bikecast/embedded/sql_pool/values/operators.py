@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bikecast.embedded.sql_pool.errors import SqlError, operand_clash
+from bikecast.embedded.sql_pool.errors import SqlError, invalid_operand, operand_clash
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import utc_time
 from bikecast.embedded.sql_pool.values.patterns import like_regex
@@ -68,40 +68,27 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if operator == "+" and left.type.is_text and right.type.is_text:
         return _concatenate(left, right)
     if operator == "+" and left.type.is_binary and right.type.is_binary:
-        size = MAX if MAX in (left.type.length, right.type.length) else 0
-        total = (left.type.length or 0) + (right.type.length or 0)
-        return Typed(f"({left.sql} || {right.sql})", varbinary(MAX if size == MAX else total))
+        lengths = [left.type.length or 0, right.type.length or 0]
+        type_ = varbinary(MAX if MAX in lengths else sum(lengths))
+        return Typed(f"({left.sql} || {right.sql})", type_)
     if left.type.is_moment or right.type.is_moment:
         return _moment_arithmetic(operator, left, right)
     if left.type.name == right.type.name == "bit":
-        raise SqlError(
-            402,
-            f"The data types bit and bit are incompatible in the {_NAMES[operator]} operator.",
-        )
+        raise _incompatible(left.type, right.type, _NAMES[operator])
     if left.type.is_binary and right.type.is_integer:
         left = convert(left, right.type)
     if right.type.is_binary and left.type.is_integer:
         right = convert(right, left.type)
     if (left.type.is_text and right.type.is_binary) or (left.type.is_binary and right.type.is_text):
-        raise SqlError(
-            402,
-            f"The data types {left.type.name} and {right.type.name} are incompatible in the "
-            f"{_NAMES[operator]} operator.",
-        )
+        raise _incompatible(left.type, right.type, _NAMES[operator])
     for operand in (left, right):
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
-            raise SqlError(
-                8117,
-                f"Operand data type {operand.type.name} is invalid for {_NAMES[operator]} "
-                "operator.",
-            )
+            raise invalid_operand(operand.type.name, _NAMES[operator])
     type_ = common_type(left.type, right.type)
     if type_.is_text:
         if operator == "+":
             return _concatenate(left, right)
-        raise SqlError(
-            8117, f"Operand data type {type_.name} is invalid for {_NAMES[operator]} operator."
-        )
+        raise invalid_operand(type_.name, _NAMES[operator])
     type_ = INT if type_.name in ("bit", "null") else type_
     if type_.name == "decimal":
         return _decimal_arithmetic(operator, left, right)
@@ -114,11 +101,7 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
             return Typed(cast(in_range(quotient, type_), type_), type_)
         return Typed(cast(in_range(f"{a} / tsql_nonzero({b})", type_), type_), type_)
     if type_.name in ("real", "float") and operator == "%":
-        raise SqlError(
-            402,
-            f"The data types {left.type.name} and {right.type.name} are "
-            "incompatible in the modulo operator.",
-        )
+        raise _incompatible(left.type, right.type, _NAMES[operator])
     return Typed(cast(in_range(f"{a} {operator} {b}", type_), type_), type_)
 
 
@@ -134,26 +117,26 @@ def bitwise(operator: str, left: Typed, right: Typed) -> Typed:
     if right.type.is_binary and left.type.is_integer:
         right = convert(right, left.type)
     if left.type.name == right.type.name == "bit":
-        bits = _of_bits(operator, left.sql, right.sql)
-        return Typed(f"CAST({bits} AS BOOLEAN)", left.type)
+        a, b = f"CAST({left.sql} AS TINYINT)", f"CAST({right.sql} AS TINYINT)"
+        return Typed(f"CAST({_bitwise(operator, a, b)} AS BOOLEAN)", left.type)
     for operand in (left, right):
         if not (operand.type.is_integer or operand.type.name in ("bit", "null")):
-            raise SqlError(
-                402,
-                f"The data types {left.type.name} and {right.type.name} are incompatible in the "
-                f"'{operator}' operator.",
-            )
+            raise _incompatible(left.type, right.type, f"'{operator}'")
     type_ = common_type(left.type, right.type)
     type_ = INT if type_.name in ("bit", "null") else type_
     a, b = convert(left, type_).sql, convert(right, type_).sql
-    sql = f"xor({a}, {b})" if operator == "^" else f"({a} {operator} {b})"
-    return Typed(cast(sql, type_), type_)
+    return Typed(cast(_bitwise(operator, a, b), type_), type_)
 
 
-def _of_bits(operator: str, left: str, right: str) -> str:
-    """left operator right of two bits, as an integer."""
-    a, b = f"CAST({left} AS TINYINT)", f"CAST({right} AS TINYINT)"
-    return f"xor({a}, {b})" if operator == "^" else f"({a} {operator} {b})"
+def _bitwise(operator: str, left: str, right: str) -> str:
+    return f"xor({left}, {right})" if operator == "^" else f"({left} {operator} {right})"
+
+
+def _incompatible(left: SqlType, right: SqlType, operator: str) -> SqlError:
+    return SqlError(
+        402,
+        f"The data types {left.name} and {right.name} are incompatible in the {operator} operator.",
+    )
 
 
 def bitwise_not(value: Typed) -> Typed:
@@ -161,7 +144,7 @@ def bitwise_not(value: Typed) -> Typed:
     if value.type.name == "bit":
         return Typed(f"(NOT ({value.sql}))", value.type)
     if not value.type.is_integer:
-        raise SqlError(8117, f"Operand data type {value.type.name} is invalid for '~' operator.")
+        raise invalid_operand(value.type.name, "'~'")
     return Typed(cast(f"(~({value.sql}))", value.type), value.type)
 
 
@@ -172,16 +155,9 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if clock is not None or operator not in "+-":
         other = right.type if left.type == clock or left.type.is_moment else left.type
         if clock is not None and left.type.name == right.type.name:
-            raise SqlError(
-                8117,
-                f"Operand data type {clock.name} is invalid for {_NAMES[operator]} operator.",
-            )
+            raise invalid_operand(clock.name, _NAMES[operator])
         if clock is None or other.is_text or (left.type.is_moment and right.type.is_moment):
-            raise SqlError(
-                402,
-                f"The data types {left.type.name} and {right.type.name} are incompatible in the "
-                f"{_NAMES[operator]} operator.",
-            )
+            raise _incompatible(left.type, right.type, _NAMES[operator])
         raise operand_clash(clock.name, other.name)
     type_ = left.type if left.type.is_moment else right.type
     a, b = convert(left, DATETIME).sql, convert(right, DATETIME).sql
@@ -230,11 +206,8 @@ def _decimal_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
             operands.append(convert(operand, decimal(digits, 0)))
         else:
             operands.append(convert(operand, decimal(*operand.type.as_decimal())))
-    (a, b), (p1, s1), (p2, s2) = (
-        operands,
-        operands[0].type.as_decimal(),
-        operands[1].type.as_decimal(),
-    )
+    a, b = operands
+    (p1, s1), (p2, s2) = a.type.as_decimal(), b.type.as_decimal()
     scale = max(s1, s2)
     if operator in "+-":
         whole = max(p1 - s1, p2 - s2)
@@ -275,11 +248,7 @@ def comparable_type(left: SqlType, right: SqlType, operator: str = "=") -> SqlTy
     type_ = common_type(left, right)
     pair = {"text" if t.is_text else "binary" if t.is_binary else t.name for t in (left, right)}
     if "binary" in pair and len(pair) > 1 and "null" not in pair and not type_.is_integer:
-        raise SqlError(
-            402,
-            f"The data types {left.name} and {right.name} are incompatible in the "
-            f"{_COMPARISONS[operator]} operator.",
-        )
+        raise _incompatible(left, right, _COMPARISONS[operator])
     moment, other = (left, right) if left.is_moment else (right, left)
     older = moment.name in ("datetime", "smalldatetime")
     if moment.is_moment and other.is_number and not older:

@@ -10,7 +10,7 @@ import datetime as dt
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, offset_overflow
 
 #: Windows has rules by the year from here on; it reads all years before by the first of them.
 FIRST_YEAR = 2007
@@ -52,7 +52,7 @@ def zone_utc(local: dt.datetime, name: str) -> dt.datetime:
     try:
         return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC).replace(tzinfo=None)
     except OverflowError as error:
-        raise _out_of_range() from error
+        raise offset_overflow("AT TIME ZONE") from error
 
 
 def zone_minutes(utc: dt.datetime, name: str) -> int:
@@ -65,16 +65,8 @@ def zone_minutes(utc: dt.datetime, name: str) -> int:
     try:
         offset = utc.replace(tzinfo=dt.UTC).astimezone(zone).utcoffset()
     except OverflowError as error:
-        raise _out_of_range() from error
+        raise offset_overflow("AT TIME ZONE") from error
     return 0 if offset is None else int(offset.total_seconds() // 60)
-
-
-def _out_of_range() -> SqlError:
-    return SqlError(
-        9813,
-        "The timezone provided to builtin function AT TIME ZONE would cause the datetimeoffset to "
-        "overflow the range of valid date range in either UTC or local time.",
-    )
 
 
 def time_zone_info(now: dt.datetime) -> list[tuple[str, int, bool]]:

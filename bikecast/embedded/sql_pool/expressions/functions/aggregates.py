@@ -7,7 +7,13 @@ import re
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import PARSE_ERROR, SqlError, near, not_emulated
+from bikecast.embedded.sql_pool.errors import (
+    PARSE_ERROR,
+    SqlError,
+    invalid_operand,
+    near,
+    not_emulated,
+)
 from bikecast.embedded.sql_pool.expressions.protocol import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
@@ -109,8 +115,7 @@ def _count(
 
 
 def _invalid(type_: SqlType, name: str) -> SqlError:
-    label = "NULL" if type_.name == "null" else type_.name
-    return SqlError(8117, f"Operand data type {label} is invalid for {name.lower()} operator.")
+    return invalid_operand("NULL" if type_.name == "null" else type_.name, name.lower())
 
 
 def _result_type(type_: SqlType) -> SqlType:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import invalid_argument
 from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed
@@ -33,12 +33,9 @@ def _argument(value: Typed, place: int, function: str, types: frozenset[str]) ->
 
     Raises SqlError 8116 for any other.
     """
-    name = "NULL" if value.type.name == "null" else value.type.name
     if value.type.name not in types:
-        raise SqlError(
-            8116,
-            f"Argument data type {name} is invalid for argument {place} of {function} function.",
-        )
+        name = "NULL" if value.type.name == "null" else value.type.name
+        raise invalid_argument(name, place, function)
     return value
 
 

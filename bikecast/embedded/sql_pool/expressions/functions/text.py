@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.errors import invalid_argument, not_emulated
 from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
@@ -111,19 +111,12 @@ def _left_right(name: str) -> Function:
 
 def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
     value, start, size = (compiler.value(item) for item in compiler.arguments(node, 3, 3))
-    if value.type.is_binary:
-        first, count = convert(start, INT).sql, convert(size, INT).sql
-        return Typed(f"tsql_binary_part({value.sql}, {first}, {count})", variable(value.type))
-    if not value.type.is_text:
+    if not (value.type.is_text or value.type.is_binary):
         name = "NULL" if value.type.name == "null" else value.type.name
-        raise SqlError(
-            8116, f"Argument data type {name} is invalid for argument 1 of substring function."
-        )
-    text = value
-    return Typed(
-        f"tsql_substring({text.sql}, {convert(start, INT).sql}, {convert(size, INT).sql})",
-        variable(text.type),
-    )
+        raise invalid_argument(name, 1, "substring")
+    macro = "tsql_binary_part" if value.type.is_binary else "tsql_substring"
+    first, count = convert(start, INT).sql, convert(size, INT).sql
+    return Typed(f"{macro}({value.sql}, {first}, {count})", variable(value.type))
 
 
 def _replace(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -249,10 +242,7 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
         arguments = f"{as_timestamp(value)}, {pattern.sql}, '{value.type.name}', {minutes}"
         return Typed(f"tsql_format_moment({arguments})", type_)
     if not value.type.is_number or value.type.name == "bit":
-        raise SqlError(
-            8116,
-            f"Argument data type {value.type.name} is invalid for argument 1 of format function.",
-        )
+        raise invalid_argument(value.type.name, 1, "format")
     text = f"CAST({value.sql} AS VARCHAR)"
     if value.type.name in ("real", "float"):
         text = f"regexp_replace({text}, '[.]0$', '')"  # .NET writes 1, DuckDB 1.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import invalid_argument, offset_overflow
 from bikecast.embedded.sql_pool.expressions.functions.dates import moment_argument
 from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import convert
@@ -26,14 +26,6 @@ def _offset_minutes(compiler: Compiler, node: exp.Expression) -> str:
     return f"tsql_offset_minutes({value.sql})" if value.type.is_text else convert(value, INT).sql
 
 
-def _out_of_range(function: str) -> SqlError:
-    return SqlError(
-        9813,
-        f"The timezone provided to builtin function {function} would cause the datetimeoffset to "
-        "overflow the range of valid date range in either UTC or local time.",
-    )
-
-
 def _switch_offset(compiler: Compiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     value = convert(moment_argument(compiler, moment_node), DATETIMEOFFSET)
@@ -45,7 +37,7 @@ def _to_offset(compiler: Compiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     local = as_timestamp(moment_argument(compiler, moment_node))
     minutes = _offset_minutes(compiler, offset)
-    return Typed(with_offset(local, minutes, _out_of_range("todatetimeoffset")), DATETIMEOFFSET)
+    return Typed(with_offset(local, minutes, offset_overflow("todatetimeoffset")), DATETIMEOFFSET)
 
 
 def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
@@ -53,9 +45,9 @@ def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
     value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
     type_name = value.type.name
     if type_name not in _ZONED and type_name != "null":
-        raise _invalid_argument(type_name, 1)
+        raise invalid_argument(type_name, 1, "AT TIME ZONE")
     if not zone.type.is_text and zone.type.name != "null":
-        raise _invalid_argument(zone.type.name, 2)
+        raise invalid_argument(zone.type.name, 2, "AT TIME ZONE")
     scale = {"null": 7, "datetime": 3}.get(type_name, value.type.scale)
     name = convert(zone, nvarchar(128)).sql
     if type_name == "datetimeoffset":
@@ -63,13 +55,6 @@ def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
     else:
         sql = f"tsql_in_zone({convert(value, DATETIME2).sql}, {name})"
     return Typed(sql, SqlType("datetimeoffset", scale=scale), ticks=value.ticks)
-
-
-def _invalid_argument(type_name: str, place: int) -> SqlError:
-    return SqlError(
-        8116,
-        f"Argument data type {type_name} is invalid for argument {place} of AT TIME ZONE function.",
-    )
 
 
 ZONE_FUNCTIONS: dict[str, Function] = {
