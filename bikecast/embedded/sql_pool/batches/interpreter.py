@@ -17,8 +17,8 @@ from bikecast.embedded.sql_pool.batches.procedures import TEXT, execute_procedur
 from bikecast.embedded.sql_pool.batches.raising import raised, thrown
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.copy import copy_into
-from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, undeclared
-from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError
+from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads, renames
 from bikecast.embedded.sql_pool.syntax import flow
@@ -165,9 +165,7 @@ class Interpreter:
         elif isinstance(statement, flow.Declare):
             self._declare(statement, frame)
         elif isinstance(statement, flow.SetVariable):
-            variable = frame.variables.get(statement.name.lower())
-            if variable is None:
-                raise undeclared(statement.name)
+            variable = declared(frame.variables, statement.name)
             variable.value = self.evaluate(statement.value, variable.type, frame)
         elif isinstance(statement, flow.Transaction):
             {

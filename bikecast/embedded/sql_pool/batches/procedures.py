@@ -13,8 +13,8 @@ from bikecast.embedded.sql_pool.batches.arguments import (
 )
 from bikecast.embedded.sql_pool.batches.frames import Failures, Frame, Leaving
 from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
-from bikecast.embedded.sql_pool.errors import SqlError, undeclared
-from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.statements import renames
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -58,10 +58,7 @@ def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: F
     execute = system.get(statement.name.name.lower(), _execute_stored)
     status = execute(runner, statement, frame) or 0
     if statement.status is not None:
-        target = frame.variables.get(statement.status.lower())
-        if target is None:
-            raise undeclared(statement.status)
-        target.value = status
+        declared(frame.variables, statement.status).value = status
 
 
 def _bound(
@@ -109,8 +106,8 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
     variables: dict[str, Variable] = {}
     rest = statement.arguments[2:]
     if len(statement.arguments) > 1 and statement.arguments[1].value is not None:
-        declared = str(runner.evaluate(statement.arguments[1].value, TEXT, frame) or "")
-        reader = Reader(declared)
+        parameter_list = str(runner.evaluate(statement.arguments[1].value, TEXT, frame) or "")
+        reader = Reader(parameter_list)
         parameters = procedure_parameters(reader)
         if not reader.at_end:
             raise reader.error()

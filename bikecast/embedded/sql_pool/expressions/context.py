@@ -20,6 +20,17 @@ class Variable:
     value: object = None
 
 
+def declared(variables: dict[str, Variable], name: str) -> Variable:
+    """The variable @name of those by lower-case name.
+
+    Raises SqlError 137 where there is none.
+    """
+    variable = variables.get(name.lower())
+    if variable is None:
+        raise undeclared(name)
+    return variable
+
+
 @dataclass
 class Context:
     """Shared by all compiler steps of one statement.
@@ -49,9 +60,7 @@ class Context:
             if name.lower() not in self.arguments:
                 raise undeclared(name)
             return self.arguments[name.lower()]
-        variable = self.variables.get(name.lower())
-        if variable is None:
-            raise undeclared(name)
+        variable = declared(self.variables, name)
         constant = (
             variable.value if variable.type.is_text and isinstance(variable.value, str) else None
         )

@@ -8,12 +8,8 @@ import datetime
 from sqlglot import exp
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    not_emulated,
-    undeclared,
-)
-from bikecast.embedded.sql_pool.expressions.context import Variable
+from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.statements import definitions
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -107,7 +103,7 @@ def _assign_variables(work: Work, tree: exp.Expression, targets: list[str]) -> i
     plain = tree.copy()
     plain.set("expressions", [node.expression for node in plain.expressions])
     compiled = QueryCompiler(work.context).statement(plain)
-    variables = [_variable(work, name) for name in targets]
+    variables = [declared(work.context.variables, name) for name in targets]
     values = ", ".join(
         assign(Typed(f"q.c{i}", type_), variable.type).sql
         for i, ((_, type_), variable) in enumerate(
@@ -138,7 +134,7 @@ def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> 
             plain.set("expressions", [item.expression.copy()])
             work.context.parameters.clear()
             compiled = QueryCompiler(work.context).statement(plain)
-            variable = _variable(work, name)
+            variable = declared(work.context.variables, name)
             value = assign(Typed("q.c1", compiled.columns[0][1]), variable.type).sql
             rows = work.run(f"SELECT {value} FROM ({compiled.sql}) AS q LIMIT 1 OFFSET {row}")
             if not rows:
@@ -147,13 +143,6 @@ def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> 
     raise not_emulated(
         f"An assignment of a variable from itself over more than {_MOST_ASSIGNED_ROWS} rows"
     )
-
-
-def _variable(work: Work, name: str) -> Variable:
-    variable = work.context.variables.get(name.lower())
-    if variable is None:
-        raise undeclared(name)
-    return variable
 
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:

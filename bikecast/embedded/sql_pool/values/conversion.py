@@ -20,6 +20,7 @@ from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 #: Types between which and numbers there is no conversion at all.
 _NO_NUMBER = ("date", "time", "datetime2", "datetimeoffset")
+_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}
 #: Letters that DuckDB's casts understand and T-SQL's do not are hidden behind these.
 _HIDDEN = {letter: chr(0xE000 + i) for i, letter in enumerate(HIDDEN_LETTERS)}
 
@@ -159,7 +160,7 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
         national = "true" if source.name.startswith("n") else "false"
         sql = f"tsql_text_bytes({value.sql}, {national})"
     elif source.is_integer or source.name == "bit":
-        width = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}[source.name]
+        width = _BYTES[source.name]
         number = f"CAST({value.sql} AS BIGINT)"
         size = 8000 if to.length == MAX else to.length
         return f"tsql_integer_bytes({number}, {width}, {size}, {str(to.name == 'binary').lower()})"
@@ -186,8 +187,7 @@ def _to_number(value: Typed, to: SqlType) -> str:
     if source.is_text:
         return _text_to_number(value.sql, to)
     if source.is_binary and (to.is_integer or to.name == "bit"):
-        size = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}[to.name]
-        return cast(f"tsql_bytes_integer({value.sql}, {size})", to)
+        return cast(f"tsql_bytes_integer({value.sql}, {_BYTES[to.name]})", to)
     if source.name in ("datetime", "smalldatetime"):
         days = f"((epoch_us({value.sql}) + 2208988800000000) / 86400000000.0)"
         return cast(f"round({days})" if to.is_integer else days, to)

@@ -150,6 +150,12 @@ def varbinary(length: int) -> SqlType:
     return SqlType("varbinary", length if 0 < length <= 8000 else MAX)
 
 
+def varying(type_: SqlType) -> SqlType:
+    """varchar of char, nvarchar of nchar, varbinary of binary; other types stay."""
+    names = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
+    return SqlType(names.get(type_.name, type_.name), type_.length)
+
+
 def decimal(precision: int, scale: int) -> SqlType:
     """decimal; a precision over 38 gives up scale, as SQL Server does, down to 6 digits.
 
@@ -230,8 +236,7 @@ def common_type(left: SqlType, right: SqlType) -> SqlType:
         return decimal(max(p1 - s1, p2 - s2) + scale, scale)
     if high.length is not None and low.length is not None:
         longest = MAX if MAX in (high.length, low.length) else max(high.length, low.length)
-        variable = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
-        return SqlType(variable.get(high.name, high.name), longest)
+        return varying(SqlType(high.name, longest))
     if high.name == low.name:
         return SqlType(high.name, scale=max(high.scale, low.scale))
     return high

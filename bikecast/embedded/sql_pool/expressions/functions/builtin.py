@@ -18,11 +18,7 @@ from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
 from bikecast.embedded.sql_pool.values.operators import comparison, equality_key
 from bikecast.embedded.sql_pool.values.scope import Typed
-from bikecast.embedded.sql_pool.values.types import (
-    MAX,
-    SqlType,
-    varbinary,
-)
+from bikecast.embedded.sql_pool.values.types import FLOAT, MAX, SqlType, varbinary
 
 
 def _is_null(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -111,6 +107,7 @@ FUNCTIONS: dict[str, Function] = {
     "GROUPING": _grouping,
     "HASHBYTES": _hash_bytes,
     "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
+    "PI": _constant("pi()", FLOAT),
     "XACT_STATE": _server("XACT_STATE"),
     "ERROR_NUMBER": _server("ERROR_NUMBER"),
     "ERROR_MESSAGE": _server("ERROR_MESSAGE"),

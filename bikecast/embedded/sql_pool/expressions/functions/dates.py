@@ -5,6 +5,8 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types
 
 from __future__ import annotations
 
+import datetime
+
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, describe
@@ -96,14 +98,8 @@ def moment_argument(compiler: Compiler, node: exp.Expression, text: SqlType = DA
     """An argument as a moment; a text as the type `text`, a number as datetime."""
     value = compiler.value(node)
     if value.type.is_text or value.type.name == "null":
-        if (
-            value.type.is_text
-            and text is DATETIME2
-            and value.constant
-            and value.constant[-6:-5] in "+-"
-        ):
-            return convert(value, DATETIMEOFFSET)
-        return convert(value, text)
+        is_zoned = text is DATETIME2 and value.constant and value.constant[-6:-5] in "+-"
+        return convert(value, DATETIMEOFFSET if is_zoned else text)
     if value.type.is_number:
         return convert(value, DATETIME)
     if not value.type.is_moment:
@@ -115,17 +111,13 @@ def moment_argument(compiler: Compiler, node: exp.Expression, text: SqlType = DA
 
 def _check_part(part: str, moment: Typed, function: str) -> None:
     type_name = moment.type.name
-    if (type_name == "date" and part in _TIME_PARTS) or (
-        type_name == "time" and function != "datediff" and part in _DATE_PARTS
-    ):
-        raise _unsupported_part(part, function, type_name)
+    adds_to_old_type = function == "dateadd" and type_name in ("datetime", "smalldatetime")
     if (
-        function == "dateadd"
-        and type_name in ("datetime", "smalldatetime")
-        and part in ("microsecond", "nanosecond")
+        (type_name == "date" and part in _TIME_PARTS)
+        or (type_name == "time" and part in _DATE_PARTS)
+        or (adds_to_old_type and part in ("microsecond", "nanosecond"))
+        or (part == "tzoffset" and type_name not in ("datetimeoffset", "datetime2"))
     ):
-        raise _unsupported_part(part, function, type_name)
-    if part == "tzoffset" and type_name not in ("datetimeoffset", "datetime2"):
         raise _unsupported_part(part, function, type_name)
 
 
@@ -136,8 +128,6 @@ def _clock(type_: SqlType) -> Function:
     """
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        import datetime
-
         compiler.arguments(node, 0, 0)
         now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
         if type_ is DATETIME:
@@ -162,13 +152,10 @@ def _date_add(compiler: Compiler, node: exp.Expression) -> Typed:
         return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
     if type_name == "datetimeoffset":
         moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{type_name}')"
-        return Typed(with_offset(moved, offset_of(moment.sql), _overflow(type_name)), moment.type)
+        overflow = SqlError(517, f"Adding a value to a '{type_name}' column caused an overflow.")
+        return Typed(with_offset(moved, offset_of(moment.sql), overflow), moment.type)
     moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{type_name}')"
     return Typed(rounded(moved, moment.type), moment.type)
-
-
-def _overflow(type_name: str) -> SqlError:
-    return SqlError(517, f"Adding a value to a '{type_name}' column caused an overflow.")
 
 
 def _interval(part: str, number: str) -> str:
@@ -224,7 +211,11 @@ def _part_sql(part: str, moment: Typed) -> str:
 
 def _date_part(compiler: Compiler, node: exp.Expression) -> Typed:
     part_node, moment_node = compiler.arguments(node, 2, 2)
-    part, moment = _part(part_node, "datepart"), moment_argument(compiler, moment_node)
+    return _part_value(compiler, _part(part_node, "datepart"), moment_node)
+
+
+def _part_value(compiler: Compiler, part: str, node: exp.Expression) -> Typed:
+    moment = moment_argument(compiler, node)
     _check_part(part, moment, "datepart")
     return Typed(cast(_part_sql(part, moment), INT), INT)
 
@@ -244,9 +235,7 @@ def _date_name(compiler: Compiler, node: exp.Expression) -> Typed:
 
 def _single_part(part: str) -> Function:
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        moment = moment_argument(compiler, compiler.arguments(node, 1, 1)[0])
-        _check_part(part, moment, "datepart")
-        return Typed(cast(_part_sql(part, moment), INT), INT)
+        return _part_value(compiler, part, compiler.arguments(node, 1, 1)[0])
 
     return compile_call
 

@@ -115,19 +115,14 @@ def _database_name(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN 'pool' END)", _NAME)
 
 
-def _type_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    (number,) = _values(compiler, node, INT)
-    return _lookup("sys.types", "name", _NAME, user_type_id=number)
+def _looked_up(view: str, column: str, type_: SqlType, **arguments: SqlType) -> Function:
+    """A column of the row where the columns that the arguments are named by have their values."""
 
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
+        values = _values(compiler, node, *arguments.values())
+        return _lookup(view, column, type_, **dict(zip(arguments, values, strict=True)))
 
-def _type_id(compiler: Compiler, node: exp.Expression) -> Typed:
-    (name,) = _values(compiler, node, _NAME)
-    return _lookup("sys.types", "user_type_id", INT, name=name)
-
-
-def _column_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    table, number = _values(compiler, node, INT, INT)
-    return _lookup("sys.columns", "name", _NAME, object_id=table, column_id=number)
+    return compile_call
 
 
 def _column_length(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -220,9 +215,9 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "SCHEMA_ID": _schema_id,
     "DB_ID": _database_id,
     "DB_NAME": _database_name,
-    "TYPE_NAME": _type_name,
-    "TYPE_ID": _type_id,
-    "COL_NAME": _column_name,
+    "TYPE_NAME": _looked_up("sys.types", "name", _NAME, user_type_id=INT),
+    "TYPE_ID": _looked_up("sys.types", "user_type_id", INT, name=_NAME),
+    "COL_NAME": _looked_up("sys.columns", "name", _NAME, object_id=INT, column_id=INT),
     "COL_LENGTH": _column_length,
     "COLUMNPROPERTY": _column_property,
     "PARSENAME": _part_of_name,

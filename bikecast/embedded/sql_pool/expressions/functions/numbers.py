@@ -47,8 +47,8 @@ def _arc_tangent(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"atan2({first}, {second})", FLOAT)
 
 
-def _number(compiler: Compiler, node: exp.Expression, name: str, most: int = 1) -> Typed:
-    value = compiler.value(compiler.arguments(node, most, most)[0])
+def _number(compiler: Compiler, node: exp.Expression, name: str) -> Typed:
+    value = compiler.value(compiler.arguments(node, 1, 1)[0])
     if value.type.is_text:
         value = convert(value, FLOAT)
     if value.type.name == "null":
@@ -161,11 +161,6 @@ def _random(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"(CAST(hash({number}) % 1000000007 AS DOUBLE) / 1000000007)", FLOAT)
 
 
-def _pi(compiler: Compiler, node: exp.Expression) -> Typed:
-    compiler.arguments(node, 0, 0)
-    return Typed("pi()", FLOAT)
-
-
 MATH_FUNCTIONS: dict[str, Function] = {
     "ABS": _absolute,
     "ACOS": _float_function("acos", "tsql_unit"),
@@ -180,7 +175,6 @@ MATH_FUNCTIONS: dict[str, Function] = {
     "FLOOR": _floor_ceiling("floor"),
     "LOG": _logarithm,
     "LOG10": _float_function("log10", "tsql_positive"),
-    "PI": _pi,
     "POWER": _power,
     "RADIANS": _angle("radians"),
     "RAND": _random,

@@ -18,6 +18,7 @@ from bikecast.embedded.sql_pool.values.types import (
     SqlType,
     nvarchar,
     varchar,
+    varying,
 )
 
 
@@ -26,12 +27,6 @@ def as_text(value: Typed) -> Typed:
     if value.type.is_text:
         return value
     return convert(value, varchar(MAX) if value.type.is_binary else varchar(100))
-
-
-def variable(type_: SqlType) -> SqlType:
-    """varchar of char, nvarchar of nchar, varbinary of binary; other types stay."""
-    names = {"char": "varchar", "nchar": "nvarchar", "binary": "varbinary"}
-    return SqlType(names.get(type_.name, type_.name), type_.length)
 
 
 def _texts(compiler: Compiler, node: exp.Expression, least: int, most: int) -> list[Typed]:
@@ -79,7 +74,7 @@ def _data_length(compiler: Compiler, node: exp.Expression) -> Typed:
         return Typed(cast(f"(length({value.sql}) * {width})", type_), type_)
     if value.type.name == "null":
         return Typed("CAST(NULL AS INTEGER)", INT)
-    size = stored_bytes(value.type)
+    size = _stored_bytes(value.type)
     return Typed(f"(CASE WHEN ({value.sql}) IS NULL THEN NULL ELSE {size} END)", INT)
 
 
@@ -88,7 +83,7 @@ _BYTES |= {"money": 8, "smallmoney": 4, "date": 3, "datetime": 8, "smalldatetime
 _BYTES["uniqueidentifier"] = 16
 
 
-def stored_bytes(type_: SqlType) -> int:
+def _stored_bytes(type_: SqlType) -> int:
     """The bytes that a value of a type of fixed size takes."""
     if type_.name == "decimal":
         return 5 + 4 * sum(type_.precision > digits for digits in (9, 19, 28))
@@ -103,8 +98,8 @@ def _left_right(name: str) -> Function:
         first, second = compiler.arguments(node, 2, 2)
         text, size = as_text(compiler.value(first)), convert(compiler.value(second), INT)
         if name == "left":
-            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", variable(text.type))
-        return Typed(f"tsql_right({text.sql}, {size.sql})", variable(text.type))
+            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", varying(text.type))
+        return Typed(f"tsql_right({text.sql}, {size.sql})", varying(text.type))
 
     return compile_call
 
@@ -116,7 +111,7 @@ def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
         raise invalid_argument(name, 1, "substring")
     macro = "tsql_binary_part" if value.type.is_binary else "tsql_substring"
     first, count = convert(start, INT).sql, convert(size, INT).sql
-    return Typed(f"{macro}({value.sql}, {first}, {count})", variable(value.type))
+    return Typed(f"{macro}({value.sql}, {first}, {count})", varying(value.type))
 
 
 def _replace(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -137,24 +132,24 @@ def _replace(compiler: Compiler, node: exp.Expression) -> Typed:
 
 def _concat(compiler: Compiler, node: exp.Expression) -> Typed:
     parts = _texts(compiler, node, 2, 254)
-    national = any(part.type.name.startswith("n") and part.type.is_text for part in parts)
-    sql = " || ".join(f"coalesce({part.sql}, '')" for part in parts)
-    return Typed(f"({sql})", nvarchar(4000) if national else varchar(8000))
+    return Typed(f"({_joined(parts)})", _joined_type(*parts))
 
 
 def _concat_with(compiler: Compiler, node: exp.Expression) -> Typed:
     separator, *parts = _texts(compiler, node, 3, 254)
-    national = any(part.type.name.startswith("n") for part in (separator, *parts))
-    joined = f"concat_ws({', '.join(part.sql for part in (separator, *parts))})"
-    return Typed(
-        f"(CASE WHEN {separator.sql} IS NULL THEN {' || '.join(_blank(p) for p in parts)} "
-        f"ELSE {joined} END)",
-        nvarchar(4000) if national else varchar(8000),
-    )
+    separated = f"concat_ws({', '.join(part.sql for part in (separator, *parts))})"
+    sql = f"(CASE WHEN {separator.sql} IS NULL THEN {_joined(parts)} ELSE {separated} END)"
+    return Typed(sql, _joined_type(separator, *parts))
 
 
-def _blank(part: Typed) -> str:
-    return f"coalesce({part.sql}, '')"
+def _joined(parts: list[Typed]) -> str:
+    return " || ".join(f"coalesce({part.sql}, '')" for part in parts)
+
+
+def _joined_type(*parts: Typed) -> SqlType:
+    """The type of texts put together: Unicode where one of them is."""
+    is_national = any(part.type.name.startswith("n") for part in parts)
+    return nvarchar(4000) if is_national else varchar(8000)
 
 
 def _char_index(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -188,10 +183,9 @@ def _space(compiler: Compiler, node: exp.Expression) -> Typed:
 def _stuff(compiler: Compiler, node: exp.Expression) -> Typed:
     text, start, size, new = (compiler.value(item) for item in compiler.arguments(node, 4, 4))
     text, new = as_text(text), as_text(new)
-    national = text.type.name.startswith("n") or new.type.name.startswith("n")
     first, count = convert(start, INT).sql, convert(size, INT).sql
-    type_ = nvarchar(4000) if national else varchar(8000)
-    return Typed(f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})", type_)
+    sql = f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})"
+    return Typed(sql, _joined_type(text, new))
 
 
 def _quote_name(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -249,16 +243,12 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"tsql_format_number({text}, {pattern.sql})", type_)
 
 
-def _text_call(
-    function: str, count: int, type_: SqlType, defaults: tuple[str, ...] = ()
-) -> Function:
-    """A function of texts in DuckDB, whose last arguments have defaults."""
+def _text_call(function: str, count: int, type_: SqlType) -> Function:
+    """A function of texts in DuckDB."""
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        texts = [text.sql for text in _texts(compiler, node, count - len(defaults), count)]
-        missing = count - len(texts)
-        arguments = [*texts, *defaults[len(defaults) - missing :]] if missing else texts
-        return Typed(f"{function}({', '.join(arguments)})", type_)
+        texts = [text.sql for text in _texts(compiler, node, count, count)]
+        return Typed(f"{function}({', '.join(texts)})", type_)
 
     return compile_call
 

@@ -37,15 +37,14 @@ def call_function(compiler: Compiler, node: exp.Dot) -> Typed:
         )
     (definition,) = parse_batch(function.definition)
     assert isinstance(definition, st.CreateFunction)  # noqa: S101 # it was stored as one
-    if len(inner.expressions) != len(definition.parameters):
-        few = len(inner.expressions) < len(definition.parameters)
+    if len(inner.expressions) < len(definition.parameters):
         raise SqlError(
-            313 if few else 8144,
-            f"An {'in' if few else ''}sufficient number of arguments were supplied for the "
-            f"procedure or function {name}."
-            if few
-            else f"Procedure or function {name} has too many arguments specified.",
+            313,
+            "An insufficient number of arguments were supplied for the procedure or function "
+            f"{name}.",
         )
+    if len(inner.expressions) > len(definition.parameters):
+        raise SqlError(8144, f"Procedure or function {name} has too many arguments specified.")
     values = {
         parameter.name.lower(): assign(compiler.value(item), parameter.type)
         for parameter, item in zip(definition.parameters, inner.expressions, strict=True)
@@ -80,13 +79,10 @@ def _result(
                 values = {**values, name.lower(): assign(value, type_)}
                 context.arguments = values
         elif isinstance(statement, flow.SetVariable):
-            if statement.name.lower() not in values:
+            name = statement.name.lower()
+            if name not in values:
                 raise undeclared(statement.name)
-            type_ = values[statement.name.lower()].type
-            values = {
-                **values,
-                statement.name.lower(): assign(inside.value(statement.value), type_),
-            }
+            values = {**values, name: assign(inside.value(statement.value), values[name].type)}
         elif isinstance(statement, flow.Jump) and statement.kind == "RETURN":
             if statement.value is None:
                 raise SqlError(178, "A RETURN statement of a function must have a value.")
