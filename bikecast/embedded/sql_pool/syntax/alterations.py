@@ -43,10 +43,8 @@ def _add(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:
         text = default_value(reader, frozenset({"FOR"}))
         reader.expect("FOR")
         return st.AlterTable(line, name, "ADD DEFAULT", (), (reader.identifier(),), label, text)
-    columns = [column_definition(reader)]
-    while reader.match(","):
-        columns.append(column_definition(reader))
-    return st.AlterTable(line, name, "ADD", tuple(columns))
+    columns = reader.listed(lambda: column_definition(reader))
+    return st.AlterTable(line, name, "ADD", columns)
 
 
 def _drop(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:

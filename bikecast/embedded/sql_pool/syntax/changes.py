@@ -59,27 +59,24 @@ def _top(reader: Reader) -> exp.Expression | None:
 
 
 def _assignments(reader: Reader) -> tuple[st.Assignment, ...]:
-    assignments: list[st.Assignment] = []
-    while True:
-        if reader.kind() is TokenType.PARAMETER:
-            raise unsupported("UPDATE that assigns a variable")
+    return reader.listed(lambda: _assignment(reader))
+
+
+def _assignment(reader: Reader) -> st.Assignment:
+    if reader.kind() is TokenType.PARAMETER:
+        raise unsupported("UPDATE that assigns a variable")
+    name = reader.identifier()
+    while reader.match("."):
         name = reader.identifier()
-        while reader.kind() is TokenType.DOT:
-            reader.take()
-            name = reader.identifier()
-        operator = reader.compound_operator()
-        reader.expect("=")
-        start = reader.position
-        value = reader.expression(_ASSIGNMENT_END)
-        if reader.tokens[start].text.upper() == "DEFAULT" and reader.position == start + 1:
-            value = exp.Var(this="DEFAULT")
-        if operator:
-            value = exp.Paren(
-                this=operator(this=exp.column(name), expression=exp.Paren(this=value))
-            )
-        assignments.append(st.Assignment(name, value))
-        if not reader.match(","):
-            return tuple(assignments)
+    operator = reader.compound_operator()
+    reader.expect("=")
+    start = reader.position
+    value = reader.expression(_ASSIGNMENT_END)
+    if reader.tokens[start].text.upper() == "DEFAULT" and reader.position == start + 1:
+        value = exp.Var(this="DEFAULT")
+    if operator:
+        value = exp.Paren(this=operator(this=exp.column(name), expression=exp.Paren(this=value)))
+    return st.Assignment(name, value)
 
 
 def _tail(reader: Reader) -> exp.Select | None:
@@ -96,10 +93,12 @@ def _tail(reader: Reader) -> exp.Select | None:
     return tree
 
 
-def _select_star(reader: Reader) -> list[Token]:
+def _select_star(reader: Reader, *more: tuple[TokenType, str]) -> list[Token]:
+    """SELECT * and what stands behind it as tokens at the current place."""
     token = reader.tokens[reader.position]
     place = (token.line, token.col, token.start, token.end)
-    return [Token(TokenType.SELECT, "SELECT", *place), Token(TokenType.STAR, "*", *place)]
+    words = ((TokenType.SELECT, "SELECT"), (TokenType.STAR, "*"), *more)
+    return [Token(token_type, text, *place) for token_type, text in words]
 
 
 def merge(reader: Reader, line: int) -> st.Statement:
@@ -114,7 +113,7 @@ def merge(reader: Reader, line: int) -> st.Statement:
     reader.match("AS")
     alias = "" if reader.word() == "USING" else reader.identifier()
     reader.expect("USING")
-    before = [*_select_star(reader), _word_token(reader, TokenType.FROM, "FROM")]
+    before = _select_star(reader, (TokenType.FROM, "FROM"))
     source = reader.tree_until(reader.span(stop=frozenset({"ON"})), before=before)
     if not isinstance(source, exp.Select):
         raise reader.error()
@@ -132,11 +131,6 @@ def merge(reader: Reader, line: int) -> st.Statement:
     if reader.kind() is not TokenType.SEMICOLON:
         raise SqlError(10713, "A MERGE statement must be terminated by a semi-colon (;).")
     return st.Merge(line, target, alias, source, condition, tuple(branches))
-
-
-def _word_token(reader: Reader, token_type: TokenType, text: str) -> Token:
-    token = reader.tokens[reader.position]
-    return Token(token_type, text, token.line, token.col, token.start, token.end)
 
 
 def _branch(reader: Reader) -> st.MergeBranch:
@@ -157,11 +151,6 @@ def _branch(reader: Reader) -> st.MergeBranch:
         return st.MergeBranch(words, "UPDATE", condition, _assignments(reader))
     reader.expect("INSERT")
     names = reader.names_in_parentheses() if reader.word() == "(" else None
-    reader.expect("VALUES", "(")
-    values: list[exp.Expression] = []
-    while True:
-        values.append(reader.expression(_ASSIGNMENT_END))
-        if not reader.match(","):
-            break
-    reader.expect(")")
-    return st.MergeBranch(words, "INSERT", condition, (), names, tuple(values))
+    reader.expect("VALUES")
+    values = reader.in_parentheses(lambda: reader.expression(_ASSIGNMENT_END))
+    return st.MergeBranch(words, "INSERT", condition, (), names, values)

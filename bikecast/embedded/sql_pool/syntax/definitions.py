@@ -158,45 +158,33 @@ def copy_into(reader: Reader, line: int) -> st.Statement:
     """COPY INTO table [(column [DEFAULT value] [field], ...)] FROM 'url', ... WITH (...)."""
     reader.expect("COPY", "INTO")
     name = reader.object_name()
-    columns = _copy_columns(reader) if reader.word() == "(" else ()
+    columns: tuple[st.CopyColumn, ...] = ()
+    if reader.word() == "(":
+        columns = reader.in_parentheses(lambda: _copy_column(reader))
     reader.expect("FROM")
-    locations = [_string(reader)]
-    while reader.match(","):
-        locations.append(_string(reader))
-    options = _copy_options(reader) if reader.match("WITH") else {}
-    return st.CopyInto(line, name, columns, tuple(locations), options)
-
-
-def _copy_columns(reader: Reader) -> tuple[st.CopyColumn, ...]:
-    reader.expect("(")
-    columns: list[st.CopyColumn] = []
-    while True:
-        name = reader.identifier()
-        default = None
-        if reader.match("DEFAULT"):
-            end = reader.position + (2 if reader.word() == "-" else 1)
-            default = reader.tree_until(end, expression=True)
-        number = int(reader.take().text) if reader.kind() is TokenType.NUMBER else None
-        columns.append(st.CopyColumn(name, number, default))
-        if not reader.match(","):
-            break
-    reader.expect(")")
-    return tuple(columns)
-
-
-def _copy_options(reader: Reader) -> dict[str, str]:
-    reader.expect("(")
+    locations = reader.listed(lambda: _string(reader))
     options: dict[str, str] = {}
-    while True:
-        name = reader.identifier().upper()
-        reader.expect("=")
-        if name in options:
-            raise parse_error(f"The COPY option {name} is given twice.", reader.line)
-        options[name] = _copy_value(reader)
-        if not reader.match(","):
-            break
-    reader.expect(")")
-    return options
+    if reader.match("WITH"):
+        reader.in_parentheses(lambda: _add_copy_option(reader, options))
+    return st.CopyInto(line, name, columns, locations, options)
+
+
+def _copy_column(reader: Reader) -> st.CopyColumn:
+    name = reader.identifier()
+    default = None
+    if reader.match("DEFAULT"):
+        end = reader.position + (2 if reader.word() == "-" else 1)
+        default = reader.tree_until(end, expression=True)
+    number = int(reader.take().text) if reader.kind() is TokenType.NUMBER else None
+    return st.CopyColumn(name, number, default)
+
+
+def _add_copy_option(reader: Reader, options: dict[str, str]) -> None:
+    name = reader.identifier().upper()
+    reader.expect("=")
+    if name in options:
+        raise parse_error(f"The COPY option {name} is given twice.", reader.line)
+    options[name] = _copy_value(reader)
 
 
 def _copy_value(reader: Reader) -> str:

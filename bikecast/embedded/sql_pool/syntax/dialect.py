@@ -8,6 +8,7 @@ taken out of the grammar.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlglot import exp
@@ -287,24 +288,15 @@ def _named(token: Token, name: str, start: int) -> Token:
     return Token(TokenType.IDENTIFIER, name, *place)
 
 
-def parse_tokens(tokens: list[Token], text: str) -> exp.Expression:
-    """The sqlglot tree of one statement's tokens.
+def parse_tokens(tokens: list[Token], text: str, *, expression: bool = False) -> exp.Expression:
+    """The sqlglot tree of one statement's tokens, or of those of an expression or condition.
 
-    Raises sqlglot.errors.ParseError.
+    Raises sqlglot.errors.ParseError, and ValueError for tokens that hold none.
     """
-    trees = _SynapseParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE).parse(tokens, text)
+    parser = _SynapseParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE)
+    parse = partial(parser.parse_into, exp.Condition) if expression else parser.parse
+    trees = parse(tokens, text)
     tree = trees[0] if len(trees) == 1 else None
     if tree is None:
-        raise ValueError("the tokens hold no statement")
-    return tree  # type: ignore[return-value]
-
-
-def parse_expression(tokens: list[Token], text: str) -> exp.Expression:
-    """The sqlglot tree of one expression or condition."""
-    trees = _SynapseParser(dialect=_DIALECT, error_level=ErrorLevel.IMMEDIATE).parse_into(
-        exp.Condition, tokens, text
-    )
-    tree = trees[0] if len(trees) == 1 else None
-    if tree is None:
-        raise ValueError("the tokens hold no expression")
+        raise ValueError("the tokens hold nothing")
     return tree  # type: ignore[return-value]

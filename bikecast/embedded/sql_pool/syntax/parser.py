@@ -12,6 +12,7 @@ from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, unsupporte
 from bikecast.embedded.sql_pool.syntax import alterations, changes, definitions, flow, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
+from bikecast.embedded.sql_pool.values.types import SqlType
 
 #: A driver sends one text for many rows; longer ones carry their data and do not come again.
 _REMEMBERED_LENGTH = 10_000
@@ -121,19 +122,17 @@ class BatchParser:
         return changes.update(self.reader, line)
 
     def _declare(self, line: int) -> st.Statement:
+        self.reader.take()
+        return flow.Declare(line, self.reader.listed(self._declared))
+
+    def _declared(self) -> tuple[str, SqlType, exp.Expression | None]:
         reader = self.reader
-        reader.take()
-        variables = []
-        while True:
-            name = reader.variable()
-            reader.match("AS")
-            if reader.word() == "CURSOR":
-                raise unsupported("A cursor", "Use WHILE.")
-            type_ = reader.type_name()
-            value = reader.expression(_COMMA) if reader.match("=") else None
-            variables.append((name, type_, value))
-            if not reader.match(","):
-                return flow.Declare(line, tuple(variables))
+        name = reader.variable()
+        reader.match("AS")
+        if reader.word() == "CURSOR":
+            raise unsupported("A cursor", "Use WHILE.")
+        type_ = reader.type_name()
+        return name, type_, reader.expression(_COMMA) if reader.match("=") else None
 
     def _set(self, line: int) -> st.Statement:
         reader = self.reader
@@ -230,12 +229,8 @@ class BatchParser:
             status = reader.variable()
             reader.expect("=")
         name = reader.object_name()
-        arguments: list[flow.Argument] = []
-        more = not self.reader.at_statement_end()
-        while more:
-            arguments.append(self._argument())
-            more = reader.match(",")
-        return flow.ExecuteProcedure(line, name, tuple(arguments), status)
+        arguments = () if reader.at_statement_end() else reader.listed(self._argument)
+        return flow.ExecuteProcedure(line, name, arguments, status)
 
     def _argument(self) -> flow.Argument:
         reader = self.reader
@@ -243,8 +238,7 @@ class BatchParser:
         if reader.kind() is TokenType.PARAMETER and reader.word(2) == "=":
             name = reader.variable()
             reader.expect("=")
-        stop = frozenset({",", "OUTPUT", "OUT"})
-        value = reader.expression(stop)
+        value = reader.expression(frozenset({",", "OUTPUT", "OUT"}))
         output = reader.match("OUTPUT") or reader.match("OUT")
         return flow.Argument(name, value, output)
 

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
@@ -20,6 +21,7 @@ from bikecast.embedded.sql_pool.syntax.reserved import NAMES_OF_VALUES, RESERVED
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.types import SqlType, make_type
 
+_T = TypeVar("_T")
 #: Reserved words that start a statement (or end a block) and so end the statement before.
 STARTERS = frozenset(
     "SELECT INSERT UPDATE DELETE MERGE CREATE ALTER DROP TRUNCATE DECLARE SET IF ELSE WHILE BEGIN "
@@ -33,6 +35,7 @@ _NOT_WORDS = frozenset(
 BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
 #: Words behind which something must come.
 _UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
+_BEFORE_SELECT = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
 _NAME_START = re.compile(r"#?[^\W\d]")
 _ENDING = (TokenType.R_PAREN, TokenType.COMMA)
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
@@ -96,11 +99,10 @@ class Reader:
 
     def error(self) -> SqlError:
         """A parse error at the current token."""
+        if not self.tokens:
+            return near("")
         if self.at_end:
-            last = self.tokens[-1] if self.tokens else None
-            return near(
-                last.text if last else "", last.line if last else 1, last.col if last else 1
-            )
+            return _near(self.tokens[-1])
         token = self.tokens[self.position]
         return near(token.text, token.line, token.col - (token.end - token.start))
 
@@ -110,10 +112,11 @@ class Reader:
             raise unsupported("A global temporary table")
         token = self.take()
         quoted = token.token_type is TokenType.IDENTIFIER
-        if not quoted and not _NAME_START.match(token.text):
-            self.position -= 1
-            raise self.error()
-        if not quoted and (token.text.upper() in RESERVED or token.token_type in _NOT_WORDS):
+        if not quoted and (
+            not _NAME_START.match(token.text)
+            or token.text.upper() in RESERVED
+            or token.token_type in _NOT_WORDS
+        ):
             self.position -= 1
             raise self.error()
         return token.text
@@ -156,34 +159,38 @@ class Reader:
         """The batch's text from the token at `start` to the last one taken."""
         return self.text[self.tokens[start].start : self.tokens[self.position - 1].end + 1]
 
+    def listed(self, item: Callable[[], _T]) -> tuple[_T, ...]:
+        """One item or more, with commas between them."""
+        items = [item()]
+        while self.match(","):
+            items.append(item())
+        return tuple(items)
+
+    def in_parentheses(self, item: Callable[[], _T]) -> tuple[_T, ...]:
+        """(item, item, ...)"""
+        self.expect("(")
+        items = self.listed(item)
+        self.expect(")")
+        return items
+
     def names_in_parentheses(self) -> tuple[str, ...]:
         """(a, b, c)"""
-        self.expect("(")
-        names = [self.identifier()]
-        while self.match(","):
-            names.append(self.identifier())
-        self.expect(")")
-        return tuple(names)
+        return self.in_parentheses(self.identifier)
 
     def column_list(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """(a [ASC | DESC], b, ...) of an index or of statistics: all names, and the DESC ones."""
-        self.expect("(")
-        names: list[str] = []
-        descending: list[str] = []
-        while True:
-            names.append(self.identifier())
-            if not self.match("ASC") and self.match("DESC"):
-                descending.append(names[-1])
-            if not self.match(","):
-                break
-        self.expect(")")
-        return tuple(names), tuple(descending)
 
-    def span(self, *, selects: int = 0, sets: int = 0, stop: frozenset[str] = frozenset()) -> int:
+        def item() -> tuple[str, bool]:
+            return self.identifier(), not self.match("ASC") and self.match("DESC")
+
+        items = self.in_parentheses(item)
+        return tuple(name for name, _ in items), tuple(name for name, desc in items if desc)
+
+    def span(self, *, selects: int = 0, stop: frozenset[str] = frozenset()) -> int:
         """The position where the statement that starts here ends.
 
-        `selects` and `sets` count the SELECT and SET words that belong to it although they are
-        not behind a set operator; `stop` are further words, or a comma, that end it.
+        `selects` counts the SELECT words that belong to it although they are not behind a set
+        operator; `stop` are further words, or a comma, that end it.
         """
         depth = cases = 0
         index = self.position
@@ -201,14 +208,10 @@ class Reader:
                 before = self.tokens[index - 1]
                 if word in stop:
                     break
-                if (word == "SELECT" and before.text.upper() in ("UNION", "ALL", "EXCEPT")) or (
-                    word == "SELECT" and before.text.upper() == "INTERSECT"
-                ):
+                if word == "SELECT" and before.text.upper() in _BEFORE_SELECT:
                     pass
                 elif word == "SELECT" and selects:
                     selects -= 1
-                elif word == "SET" and sets:
-                    sets -= 1
                 elif word in STARTERS and before.token_type is not TokenType.DOT:
                     break
             index += 1
@@ -251,8 +254,7 @@ class Reader:
             raise self.error()
         _check_tokens(tokens)
         try:
-            parse = dialect.parse_expression if expression else dialect.parse_tokens
-            tree = parse(tokens, self.text)
+            tree = dialect.parse_tokens(tokens, self.text, expression=expression)
         except (ParseError, ValueError, RecursionError) as error:
             raise _parse_failure(error, tokens) from error
         for node in tree.find_all(exp.Identifier):
@@ -289,22 +291,22 @@ def _check_tokens(tokens: list[Token]) -> None:
         word, after = token.text.upper(), following.text.upper()
         forced, before = word == "ORDER" and before == "FORCE", word
         if after == "DISTINCT" and _is_word(following) and word not in ("SELECT", "(", "IS", "NOT"):
-            raise near(following.text, following.line, following.col)
+            raise _near(following)
         if token.token_type is TokenType.COMMA and (
             following.token_type in (TokenType.R_PAREN, TokenType.COMMA)
             or (after in ("FROM", "WHERE", "GROUP", "ORDER", "HAVING") and _is_word(following))
         ):
-            raise near(following.text, following.line, following.col)
+            raise _near(following)
         if _is_word(token) and (
             (word == "SELECT" and following.token_type is TokenType.COMMA)
             or (word in _UNFINISHED and following.token_type in _ENDING and not forced)
         ):
-            raise near(following.text, following.line, following.col)
+            raise _near(following)
         if word == "NULLS" and after in ("FIRST", "LAST") and _is_word(token):
-            raise near(token.text, token.line, token.col)
+            raise _near(token)
     last = tokens[-1]
     if last.token_type is TokenType.COMMA or (last.text.upper() in _UNFINISHED and _is_word(last)):
-        raise near(last.text, last.line, last.col)
+        raise _near(last)
 
 
 def _is_value(node: exp.Identifier, word: str) -> bool:
@@ -314,6 +316,10 @@ def _is_value(node: exp.Identifier, word: str) -> bool:
 
 def _is_word(token: Token) -> bool:
     return token.token_type not in _NOT_WORDS
+
+
+def _near(token: Token) -> SqlError:
+    return near(token.text, token.line, token.col)
 
 
 def _parse_failure(error: Exception, tokens: list[Token]) -> SqlError:

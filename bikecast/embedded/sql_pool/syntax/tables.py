@@ -42,7 +42,7 @@ def create_table(reader: Reader, line: int) -> st.Statement:
     return st.CreateTable(line, name, (), options, reader.tree_until(end), names)
 
 
-def is_constant(node: exp.Expression) -> bool:
+def _is_constant(node: exp.Expression) -> bool:
     """Whether a default is a literal, with a sign or in parentheses."""
     while isinstance(node, exp.Paren | exp.Neg):
         node = node.this
@@ -133,7 +133,7 @@ def default_value(reader: Reader, stop: frozenset[str]) -> str:
         reader.take()
         return "NULL"
     tree = reader.expression(stop) if end == 1 else reader.tree_until(start + 2, expression=True)
-    if not is_constant(tree):
+    if not _is_constant(tree):
         raise unsupported("A default that is not a constant")
     return reader.text_since(start)
 
