@@ -14,6 +14,7 @@ from bikecast.embedded.sql_pool.values.windows_zones import time_zone_info
 
 _FILE = Path(__file__).with_name("system_views.sql")
 _COLUMN = re.compile(r" AS (\w+), -- (\S+)$", re.MULTILINE)
+_OBJECT_COLUMNS = "-- columns of sys.objects\n"
 _ALL = {
     f"all_{name}": name for name in ("objects", "columns", "views", "sql_modules", "parameters")
 }
@@ -23,17 +24,17 @@ _ALL = {
 def _views() -> dict[str, BoundQuery]:
     """The views by lower-case name; columns are named c1, c2, ... as in every compiled query."""
     shared, *sections = _FILE.read_text(encoding="utf-8").split("\n-- view ")
-    relations = shared.split("-- relations\n")[1].strip()
+    object_columns, relations = shared.split(_OBJECT_COLUMNS)[1].split("-- relations\n")
     views = {}
     for section in sections:
-        name, _, body = section.partition("\n")
+        name, _, body = section.replace(f"    {_OBJECT_COLUMNS}", object_columns).partition("\n")
         columns = tuple((item[1], _declared(item[2])) for item in _COLUMN.finditer(body))
         body = re.sub(r" -- \S+$", "", body, flags=re.MULTILINE).strip()
         selected = ", ".join(
             f"CAST(q.{quoted(column)} AS {type_.duckdb}) AS c{i}"
             for i, (column, type_) in enumerate(columns, 1)
         )
-        sql = f"WITH {relations} SELECT {selected} FROM ({body}) AS q"
+        sql = f"WITH {relations.strip()} SELECT {selected} FROM ({body}) AS q"
         views[name.strip()] = BoundQuery(sql, columns)
     return views
 

@@ -1,7 +1,20 @@
 -- The catalog views that tools query, over the pool's own catalog.
 -- Every view starts at a line "-- view NAME"; each of its columns is a line "expression AS name,"
--- with T-SQL's type in the comment behind it. The relations before the first view are shared.
+-- with T-SQL's type in the comment behind it. The relations before the first view are shared, and
+-- so are the columns that sys.objects and its kin begin with.
 -- Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views
+
+-- columns of sys.objects
+    name AS name, -- sysname
+    object_id AS object_id, -- int
+    NULL AS principal_id, -- int
+    schema_id AS schema_id, -- int
+    parent AS parent_object_id, -- int
+    type AS type, -- char(2)
+    CASE type WHEN 'U ' THEN 'USER_TABLE' WHEN 'V ' THEN 'VIEW' WHEN 'P ' THEN 'SQL_STORED_PROCEDURE' WHEN 'PK' THEN 'PRIMARY_KEY_CONSTRAINT' WHEN 'UQ' THEN 'UNIQUE_CONSTRAINT' ELSE 'SQL_SCALAR_FUNCTION' END AS type_desc, -- nvarchar(60)
+    created AS create_date, -- datetime
+    modified AS modify_date, -- datetime
+    false AS is_ms_shipped, -- bit
 
 -- relations
 types AS (
@@ -23,7 +36,7 @@ types AS (
     WHERE database_name = current_database() AND NOT internal AND schema_name <> 'bikecast'
     UNION ALL SELECT 'sys', 4 UNION ALL SELECT 'INFORMATION_SCHEMA', 3
 ), objects AS (
-    SELECT o.*, s.schema_id,
+    SELECT o.*, s.schema_id, 0 AS parent,
         json_extract_string(details, '$.index') AS index_kind,
         json_extract_string(details, '$.distribution') AS distribution,
         coalesce(nullif(json_extract_string(details, '$.definition'), ''),
@@ -110,35 +123,17 @@ FROM schemas
 
 -- view sys.objects
 SELECT
-    name AS name, -- sysname
-    object_id AS object_id, -- int
-    NULL AS principal_id, -- int
-    schema_id AS schema_id, -- int
-    parent AS parent_object_id, -- int
-    type AS type, -- char(2)
-    CASE type WHEN 'U ' THEN 'USER_TABLE' WHEN 'V ' THEN 'VIEW' WHEN 'P ' THEN 'SQL_STORED_PROCEDURE' WHEN 'PK' THEN 'PRIMARY_KEY_CONSTRAINT' WHEN 'UQ' THEN 'UNIQUE_CONSTRAINT' ELSE 'SQL_SCALAR_FUNCTION' END AS type_desc, -- nvarchar(60)
-    created AS create_date, -- datetime
-    modified AS modify_date, -- datetime
-    false AS is_ms_shipped, -- bit
+    -- columns of sys.objects
     false AS is_published, -- bit
     false AS is_schema_published, -- bit
 FROM (
-    SELECT name, object_id, schema_id, 0 AS parent, type, created, modified FROM objects
+    SELECT name, object_id, schema_id, parent, type, created, modified FROM objects
     UNION ALL SELECT label, key_id, schema_id, table_id, kind, created, modified FROM keys
 ) AS all_objects
 
 -- view sys.tables
 SELECT
-    name AS name, -- sysname
-    object_id AS object_id, -- int
-    NULL AS principal_id, -- int
-    schema_id AS schema_id, -- int
-    0 AS parent_object_id, -- int
-    type AS type, -- char(2)
-    'USER_TABLE' AS type_desc, -- nvarchar(60)
-    created AS create_date, -- datetime
-    modified AS modify_date, -- datetime
-    false AS is_ms_shipped, -- bit
+    -- columns of sys.objects
     false AS is_external, -- bit
     0 AS temporal_type, -- tinyint
     false AS is_memory_optimized, -- bit
@@ -149,31 +144,13 @@ FROM objects WHERE type = 'U '
 
 -- view sys.views
 SELECT
-    name AS name, -- sysname
-    object_id AS object_id, -- int
-    NULL AS principal_id, -- int
-    schema_id AS schema_id, -- int
-    0 AS parent_object_id, -- int
-    type AS type, -- char(2)
-    'VIEW' AS type_desc, -- nvarchar(60)
-    created AS create_date, -- datetime
-    modified AS modify_date, -- datetime
-    false AS is_ms_shipped, -- bit
+    -- columns of sys.objects
     false AS with_check_option, -- bit
 FROM objects WHERE type = 'V '
 
 -- view sys.procedures
 SELECT
-    name AS name, -- sysname
-    object_id AS object_id, -- int
-    NULL AS principal_id, -- int
-    schema_id AS schema_id, -- int
-    0 AS parent_object_id, -- int
-    type AS type, -- char(2)
-    'SQL_STORED_PROCEDURE' AS type_desc, -- nvarchar(60)
-    created AS create_date, -- datetime
-    modified AS modify_date, -- datetime
-    false AS is_ms_shipped, -- bit
+    -- columns of sys.objects
 FROM objects WHERE type = 'P '
 
 -- view sys.columns
@@ -270,21 +247,15 @@ FROM (
 
 -- view sys.key_constraints
 SELECT
-    label AS name, -- sysname
-    key_id AS object_id, -- int
-    NULL AS principal_id, -- int
-    schema_id AS schema_id, -- int
-    table_id AS parent_object_id, -- int
-    kind AS type, -- char(2)
-    CASE kind WHEN 'PK' THEN 'PRIMARY_KEY_CONSTRAINT' ELSE 'UNIQUE_CONSTRAINT' END AS type_desc, -- nvarchar(60)
-    created AS create_date, -- datetime
-    modified AS modify_date, -- datetime
-    false AS is_ms_shipped, -- bit
+    -- columns of sys.objects
     false AS is_published, -- bit
     false AS is_schema_published, -- bit
     number AS unique_index_id, -- int
     NOT named AS is_system_named, -- bit
-FROM keys
+FROM (
+    SELECT label AS name, key_id AS object_id, table_id AS parent, kind AS type, *
+    FROM keys
+) AS named_keys
 
 -- view sys.foreign_keys
 SELECT
