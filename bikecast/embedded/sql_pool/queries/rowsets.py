@@ -13,7 +13,7 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import AGGREGAT
 from bikecast.embedded.sql_pool.expressions.functions.text import as_text
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import convert
-from bikecast.embedded.sql_pool.values.scope import NamedColumn, Scope, Source, Typed
+from bikecast.embedded.sql_pool.values.scope import NamedColumn, Scope, Source, Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import SqlType, common_type, nvarchar
 
 
@@ -123,8 +123,7 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
     parts = []
     for column in turned:
         value = convert(Typed(column.sql, column.type), type_).sql
-        label = "'" + column.name.replace("'", "''") + "'"
-        items = [*(k.sql for k in kept), value, label]
+        items = [*(k.sql for k in kept), value, text_literal(column.name)]
         selected = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(items, 1))
         parts.append(f"SELECT {selected} FROM {inner} WHERE {column.sql} IS NOT NULL")
     return f"({' UNION ALL '.join(parts)}) AS {physical}", _source(node.alias, columns, physical)

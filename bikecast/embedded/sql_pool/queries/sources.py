@@ -20,7 +20,7 @@ from bikecast.embedded.sql_pool.errors import (
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
 from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
-from bikecast.embedded.sql_pool.queries.predict import PredictCompiler
+from bikecast.embedded.sql_pool.queries.predict import predict_source
 from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, unpivot
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
@@ -189,7 +189,7 @@ class SourceCompiler:
                     raise unsupported(f"The table hint {item.name.upper()}")
 
     def _predict(self, node: dialect.Predict) -> str:
-        sql, *sources = PredictCompiler(self.context, self.query, self._named).rows(node)
+        sql, *sources = predict_source(node, self.context, self.query, self._named)
         for source in sources:
             self.scope.add(source)
         return sql
@@ -201,30 +201,23 @@ class SourceCompiler:
         if cte is not None:
             cte_name, query, columns = cte
             return f"{cte_name} AS {physical}", query.source(alias or name.name, physical, columns)
+        schema = None if alias else name.schema
         system = system_view(name.schema, name.name) if qualified else None
         if system is not None:
             source = system.source(alias or name.name, physical)
-            schema = None if alias else name.schema
-            return f"({system.sql}) AS {physical}", Source(source.alias, source.columns, schema)
+            return f"({system.sql}) AS {physical}", replace(source, schema=schema)
         relation = self.context.catalog.find(name)
         if relation is None or relation.type not in (TABLE, VIEW):
             raise invalid_object(str(name) if qualified else name.name)
-        schema = None if alias else name.schema
         if relation.type == VIEW:
             query = self._view(relation)
-            listed = relation.details.get("columns") or ()
-            names = tuple(str(item) for item in listed) if isinstance(listed, list) else ()
+            names = tuple(relation.details.get("columns", ()))
             if relation.columns:
                 query, names = _as_defined(query, relation)
             source = query.source(alias or name.name, physical, names)
-            return f"({query.sql}) AS {physical}", Source(source.alias, source.columns, schema)
-        columns_of = tuple(
-            NamedColumn(c.name, c.type, f"{physical}.{quoted(c.name)}", not c.nullable)
-            for c in relation.columns
-        )
-        return f"{relation.duckdb_name} AS {physical}", Source(
-            alias or name.name, columns_of, schema
-        )
+            return f"({query.sql}) AS {physical}", replace(source, schema=schema)
+        source = table_source(relation, physical, alias or name.name, schema)
+        return f"{relation.duckdb_name} AS {physical}", source
 
     def _view(self, view: SqlObject) -> BoundQuery:
         """The query of a view, compiled now: it sees the tables and models of this moment."""
@@ -261,6 +254,15 @@ class SourceCompiler:
         physical = next_alias()
         self.scope.add(query.source(node.alias, physical, names))
         return f"({query.sql}) AS {physical}"
+
+
+def table_source(table: SqlObject, physical: str, alias: str, schema: str | None) -> Source:
+    """A table as an item of FROM: `alias` in T-SQL, `physical` in DuckDB."""
+    columns = tuple(
+        NamedColumn(c.name, c.type, f"{physical}.{quoted(c.name)}", not c.nullable)
+        for c in table.columns
+    )
+    return Source(alias, columns, schema)
 
 
 def _as_defined(view: BoundQuery, definition: SqlObject) -> tuple[BoundQuery, tuple[str, ...]]:

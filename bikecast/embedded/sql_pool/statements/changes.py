@@ -16,14 +16,13 @@ from bikecast.embedded.sql_pool.errors import SqlError, invalid_column, near, un
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.queries.grouping import has_aggregate
-from bikecast.embedded.sql_pool.queries.sources import SourceCompiler
+from bikecast.embedded.sql_pool.queries.sources import SourceCompiler, table_source
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
 from bikecast.embedded.sql_pool.values.scope import (
-    NamedColumn,
     Scope,
     Source,
     Typed,
@@ -74,30 +73,33 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
     if len(values) != len(columns):
         constants = isinstance(tree.expression, exp.Values)
         raise _count_error(names is not None, len(values) > len(columns), constants=constants)
-    assigned = [
-        assign(value, column.type, column=column.name).sql
+    assigned = {
+        column.name: assign(value, column.type, column=column.name).sql
         for value, column in zip(values, columns, strict=True)
-    ]
-    filled: set[object] = {column.name for column in columns}
-    for column in table.columns:
-        if column.name not in filled and column.default_text:
-            columns.append(column)
-            assigned.append(
-                assign(default_value(work, column), column.type, column=column.name).sql
-            )
-    if identity in filled:
+    }
+    row = _with_defaults(work, table, assigned)
+    if identity in assigned:
         raise SqlError(
             544,
             f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
             "IDENTITY_INSERT is set to OFF.",
         )
-    listed = ", ".join(quoted(column.name) for column in columns)
     if identity:
-        listed += f", {quoted(str(identity))}"
-        assigned.append(f"nextval('{table.sequence}')")
+        row[identity] = f"nextval('{table.sequence}')"
     return work.count(
-        f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(assigned)}{source}"
+        f"INSERT INTO {table.duckdb_name} ({', '.join(map(quoted, row))}) "
+        f"SELECT {', '.join(row.values())}{source}"
     )
+
+
+def _with_defaults(work: Work, table: SqlObject, values: dict[str, str]) -> dict[str, str]:
+    """The values of a new row by column, with the defaults of the columns that have none."""
+    defaults = {
+        column.name: assign(default_value(work, column), column.type, column=column.name).sql
+        for column in table.columns
+        if column.name not in values and column.default_text
+    }
+    return {**values, **defaults}
 
 
 def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColumn]:
@@ -198,7 +200,7 @@ def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
         target = _mentioned(name, rows, scope)
     if target is None or rows is None:
         table = existing_table(work, name)
-        target = _source(table, next_alias(), name.name, name.schema)
+        target = table_source(table, next_alias(), name.name, name.schema)
         scope.add(target)
         text += f"{' CROSS JOIN ' if text else ''}{table.duckdb_name} AS {_physical(target)}"
     else:
@@ -232,14 +234,6 @@ def _mentioned(name: st.ObjectName, rows: exp.Select, scope: Scope) -> Source | 
     if len(aliases) > 1:
         raise SqlError(8154, f"The table '{name.name}' is ambiguous.")
     return next((s for s in scope.sources if aliases and s.matches(aliases[0], None)), None)
-
-
-def _source(table: SqlObject, physical: str, alias: str, schema: str | None) -> Source:
-    columns = tuple(
-        NamedColumn(column.name, column.type, f"{physical}.{quoted(column.name)}")
-        for column in table.columns
-    )
-    return Source(alias, columns, schema)
 
 
 def _physical(source: Source) -> str:
@@ -341,7 +335,7 @@ def merge(work: Work, statement: st.Merge) -> int:
     scope = Scope()
     name = statement.target
     alias = statement.alias or name.name
-    scope.add(_source(table, physical, alias, None if statement.alias else name.schema))
+    scope.add(table_source(table, physical, alias, None if statement.alias else name.schema))
     queries = QueryCompiler(work.context)
     only(statement.source, "expressions", "from_", "joins")
     source_scope = Scope()
@@ -351,7 +345,7 @@ def merge(work: Work, statement: st.Merge) -> int:
     for source in source_scope.sources:
         scope.add(source)
     compiler = queries.expressions(scope)
-    target = queries.expressions(_only(scope, 0))
+    target = queries.expressions(Scope(sources=scope.sources[:1]))
     branches = " ".join(
         _branch(work, table, branch, target if branch.kind.endswith("SOURCE") else compiler)
         for branch in statement.branches
@@ -360,10 +354,6 @@ def merge(work: Work, statement: st.Merge) -> int:
         f"MERGE INTO {table.duckdb_name} AS {physical} USING {clause} ON "
         f"({compiler.condition(statement.condition)}) {branches}"
     )
-
-
-def _only(scope: Scope, position: int) -> Scope:
-    return Scope(sources=[scope.sources[position]])
 
 
 def _branch(
@@ -381,14 +371,9 @@ def _branch(
         raise SqlError(
             110, "The numbers of columns and values of the INSERT clause of MERGE differ."
         )
-    values = [
-        (column.name, _value(work, compiler, column, tree))
+    row = {
+        column.name: _value(work, compiler, column, tree)
         for column, tree in zip(columns, branch.values, strict=True)
-    ]
-    filled = {column for column, _ in values}
-    for column in table.columns:
-        if column.name not in filled and column.default_text:
-            default = assign(default_value(work, column), column.type, column=column.name)
-            values.append((column.name, default.sql))
-    names = ", ".join(quoted(column) for column, _ in values)
-    return f"{head} INSERT ({names}) VALUES ({', '.join(value for _, value in values)})"
+    }
+    row = _with_defaults(work, table, row)
+    return f"{head} INSERT ({', '.join(map(quoted, row))}) VALUES ({', '.join(row.values())})"
