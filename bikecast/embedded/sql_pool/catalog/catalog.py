@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.syntax.statements import ColumnDefinition, ObjectName
@@ -56,7 +56,11 @@ class SqlObject:
     type: str
     definition: str = ""
     columns: tuple[TableColumn, ...] = ()
-    details: dict[str, object] = field(default_factory=dict)
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def column(self, name: str) -> TableColumn | None:
+        """The column of a name, or None."""
+        return next((c for c in self.columns if c.name.lower() == name.lower()), None)
 
     @property
     def duckdb_name(self) -> str:
@@ -133,28 +137,29 @@ class Catalog:
 
     def has_schema(self, name: str) -> bool:
         """Whether a schema exists (the catalog's own is none)."""
-        row = self._connection.execute(
-            "SELECT count(*) FROM duckdb_schemas() WHERE database_name = current_database() AND "
-            "schema_name = ? AND NOT internal AND schema_name <> 'bikecast'",
-            [name],
-        ).fetchone()
-        return bool(row and row[0])
+        return self._any(
+            "duckdb_schemas() WHERE database_name = current_database() AND schema_name = $name "
+            "AND NOT internal AND schema_name <> 'bikecast'",
+            name=name,
+        )
 
     def has_key(self, schema: str, name: str) -> bool:
         """Whether a key or an object of a schema has a name."""
-        row = self._connection.execute(
-            "SELECT count(*) FROM bikecast.objects WHERE schema_name = $schema AND (name = $name "
-            "OR list_contains(list_transform(json_extract_string(details, '$.keys[*].name'), "
+        return self._any(
+            "bikecast.objects WHERE schema_name = $schema AND (name = $name OR list_contains("
+            "list_transform(json_extract_string(details, '$.keys[*].name'), "
             "lambda key: lower(key)), lower($name)))",
-            {"schema": schema, "name": name},
-        ).fetchone()
-        return bool(row and row[0])
+            schema=schema,
+            name=name,
+        )
 
     def in_schema(self, name: str) -> bool:
         """Whether a schema has objects."""
-        row = self._connection.execute(
-            "SELECT count(*) FROM bikecast.objects WHERE schema_name = ?", [name]
-        ).fetchone()
+        return self._any("bikecast.objects WHERE schema_name = $name", name=name)
+
+    def _any(self, rows: str, **parameters: str) -> bool:
+        """Whether there are rows; `rows` is FROM's part of a query."""
+        row = self._connection.execute(f"SELECT count(*) FROM {rows}", parameters).fetchone()
         return bool(row and row[0])
 
     def add(
@@ -163,7 +168,7 @@ class Catalog:
         object_type: str,
         definition: str = "",
         columns: tuple[ColumnDefinition, ...] = (),
-        details: dict[str, object] | None = None,
+        details: dict[str, Any] | None = None,
     ) -> SqlObject:
         """Record a new object.
 
@@ -195,25 +200,17 @@ class Catalog:
         self._add_columns(object_id, kept)
         return SqlObject(object_id, name, object_type, definition, kept, details or {})
 
-    def redefine(self, object_: SqlObject, definition: str, details: dict[str, object]) -> None:
+    def redefine(self, object_: SqlObject, definition: str, details: dict[str, Any]) -> None:
         """Replace the text of a view or procedure."""
-        self._connection.execute(
-            "UPDATE bikecast.objects SET definition = ?, details = ?, modified = "
-            "current_localtimestamp() WHERE object_id = ?",
-            [definition, json.dumps(details), object_.object_id],
-        )
+        self._update(object_, "definition = ?, details = ?", definition, json.dumps(details))
 
-    def change_details(self, object_: SqlObject, details: dict[str, object]) -> None:
+    def change_details(self, object_: SqlObject, details: dict[str, Any]) -> None:
         """Replace what only this kind of object has."""
         if object_.name.is_temporary:
             key = object_.name.name.lower()
             self._temporary[key] = replace(self._temporary[key], details=details)
             return
-        self._connection.execute(
-            "UPDATE bikecast.objects SET details = ?, modified = current_localtimestamp() "
-            "WHERE object_id = ?",
-            [json.dumps(details), object_.object_id],
-        )
+        self._update(object_, "details = ?", json.dumps(details))
 
     def change_columns(self, object_: SqlObject, columns: tuple[TableColumn, ...]) -> None:
         """Replace the columns of an object."""
@@ -238,10 +235,13 @@ class Catalog:
 
     def rename(self, object_: SqlObject, new: ObjectName) -> None:
         """Give an object another name or schema."""
+        self._update(object_, "schema_name = ?, name = ?", new.schema, new.name)
+
+    def _update(self, object_: SqlObject, changes: str, *values: str) -> None:
         self._connection.execute(
-            "UPDATE bikecast.objects SET schema_name = ?, name = ?, modified = "
-            "current_localtimestamp() WHERE object_id = ?",
-            [new.schema, new.name, object_.object_id],
+            f"UPDATE bikecast.objects SET {changes}, modified = current_localtimestamp() "
+            "WHERE object_id = ?",
+            [*values, object_.object_id],
         )
 
     def remove(self, object_: SqlObject) -> None:

@@ -59,14 +59,10 @@ def _table(work: Work, statement: st.AlterTable) -> SqlObject:
     return existing_table(work, statement.name)
 
 
-def _find(table: SqlObject, name: str) -> TableColumn | None:
-    return next((c for c in table.columns if c.name.lower() == name.lower()), None)
-
-
 def _rewrite(work: Work, table: SqlObject, columns: list[tuple[TableColumn, str]]) -> None:
     """Replace the table by one of these columns; each has the DuckDB expression of its values."""
     kept = tuple(column for column, _ in columns)
-    check_columnstore(str(table.details.get("index", "")), kept)
+    check_columnstore(table.details.get("index", ""), kept)
     fresh = replace(table.name, name=f"{table.name.name} (altered)")
     write_copy(work, table, fresh, columns)
     work.run(f"ALTER TABLE {duckdb_name(fresh)} RENAME TO {quoted(table.name.name)}")
@@ -125,7 +121,7 @@ def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -
 def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
     gone = set()
     for name in statement.names:
-        column = _find(table, name)
+        column = table.column(name)
         if column is None:
             if statement.if_exists:
                 continue
@@ -148,7 +144,7 @@ def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
 
 
 def _change_type(work: Work, table: SqlObject, new: st.ColumnDefinition) -> None:
-    old = _find(table, new.name)
+    old = table.column(new.name)
     if old is None:
         raise SqlError(
             4924,
@@ -172,26 +168,26 @@ def _change_type(work: Work, table: SqlObject, new: st.ColumnDefinition) -> None
 
 def _add_default(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
     (name,) = statement.names
-    column = _find(table, name)
+    column = table.column(name)
     if column is None:
         raise SqlError(1752, f"Column '{name}' in table '{table.name.name}' is invalid.")
     if column.default_text:
         raise SqlError(1781, "Column already has a DEFAULT bound to it.")
     changed = replace(column, default_text=statement.text)
     assign(default_value(work, changed), changed.type, column=changed.name)
-    labels = dict(_labels(table))
+    labels = _labels(table)
     labels[column.name.lower()] = statement.label or f"DF__{table.name.name}__{column.name}"
     work.catalog.change_columns(table, tuple(changed if c is column else c for c in table.columns))
     work.catalog.change_details(table, {**table.details, "default_names": labels})
 
 
 def _labels(table: SqlObject) -> dict[str, str]:
-    labels = table.details.get("default_names")
-    return labels if isinstance(labels, dict) else {}
+    """The names of the defaults, by the column's name in lower case."""
+    return dict(table.details.get("default_names", {}))
 
 
 def _drop_constraints(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
-    labels = dict(_labels(table))
+    labels = _labels(table)
     columns = list(table.columns)
     keys = table_keys(table)
     for name in statement.names:
@@ -224,12 +220,11 @@ def table_note(work: Work, statement: st.TableNote) -> None:
         )
     table = existing_table(work, statement.table)
     for column in statement.columns:
-        if _find(table, column) is None:
+        if table.column(column) is None:
             raise SqlError(
                 1911, f"Column name '{column}' does not exist in the target table or view."
             )
-    recorded = table.details.get(statement.kind)
-    names = list(recorded) if isinstance(recorded, list) else []
+    names = list(table.details.get(statement.kind, []))
     exists = statement.name.lower() in {str(name).lower() for name in names}
     if statement.update:
         if statement.name and not exists:
@@ -263,7 +258,6 @@ def table_note(work: Work, statement: st.TableNote) -> None:
             ("index_columns", statement.columns),
             ("descending", statement.descending),
         ):
-            kept = table.details.get(part)
             of_index = {statement.name.lower(): [] if statement.drop else list(columns)}
-            details[part] = {**(kept if isinstance(kept, dict) else {}), **of_index}
+            details[part] = {**table.details.get(part, {}), **of_index}
     work.catalog.change_details(table, details)

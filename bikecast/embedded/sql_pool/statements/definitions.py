@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
 
@@ -39,7 +39,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
     name = statement.name
     if work.catalog.find(name) is not None:
         raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
-    details: dict[str, object] = {
+    details: dict[str, Any] = {
         "distribution": statement.options.distribution or "ROUND_ROBIN",
         "index": statement.options.index or _COLUMNSTORE,
         "hash_columns": [name.lower() for name in statement.options.hash_columns],
@@ -52,7 +52,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
             f"{quoted(c.name)} {c.type.duckdb}{'' if c.nullable else ' NOT NULL'}" for c in columns
         )
         sql = f"({declared})"
-    check_columnstore(str(details["index"]), columns)
+    check_columnstore(details["index"], columns)
     labels = default_names(columns)
     if labels:
         details["default_names"] = labels
@@ -178,10 +178,7 @@ def create_view(work: Work, statement: st.CreateView) -> None:
                 f"function '{statement.name.name}' is specified more than once.",
             ) from error
         columns = tuple(st.ColumnDefinition(c.name, c.type, not c.not_null) for c in source.columns)
-    details: dict[str, object] = {
-        "columns": list(statement.columns),
-        "definition": statement.definition,
-    }
+    details = {"columns": list(statement.columns), "definition": statement.definition}
     _define(work, statement.name, VIEW, statement.text, details, columns, alter=statement.alter)
 
 
@@ -203,7 +200,7 @@ def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
         {"name": f"@{parameter.name}", "type": parameter.type.name, "output": parameter.output}
         for parameter in statement.parameters
     ]
-    details: dict[str, object] = {"parameters": parameters}
+    details = {"parameters": parameters}
     _define(work, statement.name, PROCEDURE, statement.text, details, alter=statement.alter)
 
 
@@ -212,7 +209,7 @@ def _define(
     name: st.ObjectName,
     object_type: str,
     text: str,
-    details: dict[str, object],
+    details: dict[str, Any],
     columns: tuple[st.ColumnDefinition, ...] = (),
     *,
     alter: bool,

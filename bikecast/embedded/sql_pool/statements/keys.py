@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 
 def table_keys(table: SqlObject) -> list[dict[str, Any]]:
     """The keys of a table as its details hold them."""
-    keys = table.details.get("keys")
-    return list(keys) if isinstance(keys, list) else []
+    return list(table.details.get("keys", []))
 
 
 def not_null(

@@ -84,9 +84,7 @@ def rename_column(work: Work, place: str, new: str, object_type: str) -> None:
         raise unsupported(f"The cross-database name {place}")
     old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
     table = work.catalog.find(ObjectName(name, schema or "dbo"))
-    column = (
-        next((c for c in table.columns if c.name.lower() == old.lower()), None) if table else None
-    )
+    column = table.column(old) if table else None
     if table is None or table.type != TABLE or column is None or table.name.is_temporary:
         raise SqlError(
             15248,
