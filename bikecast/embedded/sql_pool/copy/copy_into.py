@@ -2,7 +2,7 @@
 
 Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql (azure-sqldw)
 """
-# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
+# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from bikecast.embedded.sql_pool.copy.rejects import RejectedRows, error_folder
 from bikecast.embedded.sql_pool.copy.rows import insert_records
 from bikecast.embedded.sql_pool.copy.targets import (
     Field,
-    bad_file,
-    glob_escaped,
+    load_file,
+    path_literal,
     target_fields,
     unreadable,
     with_default,
 )
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.errors import not_emulated
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
-from bikecast.embedded.sql_pool.values.scope import Typed, quoted, text_literal
+from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import MAX, varchar
 from bikecast.embedded.sql_pool.work import Work
 
@@ -52,12 +52,12 @@ def copy_into(work: Work, statement: st.CopyInto, lake_root: Path, lake_url: str
         for location in statement.locations
         for path in find_files(in_lake(location, lake_root, lake_url), lake_root)
     ]
-    loaded = 0
-    for path in paths:
-        if options.file_type == PARQUET:
-            loaded += load_parquet(work, table, fields, path)
-        else:
-            loaded += _load_csv(work, table, fields, path, options, rejected)
+    loaded = sum(
+        load_parquet(work, table, fields, path)
+        if options.file_type == PARQUET
+        else _load_csv(work, table, fields, path, options, rejected)
+        for path in paths
+    )
     rejected.write()
     return loaded
 
@@ -76,7 +76,7 @@ def _load_csv(
             return 0
         values = [_from_text(field, options) for field in fields]
         if _is_plain(path, options):
-            return _bulk(work, table, fields, values, path, options, width)
+            return load_file(work, table, fields, values, path, _reader(path, options, width))
         return insert_records(
             work, table, [f.column for f in fields], values, path, options, width, rejected
         )
@@ -153,29 +153,13 @@ def _ordered(source: str, order: str) -> str:
     )
 
 
-def _bulk(
-    work: Work,
-    table: SqlObject,
-    fields: list[Field],
-    values: list[str],
-    path: Path,
-    options: CopyOptions,
-    width: int,
-) -> int:
-    """Load a file by DuckDB's own reader, all at once."""
+def _reader(path: Path, options: CopyOptions, width: int) -> str:
+    """DuckDB's own reader of a file."""
     names = ", ".join(f"'f{i}': 'VARCHAR'" for i in range(1, width + 1))
     quote = text_literal(options.quote)
-    reader = (
-        f"read_csv({text_literal(glob_escaped(path))}, auto_detect = false, header = false, "
+    return (
+        f"read_csv({path_literal(path)}, auto_detect = false, header = false, "
         f"columns = {{{names}}}, delim = {text_literal(options.delimiter)}, quote = {quote}, "
         f"escape = {quote}, nullstr = '', allow_quoted_nulls = false, compression = 'none', "
         f"skip = {options.first_row - 1}, strict_mode = true)"
     )
-    listed = ", ".join(quoted(field.column.name) for field in fields)
-    try:
-        return work.count(
-            f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} "
-            f"FROM {reader} AS q"
-        )
-    except SqlError as error:
-        raise bad_file(path, error) from error

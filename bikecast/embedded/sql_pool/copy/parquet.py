@@ -9,14 +9,14 @@ from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
 from bikecast.embedded.sql_pool.copy.rejects import CONVERSION_ERROR
 from bikecast.embedded.sql_pool.copy.targets import (
     Field,
-    bad_file,
-    glob_escaped,
+    load_file,
+    path_literal,
     unreadable,
     with_default,
 )
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.values.conversion import assign
-from bikecast.embedded.sql_pool.values.scope import Typed, quoted, text_literal
+from bikecast.embedded.sql_pool.values.scope import Typed, quoted
 from bikecast.embedded.sql_pool.values.types import SqlType, parse_declaration
 from bikecast.embedded.sql_pool.work import Work
 
@@ -44,7 +44,7 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
 
     Raises SqlError for a file with fewer columns, or with one of another type.
     """
-    reader = f"read_parquet({text_literal(glob_escaped(path))})"
+    reader = f"read_parquet({path_literal(path)})"
     try:
         described = work.run(f"DESCRIBE SELECT * FROM {reader}")
     except SqlError as error:
@@ -64,14 +64,7 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
         source = Typed(read, _parquet_type(path, name, parquet_type, field.column))
         value = assign(source, field.column.type, column=field.column.name)
         values.append(with_default(value.sql, field))
-    listed = ", ".join(quoted(field.column.name) for field in fields)
-    try:
-        return work.count(
-            f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} "
-            f"FROM {reader} AS q"
-        )
-    except SqlError as error:
-        raise bad_file(path, error) from error
+    return load_file(work, table, fields, values, path, reader)
 
 
 def _parquet_type(path: Path, name: str, parquet_type: str, column: TableColumn) -> SqlType:

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,8 +46,9 @@ def insert_records(
     inserted = 0
     with work.connection.cursor() as checker:
         # A failed query would end the statement's transaction, so another connection tries first.
+        problem_in = partial(_problem, checker, work, columns, values)
         numbered = enumerate(read_records(path, options), options.first_row)
-        for batch in _batches(numbered):
+        for batch in iter(lambda: list(itertools.islice(numbered, _BATCH)), []):
             complete = []
             for number, record in batch:
                 problem = record.problem
@@ -61,7 +63,7 @@ def insert_records(
             data = _arrow(complete, width)
             checker.register(_NAME, data)
             bad = set()
-            for place, reason in _failures(checker, work, columns, values, 0, len(complete)):
+            for place, reason in _failures(problem_in, 0, len(complete)):
                 number, record = complete[place]
                 rejected.add(path, number, record.text, reason)
                 bad.add(place)
@@ -77,10 +79,6 @@ def insert_records(
     return inserted
 
 
-def _batches(records: Iterator[Numbered]) -> Iterable[list[Numbered]]:
-    return iter(lambda: list(itertools.islice(records, _BATCH)), [])
-
-
 def _arrow(records: list[Numbered], width: int):  # type: ignore[no-untyped-def]  # pyarrow.Table
     import pyarrow as pa
 
@@ -92,23 +90,18 @@ def _arrow(records: list[Numbered], width: int):  # type: ignore[no-untyped-def]
 
 
 def _failures(
-    checker: duckdb.DuckDBPyConnection,
-    work: Work,
-    columns: list[TableColumn],
-    values: list[str],
-    start: int,
-    end: int,
+    problem_in: Callable[[int, int], str], start: int, end: int
 ) -> Iterator[tuple[int, str]]:
     """Places of the rows that fail, and why; halves of a range that works are not looked into."""
-    reason = _problem(checker, work, columns, values, start, end)
+    reason = problem_in(start, end)
     if not reason:
         return
     if end - start == 1:
         yield start, reason
         return
     middle = (start + end) // 2
-    yield from _failures(checker, work, columns, values, start, middle)
-    yield from _failures(checker, work, columns, values, middle, end)
+    yield from _failures(problem_in, start, middle)
+    yield from _failures(problem_in, middle, end)
 
 
 def _problem(

@@ -1,4 +1,5 @@
 """What COPY INTO loads into: target columns, and the errors that name the file."""
+# ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
@@ -12,7 +13,7 @@ from bikecast.embedded.sql_pool.errors import SqlError, duckdb_text, invalid_col
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign
-from bikecast.embedded.sql_pool.values.scope import Scope, Typed
+from bikecast.embedded.sql_pool.values.scope import Scope, Typed, quoted, text_literal
 from bikecast.embedded.sql_pool.work import Work
 
 
@@ -65,17 +66,30 @@ def unreadable(path: Path, reason: str) -> SqlError:
     )
 
 
-def bad_file(path: Path, error: SqlError) -> SqlError:
-    """The error of a load; it shows the value that could not be converted."""
-    value = re.search(r"Could not convert string (['\"].*?['\"]) to", duckdb_text(error.__cause__))
-    shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
-    return SqlError(
-        CONVERSION_ERROR,
-        f"Bulk load data conversion error in the file '{path}': {error.message}{shown} "
-        "No row was loaded.",
-    )
+def load_file(
+    work: Work, table: SqlObject, fields: list[Field], values: list[str], path: Path, reader: str
+) -> int:
+    """Insert the values of a file's rows, which `reader` of DuckDB gives as q, all at once.
+
+    Raises SqlError that shows the value that could not be converted.
+    """
+    listed = ", ".join(quoted(field.column.name) for field in fields)
+    try:
+        return work.count(
+            f"INSERT INTO {table.duckdb_name} ({listed}) SELECT {', '.join(values)} "
+            f"FROM {reader} AS q"
+        )
+    except SqlError as error:
+        cause = duckdb_text(error.__cause__)
+        value = re.search(r"Could not convert string (['\"].*?['\"]) to", cause)
+        shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
+        raise SqlError(
+            CONVERSION_ERROR,
+            f"Bulk load data conversion error in the file '{path}': {error.message}{shown} "
+            "No row was loaded.",
+        ) from error
 
 
-def glob_escaped(path: Path) -> str:
-    """A path for DuckDB's readers, which take wildcards."""
-    return re.sub(r"([*?\[])", r"[\1]", str(path))
+def path_literal(path: Path) -> str:
+    """A path as text for DuckDB's readers, which take wildcards."""
+    return text_literal(re.sub(r"([*?\[])", r"[\1]", str(path)))
