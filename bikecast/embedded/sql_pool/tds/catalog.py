@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bikecast.core.sql import ResultColumn, ResultSet
 from bikecast.embedded.sql_pool.internal import INT, Variable, nvarchar
-from bikecast.embedded.sql_pool.tds.describe import TYPES
+from bikecast.embedded.sql_pool.tds.describe import TYPES, columns
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Parameter
 
@@ -26,11 +26,7 @@ _BYTES |= {"money": 21, "smallmoney": 12, "uniqueidentifier": 16, "date": 6, "ti
 _BYTES |= {"datetime": 16, "smalldatetime": 16, "datetime2": 16, "datetimeoffset": 20}
 
 
-def _columns(text: str) -> tuple[ResultColumn, ...]:
-    return tuple(ResultColumn(*item.split(":")) for item in text.split())
-
-
-_COLUMNS = _columns(
+_COLUMNS = columns(
     "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar COLUMN_NAME:nvarchar "
     "DATA_TYPE:smallint TYPE_NAME:nvarchar PRECISION:int LENGTH:int SCALE:smallint "
     "RADIX:smallint NULLABLE:smallint REMARKS:varchar COLUMN_DEF:nvarchar SQL_DATA_TYPE:smallint "
@@ -43,21 +39,21 @@ _COLUMNS = _columns(
 )
 #: A dedicated pool enforces no keys, so nothing identifies a row, and it has no foreign keys.
 _NOTHING: dict[str, tuple[ResultColumn, ...]] = {
-    "sp_pkeys": _columns(
+    "sp_pkeys": columns(
         "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar COLUMN_NAME:nvarchar "
         "KEY_SEQ:smallint PK_NAME:nvarchar"
     ),
-    "sp_fkeys": _columns(
+    "sp_fkeys": columns(
         "PKTABLE_QUALIFIER:nvarchar PKTABLE_OWNER:nvarchar PKTABLE_NAME:nvarchar "
         "PKCOLUMN_NAME:nvarchar FKTABLE_QUALIFIER:nvarchar FKTABLE_OWNER:nvarchar "
         "FKTABLE_NAME:nvarchar FKCOLUMN_NAME:nvarchar KEY_SEQ:smallint UPDATE_RULE:smallint "
         "DELETE_RULE:smallint FK_NAME:nvarchar PK_NAME:nvarchar DEFERRABILITY:smallint"
     ),
-    "sp_special_columns": _columns(
+    "sp_special_columns": columns(
         "SCOPE:smallint COLUMN_NAME:nvarchar DATA_TYPE:smallint TYPE_NAME:nvarchar PRECISION:int "
         "LENGTH:int SCALE:smallint PSEUDO_COLUMN:smallint"
     ),
-    "sp_statistics": _columns(
+    "sp_statistics": columns(
         "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar NON_UNIQUE:smallint "
         "INDEX_QUALIFIER:nvarchar INDEX_NAME:nvarchar TYPE:smallint SEQ_IN_INDEX:smallint "
         "COLUMN_NAME:nvarchar COLLATION:varchar CARDINALITY:int PAGES:int FILTER_CONDITION:varchar"
@@ -84,15 +80,15 @@ def catalog_procedures(
     procedures: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {}
     for name in _queries():
         procedures[name] = functools.partial(_run, session, name)
-    for name, columns in _NOTHING.items():
-        procedures[name] = functools.partial(_nothing, columns)
+    for name, nothing in _NOTHING.items():
+        procedures[name] = functools.partial(_nothing, nothing)
     for name in ("sp_columns", "sp_special_columns", "sp_statistics"):
         procedures |= {f"{name}_{version}": procedures[name] for version in (90, 100)}
     return procedures
 
 
-def _nothing(columns: tuple[ResultColumn, ...], _: tuple[Parameter, ...]) -> Answer:
-    return Answer(outcomes=[ResultSet(columns, [])])
+def _nothing(header: tuple[ResultColumn, ...], _: tuple[Parameter, ...]) -> Answer:
+    return Answer(outcomes=[ResultSet(header, [])])
 
 
 def _run(session: PoolSession, procedure: str, parameters: tuple[Parameter, ...]) -> Answer:

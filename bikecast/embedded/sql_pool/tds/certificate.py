@@ -25,7 +25,9 @@ def server_context(folder: Path, names: tuple[str, ...] = ()) -> ssl.SSLContext:
     """
     path = folder / "server.pem"
     if not path.exists():
-        _write(path, _new_identity(("localhost", "127.0.0.1", *names)))
+        with replaced_file(path) as temporary:
+            temporary.chmod(0o600)
+            temporary.write_bytes(_new_identity(("localhost", "127.0.0.1", *names)))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.maximum_version = ssl.TLSVersion.TLSv1_2
@@ -71,9 +73,3 @@ def _general_name(name: str) -> x509.GeneralName:
         return x509.IPAddress(ipaddress.ip_address(name))
     except ValueError:
         return x509.DNSName(name)
-
-
-def _write(path: Path, content: bytes) -> None:
-    with replaced_file(path) as temporary:
-        temporary.chmod(0o600)
-        temporary.write_bytes(content)

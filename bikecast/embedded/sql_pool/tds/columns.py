@@ -9,18 +9,18 @@ from __future__ import annotations
 import itertools
 import re
 import struct
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 from bikecast.core.sql import ResultColumn, ResultSet
 from bikecast.embedded.sql_pool.tds import moments
+from bikecast.embedded.sql_pool.tds.moments import Bytes2D
 from bikecast.embedded.sql_pool.tds.types import CODE_PAGE, COLLATION
 from bikecast.embedded.sql_pool.tds.wire import b_varchar
 
-Bytes2D = npt.NDArray[np.uint8]
 #: One column of some rows: a matrix of bytes, or one item a row.
 Piece = Bytes2D | list[bytes]
 ROWS_AT_ONCE = 8192
@@ -107,12 +107,6 @@ def _identifiers(values: list[object]) -> Bytes2D:
     return np.frombuffer(data, np.uint8).reshape(-1, 16)
 
 
-def _zero_identifier() -> object:
-    import uuid
-
-    return uuid.UUID(int=0)
-
-
 def _cut(data: bytes, lengths: list[int]) -> list[bytes]:
     ends = list(itertools.accumulate(lengths))
     return [data[end - length : end] for end, length in zip(ends, lengths, strict=True)]
@@ -132,13 +126,14 @@ def _narrow(values: list[str]) -> list[bytes]:
 
 
 def _varying(
-    convert: Callable[[list], list[bytes]], empty: object, is_long: bool
-) -> Callable[[list[object]], Piece]:
-    null = b"\xff" * (8 if is_long else 2)
+    code: int, collation: bytes, convert: Callable[[list], list[bytes]], empty: object, long: bool
+) -> Encoding:
+    """Values behind their length; those of a `long` type, which is (max), in one chunk each."""
+    null = b"\xff" * (8 if long else 2)
 
     def encode(values: list[object]) -> Piece:
         items = convert([empty if value is None else value for value in values])
-        if is_long:
+        if long:
             framed = [
                 struct.pack("<QI", len(item), len(item)) + item + b"\x00\x00\x00\x00"
                 if item
@@ -149,7 +144,8 @@ def _varying(
             framed = [len(item).to_bytes(2, "little") + item for item in items]
         return [null if value is None else item for value, item in zip(values, framed, strict=True)]
 
-    return encode
+    info = struct.pack("<BH", code, 0xFFFF if long else SHORT) + collation
+    return Encoding(info, encode)
 
 
 def _text_or_binary(name: str, values: list[object]) -> Encoding:
@@ -159,17 +155,10 @@ def _text_or_binary(name: str, values: list[object]) -> Encoding:
         size = 2 * longest
         if size > SHORT // 2:
             size = max(len(item) for item in _wide([str(v) for v in values if v is not None]))
-        return _varying_encoding(0xE7, COLLATION, _wide, "", size > SHORT)
+        return _varying(0xE7, COLLATION, _wide, "", size > SHORT)
     if name in ("varchar", "char"):
-        return _varying_encoding(0xA7, COLLATION, _narrow, "", longest > SHORT)
-    return _varying_encoding(0xA5, b"", list, b"", longest > SHORT)
-
-
-def _varying_encoding(
-    code: int, collation: bytes, convert: Callable[[list], list[bytes]], empty: object, long: bool
-) -> Encoding:
-    info = struct.pack("<BH", code, 0xFFFF if long else SHORT) + collation
-    return Encoding(info, _varying(convert, empty, long))
+        return _varying(0xA7, COLLATION, _narrow, "", longest > SHORT)
+    return _varying(0xA5, b"", list, b"", longest > SHORT)
 
 
 _FIXED: dict[str, Encoding] = {
@@ -182,7 +171,7 @@ _FIXED: dict[str, Encoding] = {
     "float": Encoding(b"\x6d\x08", _fixed(8, _numbers("<f8"), 0)),
     "money": Encoding(b"\x6e\x08", _fixed(8, _money, moments.ZERO)),
     "smallmoney": Encoding(b"\x6e\x04", _fixed(4, _small_money, moments.ZERO)),
-    "uniqueidentifier": Encoding(b"\x24\x10", _fixed(16, _identifiers, _zero_identifier())),
+    "uniqueidentifier": Encoding(b"\x24\x10", _fixed(16, _identifiers, uuid.UUID(int=0))),
     "date": Encoding(b"\x28", _fixed(3, moments.dates, moments.DAY)),
     "time": Encoding(b"\x29\x07", _fixed(5, moments.times, moments.MIDNIGHT)),
     "datetime2": Encoding(b"\x2a\x07", _fixed(8, moments.datetimes2, moments.MOMENT)),

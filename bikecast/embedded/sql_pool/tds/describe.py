@@ -39,17 +39,20 @@ _TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int]
     ("datetime", 93, 23, "char", None, (3, 3), 0),
     ("smalldatetime", 93, 16, "char", None, (0, 0), 0),
 )
-_TYPE_COLUMNS = tuple(
-    ResultColumn(name, sql_type)
-    for name, _, sql_type in (
-        pair.partition(":")
-        for pair in "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
-        "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
-        "SEARCHABLE:smallint UNSIGNED_ATTRIBUTE:smallint MONEY:smallint AUTO_INCREMENT:smallint "
-        "LOCAL_TYPE_NAME:nvarchar MINIMUM_SCALE:smallint MAXIMUM_SCALE:smallint "
-        "SQL_DATA_TYPE:smallint SQL_DATETIME_SUB:smallint NUM_PREC_RADIX:int "
-        "INTERVAL_PRECISION:smallint USERTYPE:smallint".split()
-    )
+
+
+def columns(text: str) -> tuple[ResultColumn, ...]:
+    """The columns of a result, each as NAME:type."""
+    return tuple(ResultColumn(*item.split(":")) for item in text.split())
+
+
+_TYPE_COLUMNS = columns(
+    "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
+    "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
+    "SEARCHABLE:smallint UNSIGNED_ATTRIBUTE:smallint MONEY:smallint AUTO_INCREMENT:smallint "
+    "LOCAL_TYPE_NAME:nvarchar MINIMUM_SCALE:smallint MAXIMUM_SCALE:smallint "
+    "SQL_DATA_TYPE:smallint SQL_DATETIME_SUB:smallint NUM_PREC_RADIX:int "
+    "INTERVAL_PRECISION:smallint USERTYPE:smallint"
 )
 _RADIX = {"float": 2, "real": 2}
 _NUMBERS = frozenset("bit tinyint smallint int bigint numeric decimal money smallmoney".split())
@@ -74,7 +77,7 @@ def data_types(odbc_type: int = 0) -> ResultSet:
             continue
         prefix, suffix = _QUOTES[quotes]
         text = quotes in ("char", "n")
-        number = name in _NUMBERS or name in _RADIX
+        *_, number, radix = TYPES[name]
         moment = code in (91, 93)
         rows.append(
             (
@@ -95,7 +98,7 @@ def data_types(odbc_type: int = 0) -> ResultSet:
                 scales[1] if scales else None,
                 9 if moment else code,
                 {91: 1, 93: 3}.get(code),
-                _RADIX.get(name, 10) if number else None,
+                radix,
                 None,
                 0,
             )
@@ -103,21 +106,17 @@ def data_types(odbc_type: int = 0) -> ResultSet:
     return ResultSet(_TYPE_COLUMNS, rows)
 
 
-_PARAMETER_COLUMNS = tuple(
-    ResultColumn(name, sql_type)
-    for name, _, sql_type in (
-        pair.partition(":")
-        for pair in "parameter_ordinal:int name:nvarchar suggested_system_type_id:int "
-        "suggested_system_type_name:nvarchar suggested_max_length:smallint "
-        "suggested_precision:tinyint suggested_scale:tinyint suggested_user_type_id:int "
-        "suggested_user_type_database:nvarchar suggested_user_type_schema:nvarchar "
-        "suggested_user_type_name:nvarchar suggested_assembly_qualified_type_name:nvarchar "
-        "suggested_xml_collection_id:int suggested_xml_collection_database:nvarchar "
-        "suggested_xml_collection_schema:nvarchar suggested_xml_collection_name:nvarchar "
-        "suggested_is_xml_document:bit suggested_is_case_sensitive:bit "
-        "suggested_is_fixed_length_clr_type:bit suggested_is_input:bit suggested_is_output:bit "
-        "formal_parameter_name:nvarchar suggested_tds_type_id:int suggested_tds_length:int".split()
-    )
+_PARAMETER_COLUMNS = columns(
+    "parameter_ordinal:int name:nvarchar suggested_system_type_id:int "
+    "suggested_system_type_name:nvarchar suggested_max_length:smallint "
+    "suggested_precision:tinyint suggested_scale:tinyint suggested_user_type_id:int "
+    "suggested_user_type_database:nvarchar suggested_user_type_schema:nvarchar "
+    "suggested_user_type_name:nvarchar suggested_assembly_qualified_type_name:nvarchar "
+    "suggested_xml_collection_id:int suggested_xml_collection_database:nvarchar "
+    "suggested_xml_collection_schema:nvarchar suggested_xml_collection_name:nvarchar "
+    "suggested_is_xml_document:bit suggested_is_case_sensitive:bit "
+    "suggested_is_fixed_length_clr_type:bit suggested_is_input:bit suggested_is_output:bit "
+    "formal_parameter_name:nvarchar suggested_tds_type_id:int suggested_tds_length:int"
 )
 #: Type: its number in sys.types, its TDS type, its bytes, precision and scale.
 _SYSTEM: dict[str, tuple[int, int, int, int, int]] = {

@@ -103,10 +103,10 @@ class PoolSession:
     def transaction(self, action: str) -> Answer:
         """BEGIN, COMMIT or ROLLBACK TRANSACTION."""
         answer = Answer()
-        self._guarded(lambda session: _ignore(session.run(f"{action} TRANSACTION", {})), answer)
+        self._guarded(lambda session: session.run(f"{action} TRANSACTION", {}), answer)
         return answer
 
-    def _guarded(self, work: Callable[[EngineSession], None], answer: Answer) -> None:
+    def _guarded(self, work: Callable[[EngineSession], object], answer: Answer) -> None:
         session: EngineSession | None = None
         earlier = 0
         try:
@@ -158,7 +158,3 @@ class PoolSession:
         self._session = None
         self._options = {}
         self._stack.close()
-
-
-def _ignore(_: object) -> None:
-    return None

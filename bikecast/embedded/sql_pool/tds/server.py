@@ -7,7 +7,6 @@ import logging
 import socket
 import ssl
 import threading
-from types import TracebackType
 
 from bikecast.core.errors import BikecastError
 from bikecast.embedded.sql_pool.pool import Pool
@@ -91,12 +90,7 @@ class SqlServer:
     def __enter__(self) -> SqlServer:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _accept(self) -> None:

@@ -29,10 +29,6 @@ class Fields:
         self.position += count
         return self.data[start : self.position]
 
-    def unpack(self, layout: struct.Struct) -> tuple[int, ...]:
-        """Fields of a fixed layout."""
-        return layout.unpack(self.take(layout.size))
-
     def u8(self) -> int:
         """An unsigned byte."""
         return self.take(1)[0]
@@ -56,10 +52,6 @@ class Fields:
     def b_varchar(self) -> str:
         """Text behind a length of one byte."""
         return self.characters(self.u8())
-
-    def us_varchar(self) -> str:
-        """Text behind a length of two bytes."""
-        return self.characters(self.u16())
 
 
 def decode_utf16(data: bytes) -> str:
