@@ -198,12 +198,8 @@ _PATTERNS: tuple[tuple[str, int, str], ...] = (
         "Arithmetic overflow error for data type {type}, value = {value}.",
     ),
     (
-        r"out of range for the destination type (?P<type>\w+)",
-        8115,
-        "Arithmetic overflow error converting expression to data type {type}.",
-    ),
-    (
-        r"Overflow in \w+ of (?P<type>\w+)|Overflow on \w+ of (?P<type2>\w+)",
+        r"out of range for the destination type (?P<type>\w+)"
+        r"|Overflow (in|on) \w+ of (?P<type2>\w+)",
         8115,
         "Arithmetic overflow error converting expression to data type {type}.",
     ),

@@ -69,7 +69,10 @@ def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPy
             with _opening:
                 connection = duckdb.connect(str(path), config=config)
                 try:
-                    _prepare(connection, lake_root)
+                    _restrict(connection, lake_root)
+                    create_catalog(connection)
+                    create_functions(connection)
+                    create_macros(connection)
                 except BaseException:
                     connection.close()
                     raise
@@ -88,13 +91,6 @@ def _unusable(path: Path, error: Exception) -> SqlError:
         f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} Nothing was "
         "changed. Make the folder writable or make room there, and run again.",
     )
-
-
-def _prepare(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
-    _restrict(connection, lake_root)
-    create_catalog(connection)
-    create_functions(connection)
-    create_macros(connection)
 
 
 def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:

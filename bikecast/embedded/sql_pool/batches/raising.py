@@ -36,7 +36,7 @@ def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -
             "Specify 50000 or more, but not 100000 to 150000.",
         )
     message = str(evaluate(message_node, nvarchar(2048)) or "")
-    return SqlError(number, message, state=_number(evaluate(state_node, INT), 1))
+    return SqlError(number, message, state=_number(evaluate(state_node, INT)))
 
 
 def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, Variable]) -> str:
@@ -52,7 +52,7 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, 
             103010, "RAISERROR of a message number is not supported in a dedicated SQL pool."
         )
     message = str(evaluate(statement.arguments[0], _TEXT) or "")
-    severity, state = (_number(evaluate(a, INT), 1) for a in statement.arguments[1:3])
+    severity, state = (_number(evaluate(a, INT)) for a in statement.arguments[1:3])
     values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
     _check_fields(message, statement.arguments[3:], variables)
     message = _FIELD.sub(lambda match: _field(match[1], values), message)
@@ -99,15 +99,13 @@ def _family(node: exp.Expression, variables: dict[str, Variable]) -> str:
     if isinstance(inner, exp.Literal):
         return "text" if inner.is_string else "integer" if inner.name.isdigit() else "other"
     variable = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
-    if variable is None:
-        return ""
-    if variable.type.is_binary:
+    if variable is None or variable.type.is_binary:
         return ""
     return "text" if variable.type.is_text else "integer" if variable.type.is_integer else "other"
 
 
-def _number(value: object, default: int) -> int:
-    return value if isinstance(value, int) else default
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 1
 
 
 def _field(form: str, values: object) -> str:

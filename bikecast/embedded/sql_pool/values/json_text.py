@@ -11,7 +11,6 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from json.decoder import JSONDecodeError
 from typing import Any, NoReturn
 
 from bikecast.embedded.sql_pool.errors import SqlError
@@ -69,7 +68,7 @@ def _path(path: str, *, may_append: bool = False) -> _Path:
 def _name(quoted: str, path: str, place: int) -> str:
     try:
         return str(_DECODER.raw_decode('"' + quoted + '"')[0])
-    except JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         raise _bad_path(path, place) from error
 
 
@@ -90,7 +89,7 @@ def _root(text: str) -> int:
         if text[start : start + 1] in ("{", "["):
             _DECODER.decode(text)
             return start
-    except JSONDecodeError as error:
+    except json.JSONDecodeError as error:
         place = error.pos
     except (ValueError, RecursionError):
         pass
@@ -245,13 +244,9 @@ def _is_empty(text: str, start: int) -> bool:
 
 def _deleted(text: str, parent: int, item: _Item) -> str:
     """The text without a member, and without the comma before it, or behind the first one."""
-    before = text.rindex(",", parent, item.start) if _has_before(text, parent, item) else -1
-    if before >= 0:
+    if item.start != _after_blanks(text, parent + 1):
+        before = text.rindex(",", parent, item.start)
         return text[:before] + text[before + 1 : item.start] + text[item.end :]
     behind = _after_blanks(text, item.end)
     rest = text[item.end : behind] + text[behind + (text[behind] == ",") :]
     return text[: item.start] + rest
-
-
-def _has_before(text: str, parent: int, item: _Item) -> bool:
-    return _after_blanks(text, parent + 1) != item.start

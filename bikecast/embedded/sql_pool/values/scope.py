@@ -166,12 +166,9 @@ class Scope:
 
     def cte(self, name: str) -> tuple[str, BoundQuery, tuple[str, ...]] | None:
         """The common table expression of that name, here or further out."""
-        scope: Scope | None = self
-        while scope is not None:
-            if name.lower() in scope.ctes:
-                return scope.ctes[name.lower()]
-            scope = scope.parent
-        return None
+        if name.lower() in self.ctes:
+            return self.ctes[name.lower()]
+        return self.parent.cte(name) if self.parent is not None else None
 
     def own_column(self, name: str, qualifier: str | None, schema: str | None) -> str:
         """The alias and name of a column of this query's sources; "" where it has none."""
