@@ -132,17 +132,11 @@ def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlErr
     def run(columns: list[NDArray]) -> list[NDArray]:
         return model.run(dict(zip(names, columns, strict=True)))
 
-    distinct = DistinctVectors(
-        [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in inputs],
-        [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in outputs],
-        run,
-        remembered,
+    input_types, output_types = (
+        [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in side] for side in (inputs, outputs)
     )
-
-    empty = [
-        pa.from_numpy_dtype(np.dtype(_NUMPY_TYPES[t.type])) if t.type != "STRING" else pa.string()
-        for t in outputs
-    ]
+    distinct = DistinctVectors(input_types, output_types, run, remembered)
+    empty = [pa.string() if t.kind == "O" else pa.from_numpy_dtype(t) for t in output_types]
 
     def score(*columns: Any) -> Any:
         try:
@@ -180,9 +174,6 @@ def _values(tensor: Tensor, column: Any) -> NDArray:
             f"The input column '{tensor.name}' of PREDICT holds NULL, for which no behaviour is "
             "documented. Filter the rows out or replace NULL.",
         )
-    found: NDArray = (
-        column.to_numpy()
-        if hasattr(column, "chunks")
-        else column.to_numpy(zero_copy_only=tensor.type != "STRING")
-    )
-    return found
+    options = {} if hasattr(column, "chunks") else {"zero_copy_only": tensor.type != "STRING"}
+    vector: NDArray = column.to_numpy(**options)
+    return vector

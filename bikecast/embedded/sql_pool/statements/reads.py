@@ -147,9 +147,6 @@ def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> 
 
 def evaluate(work: Work, tree: exp.Expression, to: SqlType) -> object:
     """The value of an expression, converted to a type as an assignment does."""
-    variable = variable_of_type(work.context.variables, tree, to)
-    if variable is not None:
-        return variable.value
     value = assign(QueryCompiler(work.context).expressions(Scope()).value(tree), to)
     return work.run(f"SELECT {value.sql}")[0][0]
 
@@ -161,10 +158,10 @@ def variable_of_type(
     if not isinstance(tree, exp.Parameter) or isinstance(tree.this, exp.Parameter):
         return None
     variable = variables.get(tree.name.lower())
-    return variable if variable is not None and fits(variable, to) else None
+    return variable if variable is not None and _fits(variable, to) else None
 
 
-def fits(variable: Variable, to: SqlType) -> bool:
+def _fits(variable: Variable, to: SqlType) -> bool:
     """Whether a variable's value is one of the type `to` as it is."""
     type_, value = variable.type, variable.value
     if type_ == to:

@@ -111,7 +111,8 @@ class _SynapseParser(TSQLParser):
         return exp.EQ(this=variable.copy(), expression=exp.Paren(this=changed))
 
     def _parse_table(self, *args: Any, **kwargs: Any) -> exp.Expr | None:
-        if self._curr and self._curr.text.upper() == "PREDICT" and self._next_is_paren():
+        is_call = bool(self._next and self._next.token_type == TokenType.L_PAREN)
+        if is_call and self._curr and self._curr.text.upper() == "PREDICT":
             return self._parse_predict()
         return super()._parse_table(*args, **kwargs)
 
@@ -189,9 +190,6 @@ class _SynapseParser(TSQLParser):
         if not self._match(TokenType.NULL) and not nullable:
             self.raise_error("Incorrect syntax near 'NOT', expected 'NULL'.")
         return OutputColumn(this=name, to=to, nullable=nullable)
-
-    def _next_is_paren(self) -> bool:
-        return bool(self._next and self._next.token_type == TokenType.L_PAREN)
 
     def _parse_join(self, *args: Any, **kwargs: Any) -> exp.Join | None:
         comma = bool(self._curr and self._curr.token_type == TokenType.COMMA)

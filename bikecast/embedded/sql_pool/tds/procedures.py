@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 from collections.abc import Callable
+from functools import partial
 
 from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.internal import INT, Variable, declared_parameters
@@ -31,9 +32,10 @@ class Procedures:
         self._own: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {
             "sp_executesql": self._execute_sql,
             "sp_prepare": self._prepare,
-            "sp_prepexec": self._prepare_and_execute,
+            "sp_prepexec": partial(self._first_run, "sp_prepexec", 3),
             "sp_execute": self._execute,
-            "sp_prepexecrpc": self._prepare_and_call,
+            # the second parameter is the name of a procedure
+            "sp_prepexecrpc": partial(self._first_run, "sp_prepexecrpc", 2),
             "sp_unprepare": self._unprepare,
             "sp_datatype_info": self._data_types,
             "sp_datatype_info_90": self._data_types,
@@ -151,16 +153,9 @@ class Procedures:
         name = f"@{handle.name}" if handle.name else ""
         return 0, name, Variable(INT, self._last_handle)
 
-    def _prepare_and_execute(self, parameters: tuple[Parameter, ...]) -> Answer:
-        _require(parameters, 3, "sp_prepexec")
-        return self._first_run(parameters, 3)
-
-    def _prepare_and_call(self, parameters: tuple[Parameter, ...]) -> Answer:
-        """sp_prepexecrpc: the second parameter is the name of a procedure."""
-        _require(parameters, 2, "sp_prepexecrpc")
-        return self._first_run(parameters, 2)
-
-    def _first_run(self, parameters: tuple[Parameter, ...], own: int) -> Answer:
+    def _first_run(self, name: str, own: int, parameters: tuple[Parameter, ...]) -> Answer:
+        """Prepare by the first `own` parameters and run with the others."""
+        _require(parameters, own, name)
         prepared = parameters[1:own]
         handle = self._remember(parameters[0], prepared)
         answer = self._run_prepared(prepared, parameters[own:], own)
