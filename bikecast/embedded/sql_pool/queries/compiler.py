@@ -20,13 +20,14 @@ from bikecast.embedded.sql_pool.errors import (
 )
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.expressions.functions.aggregates import direction
 from bikecast.embedded.sql_pool.queries.grouping import (
     check_grouped,
     combined,
     distinct_clause,
     group_clause,
 )
-from bikecast.embedded.sql_pool.queries.ordering import direction, output_place, refuse_constant
+from bikecast.embedded.sql_pool.queries.ordering import output_place, refuse_constant
 from bikecast.embedded.sql_pool.queries.sources import SourceCompiler
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert

@@ -1,4 +1,4 @@
-"""ORDER BY items of a query: the column that one means, its direction, and what is refused."""
+"""ORDER BY items of a query: the column that one means, and what is refused."""
 
 from __future__ import annotations
 
@@ -8,11 +8,6 @@ from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
-
-
-def direction(item: exp.Expression) -> str:
-    """The direction of an item; NULL is the lowest value."""
-    return "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
 
 
 def refuse_constant(node: exp.Expression, number: int) -> None:

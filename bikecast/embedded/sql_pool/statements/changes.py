@@ -186,19 +186,18 @@ class _Rows:
 def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
     scope = Scope()
     queries = QueryCompiler(work.context)
-    source = rows.args.get("from_") if rows is not None else None
-    if rows is not None:
-        only(rows, "expressions", "from_", "joins", "where", "options")
-        check_query_options(rows.args.get("options"))
+    rows = exp.Select() if rows is None else rows
+    only(rows, "expressions", "from_", "joins", "where", "options")
+    check_query_options(rows.args.get("options"))
+    source, where = rows.args.get("from_"), rows.args.get("where")
     text = ""
-    if source is not None and rows is not None:
+    if source is not None:
         text = SourceCompiler(work.context, scope, queries.query).clause(
             source.this, rows.args.get("joins") or []
         )
     target = next((item for item in scope.sources if item.matches(name.name, None)), None)
-    if target is None and rows is not None:
-        target = _mentioned(name, rows, scope)
-    if target is None or rows is None:
+    target = target or _mentioned(name, rows, scope)
+    if target is None:
         table = existing_table(work, name)
         target = table_source(table, next_alias(), name.name, name.schema)
         scope.add(target)
@@ -206,7 +205,6 @@ def _find(work: Work, name: st.ObjectName, rows: exp.Select | None) -> _Rows:
     else:
         table = existing_table(work, _table_of(target.alias, rows))
     compiler = queries.expressions(scope)
-    where = rows.args.get("where") if rows is not None else None
     if where is not None:
         text += f" WHERE {compiler.condition(where.this)}"
     return _Rows(table, _physical(target), compiler, text)

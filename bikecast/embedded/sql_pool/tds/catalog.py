@@ -17,6 +17,8 @@ from bikecast.embedded.sql_pool.tds.describe import TYPES, columns
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Parameter
 
+#: Runs a call with its parameters.
+Procedure = Callable[[tuple[Parameter, ...]], Answer]
 _NAME = nvarchar(384)
 _SECTION = re.compile(r"-- procedure (\w+)\((.*)\)")
 _PATTERN = "fusepattern"
@@ -73,11 +75,9 @@ def _queries() -> dict[str, tuple[tuple[str, ...], str]]:
     return queries
 
 
-def catalog_procedures(
-    session: PoolSession,
-) -> dict[str, Callable[[tuple[Parameter, ...]], Answer]]:
+def catalog_procedures(session: PoolSession) -> dict[str, Procedure]:
     """The procedures by lower-case name, with those that newer drivers call."""
-    procedures: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {}
+    procedures: dict[str, Procedure] = {}
     for name in _queries():
         procedures[name] = functools.partial(_run, session, name)
     for name, nothing in _NOTHING.items():

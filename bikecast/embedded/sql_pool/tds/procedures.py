@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable
 from functools import partial
 
 from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.internal import INT, Variable, declared_parameters
 from bikecast.embedded.sql_pool.tds import describe
-from bikecast.embedded.sql_pool.tds.catalog import catalog_procedures
+from bikecast.embedded.sql_pool.tds.catalog import Procedure, catalog_procedures
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Call, Parameter
 
@@ -29,7 +28,7 @@ class Procedures:
         self._session = session
         self._prepared: dict[int, tuple[Parameter, ...]] = {}
         self._last_handle = 0
-        self._own: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {
+        self._own: dict[str, Procedure] = {
             "sp_executesql": self._execute_sql,
             "sp_prepare": self._prepare,
             "sp_prepexec": partial(self._first_run, "sp_prepexec", 3),

@@ -168,14 +168,18 @@ def _string_agg(
     return Typed(f"string_agg({text.sql}, {separator.sql}{ordering})", type_)
 
 
+def direction(item: exp.Expression) -> str:
+    """The direction of an item of ORDER BY; NULL is the lowest value."""
+    return "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
+
+
 def order_items(compiler: Compiler, order: exp.Expression) -> str:
-    """The items of an ORDER BY inside of a function; NULL is the lowest value."""
+    """The items of an ORDER BY inside of a function."""
     only(order, "expressions")
     items = []
     for item in order.expressions:
         only(item, "this", "desc", "nulls_first")
-        direction = "DESC NULLS LAST" if item.args.get("desc") else "ASC NULLS FIRST"
-        items.append(f"{equality_key(compiler.value(item.this))} {direction}")
+        items.append(f"{equality_key(compiler.value(item.this))} {direction(item)}")
     return ", ".join(items)
 
 
