@@ -10,6 +10,7 @@ from assets.lineage import model_assets, model_checks
 from assets.workspace import workspace_link_assets
 from bikecast.core.spec import ModelSpec
 from pipelines.automation import automated, automation_sensor
+from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
 from pipelines.environments import Resources
 from pipelines.jobs import model_jobs
 from pipelines.schedules import model_schedules
@@ -19,36 +20,33 @@ from pipelines.sensors.checks import bad_model_rollback, check_alerts, drift_ret
 from pipelines.sensors.long_jobs import polling_sensors
 from pipelines.sensors.new_days import day_sensors
 from pipelines.sensors.new_files import file_sensor
+from pipelines.settings import Settings
 
 
 def build_definitions(
-    spec: ModelSpec,
+    settings: Settings,
     resources: Resources,
-    *,
-    main_job: str,
-    budget_seconds: float,
-    poll_seconds: int,
-    always_promote: bool = False,
-    daily_partitions: bool = False,
-    alert_webhook: str = "",
+    spec: ModelSpec = BIKE_RENTALS,
+    main_job: str = MAIN_JOB,
 ) -> dg.Definitions:
-    """Everything of one model.
+    """Everything of one model, by these settings.
 
-    `budget_seconds` replaces the spec's training time where a run does not set its own. Runs are
-    in one process: the assets are chained and wait on other systems. `daily_partitions` adds the
-    assets by day; with them "Materialize all" on the whole graph asks for days. `alert_webhook`
-    is an http(s) address, or empty.
+    Their budget replaces the spec's training time where a run does not set its own. Runs are in
+    one process: the assets are chained and wait on other systems. With daily partitions
+    "Materialize all" on the whole graph asks for days.
     """
-    hours = budget_seconds / 3600
     spec = replace(
         spec,
-        training=replace(spec.training, max_training_hours=hours),
-        first_day=spec.first_day if daily_partitions else None,
+        training=replace(spec.training, max_training_hours=settings.budget / 3600),
+        first_day=spec.first_day if settings.daily_partitions else None,
     )
+    webhook = settings.alert_webhook.get_secret_value()
     jobs = model_jobs(spec, main_job)
     links = workspace_link_assets(spec.owners) if resources.workspace_links else []
     lineage = model_assets(
-        spec, training_code=resources.automl.training_code, always_promote=always_promote
+        spec,
+        training_code=resources.automl.training_code,
+        always_promote=settings.always_promote,
     )
     assets = automated(spec, lineage)
     checks = model_checks(spec)
@@ -58,15 +56,15 @@ def build_definitions(
         jobs=[*jobs.all(), cancel_job(spec)],
         schedules=model_schedules(spec, jobs),
         sensors=[
-            *polling_sensors(spec, jobs.finish_training.name, seconds=poll_seconds),
+            *polling_sensors(spec, jobs.finish_training.name, seconds=settings.poll_seconds),
             cancel_with_run(spec),
             file_sensor(spec, jobs),
             automation_sensor(spec),
             *day_sensors(spec, jobs),
             drift_retraining(spec, jobs),
             bad_model_rollback(spec, jobs),
-            failure_alerts(alert_webhook),
-            check_alerts([*assets, *checks], alert_webhook),
+            failure_alerts(webhook),
+            check_alerts([*assets, *checks], webhook),
         ],
         resources=resources.by_name(),
         executor=dg.in_process_executor,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import getpass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +12,10 @@ import typer
 from pipelines.cli.output import local_time, rows_table, say, show, stdout_console
 
 if TYPE_CHECKING:
+    from pipelines.cli.progress import Progress
     from pipelines.environments import Resources
+    from pipelines.installation import Installation
+    from pipelines.settings import Settings
 
 
 def models() -> None:
@@ -39,25 +44,12 @@ def rollback(
     `bikecast rollback VERSION` names another one. `bikecast models` lists the versions.
     """
     from pipelines.bike_rentals import BIKE_RENTALS
-    from pipelines.cli.online import online_pool
-    from pipelines.cli.progress import Progress
     from pipelines.in_process.main_job import run_rollback
-    from pipelines.installation import open_installation
-    from pipelines.logs import open_log
     from pipelines.settings import load_settings
 
-    settings = load_settings()
-    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
-        open_log(here.home).info("rollback: version %s", version or "before the live one")
-        with online_pool(here.resources.sql_pool_power, here.instance):
-            change = run_rollback(
-                here.defs,
-                here.instance,
-                BIKE_RENTALS,
-                version=version,
-                actor=_user(),
-                watcher=progress,
-            )
+    note = f"rollback: version {version or 'before the live one'}"
+    with _online(load_settings(), note) as (here, progress):
+        change = run_rollback(here, BIKE_RENTALS, progress, version=version, actor=_user())
     show(
         f"Live: version {change['version']} of {BIKE_RENTALS.model_name} ({change['reason']}).\n"
         "The stored predictions are still those of the other version. "
@@ -81,31 +73,35 @@ def rescore(
     Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
     """
     from pipelines.bike_rentals import BIKE_RENTALS
-    from pipelines.cli.online import online_pool
-    from pipelines.cli.progress import Progress
     from pipelines.in_process.rescoring import check_range, run_rescoring
-    from pipelines.installation import open_installation
-    from pipelines.logs import open_log
     from pipelines.settings import load_settings
 
     check_range(BIKE_RENTALS, first, last)
     settings = load_settings(daily_partitions=True)
-    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
-        open_log(here.home).info("rescore: %s to %s, version %s", first, last, version or "live")
-        with online_pool(here.resources.sql_pool_power, here.instance):
-            scored = run_rescoring(
-                here.defs,
-                here.instance,
-                BIKE_RENTALS,
-                first=first,
-                last=last,
-                version=version,
-                watcher=progress,
-            )
+    note = f"rescore: {first} to {last}, version {version or 'live'}"
+    with _online(settings, note) as (here, progress):
+        scored = run_rescoring(
+            here, BIKE_RENTALS, progress, first=first, last=last, version=version
+        )
     show(
         f"Scored {scored['dagster/partition_row_count']} rows of {first} to {last} with version "
         f"{scored['model_version']}: {scored['dagster/table_name']}."
     )
+
+
+@contextmanager
+def _online(settings: Settings, note: str) -> Iterator[tuple[Installation, Progress]]:
+    """The installation with its pool online, and the progress of its runs; the log has the note."""
+    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.cli.online import online_pool
+    from pipelines.cli.progress import Progress
+    from pipelines.installation import open_installation
+    from pipelines.logs import open_log
+
+    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
+        open_log(here.home).info(note)
+        with online_pool(here.resources.sql_pool_power, here.instance):
+            yield here, progress
 
 
 def _print_models(here: Resources) -> None:

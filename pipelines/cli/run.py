@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from pipelines.in_process.main_job import Outcome
     from pipelines.installation import Installation
     from pipelines.settings import Settings
-    from resources.registry.port import ModelVersion
 
 
 def run(
@@ -99,10 +98,8 @@ def run(
                 _interruption_explained(installation, settings),
             ):
                 outcome = run_main_job(
-                    installation.defs,
-                    installation.instance,
+                    installation,
                     BIKE_RENTALS,
-                    resources,
                     main_job=MAIN_JOB,
                     run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
                     watcher=progress,
@@ -132,15 +129,18 @@ def as_object(outcome: Outcome) -> dict[str, object]:
 
     What this run's training made stands under `candidate`, also where that is the same version.
     """
-    model, candidate = outcome.model, outcome.candidate
+    model, candidate = (
+        {name: getattr(version, name) for name in ("name", "version", "digest", "job_id")}
+        for version in (outcome.model, outcome.candidate)
+    )
     return {
         "predictions": outcome.predictions,
-        "model": _version(model),
+        "model": model,
         "leaderboard": outcome.leaderboard,
         "scores": outcome.scores,
         "candidate": {
-            **_version(candidate),
-            "live": candidate.version == model.version,
+            **candidate,
+            "live": candidate["version"] == model["version"],
             "decision": outcome.decision,
             "leaderboard": outcome.candidate_training.leaderboard,
             "scores": outcome.candidate_training.scores,
@@ -149,13 +149,4 @@ def as_object(outcome: Outcome) -> dict[str, object]:
         "seconds": outcome.seconds,
         "warnings": outcome.warnings,
         "run_ids": outcome.run_ids,
-    }
-
-
-def _version(entry: ModelVersion) -> dict[str, object]:
-    return {
-        "name": entry.name,
-        "version": entry.version,
-        "digest": entry.digest,
-        "job_id": entry.job_id,
     }

@@ -12,12 +12,10 @@ import psutil
 PROCESS_TAG = "bikecast/process"
 
 
-def clean_up_dead_runs(instance: dg.DagsterInstance) -> list[str]:
-    """Mark runs whose process was killed as failed, so that none looks alive; returns their ids."""
-    dead = dead_runs(instance)
-    for run in dead:
+def clean_up_dead_runs(instance: dg.DagsterInstance) -> None:
+    """Mark runs whose process was killed as failed, so that none looks alive."""
+    for run in dead_runs(instance):
         instance.report_run_failed(run, message="The process of this run was killed.")
-    return [run.run_id for run in dead]
 
 
 def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:

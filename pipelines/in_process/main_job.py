@@ -22,9 +22,9 @@ from pipelines.home import Home
 from pipelines.in_process.dead_runs import PROCESS_TAG, clean_up_dead_runs, this_process
 from pipelines.in_process.orphan_jobs import clean_up_orphan_jobs
 from pipelines.in_process.run_events import Record, Watcher, failure, hear
+from pipelines.installation import Installation
 from pipelines.jobs import ROLLBACK_JOB, rollback_config
 from resources.automl.port import AutoML
-from resources.lake.port import FetchedFile
 from resources.lake.sources import Sources
 from resources.registry.port import ModelVersion
 
@@ -84,27 +84,23 @@ def sole_run(home: Home, watcher: Watcher) -> Iterator[None]:
 
     lock = FileLock(home.root / "run.lock")
     try:
-        lock.acquire(timeout=0)
+        held = lock.acquire(timeout=0)
     except Timeout:
         watcher.warning("another `bikecast run` uses this home; waiting for it to end")
         try:
-            lock.acquire(timeout=LOCK_SECONDS)
+            held = lock.acquire(timeout=LOCK_SECONDS)
         except Timeout:
             raise BikecastError(
                 f"Another `bikecast run` has used {home.root} for {LOCK_SECONDS:.0f} s. "
                 "Nothing was started. Wait for it, or set BIKECAST_HOME to another folder."
             ) from None
-    try:
+    with held:
         yield
-    finally:
-        lock.release()
 
 
 def run_main_job(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
+    here: Installation,
     spec: ModelSpec,
-    resources: Resources,
     *,
     main_job: str,
     run_config: Mapping[str, object],
@@ -118,36 +114,26 @@ def run_main_job(
     """
     start = time.perf_counter() if started is None else started
     record = Record()
-    clean_up_dead_runs(instance)
-    clean_up_orphan_jobs(instance, spec, resources.automl)
-    execute_job(defs, instance, main_job, run_config, {}, record, watcher)
+    automl = here.resources.automl
+    clean_up_dead_runs(here.instance)
+    clean_up_orphan_jobs(here.instance, spec, automl)
+    execute_job(here, main_job, run_config, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
-        _wait(resources.automl, job_id, spec.run_asset, record, watcher)
+        _wait(automl, job_id, spec.run_asset, record, watcher)
         config = {"ops": {spec.model_table: {"config": {"job_id": job_id}}}}
-        tags = {JOB_TAG: job_id}
-        execute_job(defs, instance, "finish_training", config, tags, record, watcher)
+        execute_job(here, "finish_training", config, {JOB_TAG: job_id}, record, watcher)
     total = time.perf_counter() - start
     record.seconds["rest"] = round(max(0.0, total - sum(record.seconds.values())), 3)
     record.seconds["total"] = round(total, 3)
     trained = submission["submission"] != "unchanged"
-    return _outcome(spec, resources, record, job_id, trained=trained)
+    return _outcome(spec, here.resources, record, job_id, trained=trained)
 
 
 @contextmanager
 def checked_files(spec: ModelSpec, sources: Sources) -> Iterator[None]:
-    """Fetch and check both files; the runs inside take these very ones.
-
-    Raises InvalidInput with the problems of all of them.
-    """
-    with sources.hold(spec.source_file, spec.scoring_file) as files:
-        check_files(spec, files)
-        yield
-
-
-def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
-    """Read both files before anything is stored.
+    """Fetch and check both files, before anything is stored; the runs inside take these very ones.
 
     Raises InvalidInput with the problems of all of them.
     """
@@ -158,37 +144,32 @@ def check_files(spec: ModelSpec, files: Mapping[str, FetchedFile]) -> None:
         spec.source_file: partial(read_training_csv, trainable=True),
         spec.scoring_file: read_scoring_csv,
     }
-    for path, read in readers.items():
-        try:
-            read(files[path].path, spec, source_name=files[path].origin)
-        except InvalidInput as error:
-            problems.append(str(error).removesuffix(REFUSED).rstrip())
-    if problems:
-        raise InvalidInput("\n".join([*problems, REFUSED]))
+    with sources.hold(*readers) as files:
+        for path, read in readers.items():
+            try:
+                read(files[path].path, spec, source_name=files[path].origin)
+            except InvalidInput as error:
+                problems.append(str(error).removesuffix(REFUSED).rstrip())
+        if problems:
+            raise InvalidInput("\n".join([*problems, REFUSED]))
+        yield
 
 
 def run_rollback(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    spec: ModelSpec,
-    *,
-    version: int | None,
-    actor: str,
-    watcher: Watcher,
+    here: Installation, spec: ModelSpec, watcher: Watcher, *, version: int | None, actor: str
 ) -> Mapping[str, object]:
     """Run the rollback job here; returns the metadata of the model table's materialization.
 
     Raises InvalidInput where there is no such version or nothing to go back to.
     """
-    clean_up_dead_runs(instance)
+    clean_up_dead_runs(here.instance)
     record, config = Record(), rollback_config(spec, version)
-    execute_job(defs, instance, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
+    execute_job(here, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
     return record.metadata[f"{spec.model_table}_table"]
 
 
 def execute_job(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
+    here: Installation,
     job: str,
     run_config: Mapping[str, object],
     tags: Mapping[str, str],
@@ -200,10 +181,10 @@ def execute_job(
     """Run one job here, or these assets of it; raises the error of its first failed step."""
     run_id = str(uuid.uuid4())
     record.run_ids.append(run_id)
-    instance.add_event_listener(run_id, lambda entry: hear(entry, record, watcher))
-    result = defs.resolve_job_def(job).execute_in_process(
+    here.instance.add_event_listener(run_id, lambda entry: hear(entry, record, watcher))
+    result = here.defs.resolve_job_def(job).execute_in_process(
         run_config={**_QUIET, **run_config},
-        instance=instance,
+        instance=here.instance,
         run_id=run_id,
         tags={PROCESS_TAG: this_process(), **tags},
         asset_selection=assets,

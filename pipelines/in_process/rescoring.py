@@ -5,36 +5,34 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Mapping
 
-import dagster as dg
-
 from assets.by_day import daily_partitions
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
 from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.in_process.main_job import execute_job
 from pipelines.in_process.run_events import Record, Watcher
+from pipelines.installation import Installation
 from pipelines.jobs import RESCORE_JOB, range_tags, rescore_config
 
 
 def run_rescoring(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
+    here: Installation,
     spec: ModelSpec,
+    watcher: Watcher,
     *,
     first: str,
     last: str,
     version: int | None,
-    watcher: Watcher,
 ) -> Mapping[str, object]:
     """Run the job `rescore` over the days; returns the metadata of the predictions.
 
     Raises InvalidInput for a wrong range, an unknown version and days without a forecast.
     """
     check_range(spec, first, last)
-    clean_up_dead_runs(instance)
+    clean_up_dead_runs(here.instance)
     record = Record()
     config = rescore_config(spec, version)
-    execute_job(defs, instance, RESCORE_JOB, config, range_tags(first, last), record, watcher)
+    execute_job(here, RESCORE_JOB, config, range_tags(first, last), record, watcher)
     return record.metadata[f"{spec.predictions_table}_by_day"]
 
 

@@ -119,16 +119,8 @@ class Chain:
         }
 
     def _execute(self, job: str, request: dg.RunRequest, tags: Mapping[str, str]) -> None:
-        execute_job(
-            self.here.defs,
-            self.here.instance,
-            job,
-            request.run_config,
-            tags,
-            self.record,
-            self.watcher,
-            assets=request.asset_selection,
-        )
+        config, assets = request.run_config, request.asset_selection
+        execute_job(self.here, job, config, tags, self.record, self.watcher, assets=assets)
 
     def _waits_for(self, ticker: Ticker) -> list[str]:
         """What is waited for, in words."""

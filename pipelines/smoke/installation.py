@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from pipelines.build import build_definitions
 from pipelines.environments import resources_for, scoring_for
 from pipelines.home import Home
-from pipelines.installation import Installation, definitions_of, open_event_log
+from pipelines.installation import Installation, open_event_log
 from pipelines.settings import AzureSettings, Settings
 from pipelines.smoke.calls import call_table
 from pipelines.smoke.recording import Recorder
@@ -64,6 +65,6 @@ def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[I
     pool = HeardSqlPool(silent.sql_pool, recorder.hear_sql)
     scoring = scoring_for(settings, silent.lake, silent.registry, silent.spark, pool)
     resources = replace(silent, sql_pool=pool, scoring=scoring)
-    defs = definitions_of(settings, resources, SMOKE, JOB)
+    defs = build_definitions(settings, resources, SMOKE, JOB)
     with open_event_log(home) as instance:
         yield Installation(home, defs, instance, resources)

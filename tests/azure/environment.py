@@ -10,9 +10,9 @@ from pathlib import Path
 import dagster as dg
 
 from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from pipelines.build import build_definitions
 from pipelines.environments import Resources, resources_for
 from pipelines.in_process.sensor_ticks import Ticker
-from pipelines.installation import definitions_of
 from pipelines.settings import load_settings
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
@@ -78,7 +78,7 @@ class Location:
         """What `pipelines.definitions` loads."""
         settings = load_settings()
         resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        return cls(definitions_of(settings, resources), resources, instance)
+        return cls(build_definitions(settings, resources), resources, instance)
 
     def run(self, job: str = MAIN_JOB, **arguments: object) -> dg.ExecuteInProcessResult:
         """Run a job here."""

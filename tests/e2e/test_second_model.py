@@ -5,7 +5,9 @@ import pytest
 
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
+from pipelines.home import Home
 from pipelines.in_process.main_job import Outcome, checked_files, run_main_job
+from pipelines.installation import Installation
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
@@ -50,23 +52,12 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
         home=folder / "home", csv=str(files.training), forecast=str(files.scoring), budget=10
     )
     resources = local_resources(COFFEE_SALES, settings, samples={})
-    defs = build_definitions(
-        COFFEE_SALES,
-        resources,
-        main_job="coffee",
-        budget_seconds=10,
-        poll_seconds=5,
-    )
+    defs = build_definitions(settings, resources, COFFEE_SALES, main_job="coffee")
     watcher = Silent()
     with checked_files(COFFEE_SALES, resources.sources), dg.instance_for_test() as instance:
+        here = Installation(Home.of(settings), defs, instance, resources)
         outcome = run_main_job(
-            defs,
-            instance,
-            COFFEE_SALES,
-            resources,
-            main_job="coffee",
-            run_config={},
-            watcher=watcher,
+            here, COFFEE_SALES, main_job="coffee", run_config={}, watcher=watcher
         )
         watcher.metadata = {stage: materialization(instance, stage).metadata for stage in STAGES}
     return outcome, resources, watcher

@@ -6,9 +6,9 @@ from functools import cache
 import dagster as dg
 
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
-from pipelines.installation import definitions_of
 from pipelines.settings import Settings, load_settings
 from tests.simulation.small_automl import SmallAutoML
 
@@ -28,4 +28,4 @@ def definitions() -> dg.Definitions:
 @cache
 def _definitions(_: str) -> dg.Definitions:
     settings = load_settings(daily_partitions=True)
-    return definitions_of(settings, resources(settings))
+    return build_definitions(settings, resources(settings))
