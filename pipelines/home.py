@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from string import Template
 
@@ -19,51 +19,23 @@ from resources.lake.local import LocalLake
 ROOM_BYTES = 1_000_000
 
 
-@dataclass(frozen=True)
 class Home:
     """The folders and files below BIKECAST_HOME; deleting the root is a full reset."""
 
-    root: Path
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.lake = root / "lake"  # files and Delta tables
+        self.jobs = root / "jobs"  # one folder a training job
+        self.pool = root / "pool.duckdb"  # the SQL pool's database file
+        self.models = root / "models"  # model files and other artifacts of the registry
+        self.tracking_uri = f"sqlite:///{root / 'mlflow.db'}"  # MLflow's store
+        self.dagster = root / "dagster"  # DAGSTER_HOME
+        self.logs = root / "logs"  # rotating logs of the command line
 
     @classmethod
     def of(cls, settings: Settings) -> Home:
         """The home that the settings name; nothing is created."""
         return cls(settings.home.expanduser().resolve())
-
-    @property
-    def lake(self) -> Path:
-        """Files and Delta tables."""
-        return self.root / "lake"
-
-    @property
-    def jobs(self) -> Path:
-        """One folder a training job."""
-        return self.root / "jobs"
-
-    @property
-    def pool(self) -> Path:
-        """The SQL pool's database file."""
-        return self.root / "pool.duckdb"
-
-    @property
-    def models(self) -> Path:
-        """Model files and other artifacts of the registry."""
-        return self.root / "models"
-
-    @property
-    def tracking_uri(self) -> str:
-        """MLflow's SQLite store."""
-        return f"sqlite:///{self.root / 'mlflow.db'}"
-
-    @property
-    def dagster(self) -> Path:
-        """DAGSTER_HOME."""
-        return self.root / "dagster"
-
-    @property
-    def logs(self) -> Path:
-        """Rotating logs of the command line."""
-        return self.root / "logs"
 
 
 def open_home(settings: Settings) -> Home:
@@ -84,8 +56,12 @@ def open_home(settings: Settings) -> Home:
     try:
         for folder in (home.root, home.lake, home.jobs, home.models, home.dagster, home.logs):
             folder.mkdir(parents=True, exist_ok=True)
-            _check_writable(folder)
-        _place(config, home.dagster / "dagster.yaml")
+            # Every command writes into it; a file without a name survives no kill.
+            tempfile.TemporaryFile(dir=folder).close()
+        target = home.dagster / "dagster.yaml"
+        if not target.exists() or target.read_bytes() != config:
+            with replaced_file(target) as temporary:
+                temporary.write_bytes(config)
     except OSError as error:
         raise BikecastError(
             f"The home folder {home.root} cannot be written: {error.strerror or error}.\n"
@@ -122,14 +98,6 @@ def full_disk_explained(home: Home) -> Iterator[None]:
         raise
 
 
-def _check_writable(folder: Path) -> None:
-    """Raise OSError where no file can be made; every command writes locks, logs or databases."""
-    import tempfile
-
-    with tempfile.TemporaryFile(dir=folder):  # without a name: a kill leaves nothing
-        pass
-
-
 def _dagster_config(settings: Settings) -> bytes:
     """The dagster.yaml of the settings; in azure with run logs in the lake's account.
 
@@ -142,11 +110,3 @@ def _dagster_config(settings: Settings) -> bytes:
     place = settings.azure
     added = logs.safe_substitute(account=place.account, container=place.container)
     return config.rstrip(b"\n") + b"\n" + added.encode()
-
-
-def _place(content: bytes, target: Path) -> None:
-    """Put a small file into place, unless it is there."""
-    if target.exists() and target.read_bytes() == content:
-        return
-    with replaced_file(target) as temporary:
-        temporary.write_bytes(content)
