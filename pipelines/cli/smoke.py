@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -186,11 +185,7 @@ def _stop(chain: Chain) -> None:
 @contextmanager
 def _hang_ups_as_interrupts() -> Iterator[None]:
     """SIGTERM and a closed terminal end the run as Ctrl-C does."""
-
-    def interrupt(number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
-
-    before = {number: signal.signal(number, interrupt) for number in _HANG_UPS}
+    before = {each: signal.signal(each, signal.default_int_handler) for each in _HANG_UPS}
     try:
         yield
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import signal
-from types import FrameType
 from typing import Annotated
 
 import typer
@@ -40,7 +39,11 @@ def sql_server(
         logins.sql_password.get_secret_value(),
         logins.sql_token.get_secret_value(),
     )
-    _check(credentials.user, credentials.password, credentials.token)
+    if not credentials.token and not (credentials.user and credentials.password):
+        raise InvalidInput(
+            "Nobody could log in: set BIKECAST_SQL_USER and BIKECAST_SQL_PASSWORD, or "
+            "BIKECAST_SQL_TOKEN, in the environment or in .env. Nothing was started."
+        )
     if host not in LOCAL and not tls:
         raise InvalidInput(
             f"The server would send passwords over the network in clear text on {host}. Nothing "
@@ -56,20 +59,9 @@ def sql_server(
         ) from error
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
 
-    def stop(number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
-
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     pool = sql_pool_for(home).pool
     with serve(pool, host, port, credentials, context=context) as server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")
         server.wait()
-
-
-def _check(user: str, password: str, token: str) -> None:
-    if not token and not (user and password):
-        raise InvalidInput(
-            "Nobody could log in: set BIKECAST_SQL_USER and BIKECAST_SQL_PASSWORD, or "
-            "BIKECAST_SQL_TOKEN, in the environment or in .env. Nothing was started."
-        )

@@ -13,7 +13,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
-from types import FrameType
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -136,18 +135,15 @@ def _sole_ui(home: Home) -> Iterator[None]:
     """Hold the home's UI lock; two daemons on one home would run every schedule twice."""
     from filelock import FileLock, Timeout
 
-    lock = FileLock(home.root / "ui.lock")
     try:
-        lock.acquire(timeout=0)
+        lock = FileLock(home.root / "ui.lock").acquire(timeout=0)
     except Timeout:
         raise BikecastError(
             f"Another `bikecast ui` uses {home.root}. Nothing was started. Stop that one, or set "
             "BIKECAST_HOME to another folder."
         ) from None
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 def _supervise(home: Home, settings: Settings, modules: Sequence[Sequence[str]]) -> None:
@@ -155,12 +151,8 @@ def _supervise(home: Home, settings: Settings, modules: Sequence[Sequence[str]])
 
     Each has a process group of its own, so that Ctrl-C reaches this process alone, and once.
     """
-
-    def stop(number: int, _: FrameType | None) -> None:
-        raise KeyboardInterrupt(number)
-
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, stop)
+        signal.signal(number, signal.default_int_handler)
     children = {
         module[0]: subprocess.Popen(
             [sys.executable, "-m", *module],
