@@ -5,16 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from bikecast.core.errors import BikecastError
 from pipelines.cli.output import print_json, say, show
-
-if TYPE_CHECKING:
-    from resources.workspace.port import WorkspaceLinks
+from resources.workspace.port import Sdk, WorkspaceLinks
 
 link = typer.Typer(
     no_args_is_help=True,
@@ -23,16 +20,9 @@ link = typer.Typer(
 )
 
 
-class SdkName(StrEnum):
-    """Which SDK attaches."""
-
-    v2 = "v2"
-    v1 = "v1"
-
-
 _Remove = Annotated[bool, typer.Option("--remove", help="Remove the link.")]
 _SdkOption = Annotated[
-    SdkName,
+    Sdk,
     typer.Option(help="v1 goes through the linked service; Microsoft's support of it has ended."),
 ]
 
@@ -84,17 +74,17 @@ def synapse(remove: _Remove = False) -> None:
 
 
 @link.command()
-def attach(sdk: _SdkOption = SdkName.v2) -> None:
+def attach(sdk: _SdkOption = "v2") -> None:
     """Attach the Spark pool as compute of the Azure ML workspace."""
-    _print("Attached to Azure ML", [asdict(_links().attach_pool(sdk.value))])
-    if sdk is SdkName.v2:
+    _print("Attached to Azure ML", [asdict(_links().attach_pool(sdk))])
+    if sdk == "v2":
         say("Its identity needs a role: bikecast roles apply")
 
 
 @link.command()
-def detach(sdk: _SdkOption = SdkName.v2) -> None:
+def detach(sdk: _SdkOption = "v2") -> None:
     """Detach the Spark pool; the pool itself stays."""
-    _removed(_links().detach_pool(sdk.value), "the attached Spark pool")
+    _removed(_links().detach_pool(sdk), "the attached Spark pool")
 
 
 def _links() -> WorkspaceLinks:

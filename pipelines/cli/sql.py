@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -19,14 +18,6 @@ if TYPE_CHECKING:
 _UNKNOWN_NAME = (208, 2812)
 
 
-class TableFormat(StrEnum):
-    """How query results are printed."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-
-
 def sql(
     query: Annotated[str | None, typer.Argument(help="T-SQL to run.", show_default=False)] = None,
     file: Annotated[
@@ -34,8 +25,8 @@ def sql(
         typer.Option("-f", "--file", help="Run the script in this file; GO separates batches."),
     ] = None,
     output: Annotated[
-        TableFormat, typer.Option("--format", help="How results are printed.")
-    ] = TableFormat.table,
+        Literal["table", "csv", "json"], typer.Option("--format", help="How results are printed.")
+    ] = "table",
 ) -> None:
     """Run T-SQL on the SQL pool.
 

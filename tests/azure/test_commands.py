@@ -11,7 +11,7 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.inspect import status
 from pipelines.cli.models import models, rescore, rollback
 from pipelines.cli.run import run
-from pipelines.cli.sql import TableFormat, sql
+from pipelines.cli.sql import sql
 from pipelines.sample.simulator import write_forecast_csv
 from tests.azure.cloud import faults
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
@@ -33,7 +33,7 @@ def quick(user, monkeypatch):
 
 
 def test_sql_resumes_a_paused_pool_and_pauses_it_again(quick, capsys):
-    sql("SELECT 1 AS one", output=TableFormat.json)
+    sql("SELECT 1 AS one", output="json")
 
     told = capsys.readouterr()
     assert json.loads(told.out) == [{"one": 1}]
@@ -64,7 +64,7 @@ def test_sql_without_the_right_to_resume_names_the_role(user):
     user.faults.add("POST", "/resume", faults.FORBIDDEN)
 
     with pytest.raises(BikecastError, match="az role assignment create"):
-        sql("SELECT 1 AS one", output=TableFormat.json)
+        sql("SELECT 1 AS one", output="json")
     assert power().leases() == {}
 
 
