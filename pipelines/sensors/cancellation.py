@@ -3,6 +3,8 @@
 import dagster as dg
 from pydantic import Field
 
+from assets.events import latest_metadata
+from assets.failures import shown_to_people
 from bikecast.core.spec import ModelSpec
 from resources.automl.port import AutoML
 
@@ -61,9 +63,6 @@ def cancel_job(spec: ModelSpec) -> dg.JobDefinition:
     def cancel(
         context: dg.OpExecutionContext, config: CancelConfig, automl: dg.ResourceParam[AutoML]
     ) -> None:
-        from assets.events import latest_metadata
-        from assets.failures import shown_to_people
-
         job_id = config.job_id or latest_metadata(context.instance, spec.run_asset, "job_id")
         if not isinstance(job_id, str):
             raise dg.Failure("No training was submitted yet, so there is nothing to cancel.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -36,29 +36,35 @@ def what_is_left(
     instance: dg.DagsterInstance,
     run_id: str,
     waiting: Iterable[dg.AssetKey],
-    parents: Mapping[dg.AssetKey, Iterable[dg.AssetKey]],
+    graph: AssetGraph,
 ) -> set[dg.AssetKey]:
     """The waiting assets of a run, and what it would have made from them.
 
     An asset that the run left out for another reason as well (a parent that waits for something
-    else) is not part of it. `parents` is the asset graph in topological order.
+    else) is not part of it.
     """
     planned = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION_PLANNED)
     done = _assets(instance, run_id, dg.DagsterEventType.ASSET_MATERIALIZATION)
     left = set(waiting)
-    for key, above in parents.items():
+    for key in graph.toposorted_asset_keys:
         if key not in planned or key in done | left:
             continue
-        above_in_run = planned & set(above)
+        above_in_run = planned & graph.get(key).parent_keys
         if above_in_run & left and above_in_run <= left | done:
             left.add(key)
     return left
 
 
+def pool_run_key(run: dg.DagsterRun) -> str:
+    """The run key of the run that goes on with one that waited for the pool."""
+    return f"{run.run_id}-pool"
+
+
 def continuing_run(
+    context: dg.SensorEvaluationContext,
     run: dg.DagsterRun,
-    left: Iterable[dg.AssetKey],
-    run_key: str,
+    awaited: Awaited,
+    job_id: str | None = None,
     *,
     config: Mapping[str, Mapping[str, object]] | None = None,
     tags: Mapping[str, str] | None = None,
@@ -67,32 +73,27 @@ def continuing_run(
 
     `config` is more config by asset name.
     """
-    keys = sorted(left)
+    assert context.repository_def is not None  # noqa: S101  # Dagster always gives it
+    waiting = waiting_assets(context.instance, run.run_id, awaited, job_id)
+    graph = context.repository_def.asset_graph
+    keys = sorted(what_is_left(context.instance, run.run_id, waiting, graph))
     names = {key.to_user_string() for key in keys}
-    ops = {name: dict(value) for name, value in _ops(run).items() if name in names}
+    before: Mapping[str, Mapping[str, Any]] = run.run_config.get("ops", {})
+    ops = {name: dict(value) for name, value in before.items() if name in names}
     for name, values in (config or {}).items():
-        ops[name] = {"config": {**dict(ops.get(name, {}).get("config", {})), **values}}
+        ops[name] = {"config": {**ops.get(name, {}).get("config", {}), **values}}
     kept = {
         name: value
         for name, value in run.tags.items()
         if name.startswith(_OWN_TAGS) or name in _KEPT_TAGS
     }
     return dg.RunRequest(
-        run_key=run_key,
+        run_key=job_id or pool_run_key(run),
         asset_selection=keys,
         run_config={"ops": ops} if ops else {},
         tags={**kept, CONTINUES_TAG: run.run_id, **(tags or {})},
         partition_key=run.tags.get("dagster/partition"),
     )
-
-
-def parents_of(graph: AssetGraph) -> dict[dg.AssetKey, set[dg.AssetKey]]:
-    """Parents by asset, in topological order."""
-    return {key: set(graph.get(key).parent_keys) for key in graph.toposorted_asset_keys}
-
-
-def _ops(run: dg.DagsterRun) -> Mapping[str, dict[str, dict[str, object]]]:
-    return cast("Mapping[str, dict[str, dict[str, object]]]", run.run_config.get("ops", {}))
 
 
 def _assets(

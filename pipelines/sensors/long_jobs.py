@@ -1,7 +1,7 @@
 """The sensors that wait, so that no worker does: for trainings, Spark jobs and the SQL pool."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import dagster as dg
 
@@ -15,7 +15,7 @@ from assets.waiting import (
 )
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
-from pipelines.sensors.continuations import continuing_run, parents_of, waiting_assets, what_is_left
+from pipelines.sensors.continuations import continuing_run, pool_run_key, waiting_assets
 from pipelines.sensors.polling import (
     PollCursor,
     awaited_job,
@@ -127,7 +127,7 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
                 context.log.warning(f"nobody waits for Spark job {status.job_id} any more")
                 continue
             requests.append(
-                _continued(
+                continuing_run(
                     context,
                     run,
                     Awaited.SPARK,
@@ -212,28 +212,7 @@ def _look_after(
     if not online and waited < POOL_SECONDS:
         return None
     tags = {} if online else {GAVE_UP_TAG: f"{waited:.0f}"}
-    return _continued(context, run, Awaited.SQL_POOL, None, tags=tags)
-
-
-def pool_run_key(run: dg.DagsterRun) -> str:
-    """The run key of the run that goes on with one that waited for the pool."""
-    return f"{run.run_id}-pool"
-
-
-def _continued(
-    context: dg.SensorEvaluationContext,
-    run: dg.DagsterRun,
-    awaited: Awaited,
-    job_id: str | None,
-    *,
-    config: Mapping[str, Mapping[str, object]] | None = None,
-    tags: Mapping[str, str] | None = None,
-) -> dg.RunRequest:
-    assert context.repository_def is not None  # noqa: S101  # Dagster always gives it
-    waiting = waiting_assets(context.instance, run.run_id, awaited, job_id)
-    parents = parents_of(context.repository_def.asset_graph)
-    left = what_is_left(context.instance, run.run_id, waiting, parents)
-    return continuing_run(run, left, job_id or pool_run_key(run), config=config, tags=tags)
+    return continuing_run(context, run, Awaited.SQL_POOL, tags=tags)
 
 
 def waiting_run(
