@@ -6,7 +6,9 @@ import datetime as dt
 import importlib
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from logging.handlers import BufferingHandler
 from typing import Any
 
 from bikecast.core.jobs import JobState
@@ -47,6 +49,8 @@ RUNTIMES: dict[str, dt.date | None] = {
 }
 RUNTIMES_AS_OF = dt.date(2026, 11, 22)
 CURRENT_RUNTIME = "3.5"
+#: What the chain of credentials logs before the name of the one that gave the token.
+_ACQUIRED = "DefaultAzureCredential acquired a token from "
 
 
 def azure_checks(azure: AzureSettings, resources: Resources, spec: ModelSpec) -> list[Check]:
@@ -72,7 +76,7 @@ def credential() -> list[Diagnosis]:
 
     fresh = DefaultAzureCredential(**credential_options(), **TIMEOUTS)
     chosen = os.environ.get("AZURE_TOKEN_CREDENTIALS", "")
-    with _Winner() as winner:
+    with _identity_log() as records:
         try:
             claims = claims_of(fresh.get_token(MANAGEMENT_SCOPE).token)
         except AzureError as error:
@@ -82,42 +86,34 @@ def credential() -> list[Diagnosis]:
                 "AZURE_TOKEN_CREDENTIALS says which is tried, such as AzureCliCredential"
             )
             return [Diagnosis(AREA, "credential", "failed", "; ".join(lines[:6]), remedy)]
+    texts = [record.getMessage() for record in records]
+    winners = [text.rpartition(" ")[2] for text in texts if _ACQUIRED in text]
     who = claims.get("upn") or claims.get("unique_name") or claims.get("appid") or "unknown"
-    won = winner.credential or "AzureCliCredential"
-    detail = f"{winner.credential or 'a credential'} won: {who}, object id {claims.get('oid')}"
+    won = winners[-1] if winners else ""
+    detail = f"{won or 'a credential'} won: {who}, object id {claims.get('oid')}"
     detail += f", tenant {claims.get('tid')}"
     if chosen:
         detail += f" (AZURE_TOKEN_CREDENTIALS={chosen})"
         return [Diagnosis(AREA, "credential", "ok", detail)]
-    remedy = f"Set AZURE_TOKEN_CREDENTIALS={won} to keep to it"
+    remedy = f"Set AZURE_TOKEN_CREDENTIALS={won or 'AzureCliCredential'} to keep to it"
     detail += "; AZURE_TOKEN_CREDENTIALS is not set, so elsewhere another one may win"
     return [Diagnosis(AREA, "credential", "warning", detail, remedy)]
 
 
-class _Winner(logging.Handler):
-    """Hears which credential of the chain gave the token: its public trace is a log line."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.INFO)
-        self.credential = ""
-        self._logger = logging.getLogger("azure.identity")
-
-    def emit(self, record: logging.LogRecord) -> None:
-        text = record.getMessage()
-        if "DefaultAzureCredential acquired a token from " in text:
-            self.credential = text.rpartition(" ")[2]
-
-    def __enter__(self) -> _Winner:
-        self._before = self._logger.level, self._logger.propagate
-        self._logger.setLevel(logging.INFO)
-        self._logger.propagate = False
-        self._logger.addHandler(self)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._logger.removeHandler(self)
-        level, self._logger.propagate = self._before
-        self._logger.setLevel(level)
+@contextmanager
+def _identity_log() -> Iterator[list[logging.LogRecord]]:
+    """The log records of azure.identity; one of them names the credential that gave the token."""
+    logger, handler = logging.getLogger("azure.identity"), BufferingHandler(capacity=10_000)
+    level, propagate = logger.level, logger.propagate
+    logger.setLevel(logging.INFO)
+    logger.propagate = False
+    logger.addHandler(handler)
+    try:
+        yield handler.buffer
+    finally:
+        logger.removeHandler(handler)
+        logger.propagate = propagate
+        logger.setLevel(level)
 
 
 def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Diagnosis]:

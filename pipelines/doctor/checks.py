@@ -32,6 +32,10 @@ class Check:
     name: str
     look: Callable[[], Sequence[Diagnosis]]
 
+    def failed(self, detail: str, remedy: str = "") -> Diagnosis:
+        """The diagnosis of a check that came to none."""
+        return Diagnosis(self.area, self.name, "failed", detail, remedy)
+
 
 def examine(checks: Sequence[Check], seconds: float) -> list[Diagnosis]:
     """Run all checks at the same time; each gets `seconds` at most.
@@ -50,13 +54,8 @@ def examine(checks: Sequence[Check], seconds: float) -> list[Diagnosis]:
         thread.join(max(0.0, deadline - time.monotonic()))
     diagnoses: list[Diagnosis] = []
     for number, check in enumerate(checks):
-        late = Diagnosis(
-            check.area,
-            check.name,
-            "failed",
-            f"no answer in {seconds:.0f} seconds",
-            "Look at the network, the proxy and the firewall; --timeout gives it more time",
-        )
+        remedy = "Look at the network, the proxy and the firewall; --timeout gives it more time"
+        late = check.failed(f"no answer in {seconds:.0f} seconds", remedy)
         diagnoses += results.get(number, [late])
     return diagnoses
 
@@ -65,8 +64,7 @@ def _run(number: int, check: Check, results: dict[int, Sequence[Diagnosis]]) -> 
     try:
         results[number] = check.look()
     except BikecastError as error:
-        results[number] = [Diagnosis(check.area, check.name, "failed", str(error))]
+        results[number] = [check.failed(str(error))]
     except Exception as error:  # noqa: BLE001  # one broken check must not hide the others
         text = (str(error).strip().splitlines() or [""])[0]
-        detail = f"{type(error).__name__}: {text}"
-        results[number] = [Diagnosis(check.area, check.name, "failed", detail)]
+        results[number] = [check.failed(f"{type(error).__name__}: {text}")]

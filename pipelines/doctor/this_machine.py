@@ -9,7 +9,6 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 
@@ -155,6 +154,7 @@ def odbc(driver: str, env: str) -> list[Diagnosis]:
 
 _SHOWN = ("dagster", "duckdb", "onnxruntime", "pysail", "azure-ai-ml", "azure-identity", "pyodbc")
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_PIN = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", re.MULTILINE)
 
 
 def _wanted(env: str) -> list[str]:
@@ -171,17 +171,10 @@ def _wanted(env: str) -> list[str]:
 def _locked() -> dict[str, set[str]]:
     """The versions of each package in the lock; markers may give several."""
     versions: dict[str, set[str]] = {}
-    if LOCK.is_file():
-        for name, version in _pins(LOCK):
-            versions.setdefault(name, set()).add(version)
+    text = LOCK.read_text(encoding="utf-8") if LOCK.is_file() else ""
+    for name, version in _PIN.findall(text):
+        versions.setdefault(name.lower(), set()).add(version)
     return versions
-
-
-def _pins(lock: Path) -> Iterator[tuple[str, str]]:
-    for line in lock.read_text(encoding="utf-8").splitlines():
-        pin = re.match(r"([A-Za-z0-9._-]+)(?:\[[^\]]*\])?==([^\s;]+)", line)
-        if pin:
-            yield pin[1].lower(), pin[2]
 
 
 def _is_free(port: int) -> bool:
