@@ -7,7 +7,7 @@ Each condition has a name and a reason. All of it is off until somebody switches
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import TypeAlias
 
 import dagster as dg
@@ -82,7 +82,14 @@ def freshness(spec: ModelSpec) -> dict[str, dg.FreshnessPolicy]:
 def automated(spec: ModelSpec, assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
     """The assets with their conditions and freshness policies."""
     when, how_old = conditions(spec), freshness(spec)
-    return [asset.map_asset_specs(lambda each: _with(each, when, how_old)) for asset in assets]
+
+    def with_policies(asset: dg.AssetSpec) -> dg.AssetSpec:
+        name = asset.key.to_user_string()
+        if name in when:
+            asset = asset.replace_attributes(automation_condition=when[name])
+        return dg.apply_freshness_policy(asset, how_old[name]) if name in how_old else asset
+
+    return [asset.map_asset_specs(with_policies) for asset in assets]
 
 
 def automation_sensor(spec: ModelSpec) -> dg.AutomationConditionSensorDefinition:
@@ -94,16 +101,3 @@ def automation_sensor(spec: ModelSpec) -> dg.AutomationConditionSensorDefinition
         description="Reloads a changed forecast and scores again after a change of model or "
         "forecast. Off until switched on here.",
     )
-
-
-def _with(
-    spec: dg.AssetSpec,
-    when: Mapping[str, Condition],
-    how_old: Mapping[str, dg.FreshnessPolicy],
-) -> dg.AssetSpec:
-    name = spec.key.to_user_string()
-    if name in when:
-        spec = spec.replace_attributes(automation_condition=when[name])
-    if name in how_old:
-        spec = dg.apply_freshness_policy(spec, how_old[name])
-    return spec

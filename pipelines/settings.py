@@ -8,11 +8,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import (
-    BaseSettings,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from bikecast.core.errors import InvalidInput
 
@@ -104,12 +100,15 @@ class AzureSettings(BaseSettings):
     )
 
 
+_OWN = SettingsConfigDict(
+    env_prefix="BIKECAST_", env_file=PROJECT / ".env", extra="ignore", frozen=True
+)
+
+
 class Settings(BaseSettings):
     """What one installation is told from outside; every field is `BIKECAST_<NAME>`."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BIKECAST_", env_file=PROJECT / ".env", extra="ignore", frozen=True
-    )
+    model_config = _OWN
 
     env: Literal["local", "azure"] = Field("local", description="Environment")
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
@@ -202,9 +201,7 @@ class Settings(BaseSettings):
 class SqlServerSettings(BaseSettings):
     """Who may log in to the SQL server; apart, so that no other command reads these secrets."""
 
-    model_config = SettingsConfigDict(
-        env_prefix="BIKECAST_", env_file=PROJECT / ".env", extra="ignore", frozen=True
-    )
+    model_config = _OWN
 
     sql_user: str = Field("", description="User that may log in")
     sql_password: SecretStr = Field(SecretStr(""), description="Password of that user")

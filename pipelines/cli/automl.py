@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -172,14 +172,10 @@ def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
     ):
         table = result.diagnostics.get(key)
         if isinstance(table, list) and table:
-            _print_rows(title, table)
+            names = list(table[0])
+            cells = [[row[name] for name in names] for row in table[:SHOWN]]
+            out.print(rows_table(names, cells, title=title))
     for warning in result.warnings:
         stderr_console().print(f"[yellow]warning[/] {escape(warning)}", highlight=False)
-    names = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
-    show(f"{folder}: {', '.join(names)}")
-
-
-def _print_rows(title: str, rows: Sequence[Mapping[str, object]]) -> None:
-    names = list(rows[0])
-    cells = [[row[name] for name in names] for row in rows[:SHOWN]]
-    stdout_console().print(rows_table(names, cells, title=title))
+    files = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))
+    show(f"{folder}: {', '.join(files)}")

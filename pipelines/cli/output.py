@@ -82,19 +82,22 @@ def local_time(moment: datetime) -> str:
     return moment.astimezone().strftime("%Y-%m-%d %H:%M")
 
 
+def _short(value: object) -> str:
+    return f"{value:.5g}" if isinstance(value, float) else str(value)
+
+
 def rows_table(
     names: Sequence[str],
     rows: Iterable[Sequence[object]],
     title: str = "",
     *,
-    cell: Callable[[object], str] | None = None,
+    cell: Callable[[object], str] = _short,
 ) -> Table:
     """Rows under their column names; numbers to the right, long values cut.
 
     `cell` words the values other than NULL and bytes; by default numbers have five digits.
     """
     rows = [list(row) for row in rows]
-    word = cell or _short
     table = Table(
         title=f"\n{title}" if title else None,
         title_justify="left",
@@ -109,7 +112,7 @@ def rows_table(
         )
         table.add_column(name, justify="right" if numeric and rows else "left", overflow="fold")
     for row in rows:
-        table.add_row(*[_cell(value, word) for value in row])
+        table.add_row(*[_cell(value, cell) for value in row])
     return table
 
 
@@ -120,7 +123,3 @@ def _cell(value: object, word: Callable[[object], str]) -> Text:
         return Text(f"0x{bytes(value[:8]).hex()}... ({len(value):,} bytes)")
     text = word(value)
     return Text(text if len(text) <= LONGEST_CELL else text[: LONGEST_CELL - 3] + "...")
-
-
-def _short(value: object) -> str:
-    return f"{value:.5g}" if isinstance(value, float) else str(value)

@@ -152,7 +152,7 @@ def _assets(
 def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[str, object]]:
     """Sensors and schedules: on or off, as people set it or by default."""
     set_by_people = {
-        state.instigator_name: state.status for state in instance.all_instigator_state()
+        state.instigator_name: state.status.value for state in instance.all_instigator_state()
     }
     repository = defs.get_repository_def()
     rows: list[dict[str, object]] = []
@@ -161,14 +161,11 @@ def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[s
         ("schedule", repository.schedule_defs),
     ):
         for item in items:
-            by_default = item.default_status.value == "RUNNING"
-            status = set_by_people.get(item.name)
-            on = (
-                by_default
-                if status is None or status.value == "DECLARED_IN_CODE"
-                else (status.value == "RUNNING")
-            )
-            rows.append({"kind": name, "name": item.name, "on": "on" if on else "off"})
+            status = set_by_people.get(item.name, "DECLARED_IN_CODE")
+            if status == "DECLARED_IN_CODE":
+                status = item.default_status.value
+            on = "on" if status == "RUNNING" else "off"
+            rows.append({"kind": name, "name": item.name, "on": on})
     return rows
 
 

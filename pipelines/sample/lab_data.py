@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.files import file_digest, replaced_file
 
 DEFAULT_URL = (
     "https://raw.githubusercontent.com/MicrosoftLearning/mslearn-synapse/master"
@@ -31,7 +32,6 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
     checked against its SHA-256 and put in place whole, or not at all.
     Raises BikecastError where a download fails or a file is not the known one.
     """
-    from bikecast.core.files import file_digest, replaced_file
     from bikecast.core.urls import public_url
     from resources.lake.download import download
 
@@ -57,6 +57,4 @@ def fetch_lab_data(out_dir: Path, base_url: str = DEFAULT_URL) -> tuple[Path, Pa
 
 def is_lab_file(path: Path) -> bool:
     """Whether this is the known content of the lab file of that name."""
-    from bikecast.core.files import file_digest
-
     return path.is_file() and file_digest(path) == LAB_FILES[path.name]

@@ -74,11 +74,9 @@ def write_training_csv(path: Path, years: int = 2, seed: int = 0) -> None:
     write_csv(simulate(years, seed), path)
 
 
-def write_forecast_csv(
-    path: Path, years: int = 2, seed: int = 0, days: int = FORECAST_DAYS
-) -> None:
-    """Write `simulate_forecast(...)` as a CSV with the key dteday, atomically."""
-    write_csv(simulate_forecast(years, seed, days), path)
+def write_forecast_csv(path: Path, years: int = 2, seed: int = 0) -> None:
+    """Write `simulate_forecast(years, seed)` as a CSV with the key dteday, atomically."""
+    write_csv(simulate_forecast(years, seed), path)
 
 
 def holidays(year: int) -> set[dt.date]:

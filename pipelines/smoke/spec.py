@@ -52,20 +52,17 @@ SMOKE_SAMPLES = {
 
 def smoke_settings(settings: Settings) -> Settings:
     """The settings of the smoke run: always the sample, the least time, a home of its own."""
-    own = {"home": smoke_home(settings), "csv": SAMPLE, "forecast": SAMPLE, "scoring_table": ""}
     return settings.model_copy(
         update={
-            **own,
+            "home": settings.home.expanduser().resolve() / "smoke",  # its event log and recordings
+            "csv": SAMPLE,
+            "forecast": SAMPLE,
+            "scoring_table": "",
             "budget": BUDGET_SECONDS,
             "daily_partitions": False,
             "alert_webhook": SecretStr(""),
         }
     )
-
-
-def smoke_home(settings: Settings) -> Path:
-    """The folder of the smoke runs: their event log and recordings."""
-    return settings.home.expanduser().resolve() / "smoke"
 
 
 def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
