@@ -196,8 +196,7 @@ def _hang_ups_as_interrupts() -> Iterator[None]:
 def _report(recorder: Recorder, failed: BaseException | None) -> bool:
     """Compare, complete the recording and print; True where the contract differs."""
     from pipelines.smoke.calls import call_table
-    from pipelines.smoke.contract import compared, read_answers
-    from pipelines.smoke.guesses import learned
+    from pipelines.smoke.contract import compared, learned, read_answers
 
     reports = compared(recorder.exchanges, call_table(), read_answers())
     facts = learned(recorder.exchanges, recorder.statements)

@@ -7,9 +7,8 @@ import pytest
 from bikecast.core.errors import InvalidInput
 from bikecast.core.sql import SqlError
 from pipelines.smoke.calls import CallKind, CallRow, call_table
-from pipelines.smoke.contract import READS, answer_fields, compared, lacks, read_answers
+from pipelines.smoke.contract import READS, answer_fields, compared, lacks, learned, read_answers
 from pipelines.smoke.exchange import Exchange
-from pipelines.smoke.guesses import learned
 from pipelines.smoke.recording import Recorder
 from pipelines.smoke.redaction import Redactor
 from pipelines.smoke.sql import HeardSqlPool

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from pipelines.cli.results import ResultPrinter, unique_names
+from pipelines.cli.sql import ResultPrinter, unique_names
 
 
 def result(*columns):
