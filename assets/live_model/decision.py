@@ -73,8 +73,17 @@ def _measured(
     return numbers
 
 
-def settled_before(trail: Sequence[AuditEntry], candidate: ModelVersion, live: int) -> str:
-    """Why a version is not looked at again, or an empty text; `trail` is newest first."""
+def settled_before(
+    trail: Sequence[AuditEntry],
+    candidate: ModelVersion,
+    live: int,
+    versions: Sequence[ModelVersion],
+) -> str:
+    """Why a version is not looked at again, or an empty text.
+
+    `trail` is newest first; `versions` are all registered ones. A rollback settles the versions
+    known then, and later ones of the same bytes.
+    """
     changes = [entry for entry in trail if entry.action != "keep"]
     if changes and changes[0].action == "rollback":
         undo = changes[0]
@@ -83,12 +92,14 @@ def settled_before(trail: Sequence[AuditEntry], candidate: ModelVersion, live: i
             for entry in trail
             if entry.entry <= undo.entry
             for version in (entry.candidate, entry.to_version)
-        }
-        if candidate.version in earlier | {undo.from_version or 0}:
+        } | {undo.from_version or 0}
+        twins = {entry.version for entry in versions if entry.digest == candidate.digest}
+        if same := earlier & (twins | {candidate.version}):
+            twin = "" if candidate.version in same else f", the same model as {max(same)},"
             return (
                 f"{undo.actor} rolled back from version {undo.from_version} to version {live}, "
                 f"which holds until a newer version; `bikecast rollback {candidate.version}` "
-                f"makes version {candidate.version} live"
+                f"makes version {candidate.version}{twin} live"
             )
     for entry in trail:
         if entry.action != "keep":

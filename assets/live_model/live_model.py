@@ -52,7 +52,8 @@ class LiveModel:
 
         `data_version` is that of the training table now. The first version always does. A version
         that was decided against this champion on the same data is not looked at again, and one
-        that was there when people rolled back is not brought back but by force.
+        that was there when people rolled back, or has the bytes of one, is not brought back but by
+        force.
         Raises InvalidInput for a version that is not registered.
         """
         candidate, live = self._registered(version), self.current()
@@ -63,7 +64,9 @@ class LiveModel:
         if force:
             reason = f"version {version} was made live without a comparison, as asked"
             return Decision(candidate, "force", reason)
-        settled = settled_before(audit_trail(self.pool, self.spec), candidate, live.version)
+        versions = self.registry.versions(self.spec.model_name)
+        trail = audit_trail(self.pool, self.spec)
+        settled = settled_before(trail, candidate, live.version, versions)
         if settled:
             return Decision(candidate, None, settled)
         champion = self._registered(live.version)

@@ -106,6 +106,21 @@ def test_a_newer_version_may_win_after_a_rollback(stage):
     assert stage.promote()["version"] == 3
 
 
+@pytest.mark.parametrize("data_version", ["data-1", "data-2"])
+def test_the_same_model_under_a_new_number_does_not_undo_a_rollback(stage, data_version):
+    stage.register(BAD)
+    stage.promote()
+    stage.register(GOOD)
+    assert stage.promote()["version"] == 2
+    assert stage.rollback().success
+    stage.training_data(data_version)
+    stage.register(GOOD, data_version=data_version)
+    again = stage.promote()
+    assert (again["version"], again["candidate"], again["changed"]) == (1, 3, False)
+    assert "makes version 3, the same model as 2, live" in again["reason"]
+    assert stage.promote(force=True)["version"] == 3
+
+
 def test_two_rollbacks_go_two_versions_back(stage):
     for weight in (BAD, GOOD, BETTER):
         stage.register(weight)
