@@ -78,8 +78,10 @@ def continuing_run(
     graph = context.repository_def.asset_graph
     keys = sorted(what_is_left(context.instance, run.run_id, waiting, graph))
     names = {key.to_user_string() for key in keys}
-    before: Mapping[str, Mapping[str, Any]] = run.run_config.get("ops", {})
-    ops = {name: dict(value) for name, value in before.items() if name in names}
+    before: Any = run.run_config.get("ops", {})
+    ops: dict[str, dict[str, Any]] = {
+        name: dict(value) for name, value in before.items() if name in names
+    }
     for name, values in (config or {}).items():
         ops[name] = {"config": {**ops.get(name, {}).get("config", {}), **values}}
     kept = {
