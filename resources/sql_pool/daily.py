@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from resources.sql_pool.deployment import (
+    make_table,
     prediction_columns,
     scoring_columns,
     stage_rows,
     table_name,
-    unicode_text,
 )
-from resources.sql_pool.port import Session, SqlPool
-from resources.sql_pool.scripts import quote_identifier, render, run_script
+from resources.sql_pool.port import SqlPool
+from resources.sql_pool.scripts import quote_identifier, render
 
 
 @dataclass(frozen=True)
@@ -44,30 +44,21 @@ class Scorer:
     code_version: str
 
 
-def scoring_days_table(spec: ModelSpec) -> str:
-    """Name of the table of rows to score by day."""
-    return f"{spec.scoring_table}_by_day"
-
-
-def predicted_days_table(spec: ModelSpec) -> str:
-    """Name of the table of predictions by day."""
-    return f"{spec.predictions_table}_by_day"
-
-
 def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[dt.date, int]:
     """Replace the days of a range that a CSV file has; returns the rows that each day has then.
 
     The file is one that `load_scoring_table` takes. A day of the range that the file lacks keeps
     its rows.
     """
-    table = table_name(spec, scoring_days_table(spec))
-    staging = table_name(spec, f"{scoring_days_table(spec)}_staging")
-    names, key = ", ".join(scoring_columns(spec)), _key(spec)
+    columns, key = scoring_columns(spec), _key(spec)
+    table = table_name(spec, f"{spec.scoring_table}_by_day")
+    staging = table_name(spec, f"{spec.scoring_table}_by_day_staging")
+    names = ", ".join(columns)
     within = f"{key} BETWEEN ? AND ?"
     limits = [days.first, days.last]
     with pool.session() as session:
-        stage_rows(session, spec, staging, url=url)
-        _make_table(session, table, ",\n        ".join(scoring_columns(spec).values()))
+        stage_rows(session, staging, columns, url=url)
+        make_table(session, table, columns)
         session.run("BEGIN TRANSACTION")
         session.run(
             f"DELETE FROM {table} WHERE {within} "  # noqa: S608 # quoted names
@@ -96,11 +87,11 @@ def score_days(
 
     The model comes from the registry, so that a version that was never live can score too.
     """
-    table = table_name(spec, predicted_days_table(spec))
-    stored, key = prediction_columns(spec), _key(spec)
-    output = quote_identifier(spec.output)
+    table = table_name(spec, f"{spec.predictions_table}_by_day")
+    columns, key = prediction_columns(spec), _key(spec)
+    names, output = ", ".join(columns), quote_identifier(spec.output)
     with pool.session() as session:
-        _make_table(session, table, ",\n        ".join(stored.values()))
+        make_table(session, table, columns)
         session.run("BEGIN TRANSACTION")
         session.run(
             f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?",  # noqa: S608 # quoted names
@@ -110,9 +101,9 @@ def score_days(
             render(
                 "score_days.sql",
                 table=table,
-                names=", ".join(stored),
+                names=names,
                 scored=",\n    ".join([*(f"d.{n}" for n in scoring_columns(spec)), f"p.{output}"]),
-                rows=table_name(spec, scoring_days_table(spec)),
+                rows=table_name(spec, f"{spec.scoring_table}_by_day"),
                 output=output,
                 key=key,
             ),
@@ -128,22 +119,11 @@ def score_days(
             ],
         )
         session.run("COMMIT TRANSACTION")
-        return _stored(session, spec, days)
-
-
-def _stored(session: Session, spec: ModelSpec, days: Days) -> list[dict[str, object]]:
-    table, key = table_name(spec, predicted_days_table(spec)), _key(spec)
-    names = ", ".join(prediction_columns(spec))
-    query = (
-        f"SELECT {names} FROM {table} WHERE {key} BETWEEN ? AND ? "  # noqa: S608 # quoted names
-        f"ORDER BY {key}, [forecast_row]"
-    )
-    return session.run(query, [days.first, days.last])[0].as_dicts()
-
-
-def _make_table(session: Session, table: str, columns: str) -> None:
-    text = unicode_text(table)
-    run_script(session, render("data_table.sql", table=table, table_text=text, columns=columns))
+        query = (
+            f"SELECT {names} FROM {table} WHERE {key} BETWEEN ? AND ? "  # noqa: S608 # quoted names
+            f"ORDER BY {key}, [forecast_row]"
+        )
+        return session.run(query, [days.first, days.last])[0].as_dicts()
 
 
 def _key(spec: ModelSpec) -> str:

@@ -7,16 +7,24 @@ their rows change in one transaction.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping, Sequence
 
-from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
-from bikecast.core.sql import SqlError
+from bikecast.core.spec import FORECAST_ROW, ModelSpec
+from bikecast.core.sql import ResultSet, SqlError
 from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
 
 INVALID_OBJECT = 208
 #: What a pool answers to a statement that it does not know.
 UNKNOWN_STATEMENT = frozenset({102, 195, 103010})
+_CSV = (
+    "FILE_TYPE = 'CSV'",
+    "ENCODING = 'UTF8'",
+    "FIRSTROW = 2",
+    "FIELDTERMINATOR = ','",
+    "FIELDQUOTE = '\"'",
+    "ROWTERMINATOR = '0x0A'",
+)
 
 
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
@@ -26,38 +34,11 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
     field is NULL, which only a key may be. The rows are loaded into a staging table and then
     exchanged in one transaction, so readers see the old rows or the new ones.
     """
-    columns = scoring_columns(spec)
-    table, staging = (
-        table_name(spec, spec.scoring_table),
-        table_name(spec, f"{spec.scoring_table}_staging"),
-    )
-    declared = ",\n        ".join(columns.values())
-    names = ", ".join(columns)
+    table = table_name(spec, spec.scoring_table)
     with pool.session() as session:
-        stage_rows(session, spec, staging, url=url)
-        run_script(
-            session,
-            render("data_table.sql", table=table, table_text=unicode_text(table), columns=declared),
-        )
-        _exchange(session, table, staging, names)
+        _exchange(session, spec, spec.scoring_table, scoring_columns(spec), url=url)
         counted = session.run(f"SELECT COUNT_BIG(*) AS [rows] FROM {table}")  # noqa: S608 # quoted
-        session.run(f"DROP TABLE {staging}")
     return int(str(counted[0].rows[0][0]))
-
-
-def stage_rows(session: Session, spec: ModelSpec, staging: str, *, url: str) -> None:
-    """Make the staging table (a quoted name) anew and load a staged CSV of the lake into it."""
-    run_script(
-        session,
-        render(
-            "staging_table.sql",
-            table=staging,
-            table_text=unicode_text(staging),
-            columns=",\n        ".join(scoring_columns(spec).values()),
-            url=quote_text(url),
-            credential=_credential(url),
-        ),
-    )
 
 
 def procedure_script(spec: ModelSpec) -> str:
@@ -158,7 +139,7 @@ def save_predictions(pool: SqlPool, spec: ModelSpec, *, run_id: str) -> list[dic
     """
     with pool.session() as session:
         session.run(f"EXEC {table_name(spec, _save_name(spec))} @run_id = ?", [run_id])
-        return _stored_rows(session, spec)
+        return session.run(_stored_rows(spec))[0].as_dicts()
 
 
 def load_predictions(
@@ -170,71 +151,86 @@ def load_predictions(
     into a staging table and exchanged in one transaction, so readers see the old rows or the new
     ones. Returns the stored rows in order, the first `limit` of them.
     """
-    columns = prediction_columns(spec)
-    table = table_name(spec, spec.predictions_table)
-    staging = table_name(spec, f"{spec.predictions_table}_staging")
-    declared, names = ",\n        ".join(columns.values()), ", ".join(columns)
+    table, files = spec.predictions_table, f"{url.rstrip('/')}/*.parquet"
     with pool.session() as session:
-        load = render(
-            "staging_parquet.sql",
-            table=staging,
-            table_text=unicode_text(staging),
-            columns=declared,
-            url=quote_text(f"{url.rstrip('/')}/*.parquet"),
-            credential=_credential(url),
-        )
-        run_script(session, load)
-        make = render(
-            "data_table.sql", table=table, table_text=unicode_text(table), columns=declared
-        )
-        run_script(session, make)
-        _exchange(session, table, staging, names)
-        session.run(f"DROP TABLE {staging}")
-        return _stored_rows(session, spec, limit)
+        _exchange(session, spec, table, prediction_columns(spec), url=files)
+        return session.run(_stored_rows(spec, limit))[0].as_dicts()
 
 
 def saved_predictions(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
     """The stored predictions ordered by forecast_row; empty while nothing was stored."""
+    result = run_or_nothing(pool, _stored_rows(spec))
+    return result.as_dicts() if result else []
+
+
+def run_or_nothing(pool: SqlPool, query: str) -> ResultSet | None:
+    """The result of a query, or None where its table is not there yet."""
     with pool.session() as session:
         try:
-            return _stored_rows(session, spec)
+            return session.run(query)[0]
         except SqlError as error:
             if error.number == INVALID_OBJECT:
-                return []
+                return None
             raise
 
 
-def _exchange(session: Session, table: str, staging: str, names: str) -> None:
-    """Replace the rows of a table by those of its staging table; all names are quoted."""
+def _exchange(
+    session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str], *, url: str
+) -> None:
+    """Replace the rows of a table by those of files in the lake, by way of a staging table."""
+    table, staging = table_name(spec, name), table_name(spec, f"{name}_staging")
+    names = ", ".join(columns)
+    stage_rows(session, staging, columns, url=url)
+    make_table(session, table, columns)
     session.run("BEGIN TRANSACTION")
     session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
     session.run(f"INSERT INTO {table} ({names}) SELECT {names} FROM {staging}")  # noqa: S608
     session.run("COMMIT TRANSACTION")
+    session.run(f"DROP TABLE {staging}")
 
 
-def _stored_rows(
-    session: Session, spec: ModelSpec, limit: int | None = None
-) -> list[dict[str, object]]:
+def stage_rows(session: Session, staging: str, columns: Mapping[str, str], *, url: str) -> None:
+    """Make a staging table (a quoted name) anew and load CSV or Parquet files of the lake into it.
+
+    The pool's own identity reads a lake behind https; no secret is in the text.
+    """
+    options = ["FILE_TYPE = 'PARQUET'"] if url.endswith(".parquet") else [*_CSV]
+    if url.startswith("https://"):
+        options.append("CREDENTIAL = (IDENTITY = 'Managed Identity')")
+    script = render(
+        "staging_table.sql",
+        table=staging,
+        table_text=unicode_text(staging),
+        columns=",\n        ".join(columns.values()),
+        url=quote_text(url),
+        options=",\n    ".join(options),
+    )
+    run_script(session, script)
+
+
+def make_table(session: Session, table: str, columns: Mapping[str, str]) -> None:
+    """Make a table (a quoted name) with these declarations where it is missing."""
+    declared = ",\n        ".join(columns.values())
+    text = unicode_text(table)
+    run_script(session, render("data_table.sql", table=table, table_text=text, columns=declared))
+
+
+def _stored_rows(spec: ModelSpec, limit: int | None = None) -> str:
+    """The query for the stored predictions, in order."""
     names = ", ".join(prediction_columns(spec))
     table = table_name(spec, spec.predictions_table)
     top = "" if limit is None else f"TOP ({limit:d}) "
-    query = f"SELECT {top}{names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted
-    return session.run(query)[0].as_dicts()
+    return f"SELECT {top}{names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted
 
 
 def scoring_columns(spec: ModelSpec) -> dict[str, str]:
     """Declarations of the scoring table by quoted name; only keys may be NULL."""
-    return {
-        **_declared([FORECAST_ROW], "NOT NULL"),
-        **_declared(spec.keys, "NULL"),
-        **_declared(spec.features, "NOT NULL"),
-    }
+    return _declared(_scored_types(spec), nullable=spec.key_names)
 
 
 def returned_types(spec: ModelSpec) -> dict[str, str]:
     """SQL types of the columns that the predicting procedure returns, by name, in order."""
-    scored = (FORECAST_ROW, *spec.keys, *spec.features)
-    return {column.name: column.sql_declaration for column in scored} | {spec.output: "real"}
+    return _scored_types(spec) | {spec.output: "real"}
 
 
 def prediction_types(spec: ModelSpec) -> dict[str, str]:
@@ -251,22 +247,21 @@ def prediction_types(spec: ModelSpec) -> dict[str, str]:
 
 def prediction_columns(spec: ModelSpec) -> dict[str, str]:
     """Declarations of the predictions table by quoted name; keys and the score may be NULL."""
-    nullable = {*spec.key_names, spec.output}
-    return {
-        quote_identifier(name): (
-            f"{quote_identifier(name)} {sql_type} {'NULL' if name in nullable else 'NOT NULL'}"
-        )
-        for name, sql_type in prediction_types(spec).items()
-    }
+    return _declared(prediction_types(spec), nullable=(*spec.key_names, spec.output))
 
 
-def _declared(columns: Iterable[Column], null: str) -> dict[str, str]:
-    return {
-        quote_identifier(column.name): (
-            f"{quote_identifier(column.name)} {column.sql_declaration} {null}"
-        )
-        for column in columns
-    }
+def _scored_types(spec: ModelSpec) -> dict[str, str]:
+    columns = (FORECAST_ROW, *spec.keys, *spec.features)
+    return {column.name: column.sql_declaration for column in columns}
+
+
+def _declared(types: Mapping[str, str], *, nullable: Sequence[str]) -> dict[str, str]:
+    """Declarations by quoted name of columns by name and SQL type."""
+    declared = {}
+    for name, sql_type in types.items():
+        quoted = quote_identifier(name)
+        declared[quoted] = f"{quoted} {sql_type} {'NULL' if name in nullable else 'NOT NULL'}"
+    return declared
 
 
 def table_name(spec: ModelSpec, name: str) -> str:
@@ -286,12 +281,3 @@ def unicode_text(value: str) -> str:
 
 def _save_name(spec: ModelSpec) -> str:
     return f"save_{spec.predictions_table}"
-
-
-def _credential(url: str) -> str:
-    """COPY INTO's credential: the pool's own identity reads the lake; no secret is in the text."""
-    return ",\n    CREDENTIAL = (IDENTITY = 'Managed Identity')" if _is_remote(url) else ""
-
-
-def _is_remote(url: str) -> bool:
-    return url.startswith("https://")

@@ -13,8 +13,8 @@ from typing import Literal
 from bikecast.core.errors import BikecastError
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
-from bikecast.core.sql import ResultSet, SqlError
-from resources.sql_pool.deployment import INVALID_OBJECT, audit_table, table_name, unicode_text
+from bikecast.core.sql import ResultSet
+from resources.sql_pool.deployment import audit_table, run_or_nothing, table_name, unicode_text
 from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import render, run_script
 
@@ -124,7 +124,7 @@ def keep_champion(
 def live_model(pool: SqlPool, spec: ModelSpec) -> LiveVersion | None:
     """The live version, or None while nothing was published."""
     query = render("live_model.sql", table=table_name(spec, spec.model_table))
-    result = _run_or_nothing(pool, query)
+    result = run_or_nothing(pool, query)
     if not result or not result.rows:
         return None
     live = LiveVersion(*result.rows[0])  # type: ignore[arg-type]
@@ -142,7 +142,7 @@ def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
 
 def audit_trail(pool: SqlPool, spec: ModelSpec) -> list[AuditEntry]:
     """The audit, newest entry first; empty while nothing was published."""
-    result = _run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
+    result = run_or_nothing(pool, render("model_audit.sql", table=audit_table(spec)))
     entries = [AuditEntry(*row) for row in result.rows] if result else []  # type: ignore[arg-type]
     return [replace(e, changed_at=e.changed_at.replace(tzinfo=datetime.UTC)) for e in entries]
 
@@ -207,14 +207,3 @@ def _record(
             change.reason[:2000],
         ],
     )
-
-
-def _run_or_nothing(pool: SqlPool, query: str) -> ResultSet | None:
-    """The result of a query, or None where its table is not there yet."""
-    with pool.session() as session:
-        try:
-            return session.run(query)[0]
-        except SqlError as error:
-            if error.number == INVALID_OBJECT:
-                return None
-            raise

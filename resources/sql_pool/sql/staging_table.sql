@@ -12,10 +12,5 @@ GO
 COPY INTO $table
 FROM $url
 WITH (
-    FILE_TYPE = 'CSV',
-    ENCODING = 'UTF8',
-    FIRSTROW = 2,
-    FIELDTERMINATOR = ',',
-    FIELDQUOTE = '"',
-    ROWTERMINATOR = '0x0A'$credential
+    $options
 );

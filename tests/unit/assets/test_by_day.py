@@ -7,7 +7,6 @@ from assets.by_day import daily_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags, rescore_config
 from pipelines.sample.simulator import simulate_forecast
-from resources.sql_pool.daily import predicted_days_table
 from tests.unit.assets.conftest import BETTER, GOOD
 
 ROWS, PREDICTED = (asset.key.to_user_string() for asset in daily_assets(SPEC))
@@ -21,7 +20,7 @@ def rescore(stage, first=FIRST, last=LAST, version=None):
 
 
 def stored(stage, first=FIRST, last=LAST):
-    table = f"{SPEC.schema}.{predicted_days_table(SPEC)}"
+    table = f"{SPEC.schema}.{SPEC.predictions_table}_by_day"
     query = f"SELECT * FROM {table} WHERE dteday BETWEEN ? AND ? ORDER BY dteday, forecast_row"
     with stage.pool.session() as session:
         if session.run("SELECT OBJECT_ID(?) AS id", [table])[0].rows == [(None,)]:
