@@ -7,21 +7,16 @@ from collections.abc import Callable
 
 import dagster as dg
 
-from assets.events import DATA_VERSION_TAG
+from assets.events import submissions
 from assets.metadata import table_preview
 from assets.run_files import file_of_run
-from assets.waiting import JOB_ID, WAITS_FOR, Awaited
+from assets.waiting import JOB_ID, WAITS_FOR, Awaited, waits
 from bikecast.core.files import file_digest
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
 from resources.lake.port import Lake, SourceFiles
 
 COST, MINUTES = "estimated_cost", "estimated_minutes"
-
-
-def whole_run(costs: Costs, spec: ModelSpec, seconds: float) -> list[CostItem]:
-    """The parts of a run that makes everything new, with so long a training."""
-    return [costs.spark(), training_part(costs, spec, seconds), costs.sql_pool()]
 
 
 def training_part(costs: Costs, spec: ModelSpec, seconds: float) -> CostItem:
@@ -31,7 +26,8 @@ def training_part(costs: Costs, spec: ModelSpec, seconds: float) -> CostItem:
 
 def check_limit(costs: Costs, spec: ModelSpec, seconds: float) -> None:
     """Raise InvalidInput where a run that makes everything new may cost more than the limit."""
-    refuse_beyond_limit(costs, whole_run(costs, spec, seconds))
+    training = training_part(costs, spec, seconds)
+    refuse_beyond_limit(costs, [costs.spark(), training, costs.sql_pool()])
 
 
 def check_new_data(
@@ -65,13 +61,7 @@ def actual_training(
     instance: dg.DagsterInstance, spec: ModelSpec, job_id: str, costs: Costs
 ) -> dict[str, dg.MetadataValue | float]:
     """The training's time from its submission until now, and what it cost, beside the estimate."""
-    records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=200).records
-    started = [
-        record.timestamp
-        for record in records
-        if (event := record.asset_materialization)
-        and (event.tags or {}).get(DATA_VERSION_TAG) == job_id
-    ]
+    started = [timestamp for timestamp, _ in submissions(instance, spec.run_asset, job_id)]
     nodes = spec.training.max_concurrent_trials
     expected = training_part(costs, spec, spec.training.max_training_hours * 3600)
     return _beside(
@@ -83,15 +73,9 @@ def actual_spark(
     instance: dg.DagsterInstance, spec: ModelSpec, job_id: str | None, costs: Costs
 ) -> dict[str, dg.MetadataValue | float]:
     """The batch's time from its submission until now, and what it cost, beside the estimate."""
-    records = instance.fetch_observations(dg.AssetKey(spec.training_table), limit=100).records
-    started = [
-        record.timestamp
-        for record in records
-        if job_id is not None
-        and (event := record.asset_observation)
-        and JOB_ID in event.metadata
-        and event.metadata[JOB_ID].value == job_id
-    ]
+    if job_id is None:
+        return {}
+    started = waits(instance, spec.training_table, JOB_ID, job_id, limit=100)
     return _beside(costs, started, costs.spark(), costs.spark)
 
 
@@ -105,13 +89,10 @@ def actual_sql_pool(
     before = instance.get_latest_materialization_event(dg.AssetKey(spec.predictions_table))
     waiting = (spec.scoring_table, f"{spec.model_table}_table", spec.predictions_table)
     started = [
-        record.timestamp
+        timestamp
         for name in waiting
-        for record in instance.fetch_observations(dg.AssetKey(name), limit=50).records
-        if (event := record.asset_observation)
-        and WAITS_FOR in event.metadata
-        and event.metadata[WAITS_FOR].value == Awaited.SQL_POOL
-        and (before is None or record.timestamp > before.timestamp)
+        for timestamp in waits(instance, name, WAITS_FOR, Awaited.SQL_POOL, limit=50)
+        if before is None or timestamp > before.timestamp
     ]
     return _beside(costs, started, costs.sql_pool(), costs.sql_pool)
 

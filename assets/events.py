@@ -35,12 +35,14 @@ def shown_of(instance: dg.DagsterInstance, asset: str) -> dict[str, dg.MetadataV
     return {name: metadata[name] for name in ("dagster/row_count", "preview") if name in metadata}
 
 
-def submission_metadata(
+def submissions(
     instance: dg.DagsterInstance, run_asset: str, job_id: str
-) -> dict[str, object]:
-    """Metadata of the latest submission of a job; empty where it is not in the event log."""
-    for record in instance.fetch_materializations(dg.AssetKey(run_asset), limit=200).records:
-        event = record.asset_materialization
-        if event and (event.tags or {}).get(DATA_VERSION_TAG) == job_id:
-            return {name: value.value for name, value in event.metadata.items()}
-    return {}
+) -> list[tuple[float, dg.AssetMaterialization]]:
+    """The latest submissions of a job, newest first, each with its time in seconds since 1970."""
+    records = instance.fetch_materializations(dg.AssetKey(run_asset), limit=200).records
+    return [
+        (record.timestamp, event)
+        for record in records
+        if (event := record.asset_materialization)
+        and (event.tags or {}).get(DATA_VERSION_TAG) == job_id
+    ]

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from assets.column_lineage import KEY, trained
 from assets.costs import actual_training, check_limit, estimate, training_part
-from assets.events import latest_data_version, latest_metadata, shown_of, submission_metadata
+from assets.events import latest_data_version, latest_metadata, shown_of, submissions
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
 from assets.metadata import column_schema, link_or_path, stopwatch
@@ -86,7 +86,8 @@ def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition
                 **_facts(context.instance, spec, training_version),
                 "job": link_or_path(status.link),
                 "next": dg.MetadataValue.md(f"{summary} [The sensor]({sensor})"),
-                **_learnt_from(context.instance, spec),
+                "dagster/column_schema": column_schema((*spec.features, spec.target)),
+                **shown_of(context.instance, spec.training_table),
                 "seconds": seconds(),
             },
         )
@@ -195,6 +196,8 @@ def submit_training(
     if attempt.status is not None:
         return attempt.status, "joined" if not attempt.status.state.is_terminal else "unchanged"
     check_limit(costs, spec, budget)
+    # Where the training file came from, as its asset says it: no secret is in it.
+    source = latest_metadata(context.instance, spec.source_asset, "source")
     request = TrainingRequest(
         job_id=attempt.job_id,
         spec=spec,
@@ -205,7 +208,7 @@ def submit_training(
             "root_run_id": context.run.root_run_id or context.run.run_id,
             "code_version": code_version(*automl.training_code),
             "data_version": data_version,
-            **_source(context.instance, spec),
+            **({"source": source} if isinstance(source, str) else {}),
         },
     )
     try:
@@ -252,25 +255,12 @@ def _facts(instance: dg.DagsterInstance, spec: ModelSpec, training_version: str)
     return {name: value for name, value in facts.items() if value is not None}
 
 
-def _learnt_from(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, Any]:
-    """What the training sees: number of rows and first rows of its table, and its columns."""
-    return {
-        "dagster/column_schema": column_schema((*spec.features, spec.target)),
-        **shown_of(instance, spec.training_table),
-    }
-
-
-def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> dict[str, str]:
-    """Where the training file came from, as its asset says it: no secret is in it."""
-    source = latest_metadata(instance, spec.source_asset, "source")
-    return {"source": source} if isinstance(source, str) else {}
-
-
 def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) -> dict[str, str]:
     """What a job was trained from, as its submission recorded it."""
-    submission = submission_metadata(instance, spec.run_asset, job_id)
+    latest = submissions(instance, spec.run_asset, job_id)
+    metadata = latest[0][1].metadata if latest else {}
     names = (DATA_VERSION, CODE_VERSION, TRAINED_THROUGH)
-    return {name: str(submission[name]) for name in names if submission.get(name) is not None}
+    return {name: str(metadata[name].value) for name in names if name in metadata}
 
 
 def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:

@@ -51,6 +51,19 @@ def mark_waiting(
     )
 
 
+def waits(
+    instance: dg.DagsterInstance, asset: str, key: str, value: str, *, limit: int
+) -> list[float]:
+    """When an asset was marked with this metadata, in seconds since 1970, newest first."""
+    return [
+        record.timestamp
+        for record in instance.fetch_observations(dg.AssetKey(asset), limit=limit).records
+        if (event := record.asset_observation)
+        and key in event.metadata
+        and event.metadata[key].value == value
+    ]
+
+
 def pool_is_online(context: dg.AssetExecutionContext, power: SqlPoolPower) -> bool:
     """Take the run's lease on the SQL pool; where it is not online yet, mark the asset as waiting.
 
