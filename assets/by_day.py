@@ -89,8 +89,7 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
             content, staged = stage_scoring_rows(lake, spec)
             check_days(spec, content.table[str(spec.time_key)].null_count, content.absent)
             rows = load_days(sql_pool, spec, days, url=lake.copy_url(staged.path))
-            missing = [day for day in days.all() if day not in rows]
-            if missing:
+            if missing := [day for day in days.all() if day not in rows]:
                 raise InvalidInput(_without_forecast(spec, missing, list(rows)))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(staged.digest),

@@ -16,19 +16,12 @@ def copied(upstream: str, names: Iterable[str]) -> dg.TableColumnLineage:
     return _lineage({name: [(upstream, name)] for name in names})
 
 
-def predicted(spec: ModelSpec, scored: str | None = None) -> dg.TableColumnLineage:
-    """Carried columns from the scored table; the prediction from all features and the model.
-
-    `scored` is the asset with the rows; by default the scoring table.
-    """
-    scored = scored or spec.scoring_table
+def predicted(spec: ModelSpec, scored: str) -> dg.TableColumnLineage:
+    """Carried columns from the scored asset; the prediction from all features and the model."""
     carried = ("forecast_row", *spec.key_names, *spec.feature_names)
     columns = {name: [(scored, name)] for name in carried}
     model = f"{spec.model_table}_table"
-    columns[spec.output] = [
-        *((scored, name) for name in spec.feature_names),
-        (model, "model"),
-    ]
+    columns[spec.output] = [*((scored, name) for name in spec.feature_names), (model, "model")]
     columns["model_version"] = [(model, "version")]
     columns["model_digest"] = [(model, "digest")]
     return _lineage(columns)

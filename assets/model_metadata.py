@@ -12,8 +12,6 @@ from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from resources.registry.port import ModelVersion
 
-Metadata = dict[str, Any]
-
 #: The kinds of scores, the most honest one first.
 KINDS = ("time_ordered", "holdout", "cv")
 MAX_TRIALS = 50
@@ -46,13 +44,16 @@ def flat_scores(result: TrainingResult) -> dict[str, float]:
     }
 
 
-def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResult) -> Metadata:
+def model_metadata(
+    spec: ModelSpec, version: ModelVersion, result: TrainingResult
+) -> dict[str, Any]:
     """The metadata of a registered model; what its adapter does not tell is left out.
 
     Numbers stand alone as well, so that the UI plots them over the materializations.
     """
     diagnostics = result.diagnostics
-    metadata: Metadata = {
+    output = Column(spec.output, "real", f"The model's output: predicted {spec.target.name}")
+    metadata: dict[str, Any] = {
         "job_id": version.job_id,
         "version": version.version,
         "digest": version.digest,
@@ -63,12 +64,12 @@ def model_metadata(spec: ModelSpec, version: ModelVersion, result: TrainingResul
         "permutation_importance": _table(_rows(diagnostics.get("permutation_importance"))),
         "segments": _table(_rows(diagnostics.get("segments"))),
         "leaderboard": _table(_leaders(result)),
-        **_plots(result),
+        **{title: picture(path.read_bytes(), title) for title, path in result.plots.items()},
         "preview": _table(_rows(diagnostics.get("holdout")), PREVIEW_ROWS),
         "model_card": _card(result),
         "data_licence": spec.data_licence or None,
         "warnings": dg.MetadataValue.json(list(result.warnings)),
-        "dagster/column_schema": column_schema((*spec.features, _output(spec))),
+        "dagster/column_schema": column_schema((*spec.features, output)),
         "dagster/row_count": diagnostics.get("rows"),
         **flat_scores(result),
     }
@@ -82,14 +83,8 @@ def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:
     """
     if honest := _rows(result.diagnostics.get("honest_scores")):
         return [
-            {
-                "scored on": row.get("scored on"),
-                "model": row.get("model"),
-                "spearman": row.get("spearman"),
-                "rmse": row.get("rmse"),
-                "r2": row.get("r2"),
-                "rows": f"{row.get('rows trained on')} -> {row.get('rows scored')}",
-            }
+            {name: row.get(name) for name in ("scored on", "model", "spearman", "rmse", "r2")}
+            | {"rows": f"{row.get('rows trained on')} -> {row.get('rows scored')}"}
             for row in honest
         ]
     return [
@@ -126,14 +121,6 @@ def _leaders(result: TrainingResult) -> list[Mapping[str, object]]:
     columns = {name for row in result.leaderboard for name in row}
     names = [name for name in _LEADERBOARD if name in columns]
     return [{name: row.get(name) for name in names} for row in result.leaderboard]
-
-
-def _plots(result: TrainingResult) -> Metadata:
-    return {title: picture(path.read_bytes(), title) for title, path in result.plots.items()}
-
-
-def _output(spec: ModelSpec) -> Column:
-    return Column(spec.output, "real", f"The model's output: predicted {spec.target.name}")
 
 
 def _card(result: TrainingResult) -> dg.MetadataValue | None:

@@ -207,7 +207,7 @@ def _predictions_metadata(
         "scored_by": scored.way,
         "why": scored.reason,
         **scored.details,
-        KEY: predicted(spec),
+        KEY: predicted(spec, spec.scoring_table),
         "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
     }
 

@@ -90,10 +90,16 @@ def _materialized(
     spark: Spark,
     costs: Costs,
 ) -> dg.MaterializeResult | None:
-    """Make the table; None while a job makes it."""
+    """Check the CSV once more, then have Spark make the table; None while a job makes it."""
+    from resources.lake.csv_file import read_training_csv
+
     seconds = stopwatch()
     with shown_to_people():
-        prepared = _prepared(spec, config, lake, spark)
+        with lake.local_copy(spec.source_file) as path:
+            read_training_csv(path, spec, source_name=spec.source_file)
+        prepared = spark.prepare(
+            Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
+        )
     if isinstance(prepared, JobStatus):
         mark_waiting(context, Awaited.SPARK, prepared, f"{spec.training_table}_sensor")
         return None
@@ -114,21 +120,13 @@ def _materialized(
     )
 
 
-def _prepared(
-    spec: ModelSpec, config: PreparationConfig, lake: Lake, spark: Spark
-) -> PreparedTable | JobStatus:
-    """Check the CSV once more, then have Spark prepare it. Raises InvalidInput."""
-    from resources.lake.csv_file import read_training_csv
-
-    with lake.local_copy(spec.source_file) as path:
-        read_training_csv(path, spec, source_name=spec.source_file)
-    return spark.prepare(
-        Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
-    )
-
-
 def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str, Any]:
-    last_time = _last_time(lake, spec)
+    import pyarrow.compute as pc
+
+    last_time: dict[str, str] = {}
+    if spec.time_key is not None:
+        times = read_table(lake, spec.training_table_path, [spec.time_key])[spec.time_key]
+        last_time = {"last_time": str(pc.max(times).as_py())}
     return {
         "dagster/table_name": prepared.name,
         "dagster/storage_kind": "deltalake",
@@ -139,17 +137,7 @@ def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str,
         "delta_version": prepared.delta_version,
         "changed": prepared.changed,
         "dropped_rows": prepared.dropped_rows,
-        **({"last_time": last_time} if last_time is not None else {}),
+        **last_time,
         "preview": dg.MetadataValue.md(table_preview(read_rows(lake, prepared.path, limit=5))),
         "findings": dg.MetadataValue.json(list(prepared.findings)),
     }
-
-
-def _last_time(lake: Lake, spec: ModelSpec) -> str | None:
-    """The last value of the time key as ISO text, or None without a time key."""
-    import pyarrow.compute as pc
-
-    if spec.time_key is None:
-        return None
-    times = read_table(lake, spec.training_table_path, [spec.time_key])[spec.time_key]
-    return str(pc.max(times).as_py())

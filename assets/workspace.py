@@ -1,7 +1,7 @@
 """The links between the Synapse and the Azure ML workspace; only the azure environment has them."""
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import dagster as dg
 from pydantic import Field
@@ -9,7 +9,7 @@ from pydantic import Field
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path, stopwatch
 from bikecast.core.code_version import code_version
-from resources.workspace.port import AttachedPool, LinkedService, LinkRefused, WorkspaceLinks
+from resources.workspace.port import LinkedService, LinkRefused, WorkspaceLinks
 
 GROUP = "workspace_link"
 AZUREML, SYNAPSE, SPARK_POOL = (
@@ -30,13 +30,15 @@ class AttachConfig(dg.Config):
 
 def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
     """The lab's link in Synapse, the link in Azure ML, and the Spark pool attached to Azure ML."""
-    version = code_version("assets/workspace.py", "resources/workspace")
+    common: dict[str, Any] = {
+        "group_name": GROUP,
+        "owners": list(owners),
+        "code_version": code_version("assets/workspace.py", "resources/workspace"),
+    }
 
     @dg.asset(
         name=AZUREML,
-        group_name=GROUP,
-        owners=[*owners],
-        code_version=version,
+        **common,
         kinds={"azureml"},
         description="The Azure ML workspace as linked service `AzureML` of the Synapse workspace.",
     )
@@ -50,9 +52,7 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
 
     @dg.asset(
         name=SYNAPSE,
-        group_name=GROUP,
-        owners=[*owners],
-        code_version=version,
+        **common,
         kinds={"azureml"},
         check_specs=[
             dg.AssetCheckSpec(
@@ -91,9 +91,7 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
     @dg.asset(
         name=SPARK_POOL,
         deps=[SYNAPSE],
-        group_name=GROUP,
-        owners=[*owners],
-        code_version=version,
+        **common,
         kinds={"azureml", "spark"},
         description="The Synapse Spark pool as compute of the Azure ML workspace.",
     )
@@ -104,7 +102,16 @@ def workspace_link_assets(owners: Sequence[str]) -> list[dg.AssetsDefinition]:
         with shown_to_people():
             pool = workspace_links.attach_pool(config.sdk)
         return dg.MaterializeResult(
-            metadata={**_pool(pool), "sdk": config.sdk, "seconds": seconds()}
+            metadata={
+                "state": pool.state,
+                "compute": pool.name,
+                "spark_pool": pool.pool,
+                "identity": pool.identity,
+                "spark_version": pool.spark_version,
+                "portal": link_or_path(pool.portal),
+                "sdk": config.sdk,
+                "seconds": seconds(),
+            }
         )
 
     return [azureml_linked_service, synapse_linked_service, attached_spark_pool]
@@ -117,15 +124,4 @@ def _service(link: LinkedService) -> dict[str, dg.MetadataValue | str]:
         "workspace": link.target,
         "identity": link.identity or "the workspace's own",
         "portal": link_or_path(link.portal),
-    }
-
-
-def _pool(pool: AttachedPool) -> dict[str, dg.MetadataValue | str]:
-    return {
-        "state": pool.state,
-        "compute": pool.name,
-        "spark_pool": pool.pool,
-        "identity": pool.identity,
-        "spark_version": pool.spark_version,
-        "portal": link_or_path(pool.portal),
     }

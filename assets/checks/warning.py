@@ -64,14 +64,11 @@ def _training_rows(spec: ModelSpec) -> dg.AssetChecksDefinition:
             return _passed(f"there is no {spec.training_table} yet to compare with")
         scoring = read_scoring_rows(lake, spec).table
         repeated = repeated_rows(training, scoring, spec.feature_names)
-        if not repeated:
-            return _findings(())
-        return _findings(
-            (
-                f"{repeated} of {scoring.num_rows} rows of {spec.scoring_table} equal training "
-                "rows in all features: their scores say nothing about new data",
-            )
+        finding = (
+            f"{repeated} of {scoring.num_rows} rows of {spec.scoring_table} equal training "
+            "rows in all features: their scores say nothing about new data"
         )
+        return _findings((finding,) if repeated else ())
 
     return no_training_rows
 
@@ -172,9 +169,8 @@ def _implausible(
 ) -> tuple[list[str], list[dict[str, object]]]:
     """What is wrong with predictions, and those that are not finite or out of bounds."""
     lowest = spec.target.minimum if spec.target.minimum is not None else -math.inf
-    values = [
-        math.nan if row[spec.output] is None else float(str(row[spec.output])) for row in rows
-    ]
+    scores = [row[spec.output] for row in rows]
+    values = [math.nan if score is None else float(str(score)) for score in scores]
     outside: list[dict[str, object]] = [
         {"forecast_row": row["forecast_row"], spec.output: value}
         for row, value in zip(rows, values, strict=True)
