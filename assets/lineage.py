@@ -5,7 +5,6 @@ from __future__ import annotations
 import dagster as dg
 
 from assets.by_day import daily_assets
-from assets.checks.warning import warning_checks
 from assets.lake import lake_assets
 from assets.live_model.asset import promotion_assets
 from assets.serving import serving_assets
@@ -30,8 +29,3 @@ def model_assets(
         *serving_assets(spec),
         *daily_assets(spec),
     ]
-
-
-def model_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
-    """The asset checks of a spec beside those that the assets make themselves."""
-    return warning_checks(spec)

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import dagster as dg
 
-from assets.lineage import model_assets, model_checks
+from assets.checks.warning import warning_checks
+from assets.lineage import model_assets
 from assets.workspace import workspace_link_assets
 from bikecast.core.spec import ModelSpec
 from pipelines.automation import automated, automation_sensor
@@ -49,7 +50,7 @@ def build_definitions(
         always_promote=settings.always_promote,
     )
     assets = automated(spec, lineage)
-    checks = model_checks(spec)
+    checks = warning_checks(spec)
     return dg.Definitions(
         assets=[*assets, *links],
         asset_checks=checks,

@@ -8,7 +8,8 @@ from pathlib import Path
 import dagster as dg
 import pytest
 
-from assets.lineage import model_assets, model_checks
+from assets.checks.warning import warning_checks
+from assets.lineage import model_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import rollback_config
 from pipelines.sample.simulator import simulate, write_forecast_csv
@@ -77,7 +78,7 @@ class Stage:
         return dg.materialize(
             [
                 *model_assets(SPEC, training_code=LocalAutoML.training_code),
-                *model_checks(SPEC),
+                *warning_checks(SPEC),
             ],
             selection=[*assets],
             instance=self.instance,
