@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 
 from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, claims_of
@@ -13,18 +13,32 @@ SYNAPSE_ROLES = ("Synapse Compute Operator", "Synapse Administrator")
 
 
 @contextmanager
-def refused_by_azure(what: str, *, role: str, scope: str, unchanged: str = "") -> Iterator[None]:
-    """Raise BikecastError for any error of an Azure client inside.
-
-    `what` says what was tried, `role` the role that it needs on `scope` (a resource id, or the
-    name of a Synapse workspace for Synapse's own roles), `unchanged` what is as it was.
-    """
+def azure_errors(reworded: Callable[[Exception], BikecastError]) -> Iterator[None]:
+    """Raise what `reworded` makes of any error of an Azure client inside."""
     from azure.core.exceptions import AzureError
 
     try:
         yield
     except AzureError as error:
-        raise refusal(error, what, role=role, scope=scope, unchanged=unchanged) from error
+        raise reworded(error) from error
+
+
+def azure_failures(what: str) -> AbstractContextManager[None]:
+    """Raise BikecastError, `what` and the reason, for any error of an Azure client inside."""
+    return azure_errors(lambda error: BikecastError(f"{what}: {first_line(error)}"))
+
+
+def refused_by_azure(
+    what: str, *, role: str, scope: str, unchanged: str = ""
+) -> AbstractContextManager[None]:
+    """Raise BikecastError for any error of an Azure client inside.
+
+    `what` says what was tried, `role` the role that it needs on `scope` (a resource id, or the
+    name of a Synapse workspace for Synapse's own roles), `unchanged` what is as it was.
+    """
+    return azure_errors(
+        lambda error: refusal(error, what, role=role, scope=scope, unchanged=unchanged)
+    )
 
 
 def refusal(

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import BikecastError, first_line
+from bikecast.core.errors import BikecastError
 from resources.azure.credentials import azure_credential, client_options
+from resources.azure.refusals import azure_failures
 from resources.workspace.principals import Principal
 
 if TYPE_CHECKING:
@@ -27,11 +29,9 @@ def effective_role(subscription_id: str, role: str, principal: Principal, scope:
 
     Roles through groups count; custom roles do not. Raises BikecastError where Azure refuses.
     """
-    from azure.core.exceptions import AzureError
-
     client = _client(subscription_id)
     accepted = (role, *INCLUDED_IN.get(role, ()))
-    try:
+    with azure_failures("cannot read role assignments"):
         names = {_definition(subscription_id, name).lower(): name for name in accepted}
         assignments = client.role_assignments.list_for_scope(
             scope, filter=f"assignedTo('{principal.id}')"
@@ -41,8 +41,6 @@ def effective_role(subscription_id: str, role: str, principal: Principal, scope:
             for each in assignments
             if _contains(str(each.scope), scope)
         ]
-    except AzureError as error:
-        raise BikecastError(f"cannot read role assignments: {first_line(error)}") from error
     return next((name for name in accepted if name in here), "")
 
 
@@ -51,7 +49,7 @@ def assign(subscription_id: str, role: str, principal: Principal, scope: str) ->
 
     Raises BikecastError where Azure refuses.
     """
-    from azure.core.exceptions import AzureError, ResourceExistsError
+    from azure.core.exceptions import ResourceExistsError
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
     definition = _definition(subscription_id, role)
@@ -63,12 +61,8 @@ def assign(subscription_id: str, role: str, principal: Principal, scope: str) ->
         # Without it Azure looks the principal up, and may not know a new one yet.
         principal_type=principal.kind,
     )
-    try:
+    with azure_failures(f"cannot give the role {role}"), suppress(ResourceExistsError):
         _client(subscription_id).role_assignments.create(scope, str(name), parameters)
-    except ResourceExistsError:
-        return
-    except AzureError as error:
-        raise BikecastError(f"cannot give the role {role}: {first_line(error)}") from error
 
 
 def _contains(above: str, scope: str) -> bool:
@@ -87,16 +81,12 @@ def _client(subscription_id: str) -> AuthorizationManagementClient:
 @cache
 def _definition(subscription_id: str, role: str) -> str:
     """The id of a built-in role, a GUID. Raises BikecastError where Azure has no such role."""
-    from azure.core.exceptions import AzureError
-
-    try:
+    with azure_failures(f"cannot look up the role {role}"):
         definitions = list(
             _client(subscription_id).role_definitions.list(
                 f"/subscriptions/{subscription_id}", filter=f"roleName eq '{role}'"
             )
         )
-    except AzureError as error:
-        raise BikecastError(f"cannot look up the role {role}: {first_line(error)}") from error
     if not definitions:
         raise BikecastError(f"Azure has no role {role}")
     return str(definitions[0].name)

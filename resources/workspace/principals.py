@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from resources.azure.credentials import (
     client_options,
 )
 from resources.azure.ml_client import workspace_client
+from resources.azure.refusals import azure_errors
 from resources.workspace import azureml_v1, spark_compute
 from resources.workspace.azure_place import AzurePlace
 
@@ -42,37 +44,26 @@ def find_principals(place: AzurePlace) -> dict[str, Principal]:
 
 
 def _orchestrator(_: AzurePlace) -> Principal:
-    from azure.core.exceptions import AzureError
-
-    try:
+    with _failing():
         claims = claims_of(azure_credential().get_token(MANAGEMENT_SCOPE).token)
-    except AzureError as error:
-        raise BikecastError(first_line(error)) from error
     # Tokens of applications and managed identities have no user name in them.
     is_user = bool(claims.get("upn") or claims.get("unique_name") or claims.get("scp"))
     return Principal(str(claims["oid"]), "User" if is_user else "ServicePrincipal")
 
 
 def _synapse(place: AzurePlace) -> Principal:
-    from azure.core.exceptions import AzureError
     from azure.mgmt.synapse import SynapseManagementClient
 
     client = SynapseManagementClient(azure_credential(), place.subscription_id, **client_options())
-    try:
+    with _failing():
         workspace = client.workspaces.get(place.resource_group, place.synapse_workspace)
-    except AzureError as error:
-        raise BikecastError(first_line(error)) from error
     return _managed(workspace.identity, "the Synapse workspace")
 
 
 def _azure_ml(place: AzurePlace) -> Principal:
-    from azure.core.exceptions import AzureError
-
     client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
-    try:
+    with _failing():
         workspace = client.workspaces.get(place.ml_workspace)
-    except AzureError as error:
-        raise BikecastError(first_line(error)) from error
     return _managed(workspace.identity if workspace else None, "the Azure ML workspace")
 
 
@@ -90,6 +81,10 @@ def _synapse_link(place: AzurePlace) -> Principal:
         if link.target.lower() == place.synapse_id.lower():
             return Principal(link.identity)
     return Principal(problem="Synapse is not linked in Azure ML: bikecast link synapse (optional)")
+
+
+def _failing() -> AbstractContextManager[None]:
+    return azure_errors(lambda error: BikecastError(first_line(error)))
 
 
 def _managed(identity: Any, whose: str) -> Principal:

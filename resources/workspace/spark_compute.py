@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, suppress
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import BikecastError, InvalidInput, first_line
 from resources.azure.ml_client import workspace_client
+from resources.azure.refusals import azure_errors
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.port import AttachedPool, LinkRefused
 
@@ -23,7 +25,6 @@ def attach(place: AzurePlace) -> AttachedPool:
     Raises InvalidInput where the name belongs to another compute, LinkRefused without the role.
     """
     from azure.ai.ml.entities import IdentityConfiguration, SynapseSparkCompute
-    from azure.core.exceptions import AzureError
 
     pool = find(place)
     if pool is not None:
@@ -40,10 +41,8 @@ def attach(place: AzurePlace) -> AttachedPool:
         resource_id=place.spark_pool_id,
         identity=IdentityConfiguration(type="system_assigned"),
     )
-    try:
+    with _failing("attach", place):
         _computes(place).begin_create_or_update(compute).result(LONGEST)
-    except AzureError as error:
-        raise _failed("attach", place, error) from error
     pool = find(place)
     if pool is None:
         raise BikecastError(f"Azure ML did not attach {place.spark_pool} in {LONGEST} seconds.")
@@ -52,37 +51,26 @@ def attach(place: AzurePlace) -> AttachedPool:
 
 def find(place: AzurePlace) -> AttachedPool | None:
     """The compute of the configured name."""
-    from azure.core.exceptions import AzureError, ResourceNotFoundError
+    from azure.core.exceptions import ResourceNotFoundError
 
-    try:
+    with _failing("find", place), suppress(ResourceNotFoundError):
         return described(_computes(place).get(place.spark_compute), place)
-    except ResourceNotFoundError:
-        return None
-    except AzureError as error:
-        raise _failed("find", place, error) from error
+    return None
 
 
 def attached(place: AzurePlace) -> list[AttachedPool]:
     """All Spark pools that are attached."""
-    from azure.core.exceptions import AzureError
-
-    try:
+    with _failing("list", place):
         computes = list(_computes(place).list())
-    except AzureError as error:
-        raise _failed("list", place, error) from error
     return [described(each, place) for each in computes if str(each.type).lower() == KIND]
 
 
 def detach(place: AzurePlace) -> bool:
     """Detach the pool; the pool itself stays."""
-    from azure.core.exceptions import AzureError
-
     if find(place) is None:
         return False
-    try:
+    with _failing("detach", place):
         _computes(place).begin_delete(place.spark_compute, action="Detach").result(LONGEST)
-    except AzureError as error:
-        raise _failed("detach", place, error) from error
     return True
 
 
@@ -104,11 +92,14 @@ def _computes(place: AzurePlace) -> ComputeOperations:
     return client.compute
 
 
-def _failed(what: str, place: AzurePlace, error: Exception) -> BikecastError:
-    text = f"cannot {what} the Spark pool as compute {place.spark_compute}: {first_line(error)}"
-    if getattr(error, "status_code", None) in (401, 403):
-        return LinkRefused(
-            f"{text}\nAttaching needs Contributor or Owner on the Azure ML workspace. "
-            "Nothing was changed."
-        )
-    return BikecastError(text)
+def _failing(what: str, place: AzurePlace) -> AbstractContextManager[None]:
+    def reworded(error: Exception) -> BikecastError:
+        text = f"cannot {what} the Spark pool as compute {place.spark_compute}: {first_line(error)}"
+        if getattr(error, "status_code", None) in (401, 403):
+            return LinkRefused(
+                f"{text}\nAttaching needs Contributor or Owner on the Azure ML workspace. "
+                "Nothing was changed."
+            )
+        return BikecastError(text)
+
+    return azure_errors(reworded)

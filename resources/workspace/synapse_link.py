@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, suppress
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import azure_credential, client_options
+from resources.azure.refusals import azure_errors
 from resources.workspace.azure_place import AZUREML_LINK, AzurePlace
 from resources.workspace.port import LinkedService, LinkRefused
 
@@ -25,7 +27,6 @@ def link(place: AzurePlace) -> LinkedService:
     "authentication": "MSI" fails later with error 9512.
     Raises LinkRefused without the Synapse role, BikecastError where it was not created.
     """
-    from azure.core.exceptions import AzureError
     from azure.synapse.artifacts.models import (
         AzureMLServiceLinkedService,
         IntegrationRuntimeReference,
@@ -47,12 +48,10 @@ def link(place: AzurePlace) -> LinkedService:
             type="IntegrationRuntimeReference", reference_name=RUNTIME
         ),
     )
-    try:
+    with _failing("create"):
         _client(place.synapse_endpoint).linked_service.begin_create_or_update_linked_service(
             AZUREML_LINK, properties
         ).result(LONGEST)
-    except AzureError as error:
-        raise _failed("create", error) from error
     # Synapse also accepts definitions that it then drops without an error.
     created = _read(place)
     if created is None or not _is_ours(created, place):
@@ -71,16 +70,12 @@ def find(place: AzurePlace) -> LinkedService | None:
 
 def unlink(place: AzurePlace) -> bool:
     """Delete the link; False where there was none."""
-    from azure.core.exceptions import AzureError
-
     if _read(place) is None:
         return False
-    try:
+    with _failing("delete"):
         _client(place.synapse_endpoint).linked_service.begin_delete_linked_service(
             AZUREML_LINK
         ).result(LONGEST)
-    except AzureError as error:
-        raise _failed("delete", error) from error
     return True
 
 
@@ -92,15 +87,12 @@ def _client(endpoint: str) -> ArtifactsClient:
 
 
 def _read(place: AzurePlace) -> Any | None:
-    from azure.core.exceptions import AzureError, ResourceNotFoundError
+    from azure.core.exceptions import ResourceNotFoundError
 
-    try:
+    with _failing("read"), suppress(ResourceNotFoundError):
         service = _client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
-    except ResourceNotFoundError:
-        return None
-    except AzureError as error:
-        raise _failed("read", error) from error
-    return service.properties if service is not None else None
+        return service.properties if service is not None else None
+    return None
 
 
 def _is_ours(properties: Any, place: AzurePlace) -> bool:
@@ -117,11 +109,14 @@ def _described(place: AzurePlace) -> LinkedService:
     return LinkedService(AZUREML_LINK, place.ml_workspace_id, portal=place.synapse_portal)
 
 
-def _failed(what: str, error: Exception) -> BikecastError:
-    text = f"cannot {what} the linked service {AZUREML_LINK} in Synapse: {first_line(error)}"
-    if getattr(error, "status_code", None) in (401, 403):
-        return LinkRefused(
-            f"{text}\nThis needs a Synapse role: Synapse Administrator, or Synapse Contributor "
-            "with Synapse Linked Data Manager. Nothing was changed."
-        )
-    return BikecastError(text)
+def _failing(what: str) -> AbstractContextManager[None]:
+    def reworded(error: Exception) -> BikecastError:
+        text = f"cannot {what} the linked service {AZUREML_LINK} in Synapse: {first_line(error)}"
+        if getattr(error, "status_code", None) in (401, 403):
+            return LinkRefused(
+                f"{text}\nThis needs a Synapse role: Synapse Administrator, or Synapse Contributor "
+                "with Synapse Linked Data Manager. Nothing was changed."
+            )
+        return BikecastError(text)
+
+    return azure_errors(reworded)

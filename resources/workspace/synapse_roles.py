@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import BikecastError, first_line
+from bikecast.core.errors import BikecastError
 from resources.azure.credentials import azure_credential, client_options
+from resources.azure.refusals import azure_failures
 from resources.workspace.principals import Principal
 
 if TYPE_CHECKING:
@@ -25,16 +27,12 @@ def effective_role(endpoint: str, role: str, principal: Principal, scope: str) -
 
     Raises BikecastError where Synapse refuses.
     """
-    from azure.core.exceptions import AzureError
-
     accepted = (role, *INCLUDED_IN.get(role, ()))
-    try:
+    with azure_failures("cannot read Synapse roles"):
         names = {number: name for name, number in _definitions(endpoint).items()}
         assignments = _client(endpoint).role_assignments.list_role_assignments(
             principal_id=principal.id
         )
-    except AzureError as error:
-        raise BikecastError(f"cannot read Synapse roles: {first_line(error)}") from error
     here = [
         names.get(str(each.role_definition_id).lower(), "")
         for each in assignments.value or ()
@@ -48,9 +46,9 @@ def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
 
     Raises BikecastError where Synapse refuses.
     """
-    from azure.core.exceptions import AzureError, ResourceExistsError
+    from azure.core.exceptions import ResourceExistsError
 
-    try:
+    with azure_failures(f"cannot give the role {role}"), suppress(ResourceExistsError):
         definition = _definitions(endpoint).get(role)
         if definition is None:
             raise BikecastError(f"Synapse has no role {role}")
@@ -62,10 +60,6 @@ def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
             scope=scope,
             principal_type=principal.kind,
         )
-    except ResourceExistsError:
-        return
-    except AzureError as error:
-        raise BikecastError(f"cannot give the role {role}: {first_line(error)}") from error
 
 
 @cache
