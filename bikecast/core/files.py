@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import secrets
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -46,6 +47,15 @@ def replaced_file(target: Path) -> Iterator[Path]:
         ) from error
     finally:
         _remove_quietly(temporary)
+
+
+@contextmanager
+def temporary_file(content: bytes) -> Iterator[Path]:
+    """A file with this content, for as long as the context lasts."""
+    with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+        path = Path(folder) / "file"
+        path.write_bytes(content)
+        yield path
 
 
 def file_digest(path: Path) -> str:

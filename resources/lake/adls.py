@@ -14,7 +14,7 @@ from dagster_azure.adls2 import ADLS2DefaultAzureCredential, ADLS2Resource
 from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from bikecast.core.files import file_digest
+from bikecast.core.files import file_digest, temporary_file
 from resources.azure.credentials import (
     STORAGE_SCOPE,
     TIMEOUTS,
@@ -22,7 +22,7 @@ from resources.azure.credentials import (
     credential_options,
 )
 from resources.azure.refusals import refusal, refused_by_azure
-from resources.lake.paths import checked_parts
+from resources.lake.paths import checked_parts, described_source
 from resources.lake.port import LakeFile
 
 if TYPE_CHECKING:
@@ -62,12 +62,7 @@ class AdlsLake(ADLS2Resource):
         BikecastError where somebody else wrote the file at the same moment or storage refuses.
         """
         place = self._place(path)
-        try:
-            new = LakeFile(path, source.stat().st_size, file_digest(source))
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot read {source}: {error.strerror or error}; {path} in the lake is unchanged"
-            ) from error
+        new = described_source(path, source)
         before = self._properties(place)
         if before is not None and self._described(path, before) == new:
             return new
@@ -94,13 +89,14 @@ class AdlsLake(ADLS2Resource):
                 return None
         return download.readall(), str(download.properties.etag)
 
-    def put_if(self, path: str, source: Path, version: str | None) -> None:
+    def put_if(self, path: str, content: bytes, version: str | None) -> None:
         """Store a file if it still has the version that was read (None: if there still is none).
 
         Raises Conflict where somebody else wrote it since.
         """
-        new = LakeFile(path, source.stat().st_size, file_digest(source))
-        self._replace(self._place(path), source, new, version)
+        with temporary_file(content) as source:
+            new = LakeFile(path, len(content), file_digest(source))
+            self._replace(self._place(path), source, new, version)
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading; raises InvalidInput where there is none."""

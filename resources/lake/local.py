@@ -13,7 +13,7 @@ from pydantic import Field
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.files import file_digest, replaced_file
-from resources.lake.paths import checked_parts
+from resources.lake.paths import checked_parts, described_source
 from resources.lake.port import LakeFile
 
 #: Characters of a folder's name that Spark, Delta or DuckDB readers do not take literally.
@@ -32,12 +32,7 @@ class LocalLake(ConfigurableResource):
         BikecastError where the folder is read-only or the disk is full.
         """
         target = self.local_path(path)
-        try:
-            new = LakeFile(path, source.stat().st_size, file_digest(source))
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot read {source}: {error.strerror or error}; {path} in the lake is unchanged"
-            ) from error
+        new = described_source(path, source)
         if self.stat(path) != new:
             with replaced_file(target) as temporary:
                 shutil.copyfile(source, temporary)
@@ -45,10 +40,8 @@ class LocalLake(ConfigurableResource):
 
     def open(self, path: str) -> BinaryIO:
         """Open a file for reading; raises InvalidInput where there is none."""
-        target = self.local_path(path)
-        if not target.is_file():
-            raise InvalidInput(f"there is no file {path} in the lake {self.root}")
-        return target.open("rb")
+        with self.local_copy(path) as target:
+            return target.open("rb")
 
     def stat(self, path: str) -> LakeFile | None:
         """Size and digest of a file, or None where there is none."""

@@ -1,10 +1,12 @@
-"""Which texts are paths inside a lake."""
+"""Which texts are paths inside a lake, and what is stored at one."""
 
 from __future__ import annotations
 
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.files import file_digest
+from resources.lake.port import LakeFile
 
 
 def checked_parts(path: str) -> tuple[str, ...]:
@@ -17,3 +19,13 @@ def checked_parts(path: str) -> tuple[str, ...]:
     if bad or "\\" in path or "\x00" in path:
         raise InvalidInput(f"{path!r} is not a path inside the lake")
     return parts.parts
+
+
+def described_source(path: str, source: Path) -> LakeFile:
+    """What a local file will be at a lake path; raises InvalidInput where it cannot be read."""
+    try:
+        return LakeFile(path, source.stat().st_size, file_digest(source))
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read {source}: {error.strerror or error}; {path} in the lake is unchanged"
+        ) from error

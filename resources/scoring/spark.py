@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.files import temporary_file
 from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
@@ -92,9 +91,7 @@ class SparkScoring:
                 f"the pool. {spec.predictions_table} is unchanged; publish the version again"
             )
         inspect_model(model)
-        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-            file = Path(folder) / "model.onnx"
-            file.write_bytes(model)
+        with temporary_file(model) as file:
             self.lake.put(path, file)
         return path
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import tempfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import temporary_file
 from bikecast.core.jobs import JobStatus
-from resources.azure.refusals import refusal
+from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
 from resources.spark.livy import Batches
 from resources.spark.shipping import Code
@@ -63,28 +63,20 @@ class BatchJobs:
         A batch over its limit, and twins of one name, are canceled.
         Raises BikecastError where Synapse refuses.
         """
-        from azure.core.exceptions import AzureError
-
-        try:
+        with self.refused():
             return self._submissions.status(name)
-        except AzureError as error:
-            raise self.refusal(error) from error
 
     def cancel(self, name: str) -> JobStatus:
         """Ask Livy to end a batch, unless it has ended; its end counts as reported.
 
         Raises BikecastError where Synapse refuses.
         """
-        from azure.core.exceptions import AzureError
-
-        try:
+        with self.refused():
             status = self.status(name)
             if not status.state.is_terminal:
                 status = self._submissions.cancel(name)
                 self._write(_reported(name), b"told\n")
-        except AzureError as error:
-            raise self.refusal(error) from error
-        return status
+            return status
 
     def outcome(self, name: str) -> dict[str, Any]:
         """What the batch of a name wrote at its end; BikecastError where it wrote nothing."""
@@ -119,11 +111,10 @@ class BatchJobs:
             f"the next attempt.{see}"
         )
 
-    def refusal(self, error: Exception, table: str = "") -> BikecastError:
-        """An error of an Azure client in words; `table` is unchanged."""
+    def refused(self, table: str = "") -> AbstractContextManager[None]:
+        """Raise BikecastError for any error of an Azure client inside; `table` is unchanged."""
         workspace = self.batches.workspace
-        return refusal(
-            error,
+        return refused_by_azure(
             f"the Spark pool {self.batches.pool} of {workspace} refuses",
             role="Synapse Compute Operator",
             scope=workspace,
@@ -135,9 +126,7 @@ class BatchJobs:
         return Submissions(self.batches, self.lake, _FOLDER, self.lag_seconds, self.limit_seconds)
 
     def _write(self, path: str, content: bytes) -> None:
-        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-            file = Path(folder) / "file"
-            file.write_bytes(content)
+        with temporary_file(content) as file:
             self.lake.put(path, file)
 
 

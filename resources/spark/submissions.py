@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from bikecast.core.jobs import JobState, JobStatus
@@ -159,10 +157,7 @@ class Submissions:
         self._write(name, record, self._read(name)[1])
 
     def _write(self, name: str, record: Submission, version: str | None) -> None:
-        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-            file = Path(folder) / "submission.json"
-            file.write_text(json.dumps(asdict(record)), encoding="utf-8")
-            self.lake.put_if(self._place(name), file, version)
+        self.lake.put_if(self._place(name), json.dumps(asdict(record)).encode(), version)
 
 
 def _pause(error: Any) -> float:

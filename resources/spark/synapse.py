@@ -45,14 +45,12 @@ class SynapseSpark(ConfigurableResource):
         Raises InvalidInput for a CSV without the columns or without a usable row, BikecastError
         where the batch failed or Synapse refuses it.
         """
-        from azure.core.exceptions import AzureError
-
         spec = preparation.spec
         header, identity = self._input(preparation)
         committed = self._commit(preparation.table_path)
         if committed.get("input") == identity:
             return self._prepared(preparation, committed | {"changed": False})
-        try:
+        with self._jobs.refused(spec.training_table):
             if preparation.job_id is not None:
                 status = self.status(preparation.job_id)
                 if not status.state.is_terminal:
@@ -72,8 +70,6 @@ class SynapseSpark(ConfigurableResource):
             if attempt.number > 1:
                 self._jobs.raise_once(f"{identity}-{attempt.number - 1}", spec.training_table)
             return self._submit(preparation, header, identity, attempt.number, committed)
-        except AzureError as error:
-            raise self._jobs.refusal(error, spec.training_table) from error
 
     def score(self, job: ScoringJob) -> ScoredTable | JobStatus:
         """Score by a batch, or attach to the batch that scores; see the port.
@@ -81,14 +77,10 @@ class SynapseSpark(ConfigurableResource):
         Raises InvalidInput for rows that are not there, BikecastError where the batch failed
         (once; the call after that starts the next attempt) or Synapse refuses it.
         """
-        from azure.core.exceptions import AzureError
-
         from resources.spark.synapse_scoring import score
 
-        try:
+        with self._jobs.refused(job.spec.predictions_table):
             return score(self._jobs, job)
-        except AzureError as error:
-            raise self._jobs.refusal(error, job.spec.predictions_table) from error
 
     def status(self, job_id: str) -> JobStatus:
         """Poll a batch by its name; an unknown name is NotFound.
@@ -161,21 +153,16 @@ class SynapseSpark(ConfigurableResource):
 
     def _commit(self, path: str) -> dict[str, Any]:
         """The outcome that the table's current commit holds; empty without a table of ours."""
-        from deltalake import DeltaTable
-        from deltalake.exceptions import TableNotFoundError
+        from resources.lake.parquet_folders import latest_commit
 
-        try:
-            table = DeltaTable(self.lake.url(path), storage_options=self.lake.table_options())
-        except TableNotFoundError:
+        commit = latest_commit(self.lake, path)
+        if commit is None:
             return {}
-        version = table.version()
-        with self.lake.open(f"{path}/_delta_log/{version:020}.json") as file:
-            actions = [json.loads(line) for line in file.read().splitlines() if line.strip()]
-        commit: dict[str, Any] = next((a["commitInfo"] for a in actions if "commitInfo" in a), {})
         try:
-            return {**json.loads(commit["userMetadata"]), "delta_version": version}
+            outcome = {**json.loads(commit.properties["userMetadata"])}
         except (KeyError, TypeError, ValueError):
-            return {"delta_version": version}
+            outcome = {}
+        return outcome | {"delta_version": commit.version}
 
     def _prepared(self, preparation: Preparation, outcome: dict[str, Any]) -> PreparedTable:
         version = outcome.get("delta_version")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import logging
-import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
@@ -176,18 +175,17 @@ class SynapseSqlPoolPower(ConfigurableResource):
         return JobStatus(self.pool, state, link, progress={"status": status})
 
     def _pool_status(self) -> str:
-        with refused_by_azure(
-            f"cannot ask for the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
-        ):
+        with self._refused("ask for"):
             return str(self._client.sql_pools.get(*self._place).status)
 
     def _begin(self, operation: str) -> None:
         """Start a long operation and leave: the sensor polls the pool's own status."""
-        verb = operation.removeprefix("begin_")
-        with refused_by_azure(
-            f"cannot {verb} the SQL pool {self.pool}", role="Contributor", scope=self._resource_id
-        ):
+        with self._refused(operation.removeprefix("begin_")):
             getattr(self._client.sql_pools, operation)(*self._place, polling=False)
+
+    def _refused(self, verb: str) -> AbstractContextManager[None]:
+        what = f"cannot {verb} the SQL pool {self.pool}"
+        return refused_by_azure(what, role="Contributor", scope=self._resource_id)
 
     @property
     def _file(self) -> str:
@@ -207,17 +205,14 @@ class SynapseSqlPoolPower(ConfigurableResource):
 
         Begins again where somebody else wrote them at the same moment.
         """
-        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-            path = Path(folder) / "leases.json"
-            for attempt in range(1, ATTEMPTS + 1):
-                before, version = self._read()
-                if not allowed(before, time.time()) or (after := change(before)) == before:
-                    return before
-                path.write_bytes(after.dump())
-                try:
-                    self.lake.put_if(self._file, path, version)
-                    return after
-                except Conflict:
-                    if attempt == ATTEMPTS:
-                        raise
+        for attempt in range(1, ATTEMPTS + 1):
+            before, version = self._read()
+            if not allowed(before, time.time()) or (after := change(before)) == before:
+                return before
+            try:
+                self.lake.put_if(self._file, after.dump(), version)
+                return after
+            except Conflict:
+                if attempt == ATTEMPTS:
+                    raise
         raise AssertionError("the last attempt returns or raises")
