@@ -80,9 +80,7 @@ def current_attempt(
         if status.state is JobState.NOT_FOUND:
             break
         latest, number = status, number + 1
-    attach = latest is not None and latest.state.can_attach
-    if attach and retrain and latest is not None and latest.state is JobState.COMPLETED:
-        attach = False
-    if attach and latest is not None:
+    again = retrain and latest is not None and latest.state is JobState.COMPLETED
+    if latest is not None and latest.state.can_attach and not again:
         return Attempt(latest.job_id, number, latest)
     return Attempt(f"{base_name}-{number + 1}", number + 1, None)

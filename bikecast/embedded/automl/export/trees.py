@@ -19,60 +19,44 @@ from bikecast.embedded.automl.export.graph import GraphBuilder
 
 @dataclass
 class _Ensemble:
-    """The attributes of a TreeEnsembleRegressor, filled tree by tree."""
+    """The nodes of a TreeEnsembleRegressor, filled tree by tree."""
 
-    tree: list[int] = field(default_factory=list)
-    node: list[int] = field(default_factory=list)
-    feature: list[int] = field(default_factory=list)
-    threshold: list[float] = field(default_factory=list)
-    mode: list[str] = field(default_factory=list)
-    yes: list[int] = field(default_factory=list)
-    no: list[int] = field(default_factory=list)
-    leaf_tree: list[int] = field(default_factory=list)
-    leaf_node: list[int] = field(default_factory=list)
-    leaf_value: list[float] = field(default_factory=list)
+    nodes: list[tuple[int, int, str, int, float, int, int]] = field(default_factory=list)
+    """Tree, node, mode, feature, threshold, and the nodes to go on to."""
+    leaves: list[tuple[int, int, float]] = field(default_factory=list)
+    """Tree, node, value."""
 
     def split(
         self, tree: int, node: int, feature: int, threshold: float, yes: int, no: int
     ) -> None:
         """Go to `yes` where feature <= threshold, else to `no`."""
-        self._node(tree, node, "BRANCH_LEQ", feature, round_down(threshold), yes, no)
+        self.nodes.append((tree, node, "BRANCH_LEQ", feature, round_down(threshold), yes, no))
 
     def leaf(self, tree: int, node: int, value: float) -> None:
         """Add `value` to the prediction."""
-        self._node(tree, node, "LEAF", 0, 0.0, 0, 0)
-        self.leaf_tree.append(tree)
-        self.leaf_node.append(node)
-        self.leaf_value.append(value)
-
-    def _node(self, tree: int, node: int, mode: str, *rest: Any) -> None:
-        self.tree.append(tree)
-        self.node.append(node)
-        self.mode.append(mode)
-        feature, threshold, yes, no = rest
-        self.feature.append(feature)
-        self.threshold.append(threshold)
-        self.yes.append(yes)
-        self.no.append(no)
+        self.nodes.append((tree, node, "LEAF", 0, 0.0, 0, 0))
+        self.leaves.append((tree, node, value))
 
     def add_to(self, graph: GraphBuilder, matrix: str, base: float) -> str:
         """The node; the sum of the reached leaves plus `base`."""
+        trees, nodes, modes, features, thresholds, yes, no = zip(*self.nodes, strict=True)
+        leaf_trees, leaf_nodes, values = zip(*self.leaves, strict=True)
         return graph.ml_node(
             "TreeEnsembleRegressor",
             matrix,
             n_targets=1,
             base_values=[base],
-            nodes_treeids=self.tree,
-            nodes_nodeids=self.node,
-            nodes_featureids=self.feature,
-            nodes_values=self.threshold,
-            nodes_modes=self.mode,
-            nodes_truenodeids=self.yes,
-            nodes_falsenodeids=self.no,
-            target_treeids=self.leaf_tree,
-            target_nodeids=self.leaf_node,
-            target_ids=[0] * len(self.leaf_tree),
-            target_weights=self.leaf_value,
+            nodes_treeids=trees,
+            nodes_nodeids=nodes,
+            nodes_featureids=features,
+            nodes_values=thresholds,
+            nodes_modes=modes,
+            nodes_truenodeids=yes,
+            nodes_falsenodeids=no,
+            target_treeids=leaf_trees,
+            target_nodeids=leaf_nodes,
+            target_ids=[0] * len(values),
+            target_weights=values,
         )
 
 
