@@ -21,6 +21,7 @@ from resources.automl.azure_job import (
     best_child,
     leaderboard,
     regression_job,
+    stage_training_data,
 )
 from resources.automl.port import TrainingRequest
 from resources.azure.ml_client import workspace_client
@@ -57,7 +58,6 @@ class AzureAutoML(dg.ConfigurableResource):
     """
 
     training_code: ClassVar[tuple[str, ...]] = (
-        "resources/automl/azure_data.py",
         "resources/automl/azure_job.py",
         "resources/automl/azure_ml.py",
     )
@@ -90,8 +90,6 @@ class AzureAutoML(dg.ConfigurableResource):
         status = self.status(request.job_id)
         if status.state is not JobState.NOT_FOUND:
             return status
-        from resources.automl.azure_data import stage_training_data
-
         data = stage_training_data(self.lake, request)
         job = regression_job(request, data, self.compute, folds=FOLDS)
         with self._refusing(f"Azure ML did not take the job {request.job_id}"):

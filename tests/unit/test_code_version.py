@@ -134,7 +134,7 @@ def test_every_path_that_decides_a_model_is_there(adapter):
     assert all(files_of(source) for source in paths(adapter.training_code))
 
 
-@pytest.mark.parametrize("name", ["azure_data", "azure_job", "azure_ml"])
+@pytest.mark.parametrize("name", ["azure_job", "azure_ml"])
 def test_an_edit_for_azure_trains_no_local_model_again(edited, name):
     assert edited(f"resources/automl/{name}.py") == {AzureAutoML}
 
