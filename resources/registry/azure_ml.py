@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from dagster import ConfigurableResource
 
-from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected, first_line
-from bikecast.core.onnx.contract import model_digest
+from bikecast.core.errors import BikecastError, ModelRejected, first_line
+from bikecast.core.onnx.contract import model_digest, unchanged_model
 from resources.azure.ml_client import workspace_client
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
 
@@ -54,17 +54,7 @@ class AzureMlRegistry(ConfigurableResource):
         Raises ModelRejected where the file does not match its digest, InvalidInput where it
         cannot be read, and BikecastError where Azure ML refuses the model.
         """
-        try:
-            actual = model_digest(model_path.read_bytes())
-        except OSError as error:
-            raise InvalidInput(
-                f"cannot read {model_path}: {error.strerror or error}; nothing was registered"
-            ) from error
-        if actual != digest:
-            raise ModelRejected(
-                f"{model_path} has the digest {actual}, but job {job_id} recorded {digest}: the "
-                "file was changed. Nothing was registered; train again."
-            )
+        unchanged_model(model_path, job_id=job_id, digest=digest)
         own = {JOB_ID: job_id, DIGEST: digest, SCORES: json.dumps(dict(scores))}
         with _registering:
             registered = self._of_job(name, job_id)

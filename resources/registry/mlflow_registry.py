@@ -14,7 +14,7 @@ from pydantic import Field
 
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
-from bikecast.core.onnx.contract import model_digest
+from bikecast.core.onnx.contract import model_digest, unchanged_model
 from bikecast.embedded.mlflow import database_path, is_ready, mlflow_client, writing
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
 from resources.registry.version_memo import remembered
@@ -57,12 +57,7 @@ class MlflowRegistry(ConfigurableResource):
         reserved = sorted(set(tags) & set(_OWN_TAGS))
         if reserved:
             raise InvalidInput(f"the tags {reserved} are reserved; nothing was registered")
-        data = _read(model_path)
-        if model_digest(data) != digest:
-            raise ModelRejected(
-                f"{model_path} has the digest {model_digest(data)}, but job {job_id} recorded "
-                f"{digest}: the file was changed. Nothing was registered; train again."
-            )
+        data = unchanged_model(model_path, job_id=job_id, digest=digest)
         registered = self._of_job(name, job_id)
         if registered:
             return registered
@@ -73,7 +68,8 @@ class MlflowRegistry(ConfigurableResource):
             if not target.is_file() or model_digest(target.read_bytes()) != digest:
                 with replaced_file(target) as temporary:
                     temporary.write_bytes(data)
-            _create_model(client, name)
+            if not client.search_registered_models(f"name = '{name}'", max_results=1):
+                client.create_registered_model(name)
             created = client.create_model_version(
                 name,
                 source=target.parent.as_uri(),
@@ -169,20 +165,6 @@ class MlflowRegistry(ConfigurableResource):
             link=str(self._folder(entry.name) / digest),
             aliases=aliases,
         )
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InvalidInput(
-            f"cannot read {path}: {error.strerror or error}; nothing was registered"
-        ) from error
-
-
-def _create_model(client: MlflowClient, name: str) -> None:
-    if not client.search_registered_models(f"name = '{name}'", max_results=1):
-        client.create_registered_model(name)
 
 
 def _all_versions(client: MlflowClient, name: str) -> list[Any]:

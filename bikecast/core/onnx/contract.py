@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 
-from bikecast.core.errors import ModelRejected
+from bikecast.core.errors import InvalidInput, ModelRejected
 
 #: Operators the exporters use; anything else (Loop, Scan, custom domains) is refused.
 ALLOWED_OPERATORS = frozenset(
@@ -50,16 +51,31 @@ def model_digest(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def inspect_model(
-    data: bytes,
-    *,
-    max_bytes: int = MAX_MODEL_BYTES,
-    operators: frozenset[str] = ALLOWED_OPERATORS,
-) -> ModelSignature:
+def unchanged_model(path: Path, *, job_id: str, digest: str) -> bytes:
+    """The ONNX file of a job, as it was recorded.
+
+    Raises ModelRejected where the file does not match its digest, InvalidInput where it cannot be
+    read.
+    """
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InvalidInput(
+            f"cannot read {path}: {error.strerror or error}; nothing was registered"
+        ) from error
+    if model_digest(data) != digest:
+        raise ModelRejected(
+            f"{path} has the digest {model_digest(data)}, but job {job_id} recorded {digest}: the "
+            "file was changed. Nothing was registered; train again."
+        )
+    return data
+
+
+def inspect_model(data: bytes, *, max_bytes: int = MAX_MODEL_BYTES) -> ModelSignature:
     """Check a model without running it and return its signature.
 
     Raises ModelRejected for a file over `max_bytes`, a corrupt one, external data, functions of
-    its own, subgraphs, an operator outside `operators` or a domain outside ONNX and ONNX-ML.
+    its own, subgraphs, an operator outside ALLOWED_OPERATORS or a domain outside ONNX and ONNX-ML.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -81,7 +97,7 @@ def inspect_model(
     if graph.sparse_initializer:
         raise ModelRejected("the model has sparse tensors, which are not allowed")
     for node in graph.node:
-        if node.domain not in ALLOWED_DOMAINS or node.op_type not in operators:
+        if node.domain not in ALLOWED_DOMAINS or node.op_type not in ALLOWED_OPERATORS:
             name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
             raise ModelRejected(f"the model uses the operator {name}, which is not allowed")
         for attribute in node.attribute:
