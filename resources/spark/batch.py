@@ -1,18 +1,19 @@
 """The Spark job that makes a training table, as it runs on a Spark pool (Spark 3.5).
 
-It is shipped to the lake together with the modules it imports, so it uses nothing but those,
-PySpark's DataFrame API and the standard library.
+It is shipped to the lake as the main file of a Livy batch, together with the modules it imports,
+so it uses nothing but those, PySpark's DataFrame API and the standard library.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import first_line
 from bikecast.core.spec_json import spec_from_json
-from resources.spark.transform import csv_schema, is_suspicious, training_table
+from resources.spark.transform import is_suspicious, read_raw, training_table
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -34,13 +35,7 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
     text = session.read.text(job_url, wholetext=True).collect()[0][0]
     job = json.loads(text)
     spec = spec_from_json(job["spec"])
-    raw = session.read.csv(
-        csv_url,
-        schema=csv_schema(job["header"], spec),
-        header=True,
-        mode="FAILFAST",
-        escape='"',
-    )
+    raw = read_raw(session, csv_url, job["header"], spec)
     table = training_table(raw, spec)
     rows, version = content_version(table)
     rows_read = raw.count()
@@ -111,3 +106,10 @@ def suspicious_counts(raw: DataFrame, spec: ModelSpec) -> list[str]:
             shown = ", ".join(str(value) for value in column.suspicious)
             findings.append(f"{column.name}: {count:,} rows have the suspicious value {shown}")
     return findings
+
+
+if __name__ == "__main__":
+    from pyspark.sql import SparkSession
+
+    # The URLs of job, CSV, table and result.
+    sys.exit(run(SparkSession.builder.getOrCreate(), *sys.argv[1:5]) or None)

@@ -15,7 +15,6 @@ from resources.spark.port import Preparation, PreparedTable, ScoredTable, Scorin
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
 
     from bikecast.core.spec import ModelSpec
 
@@ -110,13 +109,13 @@ class ConnectSpark(ConfigurableResource):
         from resources.lake.csv_problems import check_required, read_header
         from resources.lake.findings import suspicious_findings
         from resources.spark.sessions import session_for
-        from resources.spark.transform import training_table
+        from resources.spark.transform import read_raw, training_table
 
         names = read_header(csv_file, shown)
         check_required(names, [column.name for column in spec.training_columns], shown)
         session = session_for(self.remote)
         try:
-            raw = _read(session, csv_file, names, spec)
+            raw = read_raw(session, str(csv_file), names, spec)
             table: pa.Table = training_table(raw, spec).toArrow()
             if spec.suspicious_treatment == "flag":
                 return raw.count(), suspicious_findings(table, spec), table
@@ -128,15 +127,3 @@ class ConnectSpark(ConfigurableResource):
                 f"{spec.training_table} is unchanged"
             ) from error
         return before.num_rows, suspicious_findings(before, spec), table
-
-
-def _read(session: SparkSession, csv_file: Path, names: list[str], spec: ModelSpec) -> DataFrame:
-    from resources.spark.transform import csv_schema
-
-    return session.read.csv(
-        str(csv_file),
-        schema=csv_schema(names, spec),
-        header=True,
-        mode="FAILFAST",
-        escape='"',
-    )

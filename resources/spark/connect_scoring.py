@@ -9,8 +9,13 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from resources.lake.local import LocalLake
 from resources.lake.parquet_folders import commit_files, local_files
 from resources.spark.port import ScoredTable, ScoringJob
-from resources.spark.prediction_schema import predictions_schema
-from resources.spark.scoring import missing_features, read_scoring_csv, scored_rows, write_folder
+from resources.spark.scoring import (
+    missing_features,
+    predictions_schema,
+    read_scoring_csv,
+    scored_rows,
+    write_folder,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession

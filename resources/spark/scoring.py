@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
-from bikecast.core.sql_types import spark_schema, type_names
+from bikecast.core.sql_types import arrow_schema, spark_schema, type_names
 from resources.spark.onnx_rows import row_scorer
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from pyspark.sql import DataFrame, SparkSession
 
     from resources.spark.port import Stamp
@@ -75,3 +76,19 @@ def missing_features(rows: DataFrame, spec: ModelSpec) -> list[str]:
 def source_columns(spec: ModelSpec) -> tuple[Column, ...]:
     """What is read: forecast_row, keys, features."""
     return (FORECAST_ROW, *spec.keys, *spec.features)
+
+
+def predictions_schema(spec: ModelSpec) -> pa.Schema:
+    """The Delta table of predictions: what was read, the score, the stamp, as the pool has them."""
+    import pyarrow as pa
+
+    text = ("model_digest", "data_version", "code_version", "run_id")
+    return pa.schema(
+        [
+            *arrow_schema(source_columns(spec)),
+            pa.field(spec.output, pa.float32()),
+            pa.field("model_version", pa.int32()),
+            *[pa.field(name, pa.string()) for name in text],
+            pa.field("predicted_at", pa.timestamp("us", tz="UTC")),
+        ]
+    )

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.spec_json import spec_from_json
@@ -65,3 +66,10 @@ def written_files(session: SparkSession, folder_url: str) -> dict[str, int]:
     listed = session.read.format("binaryFile").option("pathGlobFilter", "*.parquet")
     rows = listed.load(folder_url).select("path", "length").collect()
     return {str(row[0]).rpartition("/")[2]: int(row[1]) for row in rows}
+
+
+if __name__ == "__main__":
+    from pyspark.sql import SparkSession
+
+    # The URLs of job, model, rows, folder and result.
+    sys.exit(run(SparkSession.builder.getOrCreate(), *sys.argv[1:6]) or None)

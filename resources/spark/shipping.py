@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 _ROOT = Path(__file__).resolve().parents[2]
-_MAIN = "resources/spark/synapse_main.py"
+_MAIN = "resources/spark/batch.py"
 _SHIPPED = {"bikecast", "resources"}
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 

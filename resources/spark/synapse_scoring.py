@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from resources.lake.adls import AdlsLake
     from resources.spark.batch_jobs import BatchJobs
 
-_MAIN = "resources/spark/scoring_main.py"
+_MAIN = "resources/spark/scoring_batch.py"
 #: Property of a table's commit: the batch that scored its rows.
 BATCH = "bikecast.batch"
 
@@ -76,7 +76,7 @@ def _rows_version(lake: AdlsLake, path: str) -> str:
 def _committed(jobs: BatchJobs, job: ScoringJob, name: str) -> ScoredTable:
     """The table with a completed batch's files, committed unless they already are."""
     from resources.lake.parquet_folders import ParquetFile, commit_files, latest_commit
-    from resources.spark.prediction_schema import predictions_schema
+    from resources.spark.scoring import predictions_schema
 
     lake, folder, outcome = jobs.lake, _folder(job, name), jobs.outcome(name)
     current = latest_commit(lake, job.table_path)

@@ -14,7 +14,7 @@ from bikecast.core.sql_types import type_names
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
-    from pyspark.sql import DataFrame
+    from pyspark.sql import DataFrame, SparkSession
 
 _ISO_DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
 _DATE_PARTS = {"%Y": "yyyy", "%m": "M", "%d": "d"}
@@ -30,6 +30,15 @@ def csv_schema(names: Sequence[str], spec: ModelSpec) -> str:
     quoted = ("`" + name.replace("`", "``") + "`" for name in names)
     return ", ".join(
         f"{name} {types.get(raw, 'string')}" for name, raw in zip(quoted, names, strict=True)
+    )
+
+
+def read_raw(
+    session: SparkSession, location: str, names: Sequence[str], spec: ModelSpec
+) -> DataFrame:
+    """The rows of a CSV with these column names, typed by `csv_schema`."""
+    return session.read.csv(
+        location, schema=csv_schema(names, spec), header=True, mode="FAILFAST", escape='"'
     )
 
 

@@ -46,7 +46,6 @@ DECIDES_NO_TABLE = {
     "resources/spark/connect_scoring.py": SCORING,
     "resources/spark/onnx_rows.py": SCORING,
     "resources/spark/port.py": "how a result is handed over",
-    "resources/spark/prediction_schema.py": SCORING,
     "resources/spark/preparation_code.py": "this list",
     "resources/spark/preparations.py": "whether a table is made again",
     "resources/spark/scoring.py": SCORING,

@@ -9,7 +9,7 @@ import pytest
 
 from resources.spark.shipping import job_code, shipped_modules
 
-MAINS = ("resources/spark/synapse_main.py", "resources/spark/scoring_main.py")
+MAINS = ("resources/spark/batch.py", "resources/spark/scoring_batch.py")
 
 
 @pytest.mark.parametrize("main", MAINS)
