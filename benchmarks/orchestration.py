@@ -25,7 +25,7 @@ from bikecast.embedded.mlflow import prepare_store
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags
 from pipelines.sensors.long_jobs import training_sensor
-from resources.sql_pool.always_online import AlwaysOnline
+from resources.sql_pool.embedded import AlwaysOnline
 from tests.simulation.location import definitions
 from tests.simulation.year import Year, simulated_year
 

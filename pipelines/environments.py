@@ -24,8 +24,7 @@ from resources.scoring.predict import PredictScoring
 from resources.scoring.spark import SparkScoring
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Spark
-from resources.sql_pool.always_online import AlwaysOnline
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.embedded import AlwaysOnline, EmbeddedSqlPool
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 from resources.workspace.port import WorkspaceLinks
 

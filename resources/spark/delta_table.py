@@ -122,6 +122,4 @@ def _open(path: Path) -> DeltaTable | None:
 def _stored_version(table: DeltaTable) -> str:
     """The data version of the current commit; computed where a foreign writer made the commit."""
     recorded = table.history(1)[0].get(DATA_VERSION)
-    if recorded:
-        return str(recorded)
-    return data_version(table.to_pyarrow_table())
+    return str(recorded) if recorded else data_version(table.to_pyarrow_table())

@@ -1,12 +1,14 @@
-"""The embedded dedicated SQL pool as a Dagster resource: T-SQL and PREDICT in one file."""
+"""The embedded SQL pool as Dagster resources: sessions, and a power switch that does nothing."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
 import dagster as dg
 from pydantic import Field
 
+from bikecast.core.jobs import JobState, JobStatus
 from bikecast.embedded.sql_pool import Pool, Session
 
 
@@ -24,3 +26,29 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
     def session(self) -> AbstractContextManager[Session]:
         """Open a session; see Pool.session."""
         return self.pool.session()
+
+
+class AlwaysOnline(dg.ConfigurableResource):
+    """A pool that is always online and costs nothing; implements the port SqlPoolPower."""
+
+    pool: str = "embedded"
+
+    def status(self) -> JobStatus:
+        """Online."""
+        return JobStatus(self.pool, JobState.COMPLETED, progress={"status": "Online"})
+
+    def acquire(self, holder: str) -> JobStatus:  # noqa: ARG002 # nobody has to wait
+        """Online; there are no leases to keep."""
+        return self.status()
+
+    def release(self, holder: str) -> bool:  # noqa: ARG002 # nothing was taken
+        """Nothing to pause."""
+        return False
+
+    def settle(self) -> bool:
+        """Nothing is ever owed."""
+        return False
+
+    def leases(self) -> Mapping[str, float]:
+        """None."""
+        return {}

@@ -3,7 +3,7 @@
 import pytest
 
 from bikecast.core.jobs import JobState
-from resources.sql_pool.always_online import AlwaysOnline
+from resources.sql_pool.embedded import AlwaysOnline
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.workspace import power
 

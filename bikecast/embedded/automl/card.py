@@ -54,7 +54,7 @@ def model_card(
         "## Data",
         f"{data.rows} rows of `{spec.training_table}`. Target `{spec.target.name}`: "
         f"{data.target.min():g} to {data.target.max():g}, mean {data.target.mean():.4g}.",
-        _licence(spec),
+        f"Licence of the data: {spec.data_licence or 'not stated in the spec'}.",
         _table([_feature(spec, name) for name in spec.feature_names]),
         "## Scores",
         "Baselines are scored on the same rows. The interval is a 95% bootstrap interval of "
@@ -87,10 +87,6 @@ def model_card(
         _list([f"{name}: {value}" for name, value in facts.items() if value not in ("", None)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
-
-
-def _licence(spec: ModelSpec) -> str:
-    return f"Licence of the data: {spec.data_licence or 'not stated in the spec'}."
 
 
 def _feature(spec: ModelSpec, name: str) -> dict[str, object]:

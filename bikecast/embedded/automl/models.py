@@ -171,12 +171,8 @@ def _extra_trees(parameters: dict[str, Any], shape: tuple[int, int], seed: int) 
 
 def _leaves(parameters: dict[str, Any], shape: tuple[int, int]) -> dict[str, Any]:
     """Larger leaves on larger tables: a forest's size in the graph stays bounded."""
-    return {
-        **parameters,
-        "min_samples_leaf": max(
-            parameters.get("min_samples_leaf", 1), shape[0] // MAX_FOREST_LEAVES
-        ),
-    }
+    least = max(parameters.get("min_samples_leaf", 1), shape[0] // MAX_FOREST_LEAVES)
+    return {**parameters, "min_samples_leaf": least}
 
 
 def _random_forest(parameters: dict[str, Any], shape: tuple[int, int], seed: int) -> Any:

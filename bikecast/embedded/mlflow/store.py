@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput, first_line
 from bikecast.core.files import replaced_file
 
 if TYPE_CHECKING:
@@ -146,10 +146,9 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _unusable(database: Path, error: Exception) -> BikecastError:
-    reason = str(error).strip().partition("\n")[0]
     return BikecastError(
-        f"MLflow's database {database} cannot be used: {reason}. What it held is unchanged. Free "
-        "some space, make the folder writable or restore the file, and run again."
+        f"MLflow's database {database} cannot be used: {first_line(error)}. What it held is "
+        "unchanged. Free some space, make the folder writable or restore the file, and run again."
     )
 
 

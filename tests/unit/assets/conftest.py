@@ -20,8 +20,7 @@ from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.scoring.port import Scoring
 from resources.scoring.predict import PredictScoring
-from resources.sql_pool.always_online import AlwaysOnline
-from resources.sql_pool.embedded import EmbeddedSqlPool
+from resources.sql_pool.embedded import AlwaysOnline, EmbeddedSqlPool
 from resources.sql_pool.model_table import audit_trail, live_model
 from resources.sql_pool.port import SqlPool
 from tests.unit.sql_pool.onnx_models import weighted_sum

@@ -10,7 +10,7 @@ from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sensors.long_jobs import should_align, training_sensor
 from pipelines.sensors.polling import POLLS_A_TICK, PollCursor, poll
-from resources.sql_pool.always_online import AlwaysOnline
+from resources.sql_pool.embedded import AlwaysOnline
 
 OTHERS = {"sql_pool_power": AlwaysOnline(), "lake": None}
 
