@@ -15,7 +15,8 @@ def main() -> None:
     """Run the command line with the checkout before all other folders of Python modules.
 
     The caller's PYTHONPATH and current directory may hold packages that are named pipelines,
-    assets, resources or tests. Neither this process nor one that it starts takes them.
+    assets, resources or tests. Neither this process nor one that it starts takes them. One that
+    is named bikecast itself would be imported instead of this module.
     """
     put_checkout_first()
     import_module("pipelines.cli").main()

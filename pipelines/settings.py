@@ -12,7 +12,7 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 
 from bikecast.core.errors import InvalidInput
 
-#: The folder of the checkout: the three packages are installed editable, as an application.
+#: The folder of the checkout: the packages are installed editable, as an application.
 PROJECT = Path(__file__).resolve().parents[1]
 
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"

@@ -93,7 +93,7 @@ def settled_before(
             if entry.entry <= undo.entry
             for version in (entry.candidate, entry.to_version)
         } | {undo.from_version or 0}
-        twins = {entry.version for entry in versions if entry.digest == candidate.digest}
+        twins = {e.version for e in versions if e.digest and e.digest == candidate.digest}
         if same := earlier & (twins | {candidate.version}):
             twin = "" if candidate.version in same else f", the same model as {max(same)},"
             return (

@@ -5,6 +5,7 @@ The pool's model table and its audit are the truth; the registry's alias follows
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from assets.live_model.contenders import compare_versions
@@ -56,7 +57,8 @@ class LiveModel:
         force.
         Raises InvalidInput for a version that is not registered.
         """
-        candidate, live = self._registered(version), self.current()
+        versions = self.registry.versions(self.spec.model_name)
+        candidate, live = self._registered(version, versions), self.current()
         if live is None:
             return Decision(candidate, "promote", f"version {version} is the first one")
         if live.version == version:
@@ -64,12 +66,11 @@ class LiveModel:
         if force:
             reason = f"version {version} was made live without a comparison, as asked"
             return Decision(candidate, "force", reason)
-        versions = self.registry.versions(self.spec.model_name)
         trail = audit_trail(self.pool, self.spec)
         settled = settled_before(trail, candidate, live.version, versions)
         if settled:
             return Decision(candidate, None, settled)
-        champion = self._registered(live.version)
+        champion = self._registered(live.version, versions)
         comparison = compare_versions(champion, candidate, self.registry, self.lake, self.spec)
         is_current = data_version is not None and candidate.tags.get(DATA_VERSION) == data_version
         is_outdated = champion.tags.get(DATA_VERSION) != data_version
@@ -162,17 +163,19 @@ class LiveModel:
                 return live.version
         return None
 
-    def _registered(self, version: int) -> ModelVersion:
+    def _registered(
+        self, version: int, versions: Sequence[ModelVersion] | None = None
+    ) -> ModelVersion:
         """A version by number. Raises InvalidInput that names those that there are."""
         name = self.spec.model_name
-        versions = {entry.version: entry for entry in self.registry.versions(name)}
-        if version not in versions:
-            numbers = ", ".join(map(str, sorted(versions))) or "none"
+        by_number = {entry.version: entry for entry in versions or self.registry.versions(name)}
+        if version not in by_number:
+            numbers = ", ".join(map(str, sorted(by_number))) or "none"
             raise InvalidInput(
                 f"{name} has no version {version}; known versions: {numbers}. "
                 "The live model is unchanged."
             )
-        return versions[version]
+        return by_number[version]
 
     def _scorable(self, version: int) -> bytes:
         """The bytes of a version. Raises ModelRejected where PREDICT cannot score the rows."""

@@ -25,11 +25,11 @@ def code_version(*sources: str) -> str:
             digest.update(f"{source}=={version(source.removeprefix(LIBRARY))}".encode())
             continue
         path = _ROOT / source
-        if not path.exists():
+        paths = [path] if path.is_file() else sorted(path.rglob("*"))
+        files = [file for file in paths if file.suffix in {".py", ".sql"}]
+        if not files:
             raise FileNotFoundError(f"{source} decides a result and is not there")
-        files = [path] if path.is_file() else sorted(path.rglob("*"))
         for file in files:
-            if file.suffix in {".py", ".sql"}:
-                digest.update(file.relative_to(_ROOT).as_posix().encode())
-                digest.update(file.read_bytes())
+            digest.update(file.relative_to(_ROOT).as_posix().encode())
+            digest.update(file.read_bytes())
     return digest.hexdigest()[:12]

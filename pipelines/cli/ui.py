@@ -151,6 +151,8 @@ def _supervise(home: Home, settings: Settings, modules: Sequence[Sequence[str]])
 
     Each has a process group of its own, so that Ctrl-C reaches this process alone, and once.
     """
+    import pipelines.cli.stopping  # noqa: F401  # imported before a second Ctrl-C can break it off
+
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)
     children = {

@@ -116,6 +116,14 @@ def test_a_path_that_is_not_there_is_an_error():
         code_version("assets/gone.py")
 
 
+def test_a_folder_that_a_move_left_without_code_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(module, "_ROOT", tmp_path)
+    (tmp_path / "old" / "__pycache__").mkdir(parents=True)
+    (tmp_path / "old" / "__pycache__" / "gone.cpython-311.pyc").write_bytes(b"")
+    with pytest.raises(FileNotFoundError, match="old decides a result"):
+        code_version("old")
+
+
 @pytest.mark.parametrize("library", ["lightgbm", "numpy", "onnx", "scikit-learn", "scipy"])
 def test_an_upgraded_library_is_another_training(library, monkeypatch):
     installed = module.version

@@ -2,7 +2,6 @@
 
 Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql (azure-sqldw)
 """
-# the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
