@@ -72,16 +72,16 @@ class PeakMemory(threading.Thread):
 
     def _of_home(self) -> list[psutil.Process]:
         """The home's processes; each process is looked at once, when it is new."""
-        found = []
+        processes = []
         for process in psutil.process_iter():
             try:
                 started = process.create_time()
                 if self._own.get(process.pid) == started or self._names_home(process):
                     self._own[process.pid] = started
-                    found.append(process)
+                    processes.append(process)
             except psutil.Error:
                 continue
-        return found
+        return processes
 
     def _names_home(self, process: psutil.Process) -> bool:
         environment = process.environ()

@@ -62,24 +62,24 @@ class Bench:
         )
         if done.returncode:
             sys.exit(f"{case} ended with {done.returncode}:\n{done.stderr[-4000:]}")
-        found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+        figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
         if case != "setup":
-            self._console.print(f"  {case}: {found['rate'] / 1e6:.3f} M rows/s", highlight=False)
-        return found
+            self._console.print(f"  {case}: {figures['rate'] / 1e6:.3f} M rows/s", highlight=False)
+        return figures
 
     def between_floors(self, case: str, rows: int) -> dict[str, Any]:
         """A case with its ratios to both floors, each measured before and after it."""
         floors = ("floor", "shared_floor")
         before = [self.child(name, min(rows, FLOOR_ROWS)) for name in floors]
-        found = self.child(case, rows)
+        figures = self.child(case, rows)
         after = [self.child(name, min(rows, FLOOR_ROWS)) for name in floors]
         for name, first, second in zip(floors, before, after, strict=True):
             rate = statistics.harmonic_mean([first["rate"], second["rate"]])
-            found[name] = found["rate"] / rate
+            figures[name] = figures["rate"] / rate
             if name == "floor":
                 used = (first["processor"] + second["processor"]) / 2
-                found["work"] = used / found["processor"]
-        return found
+                figures["work"] = used / figures["processor"]
+        return figures
 
 
 def measure(rows: int, console: Console) -> Table:
@@ -113,17 +113,17 @@ def measure(rows: int, console: Console) -> Table:
             table.add_column(column, justify="right")
         for label, case, count, target in plan:
             console.print(label)
-            found = bench.between_floors(case, count)
-            color = "" if target is None else "green" if found["floor"] >= target else "red"
+            figures = bench.between_floors(case, count)
+            color = "" if target is None else "green" if figures["floor"] >= target else "red"
             table.add_row(
                 label,
-                f"{found['rows']:,}",
-                f"{found['rate'] / 1e6:.3f}",
-                f"[{color}]{found['floor']:.2f}[/]" if color else f"{found['floor']:.2f}",
-                f"{found['shared_floor']:.2f}",
+                f"{figures['rows']:,}",
+                f"{figures['rate'] / 1e6:.3f}",
+                f"[{color}]{figures['floor']:.2f}[/]" if color else f"{figures['floor']:.2f}",
+                f"{figures['shared_floor']:.2f}",
                 "" if target is None else f"{target:g}",
-                f"{found['work']:.2f}",
-                f"{found['peak']:,.0f}",
+                f"{figures['work']:.2f}",
+                f"{figures['peak']:,.0f}",
             )
         console.print("with and without look-ups, all rows distinct, in turns")
         pairs = [

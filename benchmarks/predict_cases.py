@@ -92,13 +92,15 @@ def check(folder: Path, table: str) -> None:
     """Compare the pool's predictions with ONNX Runtime's: they are the same to the last bit."""
     matrix = features(min(CHUNK, 20_000), 1000) if table == PLAIN else features(HOURS, 7)
     with pool_of(folder).session() as session:
-        found = session.run(
+        predicted = session.run(
             f"SELECT {OUTPUT} FROM dbo.predicted WHERE id < {len(matrix)} ORDER BY id"
         )[0].rows
     if table == PLAIN:
-        matrix = features(CHUNK, 1000)[: len(found)]
-    expected = matrix_session(folder, 1).run(None, {"x": matrix[: len(found)]})[0].reshape(-1)
-    assert np.array_equal(np.array(found, np.float32).reshape(-1), expected), "other predictions"
+        matrix = features(CHUNK, 1000)[: len(predicted)]
+    expected = matrix_session(folder, 1).run(None, {"x": matrix[: len(predicted)]})[0].reshape(-1)
+    assert np.array_equal(np.array(predicted, np.float32).reshape(-1), expected), (
+        "other predictions"
+    )
 
 
 def peer_table(folder: Path, rows: int) -> Any:
@@ -159,9 +161,9 @@ def with_pandas(folder: Path, rows: int) -> Callable[[], int]:
 
     def run() -> int:
         data = connection.execute("SELECT * FROM t").df()
-        found = pd.DataFrame({"id": data["id"], "y": pipeline.predict(data[COLUMNS])})
-        connection.register("found", found)
-        connection.execute("CREATE OR REPLACE TABLE o AS SELECT * FROM found")
+        output = pd.DataFrame({"id": data["id"], "y": pipeline.predict(data[COLUMNS])})
+        connection.register("output", output)
+        connection.execute("CREATE OR REPLACE TABLE o AS SELECT * FROM output")
         return rows
 
     return run

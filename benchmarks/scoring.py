@@ -81,8 +81,8 @@ def agree(folder: Path) -> float:
     with data.pool_of(folder).session() as session:
         step = max(1, table.num_rows // 10_000)
         query = f"SELECT id, {data.OUTPUT} FROM dbo.predicted WHERE id % {step} = 0"
-        found = session.run(query)[0].rows
-    return max(abs(float(by_spark[int(str(key))]) - float(str(score))) for key, score in found)
+        rows = session.run(query)[0].rows
+    return max(abs(float(by_spark[int(str(key))]) - float(str(score))) for key, score in rows)
 
 
 def main() -> None:

@@ -150,7 +150,7 @@ def test_no_tracked_file_names_a_package_index_or_a_path_of_one_machine():
     hosts = r"\b(?:pypi|pythonhosted|npmjs|crates)\.(?:org|io)\b"
     folders = r"(?<![\w.~/-])/(?:work|root|Users|home/\w+|opt/\w+)/"
     forbidden = re.compile(f"{hosts}|{folders}")
-    found = []
+    places = []
     for path in tracked_files():
         if path == Path(__file__) or not path.is_file():
             continue
@@ -160,6 +160,6 @@ def test_no_tracked_file_names_a_package_index_or_a_path_of_one_machine():
             continue
         for number, line in enumerate(text.splitlines(), start=1):
             if forbidden.search(line):
-                found.append(f"{path.relative_to(PROJECT)}:{number}: {line.strip()}")
+                places.append(f"{path.relative_to(PROJECT)}:{number}: {line.strip()}")
 
-    assert not found
+    assert places == []

@@ -41,26 +41,27 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
     """All tables of a build; time-ordered scores first, then holdout, then cross-validation."""
     seed, target = spec.training.seed, data.target
     mean_name, groups = mean_baseline(spec, data)
-    kinds: list[tuple[str, int, Mapping[str, Mapping[str, float]]]] = []
+    splits: list[tuple[str, int, Mapping[str, Mapping[str, float]]]] = []
     intervals_of = {}
-    for kind in ("time_ordered", "holdout"):
-        if kind not in built.splits:
+    for split in ("time_ordered", "holdout"):
+        if split not in built.splits:
             continue
-        fit, rows = built.splits[kind]
-        ordered = kind == "time_ordered"
-        intervals_of[kind] = intervals(target[rows], built.predicted[kind], seed, ordered=ordered)
+        fit, rows = built.splits[split]
+        ordered = split == "time_ordered"
+        predicted = built.predicted[split]
+        intervals_of[split] = intervals(target[rows], predicted, seed, ordered=ordered)
         models = {
-            OURS: scores(target[rows], built.predicted[kind]),
-            mean_name: scores(target[rows], group_means(groups, target, built.splits[kind])),
+            OURS: scores(target[rows], predicted),
+            mean_name: scores(target[rows], group_means(groups, target, built.splits[split])),
         }
-        if kind in built.ridge:
-            models["ridge"] = scores(target[rows], built.ridge[kind])
-        kinds.append((kind, len(fit), models))
-    kinds.append(
+        if split in built.ridge:
+            models["ridge"] = scores(target[rows], built.ridge[split])
+        splits.append((split, len(fit), models))
+    splits.append(
         ("cv", len(built.result.scored.repeats[0][0][0]), _cv(built, data, mean_name, groups))
     )
     return Evaluation(
-        honest_scores=score_table(kinds, intervals_of),
+        honest_scores=score_table(splits, intervals_of),
         intervals=intervals_of,
         permutation_importance=importances(
             spec.training.primary_metric,

@@ -47,18 +47,18 @@ class DistinctVectors:
         self, inputs: list[np.dtype], outputs: list[np.dtype], score: Score, most: int
     ) -> None:
         self._score = score
-        self._wide = [i for i, kind in enumerate(inputs) if kind.itemsize == 8 and kind.kind != "O"]
+        self._wide = [i for i, t in enumerate(inputs) if t.itemsize == 8 and t.kind != "O"]
         self._narrow = [i for i in range(len(inputs)) if i not in self._wide]
         self._words = len(self._wide) + (len(self._narrow) + 1) // 2
         self._capacity = min(most, MAX_BYTES // (8 * max(self._words, 1)))
-        self.active = self._capacity > 0 and all(kind.kind != "O" for kind in outputs)
+        self.active = self._capacity > 0 and all(dtype.kind != "O" for dtype in outputs)
         if not self.active:
             return
         self._row = np.dtype((np.void, 8 * self._words))
         # Zeroed pages cost nothing before they are written. Place 0 stays empty.
         self._slots = np.zeros(2**SLOT_BITS, np.int32)
         self._vectors = np.zeros(self._capacity + 1, self._row)
-        self._results = [np.zeros(self._capacity + 1, kind) for kind in outputs]
+        self._results = [np.zeros(self._capacity + 1, dtype) for dtype in outputs]
         self._used = 1
         self._factors = np.random.default_rng(0).integers(
             1, 2**63, self._words, dtype=np.uint64

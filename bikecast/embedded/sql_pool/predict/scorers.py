@@ -83,7 +83,7 @@ class Scorers:
         # The catalog of functions is shared by all connections of the process.
         name = f"predict_{next(_counter)}"
         results = [_DUCKDB_TYPES[tensor.type] for tensor in signature.outputs]
-        struct = ", ".join(f'"o{i}" {kind}' for i, kind in enumerate(results))
+        struct = ", ".join(f'"o{i}" {sql_type}' for i, sql_type in enumerate(results))
         create: Any = self._connection.create_function  # its stub knows no struct as text
         create(
             name,
@@ -146,7 +146,7 @@ def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlErr
             results = [pa.array(result) for result in distinct(values)]
         except Exception as error:  # noqa: BLE001 # see above
             failures.append(error if isinstance(error, SqlError) else _failed(error))
-            results = [pa.nulls(len(columns[0]), kind) for kind in empty]
+            results = [pa.nulls(len(columns[0]), arrow_type) for arrow_type in empty]
         if len(results) == 1:
             return results[0]
         return pa.StructArray.from_arrays(results, [f"o{i}" for i in range(len(results))])

@@ -65,16 +65,16 @@ class SourceCompiler:
         if isinstance(join.this, exp.Lateral):
             return self._apply(join.this)
         side = (join.args.get("side") or "").upper()
-        kind = (join.args.get("kind") or "").upper()
+        join_type = (join.args.get("kind") or "").upper()
         before = len(self.scope.sources)
         item = self.item(join.this)
         condition = join.args.get("on")
-        if join.meta.get("comma") or kind == "CROSS":
+        if join.meta.get("comma") or join_type == "CROSS":
             if condition is not None or side:
                 raise near("ON")
             return f", {item}" if join.meta.get("comma") else f"CROSS JOIN {item}"
-        if kind not in ("", "INNER", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
-            raise unsupported(f"{side} {kind} JOIN".strip())
+        if join_type not in ("", "INNER", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
+            raise unsupported(f"{side} {join_type} JOIN".strip())
         if condition is None:
             raise near("JOIN")
         joined = Scope(self.scope.parent, self.scope.sources[visible:], self.scope.ctes)
