@@ -123,6 +123,9 @@ class Settings(BaseSettings):
         "", description="Lake path of a Delta table to score on Spark; empty: the forecast"
     )
     ui_port: int = Field(3000, ge=1, le=65_535, description="Port of `bikecast ui`")
+    ui_hosts: str = Field(
+        "", description="Host names of the UI beyond this machine's, such as its proxy's; by comma"
+    )
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
     prices: Path | None = Field(None, description="Price file; default: the project's own")
@@ -143,6 +146,11 @@ class Settings(BaseSettings):
             )
         return self._azure
 
+    @property
+    def ui_host_names(self) -> list[str]:
+        """The names in `ui_hosts`, in lower case."""
+        return [name.strip().lower() for name in self.ui_hosts.split(",") if name.strip()]
+
     def with_sources(self) -> Self:
         """The settings of a run from the command line: the sample where nothing else is said."""
         return self.model_copy(
@@ -153,6 +161,13 @@ class Settings(BaseSettings):
     @classmethod
     def _empty_is_unset(cls, value: str | None) -> str | None:
         return value or None
+
+    @field_validator("ui_hosts")
+    @classmethod
+    def _are_host_names(cls, value: str) -> str:
+        if any(character in value for character in "/:*@"):
+            raise ValueError("host names only, without scheme, port and wildcard")
+        return value
 
     @field_validator("alert_webhook")
     @classmethod

@@ -124,7 +124,7 @@ def _serve(home: Home, settings: Settings, port: int) -> None:
         clean_up_dead_runs(instance)
     workspace = ["-w", str(PROJECT / "workspace.yaml"), "--log-level", "error"]
     workspace += ["--code-server-log-level", "error"]
-    web = ["dagster_webserver", "-h", HOST, "-p", str(port), *workspace]
+    web = ["pipelines.webserver", "-h", HOST, "-p", str(port), *workspace]
     web += ["--dagster-log-level", "error"]
     daemon = ["dagster._daemon", "run", *workspace]
     _supervise(home, settings, [web, daemon])

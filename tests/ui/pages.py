@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -26,12 +26,14 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def browser_page(width: int = 1600, height: int = 900, scale: float = 1) -> Iterator[Page]:
+def browser_page(
+    width: int = 1600, height: int = 900, scale: float = 1, flags: Sequence[str] = ()
+) -> Iterator[Page]:
     """A page of headless Chromium; `scale` is pixels of a picture a pixel of the page."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
         try:
             page = browser.new_page(
                 viewport={"width": width, "height": height}, device_scale_factor=scale

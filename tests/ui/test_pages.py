@@ -11,6 +11,12 @@ from pipelines.home import Home
 from pipelines.sample.simulator import write_training_csv
 from tests.cli import Cli
 from tests.ui.dagster_ui import DagsterUi, dagster_ui
+from tests.ui.foreign_site import (
+    FOREIGN_HOST,
+    FOREIGN_NAME,
+    WAYS_OF_A_FOREIGN_PAGE,
+    foreign_site,
+)
 from tests.ui.pages import (
     browser_page,
     chromium,
@@ -132,6 +138,24 @@ def test_the_switches_of_sensors_and_schedules_are_as_documented_and_work(chain,
         assert chain.ui.wait_for_status(name, "RUNNING")
         flip(switch(page, kind, name))
         assert chain.ui.wait_for_status(name, "STOPPED")
+
+
+@pytest.mark.parametrize("way", WAYS_OF_A_FOREIGN_PAGE)
+def test_a_page_of_another_site_starts_no_run(chain, way):
+    """Guards the fault that Dagster's webserver takes changes from any page, also by GET."""
+    runs = {run["runId"] for run in chain.ui.runs()}
+    with foreign_site(chain.ui, way) as address, browser_page(flags=FOREIGN_NAME) as page:
+        page.goto(address)
+        page.wait_for_function("() => document.title === 'sent'")
+    assert {run["runId"] for run in chain.ui.runs()} == runs
+
+
+def test_a_page_under_a_name_that_was_rebound_reads_nothing(chain):
+    with browser_page(flags=FOREIGN_NAME) as page:
+        address = chain.ui.url.replace("127.0.0.1", FOREIGN_HOST)
+        for path in ("/server_info", "/graphql?query={version}", "/"):
+            answer = page.goto(address + path)
+            assert (answer.status, answer.text()) == (400, "Invalid host header")
 
 
 def test_a_failing_check_is_red_and_stops_what_follows(chain, page):
