@@ -107,7 +107,7 @@ def _may_change(document: str) -> bool:
     )
 
 
-class Webserver(DagsterWebserver):  # type: ignore[type-arg]
+class Webserver(DagsterWebserver):
     """Dagster's webserver for this machine's names and those of BIKECAST_UI_HOSTS."""
 
     def build_middleware(self) -> list[Middleware]:
@@ -119,5 +119,5 @@ class Webserver(DagsterWebserver):  # type: ignore[type-arg]
 
 if __name__ == "__main__":
     # Dagster's command has no option for a middleware, and builds its app from this name.
-    dagster_webserver.app.DagsterWebserver = Webserver  # type: ignore[misc]
-    dagster_webserver.cli.main()
+    vars(dagster_webserver.app)["DagsterWebserver"] = Webserver
+    dagster_webserver.cli.main()  # type: ignore[no-untyped-call]
