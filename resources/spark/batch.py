@@ -11,8 +11,8 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from bikecast.core.errors import first_line
 from bikecast.core.spec_json import spec_from_json
+from resources.spark.errors import cause
 from resources.spark.transform import is_suspicious, read_raw, training_table
 
 if TYPE_CHECKING:
@@ -66,17 +66,16 @@ def register_table(session: SparkSession, name: str, url: str) -> str:
     """Let the lake database `default` know a Delta table, as default.NAME; returns what refuses.
 
     Serverless SQL pools and other Spark jobs of the workspace find it there. A table of that name
-    is left as it is, wherever it lies: dropping it could delete somebody's data.
+    is left as it is, wherever it lies: dropping it could delete somebody's data. No error of Spark,
+    the JVM or the metastore is raised, because the training table is committed by then.
     """
-    from pyspark.errors import PySparkException
-
     location = url.replace("\\", "\\\\").replace("'", "\\'")
     try:
         session.sql(
             f"CREATE TABLE IF NOT EXISTS default.`{name}` USING DELTA LOCATION '{location}'"
         ).collect()
-    except PySparkException as error:
-        return f"{name} could not be registered as default.{name}: {first_line(error)}"
+    except Exception as error:  # noqa: BLE001 # py4j and the metastore's clients share no base class
+        return f"{name} could not be registered as default.{name}: {cause(error)}"
     return ""
 
 

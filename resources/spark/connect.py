@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from dagster import ConfigurableResource
 from pydantic import Field
 
-from bikecast.core.errors import BikecastError, InvalidInput, first_line
+from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus
 from resources.lake.local import lake_path
+from resources.spark.errors import cause, spark_errors
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 
 if TYPE_CHECKING:
@@ -104,8 +105,6 @@ class ConnectSpark(ConfigurableResource):
         self, csv_file: Path, spec: ModelSpec, shown: str
     ) -> tuple[int, tuple[str, ...], pa.Table]:
         """Rows read, findings about them, and the training table."""
-        from pyspark.errors import PySparkException
-
         from resources.lake.csv_problems import check_required, read_header
         from resources.lake.findings import suspicious_findings
         from resources.spark.sessions import session_for
@@ -121,9 +120,8 @@ class ConnectSpark(ConfigurableResource):
                 return raw.count(), suspicious_findings(table, spec), table
             # What the treatment removed can only be seen in the rows before it.
             before = raw.toArrow()
-        except PySparkException as error:
+        except spark_errors() as error:
             raise BikecastError(
-                f"Spark cannot prepare {shown}: {first_line(error)}. "
-                f"{spec.training_table} is unchanged"
+                f"Spark cannot prepare {shown}: {cause(error)}. {spec.training_table} is unchanged"
             ) from error
         return before.num_rows, suspicious_findings(before, spec), table

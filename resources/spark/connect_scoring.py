@@ -8,6 +8,7 @@ from uuid import uuid4
 from bikecast.core.errors import BikecastError, InvalidInput
 from resources.lake.local import LocalLake
 from resources.lake.parquet_folders import commit_files, local_files
+from resources.spark.errors import cause, spark_errors
 from resources.spark.port import ScoredTable, ScoringJob
 from resources.spark.scoring import (
     missing_features,
@@ -33,7 +34,6 @@ def score(
     (`reads_delta`), it gets the table's files.
     """
     from pyspark import cloudpickle
-    from pyspark.errors import PySparkException
 
     import bikecast.core.onnx.session
 
@@ -47,7 +47,7 @@ def score(
             raise InvalidInput(f"{job.rows_path}: missing columns {', '.join(missing)}")
         scored = scored_rows(rows, job.spec, model, job.model_digest, job.stamp)
         write_folder(scored, str(lake.local_path(f"{job.table_path}/{folder}")))
-    except PySparkException as error:
+    except spark_errors() as error:
         raise BikecastError(
             f"Spark cannot score {job.rows_path}: {_reason(error)}. {job.table_path} is unchanged"
         ) from error
@@ -90,8 +90,8 @@ def _rows(
 
 
 def _reason(error: Exception) -> str:
-    """The last line of a worker's Python error, else the first line."""
+    """The last line of a worker's Python error, else the error in one line."""
     lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    if not lines:
-        return type(error).__name__
-    return lines[-1] if any("Traceback" in line for line in lines) else lines[0]
+    if any("Traceback" in line for line in lines) and not hasattr(error, "java_exception"):
+        return lines[-1]
+    return cause(error)

@@ -44,6 +44,7 @@ DECIDES_NO_TABLE = {
     "resources/lake/paths.py": "where a file lies",
     "resources/lake/port.py": "what a lake can do",
     "resources/spark/connect_scoring.py": SCORING,
+    "resources/spark/errors.py": "texts",
     "resources/spark/onnx_rows.py": SCORING,
     "resources/spark/port.py": "how a result is handed over",
     "resources/spark/preparation_code.py": "this list",
