@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -28,9 +29,19 @@ RESULTS = {
     "Failed": JobState.FAILED,
     "Cancelled": JobState.CANCELED,
 }
-#: Livy gives 20 batches a page at most.
+#: Livy gives 20 batches a page at most, oldest first; its `total` is the number on the page.
 PAGE = 20
-MOST_PAGES = 50
+
+
+@dataclass(frozen=True)
+class ListEnd:
+    """The end of a pool's list: index and id of its newest batch. The default is an empty list's.
+
+    Old batches leave the list in time, so the index may be too high later.
+    """
+
+    index: int = 0
+    newest: int = -1
 
 
 @dataclass(frozen=True)
@@ -40,10 +51,21 @@ class Batches:
     workspace: str
     pool: str
 
-    def find(self, name: str) -> list[Any]:
-        """The batches of a name, newest first."""
-        batches = [batch for batch in self._all() if batch.name == name]
-        return sorted(batches, key=lambda batch: int(batch.id), reverse=True)
+    def find(self, name: str, since: ListEnd = ListEnd()) -> list[Any]:
+        """The batches of a name that are newer than `since`, newest first."""
+        return self.search(name, since)[0]
+
+    def search(self, name: str, since: ListEnd = ListEnd()) -> tuple[list[Any], ListEnd]:
+        """The batches of a name that are newer than `since`, newest first; and the list's end.
+
+        One request for each 20 batches that are newer.
+        """
+        batches, end = [], since
+        for index, batch in self._newer(since):
+            end = ListEnd(index, int(batch.id))
+            if batch.name == name:
+                batches.insert(0, batch)
+        return batches, end
 
     def get(self, livy_id: int, name: str) -> list[Any]:
         """The batch of an id if it has the name, as a list; empty where it is unknown."""
@@ -102,7 +124,8 @@ class Batches:
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             errors = [e.message for e in batch.errors or () if e.message]
-            error = "; ".join(errors) or f"Livy says {livy_state}, {result}"
+            error = failure_reason(batch.log_lines or ()) or "; ".join(errors)
+            error = error or f"Livy says {livy_state}, {result}"
         progress = {"state": livy_state, "livy_id": batch.id}
         return JobStatus(batch.name, state, self.link(batch), error, progress)
 
@@ -117,17 +140,52 @@ class Batches:
     def _client(self) -> SparkClient:
         return _client(self.workspace, self.pool)
 
-    def _all(self) -> Iterator[Any]:
-        first = 0
-        for _ in range(MOST_PAGES):
-            page = self._client.spark_batch.get_spark_batch_jobs(
-                from_parameter=first, size=PAGE, detailed=True, **TIMEOUTS
-            )
-            batches = page.sessions or []
-            yield from batches
-            first += len(batches)
-            if not batches or first >= int(page.total or 0):
+    def _newer(self, since: ListEnd) -> Iterator[tuple[int, Any]]:
+        """Index and batch of all that are newer than an earlier end of the list, oldest first."""
+        first, last = since.index, -1
+        page = self._page(first)
+        while first and (not page or int(page[0].id) > since.newest):
+            # The list has become shorter: that end is further ahead.
+            first //= 2
+            page = self._page(first)
+        while page and int(page[-1].id) > last:
+            for index, batch in enumerate(page, start=first):
+                if int(batch.id) > max(since.newest, last):
+                    yield index, batch
+            if len(page) < PAGE:
                 return
+            first, last = first + len(page), int(page[-1].id)
+            page = self._page(first)
+
+    def _page(self, first: int) -> list[Any]:
+        page = self._client.spark_batch.get_spark_batch_jobs(
+            from_parameter=first, size=PAGE, detailed=True, **TIMEOUTS
+        )
+        return list(page.sessions or ())
+
+
+#: The line that ends a traceback of Python, and an error with its message anywhere in a line.
+_TRACEBACK_END = re.compile(r"[A-Za-z_][\w.]*(: .*)?")
+_ERROR = re.compile(r"(?<![\w$.])[A-Za-z_][\w$.]*(?:Error|Exception): .*")
+#: So many characters of a reason are shown.
+_LONGEST_REASON = 500
+
+
+def failure_reason(log: Sequence[str]) -> str:
+    """Why a batch failed, from the lines of its driver; empty where they do not say it.
+
+    The last line of the last Python traceback, else the last error in the lines: Livy keeps the
+    log's end only, so that a traceback may have lost its head.
+    """
+    lines = "\n".join(log).splitlines()
+    heads = [n for n, line in enumerate(lines) if line.startswith("Traceback (most recent call")]
+    for number in range(heads[-1] + 1, len(lines)) if heads else ():
+        if _TRACEBACK_END.fullmatch(lines[number]):
+            # Py4J says on the next line what the JVM raised.
+            more = [line for line in lines[number + 1 : number + 2] if line.startswith(": ")]
+            return "".join([lines[number], *more])[:_LONGEST_REASON]
+    errors = [match[0] for line in lines if (match := _ERROR.search(line))]
+    return errors[-1][:_LONGEST_REASON] if errors else ""
 
 
 @cache

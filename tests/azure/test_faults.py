@@ -1,6 +1,8 @@
 """What single calls make of Azure's faults: they succeed after a retry, or say what mends it."""
 
 import base64
+import json
+from contextlib import suppress
 
 import pytest
 
@@ -9,6 +11,8 @@ from bikecast.core.jobs import JobState
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.azure.credentials import TIMEOUTS
+from resources.lake.adls import Conflict
+from resources.spark.synapse import SynapseSpark
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import QUEUED_SECONDS
 from tests.azure.cloud.sql_endpoint import PAUSED, WARMING_UP
@@ -24,7 +28,7 @@ TEMPORARY = {
 #: A call of each service, and the request that it makes.
 CALLS = {
     "Azure ML": (lambda folder: automl(folder).status("job-1"), "/jobs/job-1"),
-    "Livy": (lambda folder: spark().status("batch-1"), "/batches"),
+    "Livy": (lambda folder: recorded_batch().status("batch-1"), "/batches"),
     "SQL pool": (lambda folder: power().status(), "/sqlPools/"),
 }
 ROLES = {
@@ -32,6 +36,14 @@ ROLES = {
     "SQL pool": "Contributor",
     "lake": "Storage Blob Data Contributor",
 }
+
+
+def recorded_batch() -> SynapseSpark:
+    """The pool, with the record of a batch that it does not have any more."""
+    record = json.dumps({"at": 1.0, "livy_id": 7}).encode()
+    with suppress(Conflict):
+        lake().put_if("jobs/spark/batch-1/submission.json", record, None)
+    return spark()
 
 
 @pytest.fixture(params=CALLS)

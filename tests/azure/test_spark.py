@@ -11,7 +11,7 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_training_csv
 from resources.lake.tables import read_table
 from resources.spark.port import Preparation, PreparedTable
-from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS
+from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS, driver_log
 from tests.azure.workspace import lake, spark
 
 PREPARATION = Preparation(BIKE_RENTALS, BIKE_RENTALS.source_file, BIKE_RENTALS.training_table_path)
@@ -119,6 +119,48 @@ def test_a_batch_that_was_killed_is_reported(pool, cloud):
 
     with pytest.raises(BikecastError, match="is Canceled"):
         pool.prepare(PREPARATION)
+
+
+TRACEBACK = """\
+26/01/02 03:04:05 WARN Utils: Set SPARK_LOCAL_IP if you need to bind to another address
+Traceback (most recent call last):
+  File "/tmp/1a2b3c.py", line 112, in <module>
+    sys.exit(run(SparkSession.builder.getOrCreate(), *sys.argv[1:5]) or None)
+  File "/opt/spark/python/pyspark/sql/readwriter.py", line 1463, in save
+    self._jwrite.save(path)
+"""
+PY4J = "py4j.protocol.Py4JJavaError: An error occurred while calling o97.save."
+JAVA = "org.apache.spark.SparkException: Job aborted."
+
+
+@pytest.mark.parametrize(
+    ("printed", "reason"),
+    [
+        (f"{TRACEBACK}ValueError: no such column: temp", "ValueError: no such column: temp"),
+        (f"{TRACEBACK}KeyError", "KeyError"),
+        (f"{TRACEBACK}{PY4J}\n: {JAVA}\n\tat org.apache.Spark.main", f"{PY4J}: {JAVA}"),
+        (f"{TRACEBACK}ValueError: a\n\nDuring another:\n\n{TRACEBACK}TypeError: b", "TypeError: b"),
+        (
+            "    self._jwrite.save(path)\nValueError: its head is cut off",
+            "ValueError: its head is cut off",
+        ),
+        (f'Exception in thread "main" {JAVA}\n\tat org.apache.Spark.main', JAVA),
+        (
+            "26/01/02 03:04:05 INFO Client: all was well",
+            "Job failed during run time with state=[dead].",
+        ),
+    ],
+    ids=["python", "bare", "py4j", "twice", "cut", "jvm", "unknown"],
+)
+def test_the_reason_of_a_dead_batch_is_what_its_driver_printed_last(pool, cloud, printed, reason):
+    pool.prepare(PREPARATION)
+    [batch] = cloud.livy.batches
+    batch.state, batch.result, batch.log = "dead", "Failed", driver_log(printed)
+
+    with pytest.raises(BikecastError) as caught:
+        pool.prepare(PREPARATION)
+    assert pool.status(batch.options["name"]).error.endswith(reason)
+    assert reason in str(caught.value)
 
 
 def test_a_missing_file_is_named(cloud):

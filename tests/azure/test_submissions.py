@@ -10,8 +10,10 @@ import pytest
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState
 from pipelines.bike_rentals import BIKE_RENTALS
+from resources.spark.livy import Batches
 from resources.spark.port import Preparation
 from tests.azure.cloud import faults
+from tests.azure.cloud.livy import START_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.killed_worker import worker
 from tests.azure.test_spark import store
@@ -80,23 +82,35 @@ def test_a_batch_that_is_not_listed_yet_is_not_submitted_again(pool, cloud):
     assert len(cloud.livy.batches) == 1
 
 
-def test_a_late_twin_is_detected_canceled_and_reported(pool, cloud, caplog):
+def busy(cloud, count: int) -> None:
+    """Let the pool have so many older batches of somebody else."""
+    for number in range(count):
+        batch = cloud.livy.add({"name": f"somebody-{number}", "file": "f"})
+        batch.state, batch.result = "success", "Succeeded"
+        batch.started -= 3600
+
+
+@pytest.mark.parametrize("before", [0, 50, 1_050])
+def test_a_late_twin_is_detected_canceled_and_reported(pool, cloud, caplog, before):
+    busy(cloud, before)
     cloud.livy.listing_lag = 600.0
     cloud.faults.add("POST", "/batches", faults.DROPPED, late=True)
     with pytest.raises(BikecastError):
         pool.prepare(PREPARATION)
-    later(cloud, cloud.livy.batches[0].options["name"], pool.lag_seconds)
+    later(cloud, cloud.livy.batches[-1].options["name"], pool.lag_seconds)
     second = pool.prepare(PREPARATION)
-    assert len(cloud.livy.batches) == 2
+    assert len(cloud.livy.batches) == before + 2
     cloud.livy.listing_lag = 0.0
 
     with caplog.at_level(logging.WARNING):
         status = pool.status(second.job_id)
 
-    assert status.progress["livy_id"] == 2
-    assert status.progress["canceled_twins"] == [1]
+    twin, ours = cloud.livy.batches[before:]
+    assert status.progress["livy_id"] == ours.id
+    assert status.progress["canceled_twins"] == [twin.id]
     assert "was submitted twice" in caplog.text
-    assert [batch.state for batch in cloud.livy.batches] == ["killed", "not_started"]
+    assert (twin.state, ours.state) == ("error", "not_started")
+    assert all(batch.state == "success" for batch in cloud.livy.batches[:before])
 
 
 @pytest.mark.calls
@@ -105,7 +119,7 @@ def test_a_batch_beyond_its_limit_is_canceled_and_reported(pool, cloud):
     later(cloud, first.job_id, pool.limit_seconds + 1)
 
     assert pool.status(first.job_id).state is JobState.CANCELED
-    assert cloud.livy.batches[0].state == "killed"
+    assert cloud.livy.batches[0].result == "Cancelled"
     assert "longer than its limit" in pool.status(first.job_id).error
 
 
@@ -179,4 +193,70 @@ def test_a_batch_that_was_canceled_on_demand_is_not_reported_as_a_failure(pool, 
     second = pool.prepare(PREPARATION)
     assert second.state is JobState.QUEUED
     assert second.job_id.endswith("-2")
-    assert [batch.state for batch in cloud.livy.batches] == ["killed", "not_started"]
+    assert [batch.state for batch in cloud.livy.batches] == ["error", "not_started"]
+
+
+def listed(cloud) -> int:
+    """How often somebody read a page of the list."""
+    return len([call for call in cloud.calls("GET", "/batches") if call.path.endswith("/batches")])
+
+
+@pytest.mark.parametrize("older", [50, 1_050])
+def test_a_batch_on_a_busy_pool_is_submitted_once_and_canceled_by_its_id(pool, cloud, older):
+    busy(cloud, older)
+    first = pool.prepare(PREPARATION)
+    assert listed(cloud) == older // 20 + 1
+    busy(cloud, 30)
+
+    assert pool.prepare(PREPARATION).job_id == first.job_id
+    cloud.clock.advance(START_SECONDS)
+    assert pool.status(first.job_id).state is JobState.RUNNING
+    assert pool.cancel(first.job_id).state is JobState.CANCELED
+    assert listed(cloud) == older // 20 + 1
+    [batch] = [each for each in cloud.livy.batches if each.options["name"] == first.job_id]
+    assert (batch.state, batch.result) == ("killed", "Cancelled")
+    assert len(cloud.livy.batches) == older + 31
+
+
+def test_a_batch_whose_answer_was_lost_is_found_behind_the_older_ones(pool, cloud):
+    busy(cloud, 50)
+    cloud.faults.add("POST", "/batches", faults.DROPPED, late=True)
+    first = pool.prepare(PREPARATION)
+
+    assert first.progress["livy_id"] == 50
+    pages = listed(cloud)
+    assert pool.cancel(first.job_id).state is JobState.CANCELED
+    assert listed(cloud) == pages
+
+
+def test_the_list_is_read_right_where_old_batches_have_left_it(cloud):
+    busy(cloud, 50)
+    batches = Batches("bikesynapse", "sparkpool")
+    end = batches.search("mine")[1]
+    mine = cloud.livy.add({"name": "mine", "file": "f"})
+    busy(cloud, 25)
+    cloud.livy.batches = cloud.livy.batches[40:]
+
+    assert [batch.id for batch in batches.find("mine", end)] == [mine.id]
+    assert [batch.id for batch in batches.find("somebody-49", end)] == []
+
+
+def test_a_batch_whose_record_was_deleted_is_joined(pool, cloud):
+    busy(cloud, 30)
+    first = pool.prepare(PREPARATION)
+    del cloud.storage.files[ACCOUNT, CONTAINER, f"jobs/spark/{first.job_id}/submission.json"]
+
+    assert pool.prepare(PREPARATION).job_id == first.job_id
+    assert pool.status(first.job_id).state is JobState.QUEUED
+    assert len(cloud.livy.batches) == 31
+
+
+def test_a_record_of_the_version_before_is_read(pool, cloud):
+    first = pool.prepare(PREPARATION)
+    path = f"jobs/spark/{first.job_id}/submission.json"
+    record = json.loads(cloud.storage.read(ACCOUNT, CONTAINER, path))
+    older = {name: record[name] for name in ("at", "livy_id", "canceled")}
+    cloud.storage.write(ACCOUNT, CONTAINER, path, json.dumps(older).encode())
+
+    assert pool.prepare(PREPARATION).job_id == first.job_id
+    assert pool.cancel(first.job_id).state is JobState.CANCELED

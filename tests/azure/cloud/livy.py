@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -18,8 +18,11 @@ from tests.azure.cloud.http import Request, Response, answer, arm_error, route
 from tests.azure.cloud.storage import Storage
 
 HOST = r"[a-z0-9-]+\.dev\.azuresynapse\.net"
+SUBMITTER = "33333333-3333-3333-3333-333333333333"
 BATCHES = r"/livyApi/versions/2019-11-01-preview/sparkPools/(?P<pool>[^/]+)/batches"
 START_SECONDS, RUN_SECONDS = 90, 180
+PAGE = 20
+PHASES = ("notStarted", "starting", "running", "dead", "success", "killed", "recovering")
 
 
 @dataclass
@@ -31,9 +34,12 @@ class Batch:
     started: float
     state: str = "not_started"
     result: str = "Uncertain"
-    errors: list[dict[str, str]] = field(default_factory=list)
+    log: list[str] | None = None
+    """What its driver printed last; None before it starts."""
     hidden: bool = False
     """Not in the list, whatever its age."""
+    times: dict[str, str] = field(default_factory=dict)
+    """When it came into a state, and when it was submitted and asked to end."""
 
 
 class Livy:
@@ -45,41 +51,48 @@ class Livy:
         """Seconds until a new batch is in the list."""
         self._clock = clock
         self._storage = storage
-        self._ids = itertools.count(1)
+        self._ids = itertools.count()
 
     @route("POST", HOST, BATCHES)
     def submit(self, request: Request) -> Response:
         options = request.json
         if not options.get("name") or not options.get("file"):
             return arm_error(400, "BadRequest", "name and file are required")
+        batch = self.add(options)
+        return self._shown(request, batch)
+
+    def add(self, options: dict[str, Any]) -> Batch:
+        """Take a batch from within the cloud."""
         batch = Batch(next(self._ids), options, self._clock.now())
+        batch.times["submitted"] = self._clock.text()
         self.batches.append(batch)
-        return answer(self._body(batch))
+        return batch
 
     @route("GET", HOST, BATCHES + r"/(?P<id>\d+)")
     def get(self, request: Request) -> Response:
         for batch in self.batches:
             if batch.id == int(request.match["id"]):
                 self._advance(batch)
-                return answer(self._body(batch))
+                return self._shown(request, batch)
         return arm_error(404, "NotFound", "no such batch")
 
     @route("GET", HOST, BATCHES)
     def list(self, request: Request) -> Response:
-        first, size = int(request.query.get("from", 0)), int(request.query.get("size", 20))
+        first, size = int(request.query.get("from", 0)), int(request.query.get("size", PAGE))
         for batch in self.batches:
             self._advance(batch)
         now = self._clock.now()
         listed = [b for b in self.batches if now - b.started >= self.listing_lag and not b.hidden]
-        shown = listed[first : first + min(size, 20)]
-        sessions = [self._body(batch) for batch in shown]
-        return answer({"from": first, "total": len(listed), "sessions": sessions})
+        shown = [self._body(b, request) for b in listed[first : first + min(size, PAGE)]]
+        return answer({"from": first, "total": len(shown), "sessions": shown})
 
     @route("DELETE", HOST, BATCHES + r"/(?P<id>\d+)")
     def cancel(self, request: Request) -> Response:
         for batch in self.batches:
             if batch.id == int(request.match["id"]):
-                batch.state, batch.result = "killed", "Cancelled"
+                state = "error" if batch.state == "not_started" else "killed"
+                batch.times["cancellationRequested"] = self._clock.text()
+                self._end(batch, state, "Cancelled")
                 return Response(200)
         return arm_error(404, "NotFound", "no such batch")
 
@@ -87,25 +100,94 @@ class Livy:
         age = self._clock.now() - batch.started
         if batch.state in ("not_started", "starting") and age >= START_SECONDS:
             batch.state = "running"
+            batch.times |= dict.fromkeys(("starting", "running"), self._clock.text())
+            batch.log = driver_log("")
         if batch.state == "running" and age >= RUN_SECONDS:
             error = run_batch(self._storage, batch.options)
-            batch.state = "dead" if error else "success"
-            batch.result = "Failed" if error else "Succeeded"
-            if error:
-                batch.errors = [{"message": error[-800:], "errorCode": "Error", "source": "User"}]
+            batch.log = driver_log(error)
+            ends = ("dead", "Failed") if error else ("success", "Succeeded")
+            self._end(batch, *ends)
 
-    def _body(self, batch: Batch) -> dict[str, Any]:
-        return {
-            "id": batch.id,
-            "name": batch.options["name"],
-            "appId": f"application_1_{batch.id:04}",
-            "state": batch.state,
-            "result": batch.result,
-            "errorInfo": batch.errors,
-            "jobType": "SparkBatch",
-            "livyInfo": {"currentState": batch.state},
-            "log": [],
+    def _end(self, batch: Batch, state: str, result: str) -> None:
+        batch.state, batch.result = state, result
+        batch.times |= dict.fromkeys((state, "ended"), self._clock.text())
+
+    def _shown(self, request: Request, batch: Batch) -> Response:
+        response = answer(self._body(batch, request))
+        headers = {
+            "x-ms-job-internal-id": str(batch.id),
+            "x-ms-job-result": batch.result,
+            "x-ms-job-type": "SparkServiceBatch",
         }
+        return replace(response, headers=response.headers | headers)
+
+    def _body(self, batch: Batch, request: Request) -> dict[str, Any]:
+        started = "starting" in batch.times
+        short = {
+            "id": batch.id,
+            "appId": f"application_1_{batch.id:04}" if "running" in batch.times else None,
+            "appInfo": {"driverLogUrl": None, "sparkUiUrl": None} if started else None,
+            "state": batch.state,
+            "log": batch.log,
+        }
+        if request.query.get("detailed") != "true":
+            return short
+        ended = batch.times.get("ended")
+        scheduler = "Ended" if ended else "Scheduled" if started else "Queued"
+        plugin = "Ended" if ended else "Monitoring" if started else "Preparation"
+        starting = batch.times.get("starting")
+        failed = {
+            "message": f"[plugins.workspace.pool.{batch.id}] [Monitoring] Livy Endpoint=[http://"
+            f"10.0.0.1:8998/]. Livy Id=[0]  Job failed during run time with state=[{batch.state}].",
+            "errorCode": "LIVY_JOB_FAILED",
+            "source": "Dependency",
+        }
+        workspace, pool = request.host.split(".")[0], request.match["pool"]
+        return {
+            "livyInfo": {
+                **{f"{phase}At": batch.times.get(phase) for phase in PHASES},
+                "currentState": batch.state,
+                "jobCreationRequest": {"conf": {}, **batch.options},
+            },
+            "name": batch.options["name"],
+            "workspaceName": workspace,
+            "computeName": pool,
+            "sparkPoolName": pool,
+            "submitterId": SUBMITTER,
+            "artifactId": "Livy",
+            "jobType": "SparkBatch",
+            "result": batch.result,
+            "schedulerInfo": {
+                "submittedAt": batch.times.get("submitted"),
+                "scheduledAt": starting,
+                "endedAt": ended,
+                "cancellationRequestedAt": batch.times.get("cancellationRequested"),
+                "currentState": scheduler,
+            },
+            "pluginInfo": {
+                "preparationStartedAt": starting,
+                "resourceAcquisitionStartedAt": starting,
+                "submissionStartedAt": starting,
+                "monitoringStartedAt": starting,
+                "cleanupStartedAt": ended,
+                "currentState": plugin,
+            },
+            **({"errorInfo": [failed]} if batch.result == "Failed" else {}),
+            "tags": {},
+            **short,
+        }
+
+
+def driver_log(error: str) -> list[str]:
+    """The lines that Livy keeps of a driver, whose standard error was this text."""
+    shutdown = "26/01/02 03:04:05 INFO ShutdownHookManager: Shutdown hook called"
+    return [
+        "stdout: ",
+        "\nstderr: ",
+        *error.splitlines(),
+        *([shutdown] if error else []),
+        "\nYARN Diagnostics: ",
+    ]
 
 
 @cache
