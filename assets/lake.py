@@ -7,6 +7,7 @@ import dagster as dg
 from pydantic import Field
 
 from assets.costs import check_new_data
+from assets.events import DATA_VERSION_TAG, latest_materialization
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
 from assets.run_files import file_of_run
@@ -89,14 +90,19 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
             check_new_data(context, spec, costs, lake, sources)
             content = own.read(fetched, spec)
             _check_other(context, spec, sources, other)
+            origin, before = _origin(context, own, fetched, lake)
             stored = lake.put(own.lake_path, fetched.path)
+        if fetched.is_sample and before not in (None, origin):
+            context.log.warning(
+                f"the {origin} replaces {own.lake_path} in the lake, which came from {before}"
+            )
         for finding in content.findings:
             context.log.warning(finding)
         rows = content.table.slice(0, 5).to_pylist()
         return dg.MaterializeResult(
             data_version=dg.DataVersion(stored.digest),
             metadata={
-                "source": fetched.origin,
+                "source": origin,
                 "file": dg.MetadataValue.path(lake.url(own.lake_path)),
                 "bytes": stored.size,
                 "dagster/row_count": content.rows,
@@ -108,6 +114,24 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
         )
 
     return file
+
+
+def _origin(
+    context: dg.AssetExecutionContext, own: CsvFile, fetched: FetchedFile, lake: Lake
+) -> tuple[str, str | None]:
+    """Where the file came from, and where the one came from that the lake has (None: no file).
+
+    A file that is kept came from where it came from when it was stored.
+    """
+    stored = lake.stat(own.lake_path)
+    if stored is None:
+        return fetched.origin, None
+    event = latest_materialization(context.instance, own.asset)
+    known = event is not None and (event.tags or {}).get(DATA_VERSION_TAG) == stored.digest
+    source = event.metadata.get("source") if event is not None and known else None
+    before = str(source.value) if source is not None else "a file put there by hand"
+    is_kept = not fetched.is_new and source is not None
+    return before if is_kept else fetched.origin, before
 
 
 def _check_other(

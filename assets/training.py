@@ -14,7 +14,7 @@ from assets.failures import shown_to_people
 from assets.limits import TRAINER
 from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
-from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_THROUGH
+from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON, TRAINED_THROUGH
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobStatus, current_attempt, job_base_name
@@ -246,11 +246,12 @@ def _summary(status: JobStatus, submission: Submission) -> str:
 
 
 def _facts(instance: dg.DagsterInstance, spec: ModelSpec, training_version: str) -> dict[str, Any]:
-    """What the training has now: data, code and the last time of the data, as far as known."""
+    """What the training has now: data, its source and last time, and code, as far as known."""
     facts: dict[str, Any] = {
         DATA_VERSION: latest_data_version(instance, spec.training_table),
         CODE_VERSION: training_version,
         TRAINED_THROUGH: latest_metadata(instance, spec.training_table, "last_time"),
+        TRAINED_ON: latest_metadata(instance, spec.source_asset, "source"),
     }
     return {name: value for name, value in facts.items() if value is not None}
 
@@ -259,7 +260,7 @@ def _training_facts(instance: dg.DagsterInstance, spec: ModelSpec, job_id: str) 
     """What a job was trained from, as its submission recorded it."""
     latest = submissions(instance, spec.run_asset, job_id)
     metadata = latest[0][1].metadata if latest else {}
-    names = (DATA_VERSION, CODE_VERSION, TRAINED_THROUGH)
+    names = (DATA_VERSION, CODE_VERSION, TRAINED_THROUGH, TRAINED_ON)
     return {name: str(metadata[name].value) for name in names if name in metadata}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from functools import partial
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from pydantic import Field, PrivateAttr, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
@@ -150,12 +150,6 @@ class Settings(BaseSettings):
     def ui_host_names(self) -> list[str]:
         """The names in `ui_hosts`, in lower case."""
         return [name.strip().lower() for name in self.ui_hosts.split(",") if name.strip()]
-
-    def with_sources(self) -> Self:
-        """The settings of a run from the command line: the sample where nothing else is said."""
-        return self.model_copy(
-            update={"csv": self.csv or _SAMPLE, "forecast": self.forecast or _SAMPLE}
-        )
 
     @field_validator("csv", "forecast")
     @classmethod

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from assets.live_model.comparison import Comparison, Contender, PromotionRules, compare
-from assets.model_tags import TRAINED_THROUGH
+from assets.model_tags import DATA_VERSION, TRAINED_THROUGH
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
-from resources.lake.tables import read_table
+from resources.lake.tables import read_data_version, read_table
 from resources.registry.port import ModelVersion, Registry
 
 if TYPE_CHECKING:
@@ -35,6 +35,24 @@ def compare_versions(
     target = np.asarray(rows[spec.target.name].to_numpy(), dtype=np.float64)
     segments = {name: rows[name].to_pylist() for name in spec.segments}
     return compare(target, old, new, segments, RULES)
+
+
+def knows_the_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool | None:
+    """Whether the table has the champion's rows still: of those with equal keys, most targets.
+
+    None where that is not known: without keys, or where the champion's table is gone.
+    """
+    names = [*spec.key_names, spec.target.name]
+    version = champion.tags.get(DATA_VERSION)
+    if not spec.keys or version is None:
+        return None
+    old = read_data_version(lake, spec.training_table_path, version, names)
+    if old is None:
+        return None
+    now = read_table(lake, spec.training_table_path, names)
+    same_keys = old.join(now.select(spec.key_names), list(spec.key_names), join_type="left semi")
+    same_rows = old.join(now, names, join_type="left semi")
+    return bool(same_keys.num_rows and 2 * same_rows.num_rows >= same_keys.num_rows)
 
 
 def _latest_rows(table: pa.Table, spec: ModelSpec) -> pa.Table:

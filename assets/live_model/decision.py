@@ -50,6 +50,16 @@ def judge(
     return Decision(challenger, "keep", reason, comparison)
 
 
+def another_source(champion: int, challenger: int, sources: tuple[str | None, str | None]) -> str:
+    """Why a challenger of another source waits; `sources` are the champion's and its own."""
+    old, new = (source or "a source that was not recorded" for source in sources)
+    return (
+        f"version {challenger} was trained on other data ({new}) than version {champion} ({old}), "
+        "so their errors say nothing about which is better; it waits. `bikecast run --promote` or "
+        "BIKECAST_ALWAYS_PROMOTE makes it live"
+    )
+
+
 def _measured(
     comparison: Comparison, champion: int, challenger: ModelVersion, spec: ModelSpec
 ) -> str:

@@ -8,9 +8,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from assets.live_model.contenders import compare_versions
-from assets.live_model.decision import Decision, judge, settled_before, version_before
-from assets.model_tags import CODE_VERSION, DATA_VERSION
+from assets.live_model.contenders import compare_versions, knows_the_rows
+from assets.live_model.decision import (
+    Decision,
+    another_source,
+    judge,
+    settled_before,
+    version_before,
+)
+from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
@@ -52,7 +58,8 @@ class LiveModel:
         """Decide whether a registered version becomes the live one.
 
         `data_version` is that of the training table now. The first version always does. A version
-        that was decided against this champion on the same data is not looked at again, and one
+        that was decided against this champion on the same data is not looked at again, one that
+        was trained on other data than the champion waits until people make it live, and one
         that was there when people rolled back, or has the bytes of one, is not brought back but by
         force.
         Raises InvalidInput for a version that is not registered.
@@ -71,11 +78,25 @@ class LiveModel:
         if settled:
             return Decision(candidate, None, settled)
         champion = self._registered(live.version, versions)
+        if waits := self._trained_on_other_data(champion, candidate):
+            return Decision(candidate, "keep", waits)
         comparison = compare_versions(champion, candidate, self.registry, self.lake, self.spec)
         is_current = data_version is not None and candidate.tags.get(DATA_VERSION) == data_version
         is_outdated = champion.tags.get(DATA_VERSION) != data_version
         new_data = is_current and is_outdated
         return judge(comparison, champion.version, candidate, self.spec, new_data=new_data)
+
+    def _trained_on_other_data(self, champion: ModelVersion, candidate: ModelVersion) -> str:
+        """Why a candidate of another source cannot be compared; empty where it can."""
+        if champion.tags.get(DATA_VERSION) == candidate.tags.get(DATA_VERSION):
+            return ""
+        sources = champion.tags.get(TRAINED_ON), candidate.tags.get(TRAINED_ON)
+        if None not in sources and sources[0] == sources[1]:
+            return ""
+        shared = knows_the_rows(champion, self.lake, self.spec)
+        if shared or (shared is None and None in sources):
+            return ""
+        return another_source(champion.version, candidate.version, sources)
 
     def roll_back(self, version: int | None, *, actor: str, run_id: str) -> Decision:
         """Go back to `version`; None is the one that was live before the live one.

@@ -33,8 +33,6 @@ def plan(
     from pipelines.settings import load_settings
 
     settings = load_settings(csv=csv, forecast=forecast, budget=budget)
-    if settings.env == "local":
-        settings = settings.with_sources()
     with open_installation(settings) as here:
         planned = make_plan(
             here.instance,

@@ -22,15 +22,16 @@ def run(
     csv: Annotated[
         str | None,
         typer.Option(
-            help="Training CSV: a path or a URL.  [default: BIKECAST_CSV, else a simulated sample]",
+            help="Training CSV: a path, a URL, or `sample` for a simulated one.  [default: "
+            "BIKECAST_CSV, else the file in the lake; the sample where the lake is empty]",
             show_default=False,
         ),
     ] = None,
     forecast: Annotated[
         str | None,
         typer.Option(
-            help="CSV with the days to forecast: a path or a URL.  "
-            "[default: BIKECAST_FORECAST, else a simulated sample]",
+            help="CSV with the days to forecast, as for --csv.  "
+            "[default: BIKECAST_FORECAST, else as for --csv]",
             show_default=False,
         ),
     ] = None,
@@ -48,6 +49,14 @@ def run(
     retrain: Annotated[
         bool, typer.Option("--retrain", help="Train again although nothing has changed.")
     ] = False,
+    promote: Annotated[
+        bool,
+        typer.Option(
+            "--promote",
+            help="Make the model of this run live without a comparison, as is needed for one that "
+            "was trained on other data than the live one.",
+        ),
+    ] = False,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
@@ -56,6 +65,7 @@ def run(
 
     The files are checked first; a wrong one ends the run with exit code 2 and changes nothing.
     A second run on unchanged data and code trains nothing and takes the model that is there.
+    Without --csv it keeps the data of the last one.
 
     Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv --budget 60`,
     `bikecast run --json > forecast.json`
@@ -79,7 +89,6 @@ def run(
             "environment. Nothing was started. In azure: `bikecast ui`, then Materialize all; its "
             "sensors wait. `bikecast plan` says what that costs."
         )
-    settings = settings.with_sources()
     home = open_home(settings)
     log = open_log(home)
     log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
@@ -102,6 +111,7 @@ def run(
                     BIKE_RENTALS,
                     main_job=MAIN_JOB,
                     run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
+                    promote=promote,
                     watcher=progress,
                     started=started,
                 )

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
+from typing import cast
 
 import dagster as dg
 
@@ -106,10 +107,12 @@ def run_main_job(
     run_config: Mapping[str, object],
     watcher: Watcher,
     started: float | None = None,
+    promote: bool = False,
 ) -> Outcome:
     """Run everything, wait for the training where it still runs, then finish.
 
-    This runs inside of `checked_files`. `started` is when the whole began, by perf_counter.
+    This runs inside of `checked_files`. `started` is when the whole began, by perf_counter;
+    `promote` makes the model live without a comparison.
     Raises BikecastError (InvalidInput for bad input) with the failed step's own text.
     """
     start = time.perf_counter() if started is None else started
@@ -117,13 +120,15 @@ def run_main_job(
     automl = here.resources.automl
     clean_up_dead_runs(here.instance)
     clean_up_orphan_jobs(here.instance, spec, automl)
-    execute_job(here, main_job, run_config, {}, record, watcher)
+    promotion = {f"{spec.model_table}_table": {"config": {"force": True}}} if promote else {}
+    first = {"ops": {**cast("Mapping[str, object]", run_config.get("ops", {})), **promotion}}
+    execute_job(here, main_job, {**run_config, **first}, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
         _wait(automl, job_id, spec.run_asset, record, watcher)
-        config = {"ops": {spec.model_table: {"config": {"job_id": job_id}}}}
-        execute_job(here, "finish_training", config, {JOB_TAG: job_id}, record, watcher)
+        finish = {spec.model_table: {"config": {"job_id": job_id}}, **promotion}
+        execute_job(here, "finish_training", {"ops": finish}, {JOB_TAG: job_id}, record, watcher)
     total = time.perf_counter() - start
     record.seconds["rest"] = round(max(0.0, total - sum(record.seconds.values())), 3)
     record.seconds["total"] = round(total, 3)

@@ -22,12 +22,13 @@ class LakeFile:
 class FetchedFile:
     """A local file, and where it came from, for people (no secret in it).
 
-    `is_new` is False for what the lake keeps.
+    `is_new` is False for what the lake keeps, `is_sample` True for a simulated one.
     """
 
     path: Path
     origin: str
     is_new: bool = True
+    is_sample: bool = False
 
 
 class SourceFiles(Protocol):

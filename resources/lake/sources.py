@@ -87,7 +87,7 @@ class Sources:
             if source is None or source == SAMPLE:
                 sample = self._sample(lake_path)
                 sample.write(path)
-                yield FetchedFile(path, sample.description)
+                yield FetchedFile(path, sample.description, is_sample=True)
             else:
                 download(source, path)
                 yield FetchedFile(path, public_url(source))

@@ -26,6 +26,27 @@ def read_table_if_any(lake: Lake, path: str, columns: Sequence[str]) -> pa.Table
         return None
 
 
+def read_data_version(
+    lake: Lake, path: str, data_version: str, columns: Sequence[str]
+) -> pa.Table | None:
+    """The Delta table as it was with a data version; None where that is no longer there."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    options = lake.table_options() or None
+    table = DeltaTable(lake.url(path), storage_options=options)
+    for commit in table.history():
+        # It is a value of the commit's metadata, or part of a Spark batch's outcome as JSON.
+        if not any(data_version in str(value) for value in commit.values()):
+            continue
+        try:
+            table.load_as_version(int(commit["version"]))
+            return table.to_pyarrow_dataset().to_table(columns=list(columns))
+        except (OSError, DeltaError):  # its files were removed by a vacuum
+            return None
+    return None
+
+
 def read_rows(lake: Lake, path: str, *, limit: int) -> list[dict[str, object]]:
     """The first rows of the Delta table at a lake path, as dicts."""
     rows: list[dict[str, object]] = _dataset(lake, path).head(limit).to_pylist()

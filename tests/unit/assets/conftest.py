@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
+import pyarrow.compute as pc
 import pytest
 
 from assets.checks.warning import warning_checks
@@ -40,22 +41,36 @@ class Stage:
     scoring: Scoring | None = None
     """PREDICT in the pool, unless a test has another."""
 
-    def training_data(self, data_version: str, years: int = 2, seed: int = 0) -> None:
-        """Write the training table and say which data version it has."""
+    def training_data(
+        self, data_version: str, years: int = 2, seed: int = 0, offset: int = 0
+    ) -> None:
+        """Write the training table (targets moved by `offset`) and say its data version."""
         import deltalake
 
         from bikecast.core.sql_types import arrow_schema
 
         names = [column.name for column in SPEC.training_columns]
         table = simulate(years, seed).select(names).cast(arrow_schema(SPEC.training_columns))
-        deltalake.write_deltalake(self.lake.url(SPEC.training_table_path), table, mode="overwrite")
+        if offset:
+            moved = pc.add(table[SPEC.target.name], offset)
+            index = table.schema.get_field_index(SPEC.target.name)
+            table = table.set_column(index, table.schema.field(index), moved)
+        commit = deltalake.CommitProperties(custom_metadata={"data_version": data_version})
+        deltalake.write_deltalake(
+            self.lake.url(SPEC.training_table_path),
+            table,
+            mode="overwrite",
+            commit_properties=commit,
+        )
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 SPEC.training_table, tags={"dagster/data_version": data_version}
             )
         )
 
-    def register(self, weight: float, data_version: str = "data-1", **scores: float) -> int:
+    def register(
+        self, weight: float, data_version: str = "data-1", trained_on: str = "", **scores: float
+    ) -> int:
         """Register `weight * temp` as the model of a new job; returns its version."""
         model = weighted_sum({"temp": "real"}, weight, output=SPEC.output)
         digest = hashlib.sha256(model).hexdigest()
@@ -63,6 +78,8 @@ class Stage:
         path.write_bytes(model)
         number = len(self.registry.versions(SPEC.model_name)) + 1
         tags = {"data_version": data_version, "code_version": "code-1"}
+        if trained_on:
+            tags["trained_on"] = trained_on
         version = self.registry.register(
             SPEC.model_name, path, job_id=f"job-{number}", digest=digest, scores=scores, tags=tags
         )

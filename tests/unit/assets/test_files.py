@@ -1,10 +1,13 @@
 """The assets of the CSV files: what they refuse, and that the lake keeps what it had."""
 
+import logging
+
 import dagster as dg
 import pytest
 
 from assets.lake import lake_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.bike_rentals import SAMPLES
 from pipelines.sample.simulator import write_forecast_csv, write_training_csv
 from resources.costs.prices import NoCosts
 from resources.lake.local import LocalLake
@@ -80,3 +83,34 @@ def test_neither_file_of_a_run_is_stored_where_one_is_wrong(lake, tmp_path, wron
     assert len(told) == 2
     assert all("temp" in each.description for each in told)
     assert not any(lake.stat(path) for path in (SPEC.source_file, SPEC.scoring_file))
+
+
+def test_what_the_lake_has_is_kept_and_the_sample_says_what_it_replaces(lake, tmp_path):
+    write_training_csv(tmp_path / "mine.csv", years=1, seed=7)
+    mine = str(tmp_path / "mine.csv")
+    with dg.instance_for_test() as instance:
+
+        def source_and_warnings(source: str | None) -> tuple[object, list[str]]:
+            result = dg.materialize(
+                lake_assets(SPEC),
+                selection=[SPEC.source_asset],
+                instance=instance,
+                resources={
+                    "lake": lake,
+                    "sources": Sources(lake, paths={SPEC.source_file: source}, samples=SAMPLES),
+                    "costs": NoCosts(),
+                },
+            )
+            [event] = result.asset_materializations_for_node(SPEC.source_asset)
+            logs = instance.all_logs(result.run_id)
+            warnings = [entry.user_message for entry in logs if entry.level == logging.WARNING]
+            return event.metadata["source"].value, [w for w in warnings if "replaces" in w]
+
+        assert source_and_warnings(None)[0] == "simulated sample (seed 0)"
+        assert source_and_warnings(mine) == (mine, [])
+        stored = lake.stat(SPEC.source_file)
+        assert source_and_warnings(None) == (mine, [])
+        assert lake.stat(SPEC.source_file) == stored
+        [warning] = source_and_warnings("sample")[1]
+        assert warning.startswith("the simulated sample (seed 0) replaces")
+        assert mine in warning

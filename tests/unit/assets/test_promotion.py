@@ -52,6 +52,36 @@ def test_with_new_data_a_version_that_is_not_worse_is_promoted(stage):
     assert "knows newer data and is not worse" in done["reason"]
 
 
+def test_a_version_of_another_source_waits_and_is_not_compared(stage):
+    stage.register(BAD, trained_on="the simulated sample")
+    stage.promote()
+    stage.training_data("data-2", offset=1)
+    stage.register(GOOD, data_version="data-2", trained_on="mine.csv")
+    waits = stage.promote()
+    assert (waits["version"], waits["candidate"], waits["decision"]) == (1, 2, "keep")
+    assert "was trained on other data (mine.csv) than version 1 (the simulated" in waits["reason"]
+    assert "RMSE" not in waits["reason"]
+    assert stage.promote()["reason"] == waits["reason"]
+    assert stage.promote(force=True)["version"] == 2
+
+
+@pytest.mark.parametrize("source", ["january.csv", "february.csv"])
+def test_a_later_export_of_the_same_rows_is_compared_whatever_its_name(stage, source):
+    stage.register(GOOD, trained_on="january.csv")
+    stage.promote()
+    stage.training_data("data-2", offset=0)
+    stage.register(GOOD * 1.001, data_version="data-2", trained_on=source)
+    assert "knows newer data and is not worse" in stage.promote()["reason"]
+
+
+def test_a_model_whose_source_was_not_recorded_is_judged_by_its_rows(stage):
+    stage.register(BAD)
+    stage.promote()
+    stage.training_data("data-2", offset=1)
+    stage.register(GOOD, data_version="data-2", trained_on="mine.csv")
+    assert "(a source that was not recorded)" in stage.promote()["reason"]
+
+
 def test_with_new_data_a_version_that_is_worse_is_not_promoted(stage):
     stage.register(GOOD)
     stage.promote()
