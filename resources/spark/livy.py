@@ -60,7 +60,8 @@ class Batches:
 
         One request for each 20 batches that are newer.
         """
-        batches, end = [], since
+        batches: list[Any] = []
+        end = since
         for index, batch in self._newer(since):
             end = ListEnd(index, int(batch.id))
             if batch.name == name:

@@ -126,7 +126,7 @@ TRACEBACK = """\
 Traceback (most recent call last):
   File "/tmp/1a2b3c.py", line 112, in <module>
     sys.exit(run(SparkSession.builder.getOrCreate(), *sys.argv[1:5]) or None)
-  File "/opt/spark/python/pyspark/sql/readwriter.py", line 1463, in save
+  File "pyspark/sql/readwriter.py", line 1463, in save
     self._jwrite.save(path)
 """
 PY4J = "py4j.protocol.Py4JJavaError: An error occurred while calling o97.save."
