@@ -210,8 +210,10 @@ class LiveModel:
                 f"the model asks for {', '.join(unknown)}, which {self.spec.scoring_table} does "
                 "not have. The live model is unchanged."
             )
-        if self.spec.output not in {tensor.name for tensor in signature.outputs}:
+        outputs = [tensor.name for tensor in signature.outputs]
+        if self.spec.output not in outputs:
             raise ModelRejected(
-                f"the model has no output {self.spec.output}. The live model is unchanged."
+                f"the model's output is {', '.join(outputs)}, not {self.spec.output}, which the "
+                "model's `output` names. The live model is unchanged."
             )
         return model

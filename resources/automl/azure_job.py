@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.spec import AZURE_ALGORITHMS
 from resources.automl.port import TrainingRequest
 from resources.lake.port import Lake
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
 
 #: Azure AutoML ends no experiment earlier than this.
 SHORTEST_MINUTES = 15
+#: A purpose of a column:
+#: https://learn.microsoft.com/azure/machine-learning/v1/how-to-configure-auto-features
+NUMERIC = "Numeric"
+_NUMBERS = ("bigint", "int", "real", "float")
 #: The MLTable file: https://learn.microsoft.com/azure/machine-learning/reference-yaml-mltable
 MLTABLE = """\
 type: mltable
@@ -84,7 +89,13 @@ def regression_job(
         enable_onnx_compatible_models=training.onnx_compatible,
         enable_stack_ensemble=False,
         enable_vote_ensemble=True,
+        allowed_training_algorithms=_in_azure(training.allowed_algorithms),
+        blocked_training_algorithms=_in_azure(training.blocked_algorithms),
     )
+    # AutoML takes whole numbers of few values for categories; those that are none say so.
+    numbers = [c.name for c in spec.features if c.sql_type in _NUMBERS and not c.codes]
+    if numbers:
+        job.set_featurization(mode="Custom", column_name_and_types=dict.fromkeys(numbers, NUMERIC))
     return job
 
 
@@ -117,6 +128,11 @@ def best_child(job: Any, rows: list[dict[str, object]]) -> tuple[str | None, str
         if (values or {}).get(name):
             return str(values[name]), place
     return (str(rows[0]["job_id"]), "score") if rows else (None, "nothing")
+
+
+def _in_azure(algorithms: Sequence[str]) -> list[str] | None:
+    """Those of the algorithms that Azure ML has; None for none, which it takes for no limit."""
+    return [name for name in algorithms if name in AZURE_ALGORITHMS] or None
 
 
 def _minutes(seconds: float) -> int:

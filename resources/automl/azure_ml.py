@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import dagster as dg
 from pydantic import Field
 
-from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected, first_line
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.training import TrainingResult
 from resources.automl.azure_job import (
@@ -122,7 +122,7 @@ class AzureAutoML(dg.ConfigurableResource):
         """Download the best model of a completed job, check it, and read the leaderboard.
 
         Raises BikecastError where the job is not complete or left no ONNX model, and
-        ModelRejected where the model breaks the contract of PREDICT.
+        ModelRejected where the model is not safe to load or ONNX Runtime cannot load it.
         """
         with self._refusing(f"the result of {job_id} cannot be read"):
             return self._result(job_id)
@@ -202,7 +202,6 @@ class AzureAutoML(dg.ConfigurableResource):
     def _model(self, job_id: str, child: str, link: str) -> tuple[Path, str]:
         """The checked ONNX file of a trial on this machine, and its digest."""
         from bikecast.core.files import replaced_file
-        from bikecast.core.onnx.contract import inspect_model
 
         target = Path(self.downloads).absolute() / job_id / "model.onnx"
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
@@ -215,13 +214,30 @@ class AzureAutoML(dg.ConfigurableResource):
                     f"Nothing was registered. See {link}"
                 )
             data = file.read_bytes()
-        try:
-            digest = inspect_model(data).digest
-        except ModelRejected as error:
-            raise ModelRejected(f"the model of trial {child}: {error}. See {link}") from error
+        digest = _checked(data, child, link)
         with replaced_file(target) as temporary:
             temporary.write_bytes(data)
         return target, digest
+
+
+def _checked(model: bytes, child: str, link: str) -> str:
+    """The digest of a trial's model that is safe to load, and that ONNX Runtime loads here.
+
+    Raises ModelRejected with what people can do.
+    """
+    from bikecast.core.onnx.contract import inspect_model
+    from bikecast.core.onnx.session import one_thread_session
+
+    try:
+        digest = inspect_model(model).digest
+        one_thread_session(model)
+    except Exception as error:  # ONNX Runtime has no base class of its errors
+        raise ModelRejected(
+            f"the model of trial {child} is refused: {first_line(error)}. To go on without models "
+            "of its kind, name the algorithm in `blocked_algorithms` of the training's settings, "
+            f"and train again. See {link}"
+        ) from error
+    return digest
 
 
 def _onnx_file(folder: Path) -> Path | None:

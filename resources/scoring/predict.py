@@ -27,11 +27,23 @@ class PredictScoring:
     needs_predict = True
 
     def score(self, spec: ModelSpec, *, run_id: str) -> Scored:
-        """Run the procedure with PREDICT; nothing is stored."""
+        """Run the procedure with PREDICT; nothing is stored.
+
+        Raises SqlError, with the setting that helps where PREDICT may refuse the model.
+        """
         from resources.sql_pool.deployment import predicted_rows
 
         live = require_live(self.pool, spec)
-        rows = predicted_rows(self.pool, spec)
+        try:
+            rows = predicted_rows(self.pool, spec)
+        except SqlError as error:
+            if not _may_be_refusal(error):
+                raise
+            raise SqlError(
+                error.number,
+                f"{error.message.rstrip('. ')}. {spec.predictions_table} is unchanged. If PREDICT "
+                "does not take this model, set BIKECAST_SCORING to auto: Spark scores it then",
+            ) from error
         return Scored(
             way="predict",
             reason=self.reason,
@@ -55,16 +67,23 @@ def predict_refusal(pool: SqlPool, spec: ModelSpec) -> str:
     One row is scored. Raises SqlError where the pool does not answer, or lacks a live model or
     the rows to score.
     """
-    from resources.sql_pool.deployment import INVALID_OBJECT, probe_predict
+    from resources.sql_pool.deployment import probe_predict
 
     require_live(pool, spec)
     try:
         probe_predict(pool, spec)
     except SqlError as error:
-        if error.number in {*_POOL_ERRORS, INVALID_OBJECT}:
+        if not _may_be_refusal(error):
             raise
         return str(error)
     return ""
+
+
+def _may_be_refusal(error: SqlError) -> bool:
+    """Whether an error may be PREDICT's own; Synapse publishes the numbers of only a few."""
+    from resources.sql_pool.deployment import INVALID_OBJECT
+
+    return error.number not in {*_POOL_ERRORS, INVALID_OBJECT, NO_MODEL}
 
 
 def require_live(pool: SqlPool, spec: ModelSpec) -> LiveVersion:

@@ -39,7 +39,7 @@ class SparkScoring:
     def score(self, spec: ModelSpec, *, run_id: str) -> Scored | JobStatus:
         """Score by Spark's workers into a Delta table of the lake.
 
-        Raises ModelRejected where the registered model breaks the contract of PREDICT.
+        Raises ModelRejected where the registered model is not safe to load.
         """
         live = require_live(self.pool, spec)
         job = ScoringJob(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from bikecast.core.onnx.session import one_thread_session
+from bikecast.core.onnx.session import one_thread_session, scores_of
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -24,7 +24,8 @@ def row_scorer(
 
     `features` are names and NumPy types. `digest` (SHA-256 in hex) is that of the bytes which
     `bikecast.core.onnx.contract` checked; other bytes are not loaded. The function raises
-    ValueError for a missing value of a feature, and what ONNX Runtime raises.
+    ValueError for a missing value of a feature, what `scores_of` raises, and what ONNX Runtime
+    raises.
     """
 
     def score(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
@@ -36,20 +37,18 @@ def row_scorer(
         if hashlib.sha256(model).hexdigest() != digest:
             raise ValueError(f"the model is not the one that was checked ({digest})")
         session = one_thread_session(model)
-        ranks = {entry.name: len(entry.shape) for entry in session.get_inputs()}
+        inputs = {entry.name for entry in session.get_inputs()}
+        used = [(name, dtype) for name, dtype in features if name in inputs]
         for batch in batches:
-            feeds = {}
-            for name, dtype in features:
-                if name not in ranks:
-                    continue
+            columns = {}
+            for name, dtype in used:
                 values = batch.column(batch.schema.get_field_index(name))
                 if values.null_count:
                     raise ValueError(f"{values.null_count} rows have no {name}")
-                array = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
-                feeds[name] = array.reshape((-1, 1)[: ranks[name]])
+                columns[name] = values.to_numpy(zero_copy_only=False).astype(dtype, copy=False)
             scores = np.empty(0, dtype=np.float32)
             if batch.num_rows:
-                scores = np.asarray(session.run([output], feeds)[0], np.float32).reshape(-1)
+                scores = scores_of(session, columns, output)
             yield pa.RecordBatch.from_arrays(
                 [*batch.columns, pa.array(scores, pa.float32())],
                 names=[*batch.schema.names, output],

@@ -4,14 +4,16 @@ import json
 import logging
 from dataclasses import replace
 
+import onnx
 import pytest
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState
 from bikecast.core.onnx.contract import inspect_model
 from pipelines.bike_rentals import BIKE_RENTALS
-from tests.azure.cloud.machine_learning import RUN_SECONDS
+from tests.azure.cloud.machine_learning import RUN_SECONDS, Trial
 from tests.azure.workspace import automl, training_request, write_training_table
+from tests.unit.sql_pool.onnx_models import model_bytes, value_info
 
 
 @pytest.fixture
@@ -50,6 +52,45 @@ def test_a_job_has_no_more_trials_than_the_spec_says(azure, cloud):
 
     [put] = cloud.calls("PUT", "/jobs/bikes-1")
     assert json.loads(put.body)["properties"]["taskDetails"]["limitSettings"]["maxTrials"] == 2
+
+
+def featurization(cloud):
+    [put] = cloud.calls("PUT", "/jobs/bikes-1")
+    return json.loads(put.body)["properties"]["taskDetails"].get("featurizationSettings")
+
+
+def test_numbers_that_are_no_codes_are_marked_numeric(azure, cloud):
+    """Else AutoML takes whole numbers of few values for categories."""
+    no_code = [replace(c, codes=()) if c.name == "mnth" else c for c in BIKE_RENTALS.features]
+    azure.submit(training_request("bikes-1", spec=replace(BIKE_RENTALS, features=tuple(no_code))))
+
+    asked = featurization(cloud)
+    assert asked["mode"] == "Custom"
+    assert asked["columnNameAndTypes"] == dict.fromkeys(
+        ("mnth", "temp", "atemp", "hum", "windspeed"), "Numeric"
+    )
+
+
+def test_codes_alone_are_left_to_automl(azure, cloud):
+    codes = [column for column in BIKE_RENTALS.features if column.codes]
+    azure.submit(
+        training_request("bikes-1", spec=replace(BIKE_RENTALS, features=tuple(codes), shown=()))
+    )
+    assert featurization(cloud) is None
+
+
+def test_algorithms_are_allowed_and_blocked_as_far_as_azure_has_them(azure, cloud):
+    training = replace(
+        BIKE_RENTALS.training,
+        allowed_algorithms=("Ridge", "LightGBM", "KNN"),
+        blocked_algorithms=("KNN", "SVR"),
+    )
+    azure.submit(training_request("bikes-1", spec=replace(BIKE_RENTALS, training=training)))
+
+    [put] = cloud.calls("PUT", "/jobs/bikes-1")
+    asked = json.loads(put.body)["properties"]["taskDetails"]["trainingSettings"]
+    assert asked["allowedTrainingAlgorithms"] == ["LightGBM", "KNN"]
+    assert asked["blockedTrainingAlgorithms"] == ["KNN"]
 
 
 def test_the_training_data_have_no_keys(azure, cloud):
@@ -104,6 +145,13 @@ def test_an_unknown_state_counts_as_running_with_a_warning(azure, cloud, caplog)
     assert "Levitating" in caplog.text
 
 
+def operators(model):
+    nodes = onnx.load_model_from_string(model).graph.node
+    return {
+        f"{node.domain}.{node.op_type}".removeprefix("ai.onnx.ml").lstrip(".") for node in nodes
+    }
+
+
 @pytest.mark.calls
 def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
     azure.submit(training_request("bikes-1"))
@@ -116,7 +164,9 @@ def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
         "StandardScalerWrapper, LightGBM",
     ]
     assert result.scores["cv"] == {"spearman": 0.91}
-    signature = inspect_model(result.model_path.read_bytes())
+    model = result.model_path.read_bytes()
+    signature = inspect_model(model)
+    assert operators(model) >= {"ReduceMean", "Scaler", "com.microsoft.Tokenizer"}
     assert signature.digest == result.digest
     assert [tensor.name for tensor in signature.outputs] == ["variable_out1"]
     assert result.diagnostics["best_trial"] == "bikes-1_2"
@@ -133,6 +183,26 @@ def test_the_best_trial_is_the_one_that_the_job_names(azure, cloud, where, name)
     getattr(cloud.machine_learning.jobs["bikes-1"], where)[name] = "bikes-1_1"
 
     assert azure.result("bikes-1").diagnostics["best_trial"] == "bikes-1_1"
+
+
+@pytest.mark.parametrize(
+    ("operator", "reason"),
+    [
+        ("Hardmax", "uses the operator Hardmax, which is not allowed"),
+        ("Cast", "Required attribute 'to' is missing"),
+    ],
+)
+def test_a_model_that_is_refused_says_why_and_what_to_do(azure, cloud, operator, reason):
+    node = onnx.helper.make_node(operator, ["temp"], ["y"])
+    model = model_bytes([node], [value_info("temp", "real")], [value_info("y", "real")])
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(RUN_SECONDS)
+    cloud.machine_learning.trainer = lambda job: [(Trial("bikes-1_1", "LightGBM", 0.9), model)]
+
+    with pytest.raises(ModelRejected, match=rf"trial bikes-1_1 is refused: .*{reason}") as caught:
+        azure.result("bikes-1")
+    assert "`blocked_algorithms` of the training's settings" in str(caught.value)
+    assert "See https://ml.azure.com/runs/bikes-1" in str(caught.value)
 
 
 def test_a_best_trial_without_an_onnx_file_is_a_clear_error(azure, cloud):

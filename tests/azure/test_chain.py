@@ -1,8 +1,10 @@
 """From the CSV files to the predictions in the azure environment, on the fake cloud."""
 
 import dagster as dg
+import onnx
 import pytest
 
+from pipelines.bike_rentals import BIKE_RENTALS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.environment import Location
 
@@ -21,6 +23,10 @@ def test_the_chain_goes_from_the_csv_files_to_predictions_and_no_worker_waits(lo
     assert all(run.success for run in runs)
     assert value(location, "predicted_rentals", "dagster/row_count") == 10
     assert value(location, "rental_prediction_model_table", "version") == 1
+    assert "VotingEnsemble" in value(location, "rental_prediction_model", "leaderboard")
+    model = location.resources.registry.download(BIKE_RENTALS.model_name, 1)
+    operators = {node.op_type for node in onnx.load_model_from_string(model).graph.node}
+    assert operators >= {"ReduceMean", "Scaler", "Tokenizer", "TfIdfVectorizer", "Flatten"}
     assert len(user.livy.batches) == 1
     assert len(user.calls("PUT", "/jobs/rental-prediction-model")) == 1
     assert user.sql_logins.accepted

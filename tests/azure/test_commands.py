@@ -2,7 +2,6 @@
 
 import json
 
-import numpy as np
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
@@ -91,10 +90,10 @@ def test_rescore_resumes_a_paused_pool_and_pauses_it_again(quick, tmp_path):
 @pytest.mark.slow
 def test_models_and_status_do_not_resume_the_pool(user, capsys, tmp_path):
     from bikecast.core.onnx.contract import model_digest
-    from tests.azure.cloud.trainer import linear_model
+    from tests.unit.sql_pool.onnx_models import weighted_sum
 
     path = tmp_path / "model.onnx"
-    path.write_bytes(linear_model([("temp", "float")], np.ones(1), 0.0))
+    path.write_bytes(weighted_sum({"temp": "real"}, 1.0, output="variable_out1"))
     digest = model_digest(path.read_bytes())
     name = "rental-prediction-model"
     registry().register(name, path, job_id="job-1", digest=digest, scores={}, tags={})

@@ -9,7 +9,8 @@ import pytest
 from bikecast.core.errors import BikecastError
 from bikecast.embedded.sql_pool import Limits, Pool, SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.sample.simulator import write_forecast_csv
+from pipelines.sample.simulator import write_forecast_csv, write_training_csv
+from resources.lake.csv_file import read_training_csv
 from resources.lake.local import LocalLake
 from resources.lake.scoring_rows import stage_scoring_rows
 from resources.registry.mlflow_registry import MlflowRegistry
@@ -27,6 +28,7 @@ from resources.sql_pool.deployment import (
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import Change, publish_model
 from resources.sql_pool.port import SqlPool
+from tests.azure.cloud.trainer import Featurized
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 WAYS = ("predict", "spark", "auto")
@@ -91,6 +93,11 @@ def scored_and_stored(scoring, run_id="run-1"):
     return scoring.store(SPEC, scoring.score(SPEC, run_id=run_id))
 
 
+def sample_of(folder):
+    write_training_csv(folder / "training.csv", years=1)
+    return folder / "training.csv"
+
+
 def without_moment(rows):
     return [{k: v for k, v in row.items() if k != "predicted_at"} for row in rows]
 
@@ -130,6 +137,25 @@ def test_auto_takes_spark_where_predict_cannot_and_says_why(place, caplog):
     assert scored.way == "spark"
     assert scored.reason.startswith("auto: PREDICT cannot score: Msg 39051: ")
     assert scored.reason in caplog.text
+
+
+def test_predict_alone_says_which_setting_helps_where_it_cannot(place):
+    place.publish()
+    pool = Pool(place.pool.path, place.pool.lake_root, Limits(max_model_bytes=10))
+    with pytest.raises(SqlError, match=r"limit is 10. predicted_rentals is unchanged.* to auto"):
+        place.scoring("predict", pool=pool).score(SPEC, run_id="run-1")
+
+
+def test_an_ensemble_of_azures_automl_scores_alike_on_all_ways(place):
+    rows = read_training_csv(sample_of(place.folder), SPEC, source_name="days").table
+    graph = Featurized.of(rows.select(SPEC.feature_names), {})
+    target = rows[SPEC.target.name].cast("float64").to_numpy()
+    place.publish(graph.model([graph.linear(target), graph.stump(target)]))
+
+    by_predict, by_spark = (scored_and_stored(place.scoring(way)) for way in ("predict", "spark"))
+
+    assert len({row[SPEC.output] for row in by_predict}) > 1
+    assert without_moment(by_spark) == without_moment(by_predict)
 
 
 def test_auto_takes_predict_where_it_can(place):

@@ -7,6 +7,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import inspect_model, model_digest
+from bikecast.core.onnx.policy import EXPORTED, TRAINED_ELSEWHERE
 
 
 def model(*nodes, initializers=(), functions=(), domains=()) -> onnx.ModelProto:
@@ -48,9 +49,11 @@ def test_a_model_over_the_limit_is_refused():
         inspect_model(data_of(GOOD), max_bytes=10)
 
 
-def test_an_operator_outside_the_list_is_refused():
-    with pytest.raises(ModelRejected, match="operator Sin"):
-        inspect_model(data_of(helper.make_node("Sin", ["x"], ["y"])))
+@pytest.mark.parametrize("policy", [EXPORTED, TRAINED_ELSEWHERE])
+@pytest.mark.parametrize("operator", ["Hardmax", "Loop", "RandomNormalLike", "ImageDecoder"])
+def test_an_operator_outside_the_list_is_refused(operator, policy):
+    with pytest.raises(ModelRejected, match=f"operator {operator}, which is not allowed"):
+        inspect_model(data_of(helper.make_node(operator, ["x"], ["y"])), policy=policy)
 
 
 def test_a_domain_of_ones_own_is_refused():
@@ -59,10 +62,62 @@ def test_a_domain_of_ones_own_is_refused():
         inspect_model(data_of(node, domains=["com.example"]))
 
 
+@pytest.mark.parametrize(
+    ("domain", "operator"),
+    [("", "ReduceMean"), ("", "Flatten"), ("com.microsoft", "Tokenizer"), ("ai.onnx", "Identity")],
+)
+def test_what_azure_automl_writes_is_allowed_from_others_alone(domain, operator):
+    data = data_of(helper.make_node(operator, ["x"], ["y"], domain=domain))
+    assert inspect_model(data, policy=TRAINED_ELSEWHERE).outputs
+    if operator != "Identity":
+        with pytest.raises(ModelRejected, match=operator):
+            inspect_model(data, policy=EXPORTED)
+
+
+def test_of_microsofts_own_operators_only_the_named_ones_are_allowed():
+    node = helper.make_node("Gelu", ["x"], ["y"], domain="com.microsoft")
+    with pytest.raises(ModelRejected, match=r"operator com\.microsoft\.Gelu"):
+        inspect_model(data_of(node))
+
+
+def branch(*nodes, initializers=()):
+    return helper.make_graph(list(nodes), "branch", [], [], list(initializers))
+
+
 def test_a_subgraph_is_refused_even_under_an_allowed_name():
-    branch = helper.make_graph([GOOD], "b", [], [])
-    node = helper.make_node("Identity", ["x"], ["y"], body=branch)
-    with pytest.raises(ModelRejected, match="subgraph"):
+    node = helper.make_node("Identity", ["x"], ["y"], body=branch(GOOD))
+    with pytest.raises(ModelRejected, match="Identity has a subgraph"):
+        inspect_model(data_of(node))
+
+
+def test_our_own_exports_have_no_subgraphs():
+    node = helper.make_node("Scan", ["x"], ["y"], body=branch(GOOD), num_scan_inputs=1)
+    assert inspect_model(data_of(node)).outputs
+    with pytest.raises(ModelRejected, match="Scan"):
+        inspect_model(data_of(node), policy=EXPORTED)
+
+
+@pytest.mark.parametrize(
+    ("inner", "reason"),
+    [
+        (lambda: branch(helper.make_node("Loop", [], ["y"])), "operator Loop"),
+        (lambda: branch(GOOD, initializers=[external()]), "outside the model file"),
+        (
+            lambda: branch(
+                helper.make_node(
+                    "If",
+                    ["x"],
+                    ["y"],
+                    then_branch=branch(helper.make_node("Evil", [], ["y"], domain="com.example")),
+                )
+            ),
+            r"com\.example\.Evil",
+        ),
+    ],
+)
+def test_what_is_inside_of_a_subgraph_is_looked_at(inner, reason):
+    node = helper.make_node("If", ["x"], ["y"], then_branch=branch(GOOD), else_branch=inner())
+    with pytest.raises(ModelRejected, match=reason):
         inspect_model(data_of(node))
 
 
@@ -79,6 +134,13 @@ def external() -> TensorProto:
     entry = tensor.external_data.add()
     entry.key, entry.value = "location", "../../etc/passwd"
     return tensor
+
+
+def test_graphs_for_training_are_refused():
+    made = model(GOOD)
+    made.training_info.add().algorithm.CopyFrom(branch(GOOD))
+    with pytest.raises(ModelRejected, match="functions of its own"):
+        inspect_model(made.SerializeToString())
 
 
 def test_weights_outside_the_file_are_refused():

@@ -1,7 +1,8 @@
 """What an ONNX model must be before it is loaded, registered or deployed for PREDICT.
 
-The T-SQL PREDICT statement scores one input a column and no arrays; the operator list, the size
-and the opset are this project's own policy, because Microsoft documents none.
+The T-SQL PREDICT statement scores one input a column and no arrays; the operator lists, the size
+and the opset are this project's own policy, because Microsoft documents none. A model that passes
+may be loaded; whether a pool's PREDICT takes it, only the pool says.
 """
 
 from __future__ import annotations
@@ -9,17 +10,11 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from bikecast.core.errors import InvalidInput, ModelRejected
+from bikecast.core.onnx.policy import TRAINED_ELSEWHERE, OperatorPolicy
 
-#: Operators the exporters use; anything else (Loop, Scan, custom domains) is refused.
-ALLOWED_OPERATORS = frozenset(
-    "Abs Add And Cast Clip Concat Constant Div Equal Erf Exp Expm1 Floor Gather Gemm Identity "
-    "IsNaN Less Log MatMul Max Min Mul Neg Not Or Pow Relu Reshape Sigmoid Sqrt Squeeze Sub Sum "
-    "Tanh Transpose Unsqueeze Where ArrayFeatureExtractor CategoryMapper Imputer LabelEncoder "
-    "LinearRegressor Normalizer OneHotEncoder SVMRegressor Scaler TreeEnsembleRegressor".split()
-)
-ALLOWED_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml"})
 MAX_MODEL_BYTES = 100 * 1024 * 1024
 
 
@@ -71,11 +66,16 @@ def unchanged_model(path: Path, *, job_id: str, digest: str) -> bytes:
     return data
 
 
-def inspect_model(data: bytes, *, max_bytes: int = MAX_MODEL_BYTES) -> ModelSignature:
+def inspect_model(
+    data: bytes,
+    *,
+    policy: OperatorPolicy = TRAINED_ELSEWHERE,
+    max_bytes: int = MAX_MODEL_BYTES,
+) -> ModelSignature:
     """Check a model without running it and return its signature.
 
-    Raises ModelRejected for a file over `max_bytes`, a corrupt one, external data, functions of
-    its own, subgraphs, an operator outside ALLOWED_OPERATORS or a domain outside ONNX and ONNX-ML.
+    Raises ModelRejected for a file over `max_bytes`, a corrupt one, data outside the file,
+    functions of its own, and for an operator or a subgraph that the policy does not allow.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -89,23 +89,9 @@ def inspect_model(data: bytes, *, max_bytes: int = MAX_MODEL_BYTES) -> ModelSign
     graph = model.graph
     if not graph.node or not graph.output:
         raise ModelRejected("Model is corrupt or invalid")
-    if model.functions:
+    if model.functions or model.training_info:
         raise ModelRejected("the model defines functions of its own, which are not allowed")
-    for tensor in graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
-            raise ModelRejected(f"tensor {tensor.name!r} is stored outside the model file")
-    if graph.sparse_initializer:
-        raise ModelRejected("the model has sparse tensors, which are not allowed")
-    for node in graph.node:
-        if node.domain not in ALLOWED_DOMAINS or node.op_type not in ALLOWED_OPERATORS:
-            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
-            raise ModelRejected(f"the model uses the operator {name}, which is not allowed")
-        for attribute in node.attribute:
-            if attribute.HasField("g") or attribute.graphs:
-                raise ModelRejected(f"operator {node.op_type} has a subgraph, which is not allowed")
-            tensors = [*attribute.tensors, *([attribute.t] if attribute.HasField("t") else [])]
-            if any(t.data_location == onnx.TensorProto.EXTERNAL for t in tensors):
-                raise ModelRejected(f"operator {node.op_type} reads data outside the model file")
+    _check_graph(graph, policy)
     initialized = {tensor.name for tensor in graph.initializer}
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return ModelSignature(
@@ -117,7 +103,35 @@ def inspect_model(data: bytes, *, max_bytes: int = MAX_MODEL_BYTES) -> ModelSign
     )
 
 
-def _tensor(value) -> Tensor:  # type: ignore[no-untyped-def]  # onnx.ValueInfoProto
+def _check_graph(graph: Any, policy: OperatorPolicy) -> None:
+    """Refuse what the policy forbids in an onnx.GraphProto and in the graphs inside of it."""
+    import onnx
+
+    for tensor in graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise ModelRejected(f"tensor {tensor.name!r} is stored outside the model file")
+    if graph.sparse_initializer:
+        raise ModelRejected("the model has sparse tensors, which are not allowed")
+    for node in graph.node:
+        if not policy.allows(node.domain, node.op_type):
+            name = f"{node.domain}.{node.op_type}" if node.domain else node.op_type
+            raise ModelRejected(f"the model uses the operator {name}, which is not allowed")
+        for attribute in node.attribute:
+            tensors = [*attribute.tensors, *([attribute.t] if attribute.HasField("t") else [])]
+            if any(t.data_location == onnx.TensorProto.EXTERNAL for t in tensors):
+                raise ModelRejected(f"operator {node.op_type} reads data outside the model file")
+            if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+                raise ModelRejected("the model has sparse tensors, which are not allowed")
+            for inner in [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]:
+                if node.op_type not in policy.with_subgraphs:
+                    raise ModelRejected(
+                        f"operator {node.op_type} has a subgraph, which is not allowed"
+                    )
+                _check_graph(inner, policy)
+
+
+def _tensor(value: Any) -> Tensor:
+    """The Tensor of an onnx.ValueInfoProto."""
     import onnx
 
     tensor_type = value.type.tensor_type

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 TRAINING_CODE = (
     "bikecast/embedded/automl",
     "bikecast/core/onnx/contract.py",
+    "bikecast/core/onnx/policy.py",
     "bikecast/core/onnx/session.py",
     "bikecast/core/onnx/versions.py",
     "bikecast/core/sql_types.py",

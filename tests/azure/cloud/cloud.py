@@ -18,7 +18,7 @@ from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.sql_pool import SqlPools
 from tests.azure.cloud.storage import Storage
 from tests.azure.cloud.synapse import Synapse
-from tests.azure.cloud.trainer import LinearTrainer
+from tests.azure.cloud.trainer import Trainer
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,7 @@ class Cloud:
         self.clock = Clock()
         self.login = Login(self.clock.now)
         self.storage = Storage(self.clock)
-        trainer = LinearTrainer(self.storage)
+        trainer = Trainer(self.storage)
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
         self.livy = Livy(self.clock, self.storage)
         self.sql_pools = SqlPools(self.clock)

@@ -11,6 +11,7 @@ import numpy as np
 
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import ModelSignature, inspect_model
+from bikecast.core.onnx.policy import EXPORTED
 from bikecast.core.onnx.session import one_thread_session
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import type_names
@@ -68,7 +69,7 @@ def check_export(
     Compares training rows and made up ones: values mixed between rows, missing values, texts
     and codes never seen. Raises ModelRejected that says what failed.
     """
-    _check_signature(inspect_model(model), data.columns, output)
+    _check_signature(inspect_model(model, policy=EXPORTED), data.columns, output)
     values = probe_values(data)
     rows = np.arange(len(next(iter(values.values()))))
     native = np.zeros(len(rows))

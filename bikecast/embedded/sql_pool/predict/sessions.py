@@ -111,5 +111,7 @@ def load_model(model: bytes, max_bytes: int) -> LoadedModel:
 def _session(model: bytes) -> InferenceSession:
     try:
         return one_thread_session(model)
+    except ValueError as error:
+        raise ModelRejected(str(error)) from error
     except Exception as error:  # ONNX Runtime has no base class of its errors
         raise ModelRejected("Model is corrupt or invalid") from error
