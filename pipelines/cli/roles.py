@@ -20,15 +20,24 @@ roles = typer.Typer(
     help="Check the roles that the azure environment needs, and give the missing ones.",
 )
 
+_AsInTheLab = Annotated[
+    bool,
+    typer.Option(
+        "--as-in-the-lab",
+        help="Also what only the lab gives: Azure ML as Contributor of the data lake account.",
+    ),
+]
+
 
 @roles.command()
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    as_in_the_lab: _AsInTheLab = False,
 ) -> None:
     """Show each role: present, missing or unknown; exit code 1 unless all are present."""
     from resources.workspace.roles import missing
 
-    _, states = _checked()
+    _, states = _checked(as_in_the_lab)
     if as_json:
         print_json([as_object(state) for state in states])
     else:
@@ -41,6 +50,7 @@ def check(
 @roles.command()
 def apply(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_in_the_lab: _AsInTheLab = False,
 ) -> None:
     """Give the missing roles, after showing and asking.
 
@@ -48,7 +58,7 @@ def apply(
     """
     from resources.workspace.roles import grant, missing
 
-    place, states = _checked()
+    place, states = _checked(as_in_the_lab)
     _print(states)
     wanted = missing(states)
     if not wanted:
@@ -87,14 +97,14 @@ def as_object(state: RoleState) -> dict[str, str]:
     }
 
 
-def _checked() -> tuple[AzurePlace, list[RoleState]]:
+def _checked(as_in_the_lab: bool) -> tuple[AzurePlace, list[RoleState]]:
     from pipelines.environments import place_of
     from pipelines.settings import load_settings
     from resources.workspace.principals import find_principals
     from resources.workspace.roles import check
 
     place = place_of(load_settings().azure)
-    return place, check(place, find_principals(place))
+    return place, check(place, find_principals(place), as_in_the_lab=as_in_the_lab)
 
 
 def _print(states: Sequence[RoleState]) -> None:

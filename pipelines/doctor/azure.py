@@ -26,6 +26,7 @@ from resources.azure.credentials import (
 from resources.registry.port import Registry
 from resources.sql_pool.port import SqlPool
 from resources.workspace.azure_place import AzurePlace
+from resources.workspace.roles import GRANTS
 
 AREA = "azure"
 SDKS = (
@@ -128,7 +129,7 @@ def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Diagnosis]:
 
     look = f"az storage account list -g {place.resource_group} -o table; the container: az storage "
     look += f"fs create -n {azure.container} --account-name {azure.account} --auth-mode login"
-    return [_asked("data lake", ask, "Storage Blob Data Owner", place.account_id, look)]
+    return [_asked("data lake", ask, "Storage Blob Data Contributor", place.account_id, look)]
 
 
 def azure_ml(
@@ -181,7 +182,7 @@ def spark_pool(place: AzurePlace) -> list[Diagnosis]:
 
     there = f"--workspace-name {place.synapse_workspace} -g {place.resource_group}"
     look = f"az synapse spark pool list {there} -o table"
-    size = _asked("Spark pool", ask, "Reader", place.spark_pool_id, look)
+    size = _asked("Spark pool", ask, "Reader", place.synapse_id, look)
     today = dt.datetime.now(dt.UTC).date()
     return [size, *(runtime(str(pool.spark_version), place, today) for pool in pools)]
 
@@ -244,8 +245,9 @@ def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[D
             [rows] = session.run("SELECT USER_NAME() AS [user]")
         return f"as {rows.rows[0][0]}"
 
-    grants = "In the pool: CREATE USER [NAME] FROM EXTERNAL PROVIDER; GRANT EXECUTE, INSERT, SELECT"
-    grants += " ON SCHEMA::dbo TO [NAME]; and the client's address in the workspace's firewall"
+    grants = (
+        f"In the pool: {'; '.join(GRANTS)}; and the client's address in the workspace's firewall"
+    )
     logged_in = _asked("SQL login", login, "", "", grants, other=grants)
     return [*diagnoses, logged_in, _predict(pool, spec)]
 
@@ -264,6 +266,8 @@ def _predict(pool: SqlPool, spec: ModelSpec) -> Diagnosis:
         return Diagnosis(AREA, PREDICT, "skipped", f"cannot be tried yet: {error}")
     if refusal:
         detail, remedy = f"the pool refuses PREDICT: {refusal}", "BIKECAST_SCORING=spark or auto"
+        if "EXECUTE" in refusal:
+            remedy = "PREDICT needs EXECUTE on the database. In the pool: GRANT EXECUTE TO [NAME]"
         return Diagnosis(AREA, PREDICT, "warning", detail, remedy)
     return Diagnosis(AREA, PREDICT, "ok", "scores with the live model")
 

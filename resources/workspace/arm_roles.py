@@ -7,14 +7,23 @@ from contextlib import suppress
 from functools import cache
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import BikecastError
 from resources.azure.credentials import azure_credential, client_options
 from resources.azure.refusals import azure_failures
-from resources.workspace.principals import Principal
+from resources.workspace.principals import Holding, Principal
 
 if TYPE_CHECKING:
     from azure.mgmt.authorization import AuthorizationManagementClient
 
+#: The ids of Azure's built-in roles, the same in every tenant; names may change:
+#: https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
+ROLES = {
+    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
+    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
+    "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
+    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
+    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+}
 #: Built-in roles that include another one.
 INCLUDED_IN = {
     "Contributor": ("Owner",),
@@ -22,26 +31,30 @@ INCLUDED_IN = {
     "AzureML Data Scientist": ("Contributor", "Owner"),
     "Storage Blob Data Contributor": ("Storage Blob Data Owner",),
 }
+_MANAGEMENT_GROUP = "/providers/microsoft.management/managementgroups/"
 
 
-def effective_role(subscription_id: str, role: str, principal: Principal, scope: str) -> str:
-    """The role by which the principal may do it at a scope or above; empty where none does.
+def holding(subscription_id: str, role: str, principal: Principal, scope: str) -> Holding | None:
+    """The role by which the principal may do it at a scope, or None.
 
-    Roles through groups count; custom roles do not. Raises BikecastError where Azure refuses.
+    Roles of a scope above count, management groups included, and so do roles of the principal's
+    groups; custom roles do not. Raises BikecastError where Azure refuses.
     """
-    client = _client(subscription_id)
     accepted = (role, *INCLUDED_IN.get(role, ()))
+    names = {ROLES[name]: name for name in accepted}
+    holdings = {}
     with azure_failures("cannot read role assignments"):
-        names = {_definition(subscription_id, name).lower(): name for name in accepted}
-        assignments = client.role_assignments.list_for_scope(
+        # assignedTo follows groups; what Azure lists is at the scope, above it, or below it.
+        assignments = _client(subscription_id).role_assignments.list_for_scope(
             scope, filter=f"assignedTo('{principal.id}')"
         )
-        here = [
-            names.get(str(each.role_definition_id).rpartition("/")[2].lower(), "")
-            for each in assignments
-            if _contains(str(each.scope), scope)
-        ]
-    return next((name for name in accepted if name in here), "")
+        for each in assignments:
+            name = names.get(str(each.role_definition_id).rpartition("/")[2].lower(), "")
+            if name and _holds_at(str(each.scope), scope):
+                owner = str(each.principal_id)
+                group = "" if owner.lower() == principal.id.lower() else owner
+                holdings.setdefault(name, Holding(name, str(each.scope), group))
+    return next((holdings[name] for name in accepted if name in holdings), None)
 
 
 def assign(subscription_id: str, role: str, principal: Principal, scope: str) -> None:
@@ -52,11 +65,10 @@ def assign(subscription_id: str, role: str, principal: Principal, scope: str) ->
     from azure.core.exceptions import ResourceExistsError
     from azure.mgmt.authorization.v2022_04_01.models import RoleAssignmentCreateParameters
 
-    definition = _definition(subscription_id, role)
-    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}/{definition}/{principal.id}")
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope.lower()}/{ROLES[role]}/{principal.id}")
     roles = f"/subscriptions/{subscription_id}/providers/Microsoft.Authorization/roleDefinitions"
     parameters = RoleAssignmentCreateParameters(
-        role_definition_id=f"{roles}/{definition}",
+        role_definition_id=f"{roles}/{ROLES[role]}",
         principal_id=principal.id,
         # Without it Azure looks the principal up, and may not know a new one yet.
         principal_type=principal.kind,
@@ -65,10 +77,10 @@ def assign(subscription_id: str, role: str, principal: Principal, scope: str) ->
         _client(subscription_id).role_assignments.create(scope, str(name), parameters)
 
 
-def _contains(above: str, scope: str) -> bool:
-    """Whether an assignment at `above` holds at `scope`."""
-    above, scope = above.rstrip("/").lower(), scope.lower()
-    return scope == above or scope.startswith(above + "/")
+def _holds_at(given: str, scope: str) -> bool:
+    """Whether an assignment of this scope holds at another one, for which Azure listed it."""
+    given, scope = given.rstrip("/").lower(), scope.lower()
+    return given.startswith(_MANAGEMENT_GROUP) or scope == given or scope.startswith(given + "/")
 
 
 @cache
@@ -76,17 +88,3 @@ def _client(subscription_id: str) -> AuthorizationManagementClient:
     from azure.mgmt.authorization import AuthorizationManagementClient
 
     return AuthorizationManagementClient(azure_credential(), subscription_id, **client_options())
-
-
-@cache
-def _definition(subscription_id: str, role: str) -> str:
-    """The id of a built-in role, a GUID. Raises BikecastError where Azure has no such role."""
-    with azure_failures(f"cannot look up the role {role}"):
-        definitions = list(
-            _client(subscription_id).role_definitions.list(
-                f"/subscriptions/{subscription_id}", filter=f"roleName eq '{role}'"
-            )
-        )
-    if not definitions:
-        raise BikecastError(f"Azure has no role {role}")
-    return str(definitions[0].name)

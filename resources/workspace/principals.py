@@ -32,6 +32,15 @@ class Principal:
     problem: str = ""
 
 
+@dataclass(frozen=True)
+class Holding:
+    """A role that a principal has: its name, where it was given, and to which group, if to one."""
+
+    role: str
+    scope: str
+    group: str = ""
+
+
 def find_principals(place: AzurePlace) -> dict[str, Principal]:
     """The principals by the names of `PRINCIPALS`; one that fails never hides the others."""
     principals = {}

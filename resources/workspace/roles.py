@@ -15,7 +15,17 @@ from resources.workspace.principals import (
     SPARK_COMPUTE,
     SYNAPSE,
     SYNAPSE_LINK,
+    Holding,
     Principal,
+)
+
+#: What the identity needs inside the SQL pool: the tables of the schema, COPY INTO, and EXECUTE on
+#: the whole database, without which there is no PREDICT.
+GRANTS = (
+    "CREATE USER [NAME] FROM EXTERNAL PROVIDER",
+    "GRANT CREATE TABLE, CREATE PROCEDURE, ADMINISTER DATABASE BULK OPERATIONS TO [NAME]",
+    "GRANT EXECUTE TO [NAME]",
+    "GRANT ALTER, INSERT, SELECT, UPDATE, DELETE ON SCHEMA::dbo TO [NAME]",
 )
 
 #: Azure RBAC, or the access control of the Synapse workspace.
@@ -47,39 +57,45 @@ class RoleState:
     command: str = ""
 
 
-def role_table(place: AzurePlace) -> list[Need]:
-    """What the lab and the product need.
+def role_table(place: AzurePlace, *, as_in_the_lab: bool = False) -> list[Need]:
+    """What the product needs; `as_in_the_lab` adds what only the lab gives.
 
-    Rights inside the SQL pool are T-SQL, not roles: GRANT EXECUTE, INSERT, SELECT.
+    Rights inside the SQL pool are T-SQL, not roles: see GRANTS.
     """
-    ml, account, pool = place.ml_workspace_id, place.account_id, place.spark_pool_id
+    ml, account, synapse = place.ml_workspace_id, place.account_id, place.synapse_id
+    files = "Storage Blob Data Contributor"
     workspace = f"workspaces/{place.synapse_workspace}"
     spark = f"{workspace}/bigDataPools/{place.spark_pool}"
-    return [
+    needs = [
         Need(SYNAPSE, "Contributor", "azure", ml, "the link AzureML reads models with it"),
-        Need(SYNAPSE, "Storage Blob Data Owner", "azure", account, "COPY INTO and Spark"),
-        Need(AZURE_ML, "Contributor", "azure", account, "datastores of the account"),
-        Need(AZURE_ML, "Storage Blob Data Contributor", "azure", account, "training data"),
-        Need(ORCHESTRATOR, "Storage Blob Data Owner", "azure", account, "the files of the lake"),
+        Need(SYNAPSE, files, "azure", account, "COPY INTO and Spark"),
+        Need(AZURE_ML, files, "azure", account, "training data"),
+        Need(ORCHESTRATOR, files, "azure", account, "the files of the lake"),
         Need(ORCHESTRATOR, "AzureML Data Scientist", "azure", ml, "jobs and models"),
         Need(ORCHESTRATOR, "Contributor", "azure", place.sql_pool_id, "pause and resume"),
-        Need(ORCHESTRATOR, "Reader", "azure", pool, "the pool's runtime and size"),
+        Need(ORCHESTRATOR, "Reader", "azure", synapse, "the workspace and its pools"),
         Need(ORCHESTRATOR, "Synapse Compute Operator", "synapse", spark, "Livy batches"),
         Need(SPARK_COMPUTE, "Synapse Administrator", "synapse", spark, "its sessions", True),
         Need(
             SYNAPSE_LINK,
-            "Synapse Apache Spark Administrator",
+            "Apache Spark Administrator",
             "synapse",
             workspace,
             "sessions of SDK v1",
             True,
         ),
     ]
+    if as_in_the_lab:
+        needs.append(Need(AZURE_ML, "Contributor", "azure", account, "datastores of the account"))
+    return needs
 
 
-def check(place: AzurePlace, principals: Mapping[str, Principal]) -> list[RoleState]:
+def check(
+    place: AzurePlace, principals: Mapping[str, Principal], *, as_in_the_lab: bool = False
+) -> list[RoleState]:
     """The state of every line; one that cannot be seen never hides the others."""
-    return [_checked(place, need, principals[need.who]) for need in role_table(place)]
+    needs = role_table(place, as_in_the_lab=as_in_the_lab)
+    return [_checked(place, need, principals[need.who]) for need in needs]
 
 
 def grant(place: AzurePlace, state: RoleState) -> None:
@@ -112,16 +128,30 @@ def _checked(place: AzurePlace, need: Need, principal: Principal) -> RoleState:
     command = _command(place, need, principal)
     try:
         if need.system == "azure":
-            role = arm_roles.effective_role(place.subscription_id, need.role, principal, need.scope)
+            held = arm_roles.holding(place.subscription_id, need.role, principal, need.scope)
         else:
-            role = synapse_roles.effective_role(
-                place.synapse_endpoint, need.role, principal, need.scope
-            )
+            held = synapse_roles.holding(place.synapse_endpoint, need.role, principal, need.scope)
     except BikecastError as error:
         return RoleState(need, principal, "unknown", str(error), command)
-    if role:
-        return RoleState(need, principal, "present", "" if role == need.role else f"by {role}")
-    return RoleState(need, principal, "missing", command=command)
+    if held is None:
+        return RoleState(need, principal, "missing", command=command)
+    if held.group and need.system == "synapse":
+        detail = (
+            f"the group {held.group} has {held.role}; whether that counts: az ad group member "
+            f"check --group {held.group} --member-id {principal.id}"
+        )
+        return RoleState(need, principal, "unknown", detail, command)
+    return RoleState(need, principal, "present", _how(held, need))
+
+
+def _how(held: Holding, need: Need) -> str:
+    """How somebody came to a role, where it is not by the line of the table itself."""
+    role = f"by {held.role}" if held.role != need.role else ""
+    group = f"through the group {held.group}" if held.group else ""
+    # The rest of a scope is long and known.
+    parts = held.scope.rstrip("/").split("/")[-2:]
+    above = f"from {'/'.join(parts) or '/'}" if held.scope.lower() != need.scope.lower() else ""
+    return ", ".join(part for part in (role, above, group) if part)
 
 
 def _command(place: AzurePlace, need: Need, principal: Principal) -> str:

@@ -3,42 +3,53 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bikecast.core.errors import BikecastError
 from resources.azure.credentials import azure_credential, client_options
 from resources.azure.refusals import azure_failures
-from resources.workspace.principals import Principal
+from resources.workspace.principals import Holding, Principal
 
 if TYPE_CHECKING:
     from azure.synapse.accesscontrol import AccessControlClient
 
+#: The ids of Synapse's built-in roles, the same in every workspace; Microsoft's pages and the
+#: service name some of them differently.
+ROLES = {
+    "Synapse Administrator": "6e4bf58a-b8e1-4cc3-bbf9-d73143322b78",
+    "Synapse Contributor": "7572bffe-f453-4b66-912a-46cc5ef38fda",
+    "Synapse Compute Operator": "e3844cc7-4670-42cb-9349-9bdac1ee7881",
+    "Apache Spark Administrator": "c3a6d2f1-a26f-4810-9b0f-591308d5cbf1",
+}
 #: Built-in roles that include another one.
 INCLUDED_IN = {
     "Synapse Compute Operator": ("Synapse Contributor", "Synapse Administrator"),
-    "Synapse Apache Spark Administrator": ("Synapse Administrator",),
+    "Apache Spark Administrator": ("Synapse Administrator",),
 }
 
 
-def effective_role(endpoint: str, role: str, principal: Principal, scope: str) -> str:
-    """The role by which the principal may do it at a scope or above; empty where none does.
+def holding(endpoint: str, role: str, principal: Principal, scope: str) -> Holding | None:
+    """The role by which the principal may do it at a scope or above, or None.
 
-    Raises BikecastError where Synapse refuses.
+    Synapse does not say who is in a group: where only groups have the role, the first of them is
+    the holding's `group`. Raises BikecastError where Synapse refuses.
     """
     accepted = (role, *INCLUDED_IN.get(role, ()))
+    names = {ROLES[name]: name for name in accepted}
+    own, of_groups = {}, []
     with azure_failures("cannot read Synapse roles"):
-        names = {number: name for name, number in _definitions(endpoint).items()}
-        assignments = _client(endpoint).role_assignments.list_role_assignments(
-            principal_id=principal.id
-        )
-    here = [
-        names.get(str(each.role_definition_id).lower(), "")
-        for each in assignments.value or ()
-        if f"{scope}/".lower().startswith(f"{each.scope}/".lower())
-    ]
-    return next((name for name in accepted if name in here), "")
+        for each in _assignments(endpoint, scope):
+            name = names.get(str(each.role_definition_id).lower(), "")
+            if not name or not f"{scope}/".lower().startswith(f"{each.scope}/".lower()):
+                continue
+            if str(each.principal_id).lower() == principal.id.lower():
+                own[name] = Holding(name, str(each.scope))
+            elif str(each.principal_type) == "Group":
+                of_groups.append(Holding(name, str(each.scope), str(each.principal_id)))
+    found = [own[name] for name in accepted if name in own] + of_groups
+    return found[0] if found else None
 
 
 def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
@@ -48,18 +59,29 @@ def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
     """
     from azure.core.exceptions import ResourceExistsError
 
+    name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}/{ROLES[role]}/{principal.id}")
     with azure_failures(f"cannot give the role {role}"), suppress(ResourceExistsError):
-        definition = _definitions(endpoint).get(role)
-        if definition is None:
-            raise BikecastError(f"Synapse has no role {role}")
-        name = uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}/{definition}/{principal.id}")
         _client(endpoint).role_assignments.create_role_assignment(
             str(name),
-            role_id=definition,
+            role_id=ROLES[role],
             principal_id=principal.id,
             scope=scope,
             principal_type=principal.kind,
         )
+
+
+def _assignments(endpoint: str, scope: str) -> Iterator[Any]:
+    """What was given at a scope and above it, page by page."""
+    token = None
+    while True:
+        page, token = _client(endpoint).role_assignments.list_role_assignments(
+            scope=scope,
+            continuation_token_parameter=token,
+            cls=lambda _, page, headers: (page, headers["x-ms-continuation"]),
+        )
+        yield from page.value or ()
+        if not token:
+            return
 
 
 @cache
@@ -67,10 +89,3 @@ def _client(endpoint: str) -> AccessControlClient:
     from azure.synapse.accesscontrol import AccessControlClient
 
     return AccessControlClient(azure_credential(), endpoint, **client_options())
-
-
-@cache
-def _definitions(endpoint: str) -> dict[str, str]:
-    """The ids of Synapse's roles by name."""
-    definitions = _client(endpoint).role_definitions.list_role_definitions(is_built_in=True)
-    return {str(each.name): str(each.id).lower() for each in definitions}

@@ -1,4 +1,4 @@
-"""Azure RBAC: role definitions and role assignments at any scope."""
+"""Azure RBAC: role assignments at any scope, management groups and groups of people included."""
 
 from __future__ import annotations
 
@@ -11,56 +11,37 @@ from tests.azure.cloud.http import Request, Response, answer, arm_error, checked
 ARM = r"management\.azure\.com"
 PROVIDER = r"(?P<scope>/subscriptions/.+)/providers/Microsoft\.Authorization"
 VERSION = "2022-04-01"
-ROLES = {
-    "Owner": "8e3af657-a8ff-443c-a75c-2fe8c4bcb635",
-    "Reader": "acdd72a7-3385-48ef-bd42-f606fba81ae7",
-    "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
-    "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
-    "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
-    "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
-}
 BODY = {"properties": {"roleDefinitionId": str, "principalId": str, "principalType": str}}
 
 
 class Authorization:
-    """Assignments by name; `refuses` makes the caller somebody who may not assign."""
+    """Assignments by name; `refuses` makes the caller somebody who may not assign.
+
+    `management_group` is above all subscriptions; `groups` has the members of groups.
+    """
+
+    management_group = "/providers/Microsoft.Management/managementGroups/bikes"
 
     def __init__(self, clock: Clock) -> None:
         self.assignments: dict[str, dict[str, Any]] = {}
+        self.groups: dict[str, set[str]] = {}
         self.refuses = False
         self._clock = clock
 
-    @route("GET", ARM, PROVIDER + r"/roleDefinitions", VERSION)
-    def definitions(self, request: Request) -> Response:
-        wanted = re.fullmatch(r"roleName eq '(.+)'", request.query.get("$filter", ""))
-        found = [
-            {
-                "id": f"{request.match['scope']}/providers/Microsoft.Authorization"
-                f"/roleDefinitions/{number}",
-                "name": number,
-                "type": "Microsoft.Authorization/roleDefinitions",
-                "properties": {"roleName": name, "type": "BuiltInRole", "assignableScopes": ["/"]},
-            }
-            for name, number in ROLES.items()
-            if wanted is None or wanted[1] == name
-        ]
-        return answer({"value": found})
-
     @route("GET", ARM, PROVIDER + r"/roleAssignments", VERSION)
     def list(self, request: Request) -> Response:
-        wanted = re.fullmatch(r"assignedTo\('(.+)'\)", request.query.get("$filter", ""))
+        """At a scope, above and below it; assignedTo() follows groups, atScope() is no filter."""
+        asked = request.query.get("$filter", "")
+        wanted = re.fullmatch(r"assignedTo\('(.+)'\)|atScope\(\)", asked)
         assert wanted, request.query
         scope = request.match["scope"].lower()
-        found = [
-            entry
-            for entry in self.assignments.values()
-            if entry["properties"]["principalId"] == wanted[1]
-            and (
-                scope.startswith(entry["properties"]["scope"].lower())
-                or entry["properties"]["scope"].lower().startswith(scope)
-            )
-        ]
-        return answer({"value": found})
+        shown = []
+        for entry in self.assignments.values():
+            owner, given = entry["properties"]["principalId"], entry["properties"]["scope"].lower()
+            near = scope.startswith(given) or given.startswith(scope) or given.startswith("/prov")
+            if near and wanted[1] in (None, owner, *self.groups.get(owner, ())):
+                shown.append(entry)
+        return answer({"value": shown})
 
     @route("PUT", ARM, PROVIDER + r"/roleAssignments/(?P<name>[^/]+)", VERSION)
     def create(self, request: Request) -> Response:
@@ -77,26 +58,31 @@ class Authorization:
             same = told["roleDefinitionId"].rpartition("/")[2], told["principalId"], told["scope"]
             if same == key and other != name:
                 return arm_error(409, "RoleAssignmentExists", "The role assignment already exists.")
-        self.assignments[name] = {
-            "id": request.path,
-            "name": name,
-            "type": "Microsoft.Authorization/roleAssignments",
-            "properties": {**asked, "scope": scope, "createdOn": self._clock.text()},
-        }
-        return answer(self.assignments[name], 201)
+        return answer(self._put(name, scope, asked), 201)
 
-    def grant(self, role: str, principal: str, scope: str) -> None:
-        """Put an assignment from within the cloud."""
-        name = f"granted-{len(self.assignments)}"
-        self.assignments[name] = {
-            "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
-            "name": name,
-            "type": "Microsoft.Authorization/roleAssignments",
-            "properties": {
-                "roleDefinitionId": "/providers/Microsoft.Authorization/roleDefinitions/"
-                + ROLES[role],
-                "principalId": principal,
-                "principalType": "ServicePrincipal",
-                "scope": scope,
-            },
+    def grant(self, role: str, principal: str, scope: str, kind: str = "ServicePrincipal") -> None:
+        """Put an assignment of a built-in role, by its id, from within the cloud."""
+        asked = {
+            "roleDefinitionId": f"/providers/Microsoft.Authorization/roleDefinitions/{role}",
+            "principalId": principal,
+            "principalType": kind,
         }
+        self._put(f"granted-{len(self.assignments)}", scope, asked)
+
+    def _put(self, name: str, scope: str, asked: dict[str, str]) -> dict[str, Any]:
+        now = self._clock.text()
+        more = ("condition", "conditionVersion", "createdBy", "delegatedManagedIdentityResourceId")
+        self.assignments[name] = {
+            "properties": {
+                **asked,
+                "scope": scope,
+                **dict.fromkeys((*more, "description")),
+                "createdOn": now,
+                "updatedOn": now,
+                "updatedBy": "33333333-3333-3333-3333-333333333333",
+            },
+            "id": f"{scope}/providers/Microsoft.Authorization/roleAssignments/{name}",
+            "type": "Microsoft.Authorization/roleAssignments",
+            "name": name,
+        }
+        return self.assignments[name]
