@@ -24,6 +24,7 @@ from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlErro
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
+from bikecast.embedded.sql_pool.syntax.names import DATABASE, is_current
 from bikecast.embedded.sql_pool.syntax.reader import PARAMETER_PREFIX, Reader
 from bikecast.embedded.sql_pool.values.types import (
     BIGINT,
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = [
+    "DATABASE",
     "INT",
     "INTERNAL_ERROR",
     "MAX",
@@ -54,6 +56,7 @@ __all__ = [
     "SqlType",
     "Variable",
     "declared_parameters",
+    "is_current",
     "make_type",
     "nvarchar",
     "parameter_variable",

@@ -34,6 +34,12 @@ def test_wrong_credentials_are_refused_with_their_sqlstate(connect, changes):
     assert PASSWORD not in str(caught.value)
 
 
+def test_the_database_of_a_login_is_the_pool_or_left_out(connect):
+    assert connect(Database="Pool").execute("SELECT DB_NAME()").fetchval() == "pool"
+    with pytest.raises(pyodbc.Error, match=r'4060.*"other"|"other".*4060'):
+        connect(Database="other")
+
+
 def test_an_access_token_is_accepted_if_it_is_the_servers(connect):
     nobody = {"UID": "", "PWD": ""}
     found = connect(token_attribute(TOKEN), **nobody).execute("SELECT 1 AS a").fetchval()

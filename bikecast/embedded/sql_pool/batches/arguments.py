@@ -84,7 +84,10 @@ def bind_arguments(
             ) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
-        if parameter.name.lower() not in bound:
+        if parameter.name.lower() not in bound and parameter.default is not None:
+            value = evaluate(parameter.default, parameter.type)
+            bound[parameter.name.lower()] = Variable(parameter.type, value)
+        elif parameter.name.lower() not in bound:
             if label == "sp_executesql":
                 raise SqlError(
                     8178,

@@ -194,7 +194,7 @@ class Interpreter:
             self.options[statement.name.upper()] = statement.value.upper()
             if statement.name.upper() == "DATEFORMAT":
                 self.date_order.wanted = statement.value.lower()
-        else:
+        elif not isinstance(statement, flow.Use):
             raise AssertionError(f"no step for {type(statement).__name__}")
 
     def _jump(self, statement: flow.Jump, frame: Frame) -> Leaving:

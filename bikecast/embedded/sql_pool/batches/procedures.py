@@ -6,14 +6,16 @@ from collections.abc import Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
+from bikecast.embedded.sql_pool.batches import catalog_procedures
 from bikecast.embedded.sql_pool.batches.arguments import (
     bind_arguments,
     copy_outputs,
     require_national,
 )
+from bikecast.embedded.sql_pool.batches.catalog_procedures import catalog_procedure
 from bikecast.embedded.sql_pool.batches.frames import Failures, Frame, Leaving
 from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, near
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.statements import renames
 from bikecast.embedded.sql_pool.syntax import flow
@@ -27,6 +29,7 @@ from bikecast.embedded.sql_pool.values.types import MAX, SqlType, nvarchar
 if TYPE_CHECKING:
     from sqlglot import exp
 
+    from bikecast.core.sql import ResultSet
     from bikecast.embedded.sql_pool.batches.date_order import DateOrder
     from bikecast.embedded.sql_pool.work import SessionTransaction, Work
 
@@ -41,6 +44,7 @@ class Runner(Protocol):
     date_order: DateOrder
     failures: Failures
     messages: list[str]
+    outcomes: list[ResultSet | int]
 
     def work(self, frame: Frame) -> Work:
         """What the next statement needs to run."""
@@ -55,7 +59,8 @@ class Runner(Protocol):
 def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
     """EXEC of a procedure; its status is 0 unless it returns another."""
     system = {"sp_executesql": _execute_sql, "sp_rename": _rename_column}
-    execute = system.get(statement.name.name.lower(), _execute_stored)
+    stored = _execute_catalog if catalog_procedure(statement.name.name) else _execute_stored
+    execute = system.get(statement.name.name.lower(), stored)
     status = execute(runner, statement, frame) or 0
     if statement.status is not None:
         declared(frame.variables, statement.status).value = status
@@ -74,6 +79,8 @@ def _bound(
 
 def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> int:
     procedure = runner.catalog.find(statement.name)
+    if procedure is None and statement.is_bare:
+        raise near(statement.name.name, statement.line)
     if procedure is None or procedure.type != PROCEDURE:
         raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")
     (definition,) = parse_batch(procedure.definition)
@@ -95,6 +102,21 @@ def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Fra
         raise
     copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
     return status
+
+
+def _execute_catalog(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
+    """sp_columns and its kin."""
+    name = catalog_procedure(statement.name.name)
+    variables = _bound(
+        runner, catalog_procedures.parameters(name), statement.arguments, name, frame
+    )
+    query, rows = catalog_procedures.query_of(name), None
+    if query:
+        runner.run(parse_batch(query), frame.nested(variables, name))
+        rows = runner.outcomes.pop()
+    data_type = variables["data_type"].value if "data_type" in variables else None
+    assert not isinstance(rows, int)  # noqa: S101 # the text is a query
+    runner.outcomes.append(catalog_procedures.answer(name, data_type, rows))
 
 
 def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -46,6 +47,10 @@ class Context:
     run_scalar: Callable[[BoundQuery, dict[str, object]], object]
     """Run a query of one row and column now, in the current transaction."""
     parameters: dict[str, object] = field(default_factory=dict)
+    now: datetime.datetime = field(
+        default_factory=lambda: datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+    )
+    """One moment for all clocks of a statement; DuckDB's now() is the transaction's start."""
     view_depth: int = 0
     _bound: dict[str, str] = field(default_factory=dict)
     arguments: dict[str, Typed] | None = None

@@ -343,10 +343,14 @@ def merge(work: Work, statement: st.Merge) -> int:
     for source in source_scope.sources:
         scope.add(source)
     compiler = queries.expressions(scope)
-    target = queries.expressions(Scope(sources=scope.sources[:1]))
+    # A branch sees the rows that it has: those of both sides, of the target, or of the source.
+    visible = {
+        "MATCHED": compiler,
+        "NOT MATCHED BY SOURCE": queries.expressions(Scope(sources=scope.sources[:1])),
+        "NOT MATCHED": queries.expressions(Scope(sources=scope.sources[1:])),
+    }
     branches = " ".join(
-        _branch(work, table, branch, target if branch.kind.endswith("SOURCE") else compiler)
-        for branch in statement.branches
+        _branch(work, table, branch, visible[branch.kind]) for branch in statement.branches
     )
     return work.count(
         f"MERGE INTO {table.duckdb_name} AS {physical} USING {clause} ON "

@@ -15,11 +15,12 @@ from bikecast.embedded.sql_pool.catalog.catalog import (
     SqlObject,
     TableColumn,
 )
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_object
+from bikecast.embedded.sql_pool.errors import SqlError, invalid_object, not_emulated
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.statements.keys import added, not_null
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.names import is_current
 from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
 from bikecast.embedded.sql_pool.values.scope import Scope, quoted
@@ -284,6 +285,8 @@ def create_schema(work: Work, statement: st.CreateSchema) -> None:
     """CREATE SCHEMA."""
     if statement.name.lower() in _SCHEMAS or work.catalog.has_schema(statement.name):
         raise SqlError(2714, f"There is already an object named '{statement.name}'.")
+    if is_current(statement.name):  # DuckDB could not tell the two apart
+        raise not_emulated("A schema with the name of the database")
     if statement.owner.lower() != "dbo":
         raise SqlError(
             15151,

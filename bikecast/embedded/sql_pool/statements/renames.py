@@ -11,11 +11,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from bikecast.embedded.sql_pool.catalog.catalog import TABLE, SqlObject
-from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.catalog.catalog import TABLE, VIEW, SqlObject
+from bikecast.embedded.sql_pool.errors import SqlError, invalid_object, unsupported
 from bikecast.embedded.sql_pool.statements.alterations import write_copy
-from bikecast.embedded.sql_pool.statements.definitions import existing_table
 from bikecast.embedded.sql_pool.statements.keys import table_keys
+from bikecast.embedded.sql_pool.syntax.names import DATABASE, cross_database, is_current
 from bikecast.embedded.sql_pool.syntax.statements import (
     ObjectName,
     ParameterDefinition,
@@ -39,14 +39,20 @@ CAUTION = "Caution: Changing any part of an object name could break scripts and 
 
 
 def rename(work: Work, statement: Rename) -> None:
-    """RENAME OBJECT of a table."""
-    table = existing_table(work, statement.name)
+    """RENAME OBJECT of a table, or of a view.
+
+    The page speaks of tables alone, but tools such as dbt-synapse rename views by it.
+    """
+    table = work.catalog.find(statement.name)
+    if table is None or table.type not in (TABLE, VIEW):
+        raise invalid_object(str(statement.name))
     new = ObjectName(statement.new_name, statement.name.schema)
     if table.name.is_temporary or new.is_temporary:
         raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
     if work.catalog.find(new) is not None:
         raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
-    work.run(f"ALTER TABLE {table.duckdb_name} RENAME TO {quoted(new.name)}")
+    if table.type == TABLE:
+        work.run(f"ALTER TABLE {table.duckdb_name} RENAME TO {quoted(new.name)}")
     work.catalog.rename(table, new)
 
 
@@ -80,8 +86,8 @@ def rename_column(work: Work, place: str, new: str, object_type: str) -> None:
     """
     if object_type.upper() != "COLUMN":
         raise unsupported("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
-    if name_part(place, 4):
-        raise unsupported(f"The cross-database name {place}")
+    if not is_current(name_part(place, 4) or DATABASE):
+        raise cross_database([place])
     old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
     table = work.catalog.find(ObjectName(name, schema or "dbo"))
     column = table.column(old) if table else None

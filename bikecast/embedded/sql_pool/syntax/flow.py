@@ -37,6 +37,11 @@ class SetOption(Statement):
 
 
 @dataclass(frozen=True)
+class Use(Statement):
+    """USE of the database that the session is in."""
+
+
+@dataclass(frozen=True)
 class Block(Statement):
     """BEGIN ... END."""
 
@@ -115,11 +120,15 @@ class Argument:
 
 @dataclass(frozen=True)
 class ExecuteProcedure(Statement):
-    """EXEC of a procedure; `status` is the variable that takes its return value."""
+    """EXEC of a procedure; `status` is the variable that takes its return value.
+
+    `is_bare` is a call by one word alone, which may be a mistyped statement.
+    """
 
     name: ObjectName
     arguments: tuple[Argument, ...]
     status: str | None = None
+    is_bare: bool = False
 
 
 @dataclass(frozen=True)

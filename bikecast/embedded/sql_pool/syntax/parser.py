@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import replace
 
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
@@ -11,6 +12,7 @@ from sqlglot.tokenizer_core import TokenType
 from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, unsupported
 from bikecast.embedded.sql_pool.syntax import alterations, changes, definitions, flow, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.names import is_current
 from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -80,6 +82,7 @@ class BatchParser:
             "TRUNCATE": lambda line: definitions.truncate(self.reader, line),
             "RENAME": lambda line: definitions.rename(self.reader, line),
             "COPY": lambda line: definitions.copy_into(self.reader, line),
+            "USE": self._use,
         }
 
     def skip_semicolons(self) -> bool:
@@ -93,9 +96,23 @@ class BatchParser:
         word = self.reader.word()
         parse = self._parsers.get(word)
         if parse is None:
-            reason = profile.refused_statement(word)
-            raise reason if reason else self.reader.error()
+            if reason := profile.refused_statement(word):
+                raise reason
+            if self.reader.position or self.reader.kind() is TokenType.PARAMETER:
+                raise self.reader.error()
+            call = self._call(self.reader.line, None)  # of a procedure, first in its batch
+            return replace(call, is_bare="." not in call.name.written)
         return parse(self.reader.line)
+
+    def _use(self, line: int) -> st.Statement:
+        self.reader.take()
+        if not is_current(self.reader.identifier()):
+            raise SqlError(
+                40508,
+                "USE statement is not supported to switch between databases. Use a new connection "
+                "to connect to a different database.",
+            )
+        return flow.Use(line)
 
     def _query(self, line: int) -> st.Statement:
         reader = self.reader
@@ -228,6 +245,10 @@ class BatchParser:
                 raise unsupported("EXEC of a variable")
             status = reader.variable()
             reader.expect("=")
+        return self._call(line, status)
+
+    def _call(self, line: int, status: str | None) -> flow.ExecuteProcedure:
+        reader = self.reader
         name = reader.object_name()
         arguments = () if reader.at_statement_end() else reader.listed(self._argument)
         return flow.ExecuteProcedure(line, name, arguments, status)

@@ -14,7 +14,6 @@ from bikecast.embedded.sql_pool.values.types import SqlType
 
 #: Statements that a dedicated pool does not have.
 _NO_STATEMENT = {
-    "USE": "USE",
     "SAVE": "A savepoint",
     "OPEN": "A cursor",
     "CLOSE": "A cursor",

@@ -17,6 +17,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 
 from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, unsupported
 from bikecast.embedded.sql_pool.syntax import dialect
+from bikecast.embedded.sql_pool.syntax.names import cross_database, without_database
 from bikecast.embedded.sql_pool.syntax.reserved import NAMES_OF_VALUES, RESERVED
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.types import SqlType, make_type
@@ -52,7 +53,7 @@ class Reader:
             tokens = dialect.tokenize(text)
         except TokenError as error:
             raise parse_error(f"Unclosed quotation mark or comment: {error}") from error
-        self.tokens = _number_placeholders(tokens)
+        self.tokens = without_database(_number_placeholders(tokens))
         self.position = 0
 
     @property
@@ -135,7 +136,7 @@ class Reader:
             self.take()
             parts.append(self.identifier())
         if len(parts) > 2:
-            raise unsupported(f"The cross-database name {'.'.join(parts)}")
+            raise cross_database(parts)
         return ObjectName(parts[-1], parts[0] if len(parts) == 2 else "dbo", ".".join(parts))
 
     def type_name(self) -> SqlType:

@@ -9,50 +9,9 @@ from dataclasses import dataclass, field
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import describe, unsupported
+from bikecast.embedded.sql_pool.syntax.names import ObjectName as ObjectName
+from bikecast.embedded.sql_pool.syntax.names import table_name as table_name
 from bikecast.embedded.sql_pool.values.types import SqlType
-
-
-@dataclass(frozen=True)
-class ObjectName:
-    """A name of one or two parts; `schema` is dbo where it was left out; # marks a temp table.
-
-    As text it is what was `written`, where that is known.
-    """
-
-    name: str
-    schema: str = "dbo"
-    written: str = field(default="", compare=False)
-
-    @property
-    def is_temporary(self) -> bool:
-        """True for #name."""
-        return self.name.startswith("#")
-
-    @property
-    def key(self) -> str:
-        """Equal for all ways to write one name."""
-        return (self.name if self.is_temporary else f"{self.schema}.{self.name}").lower()
-
-    def __str__(self) -> str:
-        if self.written or self.is_temporary:
-            return self.written or self.name
-        return f"{self.schema}.{self.name}"
-
-
-def table_name(node: exp.Expression) -> ObjectName:
-    """The name that a Table node holds.
-
-    Raises SqlError for a cross-database name.
-    """
-    if node.args.get("catalog"):
-        raise unsupported(f"The cross-database name {describe(node)}")
-    if not isinstance(node.this, exp.Identifier):
-        raise unsupported(f"The table source {describe(node.this)}")
-    if node.this.args.get("global_"):
-        raise unsupported("A global temporary table")
-    name, schema = node.this.name, node.args["db"].name if node.args.get("db") else ""
-    return ObjectName(name, schema or "dbo", f"{schema}.{name}" if schema else name)
 
 
 @dataclass(frozen=True)
@@ -207,11 +166,12 @@ class TableNote(Statement):
 
 @dataclass(frozen=True)
 class ParameterDefinition:
-    """A parameter of a procedure."""
+    """A parameter of a procedure or a function."""
 
     name: str
     type: SqlType
     output: bool = False
+    default: exp.Expression | None = None
 
 
 @dataclass(frozen=True)

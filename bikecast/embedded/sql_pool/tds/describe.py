@@ -10,100 +10,10 @@ from bikecast.core.sql import ResultColumn, ResultSet, SqlError
 from bikecast.embedded.sql_pool.internal import MAX, SqlType
 from bikecast.embedded.sql_pool.tds.pool_session import PoolSession
 
-_QUOTES = {"char": ("'", "'"), "n": ("N'", "'"), "hex": ("0x", None), "none": (None, None)}
-#: Name, ODBC type, precision, quotes, create parameters, scales, money; in ODBC's order.
-_TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int], ...] = (
-    ("datetimeoffset", -155, 34, "char", "scale", (0, 7), 0),
-    ("time", -154, 16, "char", "scale", (0, 7), 0),
-    ("uniqueidentifier", -11, 36, "char", None, None, 0),
-    ("nvarchar", -9, 4000, "n", "max length", None, 0),
-    ("sysname", -9, 128, "n", None, None, 0),
-    ("nchar", -8, 4000, "n", "length", None, 0),
-    ("bit", -7, 1, "none", None, (0, 0), 0),
-    ("tinyint", -6, 3, "none", None, (0, 0), 0),
-    ("bigint", -5, 19, "none", None, (0, 0), 0),
-    ("varbinary", -3, 8000, "hex", "max length", None, 0),
-    ("binary", -2, 8000, "hex", "length", None, 0),
-    ("char", 1, 8000, "char", "length", None, 0),
-    ("numeric", 2, 38, "none", "precision,scale", (0, 38), 0),
-    ("decimal", 3, 38, "none", "precision,scale", (0, 38), 0),
-    ("money", 3, 19, "none", None, (4, 4), 1),
-    ("smallmoney", 3, 10, "none", None, (4, 4), 1),
-    ("int", 4, 10, "none", None, (0, 0), 0),
-    ("smallint", 5, 5, "none", None, (0, 0), 0),
-    ("float", 6, 53, "none", None, None, 0),
-    ("real", 7, 24, "none", None, None, 0),
-    ("varchar", 12, 8000, "char", "max length", None, 0),
-    ("date", 91, 10, "char", None, None, 0),
-    ("datetime2", 93, 27, "char", "scale", (0, 7), 0),
-    ("datetime", 93, 23, "char", None, (3, 3), 0),
-    ("smalldatetime", 93, 16, "char", None, (0, 0), 0),
-)
-
 
 def columns(text: str) -> tuple[ResultColumn, ...]:
     """The columns of a result, each as NAME:type."""
     return tuple(ResultColumn(*item.split(":")) for item in text.split())
-
-
-_TYPE_COLUMNS = columns(
-    "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
-    "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
-    "SEARCHABLE:smallint UNSIGNED_ATTRIBUTE:smallint MONEY:smallint AUTO_INCREMENT:smallint "
-    "LOCAL_TYPE_NAME:nvarchar MINIMUM_SCALE:smallint MAXIMUM_SCALE:smallint "
-    "SQL_DATA_TYPE:smallint SQL_DATETIME_SUB:smallint NUM_PREC_RADIX:int "
-    "INTERVAL_PRECISION:smallint USERTYPE:smallint"
-)
-_RADIX = {"float": 2, "real": 2}
-_NUMBERS = frozenset("bit tinyint smallint int bigint numeric decimal money smallmoney".split())
-#: ODBC type, precision, whether it is text, whether it is a number, and the radix, by name.
-TYPES: dict[str, tuple[int, int, bool, bool, int | None]] = {
-    name: (
-        code,
-        precision,
-        quotes in ("char", "n") and code in (-9, -8, 1, 12),
-        name in _NUMBERS or name in _RADIX,
-        _RADIX.get(name, 10) if name in _NUMBERS or name in _RADIX else None,
-    )
-    for name, code, precision, quotes, *_ in _TYPES
-}
-
-
-def data_types(odbc_type: int = 0) -> ResultSet:
-    """The types of a dedicated pool as sp_datatype_info returns them; `odbc_type` 0 is all."""
-    rows: list[tuple[object, ...]] = []
-    for name, code, precision, quotes, create, scales, money in _TYPES:
-        if odbc_type not in (0, code):
-            continue
-        prefix, suffix = _QUOTES[quotes]
-        text = quotes in ("char", "n")
-        *_, number, radix = TYPES[name]
-        moment = code in (91, 93)
-        rows.append(
-            (
-                name,
-                code,
-                precision,
-                prefix,
-                suffix,
-                create,
-                1,
-                0,
-                3 if text else 2,
-                (1 if name in ("bit", "tinyint") else 0) if number else None,
-                money,
-                0 if number else None,
-                name,
-                scales[0] if scales else None,
-                scales[1] if scales else None,
-                9 if moment else code,
-                {91: 1, 93: 3}.get(code),
-                radix,
-                None,
-                0,
-            )
-        )
-    return ResultSet(_TYPE_COLUMNS, rows)
 
 
 _PARAMETER_COLUMNS = columns(

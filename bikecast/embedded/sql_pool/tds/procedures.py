@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections.abc import Callable
 from functools import partial
 
 from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.internal import INT, Variable, declared_parameters
 from bikecast.embedded.sql_pool.tds import describe
-from bikecast.embedded.sql_pool.tds.catalog import Procedure, catalog_procedures
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Call, Parameter
 
@@ -28,7 +28,7 @@ class Procedures:
         self._session = session
         self._prepared: dict[int, tuple[Parameter, ...]] = {}
         self._last_handle = 0
-        self._own: dict[str, Procedure] = {
+        self._own: dict[str, Callable[[tuple[Parameter, ...]], Answer]] = {
             "sp_executesql": self._execute_sql,
             "sp_prepare": self._prepare,
             "sp_prepexec": partial(self._first_run, "sp_prepexec", 3),
@@ -36,12 +36,8 @@ class Procedures:
             # the second parameter is the name of a procedure
             "sp_prepexecrpc": partial(self._first_run, "sp_prepexecrpc", 2),
             "sp_unprepare": self._unprepare,
-            "sp_datatype_info": self._data_types,
-            "sp_datatype_info_90": self._data_types,
-            "sp_datatype_info_100": self._data_types,
             "sp_describe_undeclared_parameters": self._undeclared,
             "sp_reset_connection": lambda _: Answer(),
-            **catalog_procedures(session),
         }
 
     def reset(self) -> None:
@@ -194,10 +190,6 @@ class Procedures:
                 _NO_HANDLE, f"Could not find prepared statement with handle {number or 0}."
             )
         return prepared
-
-    def _data_types(self, parameters: tuple[Parameter, ...]) -> Answer:
-        value = parameters[0].value.value if parameters else None
-        return Answer(outcomes=[describe.data_types(value if isinstance(value, int) else 0)])
 
     def _undeclared(self, parameters: tuple[Parameter, ...]) -> Answer:
         _require(parameters, 1, "sp_describe_undeclared_parameters")

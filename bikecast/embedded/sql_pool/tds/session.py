@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bikecast.core.sql import ResultSet, SqlError
-from bikecast.embedded.sql_pool.internal import INTERNAL_ERROR
+from bikecast.embedded.sql_pool.internal import DATABASE, INTERNAL_ERROR, is_current
 from bikecast.embedded.sql_pool.pool import Pool
 from bikecast.embedded.sql_pool.tds import login as logins
 from bikecast.embedded.sql_pool.tds import tokens
@@ -34,7 +34,6 @@ from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError, decode_ut
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-DATABASE = "pool"
 #: The pool's file is given back after so many seconds without a request.
 LINGER_SECONDS = 1.0
 _POLL_SECONDS = 0.05
@@ -60,6 +59,7 @@ class Connection:
         self._procedures = Procedures(self._session)
         self._descriptor = 0
         self._rolled_back = False
+        self._attention = False
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "tds-batch")
 
     def serve(self) -> None:
@@ -112,13 +112,23 @@ class Connection:
             _log.warning("Login failed for user %r", request.user[:128])
             self._say_goodbye(SqlError(18456, f"Login failed for user '{request.user[:128]}'."))
             return False
+        if request.database and not is_current(request.database):
+            wanted = request.database[:128]
+            self._say_goodbye(
+                SqlError(
+                    4060,
+                    f'Cannot open database "{wanted}" requested by the login. The login failed. '
+                    f"The database here is {DATABASE}.",
+                )
+            )
+            return False
         features = {}
         if request.token is not None:
             features[logins.FEATURE_FEDERATED] = b""
         if logins.FEATURE_UTF8 in request.features:
             features[logins.FEATURE_UTF8] = b"\x01"
         size = request.packet_size
-        accepted = tokens.login_accepted(request.tds_version, size, request.database or DATABASE)
+        accepted = tokens.login_accepted(request.tds_version, size, DATABASE)
         if features:
             accepted += tokens.features_accepted(features)
         self._packets.write([accepted, tokens.done(tokens.DONE, 0)])
@@ -148,11 +158,11 @@ class Connection:
             while not self._transport.wait(LINGER_SECONDS if self._session.is_open else None):
                 self._session.release()
             message = self._packets.message()
-            if message.kind == Kind.ATTENTION:
+            self._attention = message.kind == Kind.ATTENTION
+            if not self._attention:
+                self._packets.write(self._answer(message, self._reset(message.status)))
+            if self._attention:  # in a message of its own, as tedious expects
                 self._packets.write([tokens.done(tokens.DONE, tokens.ATTENTION)])
-                continue
-            prefix = self._reset(message.status)
-            self._packets.write(self._answer(message, prefix))
 
     def _reset(self, status: int) -> bytes:
         if status & RESET or (status & RESET_KEEP_TRANSACTION and not self._session.in_transaction):
@@ -278,8 +288,7 @@ class Connection:
 
     def _cancelled(self) -> Iterator[bytes]:
         yield from self._transaction_tokens()
-        yield tokens.done(tokens.DONE, tokens.ERROR | tokens.MORE)
-        yield tokens.done(tokens.DONE, tokens.ATTENTION)
+        yield tokens.done(tokens.DONE, tokens.ERROR)
 
     def _while_listening(self, work: Callable[[], _T]) -> tuple[_T, bool]:
         """Run `work` on the worker; an ATTENTION of the client ends it early."""
@@ -292,7 +301,7 @@ class Connection:
                 elif self._transport.wait(0):
                     if self._packets.message().kind != Kind.ATTENTION:
                         raise ProtocolError("A request while another one runs.")
-                    cancelled = True
+                    cancelled = self._attention = True
                     self._session.cancel()
         except (Disconnected, ProtocolError):
             while not concurrent.futures.wait([future], _POLL_SECONDS).done:

@@ -5,8 +5,6 @@ Source: https://learn.microsoft.com/sql/t-sql/functions/date-and-time-data-types
 
 from __future__ import annotations
 
-import datetime
-
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, describe
@@ -122,14 +120,11 @@ def _check_part(part: str, moment: Typed, function: str) -> None:
 
 
 def _clock(type_: SqlType) -> Function:
-    """The clock of a dedicated pool, which is UTC.
-
-    DuckDB's now() is the transaction's start, so the time is bound when a statement is compiled.
-    """
+    """The clock of a dedicated pool, which is UTC."""
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         compiler.arguments(node, 0, 0)
-        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        now = compiler.context.now
         if type_ is DATETIME:
             now = now.replace(microsecond=now.microsecond // 1000 * 1000)
         if type_ is DATETIMEOFFSET:

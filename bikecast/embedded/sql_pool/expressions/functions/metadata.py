@@ -11,7 +11,7 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
 from bikecast.embedded.sql_pool.errors import not_emulated
 from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
-from bikecast.embedded.sql_pool.syntax.statements import ObjectName
+from bikecast.embedded.sql_pool.syntax.names import DATABASE, named
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
@@ -53,7 +53,7 @@ def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
     code = (arguments[1].constant or "").strip() if len(arguments) == 2 else ""
     if arguments[0].constant is None:
         return _object_id_of_value(arguments[0], code)
-    name = _object_name(arguments[0].constant)
+    name = named(arguments[0].constant.strip())
     object_ = compiler.context.catalog.find(name) if name else None
     if object_ and code and object_.type.strip() != code.upper():
         object_ = None
@@ -61,23 +61,15 @@ def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
 
 
 def _object_id_of_value(value: Typed, code: str) -> Typed:
-    """OBJECT_ID of a column: names of one or two parts without a dot inside of a part."""
+    """OBJECT_ID of a column: names without a dot inside of a part."""
     parts = f"string_split(translate({convert(value, _NAME).sql}, '[]\"', ''), '.')"
     more = f" AND trim(type) = '{''.join(filter(str.isalpha, code))}'" if code else ""
     return Typed(
         f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {parts}[-1] AND schema_name = "
-        f"coalesce({parts}[-2], 'dbo'){more})",
+        f"coalesce(nullif({parts}[-2], ''), 'dbo') AND coalesce({parts}[-3], '{DATABASE}') = "
+        f"'{DATABASE}'{more})",
         INT,
     )
-
-
-def _object_name(text: str) -> ObjectName | None:
-    parts = [part.strip().strip('[]"') for part in text.split(".")]
-    if len(parts) == 3 and parts[0].lower() in ("tempdb", "pool"):
-        parts = parts[1:]
-    if not 1 <= len(parts) <= 2:
-        return None
-    return ObjectName(parts[-1], parts[0] if len(parts) == 2 and parts[0] else "dbo")
 
 
 def _name_of_object(column: str) -> Function:
@@ -105,14 +97,14 @@ def _database_id(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, _NAME, optional=1)
     if not values:
         return Typed(str(_POOL_ID), _SMALLINT)
-    return Typed(f"(CASE WHEN {values[0]} = 'pool' THEN {_POOL_ID} END)", _SMALLINT)
+    return Typed(f"(CASE WHEN {values[0]} = '{DATABASE}' THEN {_POOL_ID} END)", _SMALLINT)
 
 
 def _database_name(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, INT, optional=1)
     if not values:
-        return Typed("'pool'", _NAME)
-    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN 'pool' END)", _NAME)
+        return Typed(f"'{DATABASE}'", _NAME)
+    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN '{DATABASE}' END)", _NAME)
 
 
 def _looked_up(view: str, column: str, type_: SqlType, **arguments: SqlType) -> Function:
