@@ -24,6 +24,16 @@ from pipelines.sensors.new_files import file_sensor
 from pipelines.settings import Settings
 
 
+def trained_by(spec: ModelSpec, settings: Settings) -> ModelSpec:
+    """The spec, trained within the settings' budget and number of trials."""
+    training = replace(
+        spec.training,
+        max_training_hours=settings.budget / 3600,
+        max_trials=settings.max_trials or spec.training.max_trials,
+    )
+    return replace(spec, training=training)
+
+
 def build_definitions(
     settings: Settings,
     resources: Resources,
@@ -32,13 +42,11 @@ def build_definitions(
 ) -> dg.Definitions:
     """Everything of one model, by these settings.
 
-    Their budget replaces the spec's training time where a run does not set its own. Runs are in
-    one process: the assets are chained and wait on other systems. With daily partitions
-    "Materialize all" on the whole graph asks for days.
+    Runs are in one process: the assets are chained and wait on other systems. With daily
+    partitions "Materialize all" on the whole graph asks for days.
     """
     spec = replace(
-        spec,
-        training=replace(spec.training, max_training_hours=settings.budget / 3600),
+        trained_by(spec, settings),
         first_day=spec.first_day if settings.daily_partitions else None,
     )
     webhook = settings.alert_webhook.get_secret_value()

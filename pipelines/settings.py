@@ -114,7 +114,8 @@ class Settings(BaseSettings):
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
-    budget: float = Field(20.0, ge=1, le=86_400, description="Seconds for the training")
+    budget: float = Field(120.0, ge=1, le=86_400, description="Seconds for the training at most")
+    max_trials: int = Field(0, ge=0, description="Models that a training tries at most; 0 for all")
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
     scoring: Literal["predict", "spark", "auto"] = Field(
         "predict", description="Score by PREDICT, on Spark, or by PREDICT where it can"

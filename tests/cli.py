@@ -20,15 +20,15 @@ class Cli:
     """`bikecast` on one home."""
 
     home: Path
-    budget: str = ""
-    """BIKECAST_BUDGET of its commands; empty for the default."""
+    trials: int = 0
+    """BIKECAST_MAX_TRIALS of its commands; 0 for the whole plan."""
 
     @property
     def environment(self) -> dict[str, str]:
         """The caller's environment without its own bikecast settings."""
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("BIKECAST_", "DAGSTER_"))}
-        budget = {"BIKECAST_BUDGET": self.budget} if self.budget else {}
-        return {**kept, **budget, "BIKECAST_HOME": str(self.home), "COLUMNS": "160"}
+        trials = {"BIKECAST_MAX_TRIALS": str(self.trials)}
+        return {**kept, **trials, "BIKECAST_HOME": str(self.home), "COLUMNS": "160"}
 
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         """Start a command and return its process, with both outputs as pipes."""

@@ -98,9 +98,10 @@ class TrainingSettings:
     primary_metric: str = "spearman_correlation"
     """One of PRIMARY_METRICS; normalized errors are over the target's range."""
     max_training_hours: float = 0.25
+    """A ceiling: a training ends when its plan is done."""
     max_concurrent_trials: int = 2
     max_trials: int = 0
-    """Models that are tried at most; 0 for as many as the time allows."""
+    """Models that are tried at most; 0 for all of the plan."""
     onnx_compatible: bool = True
     """Only models that export to ONNX; the embedded AutoML has no others."""
     seed: int = 0

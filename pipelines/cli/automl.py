@@ -39,15 +39,18 @@ def automl(
     ] = "spearman_correlation",
     budget: Annotated[
         float,
-        typer.Option(help="Seconds for the training; under about 6 s few algorithms are tried."),
-    ] = 60.0,
+        typer.Option(help="Seconds for the training at most; it ends when all is tried."),
+    ] = 120.0,
     output: Annotated[
         Path | None,
         typer.Option("-o", "--output", help="Folder for the results. Default: automl-NAME."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="The same seed and trials give the same model.")] = 0,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 0,
     allow: Annotated[str, typer.Option(help="Only these algorithms, such as LightGBM,Ridge.")] = "",
     block: Annotated[str, typer.Option(help="Not these algorithms.")] = "",
+    max_trials: Annotated[
+        int, typer.Option(min=0, help="Models that are tried at most; 0 for all.")
+    ] = 0,
     best: Annotated[
         bool, typer.Option("--best", help="Take the best, not the simplest that is as good.")
     ] = False,
@@ -76,6 +79,7 @@ def automl(
             experiment=csv.stem or "automl",
             primary_metric=metric,
             max_training_hours=budget / 3600,
+            max_trials=max_trials,
             seed=seed,
             allowed_algorithms=tuple(filter(None, allow.split(","))),
             blocked_algorithms=tuple(filter(None, block.split(","))),

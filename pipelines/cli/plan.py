@@ -28,6 +28,7 @@ def plan(
     Exit code 1 where it may cost more than BIKECAST_COST_LIMIT: such a run is refused.
     """
     from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.build import trained_by
     from pipelines.installation import open_installation
     from pipelines.reports.plan import make_plan
     from pipelines.settings import load_settings
@@ -36,7 +37,7 @@ def plan(
     with open_installation(settings) as here:
         planned = make_plan(
             here.instance,
-            BIKE_RENTALS,
+            trained_by(BIKE_RENTALS, settings),
             here.resources,
             budget_seconds=settings.budget,
             retrain=retrain,

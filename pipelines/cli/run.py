@@ -40,9 +40,8 @@ def run(
         typer.Option(
             min=1,
             max=86_400,
-            help="Seconds for the training; it ends earlier when all is tried. Under about 6 s "
-            "only the first configurations are tried, and it may take longer.  "
-            "[default: BIKECAST_BUDGET, else 20]",
+            help="Seconds for the training at most; it ends when all is tried.  "
+            "[default: BIKECAST_BUDGET, else 120]",
             show_default=False,
         ),
     ] = None,
@@ -67,7 +66,7 @@ def run(
     A second run on unchanged data and code trains nothing and takes the model that is there.
     Without --csv it keeps the data of the last one.
 
-    Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv --budget 60`,
+    Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv`,
     `bikecast run --json > forecast.json`
     """
     import psutil

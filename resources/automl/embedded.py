@@ -35,7 +35,7 @@ class LocalAutoML(dg.ConfigurableResource):
         )
 
     def status(self, job_id: str) -> JobStatus:
-        """Poll one job; an unknown id is NotFound. A job over its own limit is stopped."""
+        """Poll one job; an unknown id is NotFound. A job that hangs is stopped."""
         return self._jobs.status(job_id)
 
     def cancel(self, job_id: str) -> JobStatus:

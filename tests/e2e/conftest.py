@@ -7,7 +7,8 @@ import pytest
 
 from tests.cli import LAB_FORECAST, LAB_REASON, LAB_TRAINING, Cli
 
-BUDGET = "12"
+#: A training of a few models: these tests are about what is around it.
+TRIALS = 3
 
 
 @dataclass(frozen=True)
@@ -20,7 +21,7 @@ class CompletedRun:
 
 
 def run_json(cli: Cli, *arguments: str) -> CompletedRun:
-    done = cli("run", "--json", "--budget", BUDGET, *arguments)
+    done = cli("run", "--json", *arguments)
     assert done.returncode == 0, done.stderr
     return CompletedRun(cli, json.loads(done.stdout), done.stderr)
 
@@ -28,7 +29,7 @@ def run_json(cli: Cli, *arguments: str) -> CompletedRun:
 @pytest.fixture(scope="session")
 def sample_run(tmp_path_factory) -> CompletedRun:
     """The main job on the simulated sample, in an empty home."""
-    return run_json(Cli(tmp_path_factory.mktemp("sample") / "home"))
+    return run_json(Cli(tmp_path_factory.mktemp("sample") / "home", TRIALS))
 
 
 @pytest.fixture(scope="session")
@@ -36,14 +37,14 @@ def lab_run(tmp_path_factory) -> CompletedRun:
     """The main job on the lab's own files."""
     if not LAB_TRAINING.exists():
         pytest.skip(LAB_REASON)
-    cli = Cli(tmp_path_factory.mktemp("lab") / "home")
+    cli = Cli(tmp_path_factory.mktemp("lab") / "home", TRIALS)
     return run_json(cli, "--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
 
 
 @pytest.fixture
 def cli(tmp_path: Path) -> Cli:
     """The command line on an empty home."""
-    return Cli(tmp_path / "home")
+    return Cli(tmp_path / "home", TRIALS)
 
 
 @pytest.fixture

@@ -32,7 +32,7 @@ def houses(tmp_path_factory):
 
 def test_a_csv_becomes_a_model_with_card_leaderboard_and_plots(cli, houses, tmp_path):
     folder = tmp_path / "out"
-    arguments = ("automl", "--csv", str(houses), "--target", "price", "--budget", "15")
+    arguments = ("automl", "--csv", str(houses), "--target", "price")
     done = cli(*arguments, "--allow", "Ridge,LightGBM", "-o", str(folder))
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {
@@ -91,7 +91,7 @@ def test_bad_data_ends_with_code_2_and_stores_nothing(cli, tmp_path):
 
 @pytest.mark.slow
 def test_ctrl_c_keeps_the_trials_that_are_done(cli, houses, tmp_path):
-    arguments = ("automl", "--csv", str(houses), "--target", "price", "--budget", "60")
+    arguments = ("automl", "--csv", str(houses), "--target", "price")
     process = cli.start(*arguments, "-o", str(tmp_path / "out"))
     trials = cli.home / "automl" / "jobs" / ".trials"
     while not list(trials.glob("*/*.npz")):

@@ -6,6 +6,7 @@ import pytest
 
 from pipelines.home import Home
 from tests.cli import Cli
+from tests.e2e.conftest import TRIALS
 
 HEADER = (
     "instant,dteday,season,yr,mnth,holiday,weekday,workingday,weathersit,"
@@ -30,7 +31,7 @@ def finished_home(sample_run, tmp_path_factory) -> Cli:
     """A copy of a finished home, for runs that must leave it as it is."""
     home = tmp_path_factory.mktemp("bad") / "home"
     shutil.copytree(sample_run.cli.home, home)
-    return Cli(home)
+    return Cli(home, TRIALS)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from tests.cli import Cli
-from tests.e2e.conftest import BUDGET
+from tests.e2e.conftest import TRIALS
 from tests.e2e.test_kills import assert_converges, processes_of, wait_until
 from tests.ui.dagster_ui import dagster_ui
 
@@ -33,7 +33,7 @@ def is_training(process: psutil.Process) -> bool:
 
 @pytest.mark.parametrize("delay", [2.0, 6.0, 10.0, 16.0])
 def test_killing_all_of_dagster_during_a_run_converges(cli, delay):
-    cli = Cli(cli.home, budget=BUDGET)
+    cli = Cli(cli.home, trials=TRIALS)
     with dagster_ui(cli) as ui:
         assert ui.query(LAUNCH)["launchRun"]["__typename"] == "LaunchRunSuccess"
         time.sleep(delay)

@@ -17,7 +17,7 @@ from resources.lake.tables import read_table
 from resources.sql_pool.deployment import saved_predictions
 from resources.sql_pool.model_table import live_model
 from tests.cli import Cli
-from tests.e2e.conftest import BUDGET
+from tests.e2e.conftest import TRIALS
 from tests.e2e.test_daemon_kills import is_training, kill
 from tests.e2e.test_kills import processes_of
 from tests.simulation import world
@@ -62,7 +62,7 @@ def wait_for_week(ui: DagsterUi, home: Home, week: int, timeout: float = 600) ->
 
 
 def test_weeks_under_a_daemon_that_is_killed_lose_and_double_nothing(cli, tmp_path: Path):
-    cli = Cli(cli.home, budget=BUDGET)
+    cli = Cli(cli.home, trials=TRIALS)
     home, chance = Home(cli.home), random.Random(6)
     days, forecast = tmp_path / "days.csv", tmp_path / "forecast.csv"
     settings = {"BIKECAST_CSV": str(days), "BIKECAST_FORECAST": str(forecast)}

@@ -28,7 +28,7 @@ def others(tmp_path):
 @pytest.fixture
 def beside(others, tmp_path):
     """Starts a program in that folder, which is in PYTHONPATH too."""
-    environment = Cli(tmp_path / "home").environment | {"PYTHONPATH": str(others)}
+    environment = Cli(tmp_path / "home", trials=2).environment | {"PYTHONPATH": str(others)}
 
     def start(*command):
         return subprocess.Popen(
@@ -64,7 +64,7 @@ def test_help(beside):
 
 
 def test_a_run_with_its_training(beside):
-    result = json.loads(output(beside(*BIKECAST, "run", "--budget", "1", "--json")))
+    result = json.loads(output(beside(*BIKECAST, "run", "--json")))
     assert result["trained"]
     assert len(result["predictions"]) == 10
 

@@ -17,7 +17,7 @@ from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.environments import registry_for
 from pipelines.home import Home
 from tests.cli import Cli
-from tests.e2e.conftest import run_json
+from tests.e2e.conftest import TRIALS, run_json
 
 pytestmark = pytest.mark.slow
 
@@ -70,7 +70,7 @@ def assert_converges(cli: Cli, versions: int = 1) -> None:
 
 def kill_when_it_says(cli: Cli, word: str, delay: float = 0.0) -> None:
     """Start a run and kill it with -9 once its progress has ended a stage."""
-    process = cli.start("run", "--json", "--budget", "12")
+    process = cli.start("run", "--json")
     assert process.stdout is not None
     assert process.stderr is not None
     threading.Thread(target=process.stdout.read, daemon=True).start()
@@ -90,7 +90,7 @@ def test_killing_the_command_after_a_stage_converges(cli, stage):
 
 @pytest.mark.parametrize("seed", range(6))
 def test_killing_the_command_at_a_random_moment_converges(cli, seed):
-    process = cli.start("run", "--json", "--budget", "12")
+    process = cli.start("run", "--json")
     time.sleep(random.Random(seed).uniform(0.5, 16))
     process.kill()
     process.communicate()
@@ -104,7 +104,8 @@ def training_processes(home: Path) -> list[psutil.Process]:
 
 @pytest.mark.parametrize("delay", [0.0, 2.0, 5.0])
 def test_killing_the_training_is_noticed_and_the_next_run_trains_again(cli, delay):
-    process = cli.start("run", "--json", "--budget", "12")
+    cli = Cli(cli.home)  # the whole plan, so that there is a training to kill
+    process = cli.start("run", "--json")
     assert wait_until(lambda: training_processes(cli.home))
     time.sleep(delay)
     for training in training_processes(cli.home):
@@ -128,7 +129,7 @@ def test_a_training_goes_on_without_its_command_and_is_joined(cli):
 
 
 def test_a_full_disk_is_a_clear_error_and_the_next_run_converges(small_disk):
-    cli = Cli(small_disk / "home")
+    cli = Cli(small_disk / "home", TRIALS)
     done = cli("run")
     assert done.returncode == 1
     assert "cannot be written: No space left on device" in done.stderr

@@ -124,7 +124,7 @@ def started(command: list[str], environment: dict[str, str], log: Path) -> Itera
 def test_the_daemon_runs_the_chain_with_postgres_as_storage(tmp_path, monkeypatch):
     import dagster as dg
 
-    cli = Cli(tmp_path / "home", budget="3")
+    cli = Cli(tmp_path / "home", trials=2)
     with ExitStack() as stack:
         environment = cli.environment | stack.enter_context(cluster())
         port = free_port()

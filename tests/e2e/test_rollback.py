@@ -17,7 +17,7 @@ VOLATILE = ("run_id", "predicted_at")
 @pytest.fixture(scope="module")
 def two_versions(tmp_path_factory) -> tuple[CompletedRun, CompletedRun]:
     """A home after a training and a retraining on the same data."""
-    cli = Cli(tmp_path_factory.mktemp("two") / "home")
+    cli = Cli(tmp_path_factory.mktemp("two") / "home", trials=2)
     return run_json(cli), run_json(cli, "--retrain")
 
 

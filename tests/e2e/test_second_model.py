@@ -49,7 +49,7 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
     folder = tmp_path_factory.mktemp("coffee")
     files = write_coffee_files(folder)
     settings = Settings(
-        home=folder / "home", csv=str(files.training), forecast=str(files.scoring), budget=10
+        home=folder / "home", csv=str(files.training), forecast=str(files.scoring), max_trials=3
     )
     resources = local_resources(COFFEE_SALES, settings, samples={})
     defs = build_definitions(settings, resources, COFFEE_SALES, main_job="coffee")

@@ -28,7 +28,6 @@ def sessions(home: Path, only=lambda process: True) -> set[int]:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_stop_during_a_run_interrupts_it_and_the_next_ui_runs_the_rest(cli, number):
-    cli = Cli(cli.home, budget="3")
     with dagster_ui(cli) as ui:
         assert ui.query(LAUNCH)["launchRun"]["__typename"] == "LaunchRunSuccess"
         assert wait_until(lambda: ui.runs()[0]["status"] == "STARTED", 300)
@@ -49,7 +48,7 @@ def test_a_stop_during_a_run_interrupts_it_and_the_next_ui_runs_the_rest(cli, nu
 
 
 def test_a_stop_during_a_training_says_that_it_goes_on_and_the_next_ui_finishes_it(cli):
-    cli = Cli(cli.home, budget="30")
+    cli = Cli(cli.home)  # the whole plan, so that there is a training to stop in
     with dagster_ui(cli) as ui:
         assert ui.query(LAUNCH)["launchRun"]["__typename"] == "LaunchRunSuccess"
         assert wait_until(lambda: ui.materializations()[SPEC.run_asset], 300)

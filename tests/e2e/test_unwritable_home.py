@@ -52,7 +52,7 @@ def test_a_read_only_home_ends_every_command_with_a_clear_error(
 @pytest.fixture
 def full_disk(small_disk):
     """The command line on a home whose disk became full."""
-    cli = Cli(small_disk / "home")
+    cli = Cli(small_disk / "home", trials=2)
     cli("sql", "SELECT 1 AS one")
     (small_disk / "filler").write_bytes(bytes(shutil.disk_usage(small_disk).free))
     return cli

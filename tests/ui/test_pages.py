@@ -58,7 +58,7 @@ def chain(tmp_path_factory) -> Iterator[Chain]:
     folder = tmp_path_factory.mktemp("ui")
     csv = folder / "rentals.csv"
     write_training_csv(csv)
-    cli = Cli(folder / "home", budget="2")
+    cli = Cli(folder / "home", trials=2)
     with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
         with browser_page() as page:
             before = ui.materializations()

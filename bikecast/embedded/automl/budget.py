@@ -1,11 +1,15 @@
-"""The budget of a job: how long each phase may take so that the rest still fits in."""
+"""The budget of a job is a ceiling: when the search must stop so that the rest still fits in.
+
+Small tables complete their whole plan long before it. Only near the ceiling, and for large tables,
+are seconds reckoned.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.trials import Trial
 
 #: Seconds kept for choosing, exporting, the parity gate, the honest scores and the plots.
@@ -30,7 +34,7 @@ class Clock:
     """The budget of a job on `workers` processes."""
 
     deadline: float
-    """A time.monotonic() value at which all must be done."""
+    """A value of `awake.now()` at which all should be done."""
     after_seconds: float = 0.0
     """Kept for what the caller does after the build, on an idle machine."""
     workers: int = 2
@@ -39,7 +43,7 @@ class Clock:
 
     def left(self) -> float:
         """Seconds left, at least 0."""
-        return max(0.0, self.deadline - time.monotonic())
+        return max(0.0, self.deadline - awake.now())
 
     def tail(self, trials: Sequence[Trial]) -> float:
         """Seconds that what follows the last fits takes, as busy as the machine is."""
@@ -73,4 +77,4 @@ class Clock:
 
     def share_deadline(self, share: float, trials: Sequence[Trial]) -> float:
         """When a phase must stop that may take this share of the time for fits."""
-        return time.monotonic() + share * self.time_for_fits(trials)
+        return awake.now() + share * self.time_for_fits(trials)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
@@ -10,6 +9,7 @@ import numpy as np
 
 from bikecast.core.errors import BikecastError, ModelRejected
 from bikecast.core.spec import ModelSpec
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.budget import Clock
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.ensemble import Recipe
@@ -112,7 +112,7 @@ def build(
     warnings = list(result.warnings)
     ridge, ridge_folds = _ridge_baseline(result, scored, pool, clock, settings.seed)
     if not ridge:
-        warnings.append("the time was short: the ridge baseline was left out")
+        warnings.append("the ridge baseline could not be trained in time and is left out")
     everything = np.arange(data.rows)
     splits = {"all": (everything, everything[:1]), **scored}
     shuffle = Shuffle.plan(held, len(data.columns), settings.seed)
@@ -120,7 +120,8 @@ def build(
     phase("exporting")
     recipe = _usable(result, fitted, splits, pool, settings.seed, shuffle)
     if recipe != result.recipe:
-        warnings.append("the time was short: not all members of the ensemble could be refitted")
+        left_out = [m.name for m, _ in result.recipe.members if not recipe.weight(m.name)]
+        warnings.append(f"could not be fitted again, and left out: {', '.join(left_out)}")
     model, final, parity, exported = _export(recipe, fitted["all"], result, data, spec, warnings)
     if final != result.recipe:
         metric = settings.primary_metric
@@ -154,25 +155,27 @@ Fitted = dict[str, dict[str, Outcome]]
 
 
 def _affordable(result: SearchResult, clock: Clock, spec: ModelSpec, data: Dataset) -> SearchResult:
-    """The result, or the best single trial whose refits fit into the time that is left.
+    """The result; its leader alone in place of an ensemble whose last fits take too long.
 
-    The fastest one where none does.
+    Nothing is reckoned where the whole plan of a small table was done.
     """
-    left = clock.time_for_fits(result.trials)
     members = [trial for trial in result.trials if result.recipe.weight(trial.configuration.name)]
+    left = clock.time_for_fits(result.trials)
+    if result.complete or len(members) == 1:
+        return result
     if clock.refit_seconds(members, data.rows) <= left:
         return result
-    scored = [trial for trial in result.trials if trial.scored]
-    fitting = [trial for trial in scored if clock.refit_seconds([trial], data.rows) <= left]
-    fastest = min(scored, key=lambda trial: trial.seconds_for(data.rows))
-    best = max(fitting, key=lambda trial: trial.mean, default=fastest)
-    single = Recipe(((best.configuration, 1.0),))
-    if single.members == result.recipe.members:
-        return result
+    single = Recipe(((_leaders(result)[0].configuration, 1.0),))
     metric = spec.training.primary_metric
     reduced = search_result(result.trials, single, result.folds, metric, data.target)
-    note = "the time was short: one model was chosen that could still be refitted"
+    note = "the time was short: the best single model was taken in place of an ensemble"
     return replace(reduced, warnings=[*result.warnings, note])
+
+
+def _leaders(result: SearchResult) -> list[Trial]:
+    """The trials that have a score, the best first: of growing folds those on most rows."""
+    scored = [trial for trial in result.trials if trial.scored]
+    return sorted(scored, key=lambda t: (-max(t.predictions), -t.mean, t.configuration.name))
 
 
 def _refit(
@@ -183,7 +186,10 @@ def _refit(
     clock: Clock,
     shuffle: Shuffle,
 ) -> Fitted:
-    limit = clock.deadline - min(clock.tail(result.trials), 0.5 * clock.left())
+    # What leads is delivered: only an ensemble of a search that time has ended loses members.
+    limit = float("inf")
+    if not result.complete and len(result.recipe.members) > 1:
+        limit = clock.deadline - min(clock.tail(result.trials), 0.5 * clock.left())
     shuffles = {"holdout": shuffle}
     return refit(
         result.recipe, dict(splits), pool, seed=seed, deadline=limit, keep="all", shuffles=shuffles
@@ -195,7 +201,9 @@ def _ridge_baseline(
 ) -> tuple[dict[str, np.ndarray], list[np.ndarray]]:
     """The ridge baseline's predictions of each split and of each fold of the first repeat."""
     task = Task((RIDGE.name,), RIDGE, [*splits.values(), *result.scored.repeats[0]], seed)
-    limit = time.monotonic() + BASELINE_SHARE * clock.left()
+    limit = float("inf")
+    if not result.complete:
+        limit = awake.now() + BASELINE_SHARE * clock.left()
     done = [outcome for outcome in pool.run([task], deadline=lambda: limit) if not outcome.error]
     if not done:
         return {}, []
@@ -211,7 +219,7 @@ def _usable(
     seed: int,
     shuffle: Shuffle,
 ) -> Recipe:
-    """The recipe of the members that every split has; the fastest alone if there is none."""
+    """The recipe of the members that every split has; without any, the best trial that fits."""
     recipe = result.recipe
     names = [
         member.name
@@ -220,15 +228,15 @@ def _usable(
     ]
     if names:
         return recipe.only(names) if len(names) < len(recipe.members) else recipe
-    good = [trial for trial in result.trials if trial.scored]
-    fastest = min(good, key=lambda t: (t.fit_seconds / t.fit_rows, t.configuration.name))
-    single = Recipe(((fastest.configuration, 1.0),))
-    done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles={"holdout": shuffle})
-    for split, outcomes in done.items():
-        fitted[split].update(outcomes)
-    if not all(fastest.configuration.name in done for done in fitted.values()):
-        raise BikecastError(f"{fastest.configuration.name} could not be refitted on all rows")
-    return single
+    for trial in _leaders(result):
+        single = Recipe(((trial.configuration, 1.0),))
+        shuffles = {"holdout": shuffle}
+        done = refit(single, dict(splits), pool, seed=seed, keep="all", shuffles=shuffles)
+        for split, outcomes in done.items():
+            fitted[split].update(outcomes)
+        if all(trial.configuration.name in outcomes for outcomes in done.values()):
+            return single
+    raise BikecastError("no trial could be fitted again on all rows")
 
 
 def _export(

@@ -1,8 +1,8 @@
 """The detached process of one training job: `python -m <this module> FOLDER FD START`.
 
 FD is the job's lock, taken by the submitter and held here until the end. START is when the process
-was started, in seconds since the epoch: the budget counts from there. Only this process writes
-progress and result.
+was started, in seconds since the epoch: the budget counts from there, in time awake. Only this
+process writes progress and result.
 """
 
 from __future__ import annotations
@@ -19,9 +19,12 @@ from typing import TYPE_CHECKING, Any
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
 from bikecast.core.spec_json import spec_from_json
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.job import JobRecord
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from bikecast.core.spec import ModelSpec
     from bikecast.embedded.automl.build import Built
     from bikecast.embedded.automl.data import Dataset
@@ -36,12 +39,17 @@ TRACKING_SECONDS = 1.5
 
 
 class Reporter:
-    """Writes progress about twice a second from a thread of its own: that is the heartbeat."""
+    """Writes progress about twice a second from a thread of its own: that is the heartbeat.
+
+    `started` is the value of `awake.now()` at which the process was started. Times are seconds
+    awake: `elapsed_seconds` since the start, `quiet_seconds` since the last sign of progress.
+    """
 
     def __init__(self, record: JobRecord, started: float, budget: float) -> None:
         self._record = record
         self._started = started
         self._budget = budget
+        self._progressed = started
         self._facts: dict[str, object] = {
             "phase": "starting",
             "trials_done": 0,
@@ -57,16 +65,20 @@ class Reporter:
 
     def phase(self, name: str) -> None:
         """A new phase begins."""
-        now = time.time()
+        now = awake.now()
         with self._lock:
-            self._seconds[str(self._facts["phase"])] = round(now - self._phase_started, 2)
-            self._phase_started = now
+            self._seconds[str(self._facts["phase"])] = now - self._phase_started
+            self._phase_started = self._progressed = now
             self._facts["phase"] = name
         self.write()
 
     def seconds(self) -> dict[str, float]:
-        """Seconds of the phases that have ended."""
-        return dict(self._seconds)
+        """Seconds of each phase so far, of the running one too; their sum is "all"."""
+        with self._lock:
+            running = {str(self._facts["phase"]): awake.now() - self._phase_started}
+            phases = {**self._seconds, **running}
+        rounded = {name: round(seconds, 2) for name, seconds in phases.items()}
+        return {**rounded, "all": round(sum(rounded.values()), 2)}
 
     def trials(self, trials: list[Trial]) -> None:
         """How far the search has come."""
@@ -74,6 +86,7 @@ class Reporter:
         good = [trial for trial in trials if trial.status == "ok"]
         best = max(good, key=lambda trial: trial.mean, default=None)
         with self._lock:
+            self._progressed = awake.now()
             self._facts["trials_done"] = len(done)
             self._facts["trials_total"] = len(trials)
             if best is not None:
@@ -83,8 +96,10 @@ class Reporter:
 
     def write(self) -> None:
         """Replace the progress file now."""
-        elapsed = time.time() - self._started
+        now = awake.now()
+        elapsed = now - self._started
         with self._lock:
+            self._facts["quiet_seconds"] = round(now - self._progressed, 2)
             self._facts["elapsed_seconds"] = round(elapsed, 2)
             self._facts["seconds_left"] = round(max(0.0, self._budget - elapsed), 2)
             self._record.write_progress(self._facts)
@@ -147,8 +162,10 @@ def main() -> int:
 
 
 def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
-    """Train, export, log to MLflow and show the result."""
-    reporter = Reporter(record, started, float(request["budget_seconds"]))
+    """Train, export, log to MLflow and show the result; `started` is in seconds since the epoch."""
+    budget = float(request["budget_seconds"])
+    began = awake.now() - max(0.0, time.time() - started)
+    reporter = Reporter(record, began, budget)
     spec = spec_from_json(request["spec"])
     tracking_uri = str(request.get("tracking_uri") or "")
     from bikecast.embedded.automl.workers import WorkerPool, start_server
@@ -170,8 +187,7 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
         if name != "searching":
             preparation.wait_for_exporters()
 
-    left = started + float(request["budget_seconds"]) - time.time()
-    clock = Clock(time.monotonic() + left, TRACKING_SECONDS if tracking_uri else 0.0)
+    clock = Clock(began + budget, TRACKING_SECONDS if tracking_uri else 0.0)
     memory = TrialMemory.open(record.trials_folder, data)
     with WorkerPool(data, spec.training.max_concurrent_trials, context) as pool:
         built = build(
@@ -179,16 +195,16 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
         )
     reporter.phase("evaluating")
     draft = Draft.begin(record.result_folder)
-    facts = {**facts, "seconds": reporter.seconds()}
-    rows = write_result(draft, spec, data, built, facts, _lineage(request))
+    rows = write_result(draft, spec, data, built, facts, reporter.seconds, _lineage(request))
     if tracking_uri:
         reporter.phase("logging")
         preparation.wait_for_tracking()
         _log_training(draft, tracking_uri, request, spec, built, rows)
     reporter.phase("finishing")
+    draft.write_seconds(reporter.seconds())
     draft.show()
     memory.forget()
-    log.info("done in %.1f s", time.time() - started)
+    log.info("done in %.1f s", awake.now() - began)
 
 
 def write_result(
@@ -197,9 +213,13 @@ def write_result(
     data: Dataset,
     built: Built,
     facts: dict[str, object],
+    seconds: Callable[[], dict[str, float]],
     lineage: dict[str, object],
 ) -> list[dict[str, object]]:
-    """Write plots, model card and files of a build into the draft; returns the leaderboard."""
+    """Write plots, model card and files of a build into the draft; returns the leaderboard.
+
+    `seconds` gives those of each phase so far.
+    """
     from bikecast.embedded.automl.card import model_card
     from bikecast.embedded.automl.diagnostics import holdout_rows, residual_groups, residual_table
     from bikecast.embedded.automl.evaluate import evaluate
@@ -222,6 +242,7 @@ def write_result(
         "Permutation importance": "importance.png",
     }
     rows = leaderboard(built.result, built.exported)
+    facts = {**facts, "seconds": seconds()}
     card = model_card(spec, data, built, evaluation, {**lineage, **facts}, built.warnings)
     (draft.folder / "model-card.md").write_text(card, encoding="utf-8")
     diagnostics = {

@@ -13,11 +13,13 @@ driver.log      what the driver and its workers said
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import shutil
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,9 +30,13 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.embedded.automl.locks import FileLock, is_held
 
 _JOB_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-#: A job is stopped when it runs longer than its budget times this, plus the grace.
+#: What a job may take, by its budget: this many times it, plus the grace.
 LIMIT_FACTOR = 1.5
 LIMIT_GRACE_SECONDS = 60.0
+#: A job that shows no progress for so long, in seconds awake, hangs.
+QUIET_SECONDS = 600.0
+#: The heartbeat may be so old before the job counts as stopped, in seconds.
+FRESH_SECONDS = 2.0
 
 
 @dataclass(frozen=True)
@@ -174,25 +180,37 @@ class JobRecord:
         )
         return JobStatus(self.job_id, JobState.FAILED, link, error, progress)
 
-    def overdue(self) -> float | None:
-        """The limit in seconds if the running job is older than it, else None."""
-        started = self.process().get("started")
-        limit = self.request().get("limit_seconds")
-        if started is None or limit is None or time.time() - started <= limit:
+    def overdue(self) -> str | None:
+        """Why the running job should be stopped, or None.
+
+        It is judged by what it did: a job that was suspended, or hardly got a processor, is not
+        stopped however old it is. One over its limit has computed longer than the limit on each
+        of its processes, or has shown no progress for a long time awake.
+        """
+        progress, request = self.progress(), self.request()
+        limit = float(request.get("limit_seconds", math.inf))
+        if progress.get("elapsed_seconds", 0.0) <= limit:
             return None
-        return float(limit)
+        quiet = max(limit, QUIET_SECONDS)
+        if progress.get("quiet_seconds", 0.0) > quiet:
+            return f"it made no progress for {quiet:.0f} s and was stopped"
+        training = request.get("spec", {}).get("training", {})
+        limit *= 1 + int(training.get("max_concurrent_trials", 1))
+        if _processor_seconds(self.driver()) > limit:
+            return f"it computed for more than its limit of {limit:.0f} s and was stopped"
+        return None
 
     def _live_progress(self, *, running: bool) -> dict[str, object]:
         progress: dict[str, object] = self.progress()
         written = progress.pop("at", None)
-        started = self.process().get("started")
-        if running and started is not None:
-            elapsed = max(0.0, time.time() - started)
+        recorded = progress.get("elapsed_seconds")
+        if running and isinstance(written, float) and isinstance(recorded, (int, float)):
+            age = max(0.0, time.time() - written)
+            elapsed = recorded + min(age, FRESH_SECONDS)
             budget = float(self.request().get("budget_seconds", 0.0))
             progress["elapsed_seconds"] = round(elapsed, 1)
             progress["seconds_left"] = round(max(0.0, budget - elapsed), 1)
-            if isinstance(written, float):
-                progress["heartbeat_seconds_ago"] = round(max(0.0, time.time() - written), 1)
+            progress["heartbeat_seconds_ago"] = round(age, 1)
         return progress
 
     def _write(self, name: str, data: Mapping[str, object]) -> None:
@@ -201,8 +219,25 @@ class JobRecord:
 
 
 def job_limit(budget_seconds: float) -> float:
-    """How long a job of this budget may run, in seconds, before it is stopped."""
+    """How long a job of this budget may compute on one process, in seconds."""
     return budget_seconds * LIMIT_FACTOR + LIMIT_GRACE_SECONDS
+
+
+def _processor_seconds(recorded: Mapping[str, Any]) -> float:
+    """Processor time of the driver and its workers, of those that have ended too; 0 if unknown."""
+    import psutil
+
+    total = 0.0
+    try:
+        driver = psutil.Process(int(recorded["pid"]))
+        if abs(driver.create_time() - float(recorded["created"])) >= 0.1:
+            return 0.0
+        for process in (driver, *driver.children(recursive=True)):
+            with suppress(psutil.Error):
+                total += sum(process.cpu_times()[:4])
+    except (KeyError, psutil.Error):
+        return 0.0
+    return total
 
 
 def _read(path: Path) -> dict[str, Any]:

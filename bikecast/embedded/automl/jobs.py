@@ -74,11 +74,10 @@ class Jobs:
         return status
 
     def status(self, job_id: str) -> JobStatus:
-        """Poll one job; an unknown id is NotFound. A job over its own limit is stopped."""
+        """Poll one job; an unknown id is NotFound. A job that hangs is stopped."""
         record = JobRecord.of(self.folder, job_id)
         status = record.status()
-        if not status.state.is_terminal and (limit := record.overdue()) is not None:
-            reason = f"it ran longer than its limit of {limit:.0f} s and was stopped"
+        if not status.state.is_terminal and (reason := record.overdue()) is not None:
             return self._stop(record, reason)
         return status
 

@@ -65,6 +65,16 @@ class Draft:
         facts["warnings"].append(text)
         self.write_json("result.json", facts)
 
+    def write_seconds(self, seconds: Mapping[str, float]) -> None:
+        """The seconds of all phases, in place of those until the files were written."""
+        path = self.folder / "diagnostics.json"
+        diagnostics = json.loads(path.read_text())
+        card = self.folder / "model-card.md"
+        text = card.read_text(encoding="utf-8")
+        before, after = (f"- seconds: {phases}\n" for phases in (diagnostics["seconds"], seconds))
+        card.write_text(text.replace(before, after), encoding="utf-8")
+        self.write_json(path.name, {**diagnostics, "seconds": dict(seconds)})
+
     def files(self) -> dict[str, Path]:
         """The files by name."""
         return {path.name: path for path in sorted(self.folder.iterdir())}

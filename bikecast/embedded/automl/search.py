@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
 from bikecast.core.spec import TrainingSettings
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.budget import ALL_ROWS_SHARE, SAMPLE_SHARE, Clock
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.ensemble import Predictions, Recipe, choose
@@ -22,10 +22,8 @@ from bikecast.embedded.automl.workers import Deadline, Outcome, Task, WorkerPool
 
 #: A configuration that trails the best by this after the first repeat gets no second one.
 RACE_MARGIN = 0.012
-#: A trial may take this share of the time that its repeat has; longer ones are killed. The race
-#: on a sample of a large table is short, so a good one may take more of it.
-TRIAL_SHARE = 0.4
-SAMPLE_TRIAL_SHARE = 0.8
+#: A trial may take this share of the time that its repeat has; longer ones are killed.
+TRIAL_SHARE = 0.8
 
 
 @dataclass(frozen=True)
@@ -44,6 +42,15 @@ class SearchResult:
     warnings: list[str]
     folds: Folds
     scored: Folds
+
+    @property
+    def complete(self) -> bool:
+        """True where the whole plan of a small table was done: the time decided nothing."""
+        repeats = len(self.folds.repeats)
+        return not self.folds.growing and all(
+            trial.status in ("failed", "raced") or len(trial.predictions) == repeats
+            for trial in self.trials
+        )
 
 
 Report = Callable[[list[Trial]], None]
@@ -69,10 +76,11 @@ def search(
 ) -> SearchResult:
     """Race the portfolio on `rows` and choose a recipe.
 
-    At least one trial is tried to its end whatever the time. All first repeats are scored before
-    second ones begin, so that which configurations go on does not depend on timing. A second
-    repeat is begun only where it can end in time; one on all rows of a large table, only where
-    the trial's last fits can end too. What `memory` has is not trained again.
+    All first repeats are scored before second ones begin, so which configurations go on depends
+    on scores alone; a small table's search is the same on any machine unless the budget ends it.
+    At least one trial is tried to its end whatever the time. A fit on all rows of a large table
+    is begun only where it and the trial's last fits can end in time. What `memory` has is not
+    trained again.
     Raises NoModelError where no trial succeeds, InvalidInput where no algorithm is allowed.
     """
     seed, metric = settings.seed, settings.primary_metric
@@ -101,10 +109,9 @@ def search(
         for recorded in recalled.values():
             if recorded is not None:
                 take(recorded)
-        share = SAMPLE_TRIAL_SHARE if folds.growing else TRIAL_SHARE
-        share *= max(0.0, deadline() - time.monotonic())
+        longest = TRIAL_SHARE * max(0.0, deadline() - awake.now())
         rest = [task for task in tasks if recalled.get(task.key) is None]
-        for outcome in pool.run(rest, deadline=deadline, task_seconds=share):
+        for outcome in pool.run(rest, deadline=deadline, task_seconds=longest):
             if memory is not None:
                 memory.record(outcome)
             take(outcome)
@@ -152,8 +159,8 @@ def _best(trials: list[Trial]) -> list[Trial]:
 
 
 def _expected(trial: Trial, folds: Folds, repeat: int) -> float:
-    """Seconds that a trial's next repeat takes; 0 before the first one."""
-    if not trial.scored:
+    """Seconds that a fit on all rows of a large table takes; else 0, for nothing is reckoned."""
+    if not (folds.growing and trial.scored):
         return 0.0
     return len(folds.repeats[repeat]) * trial.seconds_for(folds.fit_rows(repeat))
 
@@ -285,9 +292,9 @@ def _warnings(trials: list[Trial]) -> list[str]:
     warnings = []
     if skipped:
         warnings.append(
-            f"the time was short: {len(trials) - len(skipped)} of {len(trials)} configurations "
-            "were tried, so that the last fits and the export still fit into the budget; left out: "
-            f"{', '.join(skipped)}. A larger budget tries them all."
+            f"the budget ended the search: {len(trials) - len(skipped)} of {len(trials)} "
+            f"configurations were tried; left out: {', '.join(skipped)}. A larger budget tries "
+            "them all."
         )
     warnings += [f"trial {t.configuration.name} failed: {t.error}" for t in failed]
     return warnings

@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from bikecast.core.processes import die_with_parent, watch_parent
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.importance import Shuffle
 from bikecast.embedded.automl.models import FittedModel, fit_model
@@ -27,7 +28,7 @@ from bikecast.embedded.automl.process import ONE_THREAD
 
 #: select() takes no infinite wait; the loop comes round again.
 _LONGEST_WAIT = 60.0
-#: Gives a time.monotonic() value; it is asked again after each task.
+#: Gives a value of awake.now(); it is asked again after each task.
 Deadline = Callable[[], float]
 PRELOAD = "bikecast.embedded.automl.preload"
 
@@ -115,7 +116,7 @@ class WorkerPool:
         """
         queue = deque(tasks)
         while queue or any(worker.task for worker in self._workers):
-            now, last = time.monotonic(), deadline()
+            now, last = awake.now(), deadline()
             if now >= last:
                 queue.clear()
             for worker in list(self._workers):
@@ -123,7 +124,7 @@ class WorkerPool:
                 if worker.task is not None and now >= limit:
                     yield self._fail(worker, "stopped: out of time")
             while queue and (idle := self._idle()) is not None:
-                task, now = queue.popleft(), time.monotonic()
+                task, now = queue.popleft(), awake.now()
                 if now + task.expected_seconds > last:
                     continue
                 idle.task, idle.started = task, now
@@ -135,7 +136,7 @@ class WorkerPool:
         if not busy:
             return
         first = min(worker.started for worker in busy.values())
-        timeout = min(deadline, first + task_seconds) - time.monotonic()
+        timeout = min(deadline, first + task_seconds) - awake.now()
         for pipe in connection.wait(list(busy), min(max(0.0, timeout), _LONGEST_WAIT)):
             worker = busy[pipe]  # type: ignore[index]
             try:
@@ -165,7 +166,7 @@ class WorkerPool:
         assert task is not None  # noqa: S101  # only busy workers fail
         self._workers.remove(worker)
         self._kill(worker)
-        return Outcome(task, time.monotonic() - worker.started, error=error)
+        return Outcome(task, awake.now() - worker.started, error=error)
 
     @staticmethod
     def _kill(worker: _Worker) -> None:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl import budget as budget_module
-from bikecast.embedded.automl import search as search_module
 from bikecast.embedded.automl.budget import Clock
 from bikecast.embedded.automl.build import _affordable
 from bikecast.embedded.automl.data import Dataset
@@ -104,8 +104,7 @@ SMALL, LARGE = table(700), table(45_000)
 @contextmanager
 def simulated(world: World) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for module in (budget_module, search_module):
-            patch.setattr(module, "time", world)
+        patch.setattr(awake, "now", world.monotonic)
         yield
 
 

@@ -1,6 +1,7 @@
 """The durable record of a job, without a driver."""
 
 import multiprocessing
+import os
 
 import psutil
 import pytest
@@ -68,10 +69,24 @@ def test_a_second_creation_changes_nothing(record):
     assert record.request()["budget_seconds"] == 10
 
 
-def test_a_job_is_overdue_after_its_limit(record):
+def test_a_job_that_is_only_old_is_not_stopped(record):
+    """A suspended laptop or two busy neighbours are no fault of the job."""
     assert record.overdue() is None
-    record.write_process(1, 0.0, 0.0)
-    assert record.overdue() == 75
+    record.write_process(os.getpid(), psutil.Process().create_time(), 0.0)
+    record.write_progress({"elapsed_seconds": 500.0, "quiet_seconds": 3.0})
+    assert record.overdue() is None
+
+
+def test_a_job_that_computes_without_end_is_stopped(record, monkeypatch):
+    record.write_process(os.getpid(), psutil.Process().create_time(), 0.0)
+    record.write_progress({"elapsed_seconds": 500.0, "quiet_seconds": 3.0})
+    monkeypatch.setattr(psutil.Process, "cpu_times", lambda _: (100, 60, 0, 0))
+    assert "more than its limit of 150 s" in record.overdue()
+
+
+def test_a_job_that_hangs_is_stopped(record):
+    record.write_progress({"elapsed_seconds": 700.0, "quiet_seconds": 650.0})
+    assert "no progress for 600 s" in record.overdue()
 
 
 def test_a_lock_is_taken_once(tmp_path):

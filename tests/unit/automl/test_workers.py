@@ -1,6 +1,5 @@
 """Workers that fail, hang or die cost one trial."""
 
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -8,6 +7,7 @@ import psutil
 import pytest
 
 from bikecast.core.spec import TrainingSettings
+from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.budget import Clock
 from bikecast.embedded.automl.portfolio import Configuration
 from bikecast.embedded.automl.search import NoModelError, search
@@ -59,13 +59,13 @@ def test_a_task_over_its_limit_is_killed_and_the_rest_goes_on(pool):
 
 def test_the_deadline_ends_running_tasks_and_leaves_out_the_others(pool):
     tasks = [task(ENDLESS), task(ENDLESS), task(RIDGE)]
-    end = time.monotonic() + 0.5
+    end = awake.now() + 0.5
     outcomes = [o.error for o in pool.run(tasks, deadline=lambda: end)]
     assert outcomes == ["stopped: out of time"] * 2
 
 
 def test_a_task_that_cannot_end_in_time_is_not_begun(pool):
-    end = time.monotonic() + 1000
+    end = awake.now() + 1000
     tasks = [replace(task(RIDGE), expected_seconds=1e6), task(RIDGE)]
     outcomes = list(pool.run(tasks, deadline=lambda: end))
     assert [outcome.task.expected_seconds for outcome in outcomes] == [0]
@@ -89,7 +89,7 @@ def test_a_search_that_is_late_from_the_start_still_finds_a_model(pool):
         np.arange(120),
         pool,
         SETTINGS,
-        clock=Clock(time.monotonic()),
+        clock=Clock(awake.now()),
     )
     assert [member.name for member, _ in found.recipe.members] == ["ridge"]
     assert "1 of 13 configurations were tried" in found.warnings[0]
@@ -104,5 +104,5 @@ def test_a_search_without_any_success_says_why(pool, monkeypatch):
             np.arange(120),
             pool,
             SETTINGS,
-            clock=Clock(time.monotonic() + 60),
+            clock=Clock(awake.now() + 60),
         )
