@@ -72,7 +72,7 @@ def lake_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
     @dg.asset(
         name=own.asset,
-        group_name="lake",
+        group_name=spec.named("lake"),
         kinds={"csv"},
         owners=list(spec.owners),
         code_version=code_version("assets/lake.py", *FILE_CODE),

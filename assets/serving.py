@@ -14,7 +14,7 @@ from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
 from assets.plots import forecast_plot
-from assets.waiting import Awaited, mark_waiting, pool_is_online
+from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting, pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
 from bikecast.core.onnx.contract import model_digest
@@ -48,7 +48,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
         name=spec.scoring_table,
         deps=[f"{spec.scoring_table}_file"],
         output_required=False,
-        group_name="serving",
+        group_name=spec.named("serving"),
         kinds={"sql"},
         pool=POOL_WRITER,
         retry_policy=RETRY,
@@ -92,7 +92,7 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
         name=spec.procedure,
         deps=[f"{spec.model_table}_table", spec.scoring_table],
         output_required=False,
-        group_name="serving",
+        group_name=spec.named("serving"),
         kinds={"sql"},
         pool=POOL_WRITER,
         retry_policy=RETRY,
@@ -136,7 +136,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         spec.predictions_table,
         deps=[spec.procedure, spec.scoring_table],
         skippable=True,
-        group_name="serving",
+        group_name=spec.named("serving"),
         kinds={"sql"},
         owners=list(spec.owners),
         code_version=code_version(*_DEPLOYMENT),
@@ -166,7 +166,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_to_people():
             scored = scoring.score(spec, run_id=context.run.run_id)
         if isinstance(scored, JobStatus):
-            mark_waiting(context, Awaited.SPARK, scored, f"{spec.predictions_table}_sensor")
+            mark_waiting(context, Awaited.SPARK, scored, SPARK_SENSOR)
             return
         with shown_to_people():
             parity = golden_rows(spec, registry, scored)

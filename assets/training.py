@@ -15,6 +15,7 @@ from assets.limits import TRAINER
 from assets.metadata import column_schema, link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON, TRAINED_THROUGH
+from assets.waiting import TRAINING_SENSOR
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobStatus, current_attempt, job_base_name
@@ -56,7 +57,7 @@ def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition
     @dg.asset(
         name=spec.run_asset,
         deps=[spec.training_table],
-        group_name="training",
+        group_name=spec.named("training"),
         kinds={"automl"},
         pool=TRAINER,
         owners=list(spec.owners),
@@ -75,7 +76,7 @@ def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition
         part = training_part(costs, spec, budget_of(spec, config))
         summary = _summary(status, submission)
         context.log.info(summary)
-        sensor = f"/locations/bikecast/sensors/{spec.run_asset}_sensor"
+        sensor = f"/locations/bikecast/sensors/{TRAINING_SENSOR}"
         return dg.MaterializeResult(
             data_version=dg.DataVersion(status.job_id),
             metadata={
@@ -100,7 +101,7 @@ def _model(spec: ModelSpec) -> dg.AssetsDefinition:
         name=spec.model_table,
         deps=[spec.run_asset],
         output_required=False,
-        group_name="training",
+        group_name=spec.named("training"),
         kinds={"onnx", "mlflow"},
         owners=list(spec.owners),
         code_version=code_version(

@@ -11,7 +11,7 @@ from assets.column_lineage import KEY, copied
 from assets.costs import actual_spark
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
-from assets.waiting import Awaited, mark_waiting
+from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
@@ -41,7 +41,7 @@ def training_table_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
         spec.training_table,
         deps=[spec.source_asset],
         skippable=True,
-        group_name="spark",
+        group_name=spec.named("spark"),
         kinds={"spark", "deltalake"},
         owners=list(spec.owners),
         code_version=code_version(*TABLE_CODE),
@@ -101,7 +101,7 @@ def _materialized(
             Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
         )
     if isinstance(prepared, JobStatus):
-        mark_waiting(context, Awaited.SPARK, prepared, f"{spec.training_table}_sensor")
+        mark_waiting(context, Awaited.SPARK, prepared, SPARK_SENSOR)
         return None
     for finding in prepared.findings:
         context.log.warning(finding)

@@ -16,7 +16,12 @@ JOB_TAG = "bikecast/job_id"
 #: Tags of a run that continues another one.
 CONTINUES_TAG = "bikecast/continues"
 GAVE_UP_TAG = "bikecast/gave_up_waiting"
-SQL_POOL_SENSOR = "sql_pool_sensor"
+#: The sensors of all models, one for each kind of long job.
+TRAINING_SENSOR, SPARK_SENSOR, SQL_POOL_SENSOR = (
+    "automl_run_sensor",
+    "spark_sensor",
+    "sql_pool_sensor",
+)
 
 
 class Awaited(StrEnum):

@@ -23,7 +23,7 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql import SqlError
 from bikecast.embedded.mlflow import prepare_store
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.jobs import range_tags
+from pipelines.jobs import model_jobs, range_tags
 from pipelines.sensors.long_jobs import training_sensor
 from resources.sql_pool.embedded import AlwaysOnline
 from tests.simulation.location import definitions
@@ -115,7 +115,7 @@ def query_floor(instance: dg.DagsterInstance, repeats: int) -> Cost:
 
 def polling(instance: dg.DagsterInstance, jobs: int, repeats: int) -> list[Row]:
     """The polling sensor over many jobs that all still run."""
-    sensor = training_sensor(SPEC, "finish_training", seconds=5)
+    sensor = training_sensor([model_jobs(SPEC)], seconds=5)
     resources = {**dict.fromkeys(sensor.required_resource_keys, Running())}
     resources["sql_pool_power"] = AlwaysOnline()
 

@@ -1,7 +1,7 @@
 """When things run by themselves, and how old they may get.
 
 Each condition has a name and a reason. All of it is off until somebody switches the sensor
-`automation` on; the file sensor and the schedules are separate switches.
+`automation` of the model on; the file sensor and the schedules are separate switches.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import dagster as dg
 from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ROLLBACK_TAG
 
-SENSOR = "automation"
 Condition: TypeAlias = dg.AutomationCondition
 
 
@@ -64,19 +63,26 @@ def conditions(spec: ModelSpec) -> dict[str, Condition]:
 
 def freshness(spec: ModelSpec) -> dict[str, dg.FreshnessPolicy]:
     """How old each asset may get before it shows as late, with a warning before that."""
-    weekly = dg.FreshnessPolicy.time_window(dt.timedelta(days=15), dt.timedelta(days=8))
-    daily = dg.FreshnessPolicy.time_window(dt.timedelta(days=3), dt.timedelta(hours=26))
+    age = spec.freshness
+    trained = _window(age.trained_hours, age.trained_warning_hours)
+    scored = _window(age.scored_hours, age.scored_warning_hours)
     return {
-        spec.source_asset: weekly,
-        spec.training_table: weekly,
-        spec.run_asset: weekly,
-        spec.model_table: weekly,
-        f"{spec.model_table}_table": weekly,
-        f"{spec.scoring_table}_file": daily,
-        spec.scoring_table: daily,
-        spec.procedure: weekly,
-        spec.predictions_table: daily,
+        spec.source_asset: trained,
+        spec.training_table: trained,
+        spec.run_asset: trained,
+        spec.model_table: trained,
+        f"{spec.model_table}_table": trained,
+        f"{spec.scoring_table}_file": scored,
+        spec.scoring_table: scored,
+        spec.procedure: trained,
+        spec.predictions_table: scored,
     }
+
+
+def _window(late_hours: float, warning_hours: float) -> dg.FreshnessPolicy:
+    return dg.FreshnessPolicy.time_window(
+        dt.timedelta(hours=late_hours), dt.timedelta(hours=warning_hours)
+    )
 
 
 def automated(spec: ModelSpec, assets: Iterable[dg.AssetsDefinition]) -> list[dg.AssetsDefinition]:
@@ -95,7 +101,7 @@ def automated(spec: ModelSpec, assets: Iterable[dg.AssetsDefinition]) -> list[dg
 def automation_sensor(spec: ModelSpec) -> dg.AutomationConditionSensorDefinition:
     """Evaluates the conditions; off by default."""
     return dg.AutomationConditionSensorDefinition(
-        SENSOR,
+        spec.named("automation"),
         target=dg.AssetSelection.assets(*conditions(spec)),
         default_status=dg.DefaultSensorStatus.STOPPED,
         description="Reloads a changed forecast and scores again after a change of model or "

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from bikecast.core.spec import Column, ModelSpec, TrainingSettings
+from bikecast.core.spec import Column, ModelSpec, Schedules, TrainingSettings
 from pipelines.sample.simulator import SAMPLE_FORECAST, SAMPLE_TRAINING
-
-MAIN_JOB = "bike_rentals"
 
 _YES_NO = (0, 1)
 
 BIKE_RENTALS = ModelSpec(
+    name="bike_rentals",
+    prefix="",
     model_name="rental-prediction-model",
     description="Rentals of a day by casual riders, from the calendar and the weather.",
     features=(
@@ -37,6 +37,7 @@ BIKE_RENTALS = ModelSpec(
     scoring_table="weather_forecast",
     procedure="predict_rentals",
     predictions_table="predicted_rentals",
+    schedules=Schedules(retrain_name="weekly_retraining", score_name="daily_scoring"),
     time_key="dteday",
     first_day="2011-01-01",
     segments=("weathersit", "workingday"),

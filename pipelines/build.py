@@ -1,7 +1,8 @@
-"""Definitions from a spec and settings: what Dagster loads and the command line runs."""
+"""Definitions from models and settings: what Dagster loads and the command line runs."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -11,9 +12,9 @@ from assets.lineage import model_assets
 from assets.workspace import workspace_link_assets
 from bikecast.core.spec import ModelSpec
 from pipelines.automation import automated, automation_sensor
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB
 from pipelines.environments import Resources
-from pipelines.jobs import model_jobs
+from pipelines.jobs import ModelJobs, model_jobs
+from pipelines.models import Model, check_names
 from pipelines.schedules import model_schedules
 from pipelines.sensors.alerts import failure_alerts
 from pipelines.sensors.cancellation import cancel_job, cancel_with_run
@@ -35,45 +36,75 @@ def trained_by(spec: ModelSpec, settings: Settings) -> ModelSpec:
 
 
 def build_definitions(
-    settings: Settings,
-    resources: Resources,
-    spec: ModelSpec = BIKE_RENTALS,
-    main_job: str = MAIN_JOB,
+    settings: Settings, resources: Resources, models: Sequence[Model]
 ) -> dg.Definitions:
-    """Everything of one model, by these settings.
+    """Everything of these models, by these settings.
 
-    Runs are in one process: the assets are chained and wait on other systems. With daily
-    partitions "Materialize all" on the whole graph asks for days.
+    Their budget replaces the models' training time where a run does not set its own. Runs are in
+    one process: the assets are chained and wait on other systems. With daily partitions
+    "Materialize all" on the whole graph asks for days.
+    Raises InvalidInput where two models share a name.
     """
-    spec = replace(
+    specs = [installed(model.spec, settings) for model in models]
+    check_names(specs)
+    code, always = resources.automl.training_code, settings.always_promote
+    jobs = [model_jobs(spec) for spec in specs]
+    parts = [model_definitions(each, code, always_promote=always) for each in jobs]
+    return dg.Definitions.merge(*parts, shared_definitions(settings, resources, jobs, parts))
+
+
+def installed(spec: ModelSpec, settings: Settings) -> ModelSpec:
+    """A spec by the settings of an installation."""
+    return replace(
         trained_by(spec, settings),
         first_day=spec.first_day if settings.daily_partitions else None,
     )
-    webhook = settings.alert_webhook.get_secret_value()
-    jobs = model_jobs(spec, main_job)
-    links = workspace_link_assets(spec.owners) if resources.workspace_links else []
-    lineage = model_assets(
-        spec,
-        training_code=resources.automl.training_code,
-        always_promote=settings.always_promote,
-    )
-    assets = automated(spec, lineage)
-    checks = warning_checks(spec)
+
+
+def model_definitions(
+    jobs: ModelJobs, training_code: tuple[str, ...], *, always_promote: bool
+) -> dg.Definitions:
+    """What belongs to one model: its assets, checks, jobs, schedules, and the sensors that act."""
+    spec = jobs.spec
+    lineage = model_assets(spec, training_code=training_code, always_promote=always_promote)
     return dg.Definitions(
-        assets=[*assets, *links],
-        asset_checks=checks,
+        assets=automated(spec, lineage),
+        asset_checks=warning_checks(spec),
         jobs=[*jobs.all(), cancel_job(spec)],
         schedules=model_schedules(spec, jobs),
         sensors=[
-            *polling_sensors(spec, jobs.finish_training.name, seconds=settings.poll_seconds),
-            cancel_with_run(spec),
             file_sensor(spec, jobs),
             automation_sensor(spec),
             *day_sensors(spec, jobs),
             drift_retraining(spec, jobs),
             bad_model_rollback(spec, jobs),
+        ],
+    )
+
+
+def shared_definitions(
+    settings: Settings,
+    resources: Resources,
+    jobs: Sequence[ModelJobs],
+    parts: Sequence[dg.Definitions],
+) -> dg.Definitions:
+    """What all models share: resources, the sensors that wait, alerts, and in azure the links."""
+    specs = [each.spec for each in jobs]
+    webhook = settings.alert_webhook.get_secret_value()
+    owners = dict.fromkeys(owner for spec in specs for owner in spec.owners)
+    checked = [
+        each
+        for part in parts
+        for each in (*(part.assets or ()), *(part.asset_checks or ()))
+        if isinstance(each, dg.AssetsDefinition)
+    ]
+    return dg.Definitions(
+        assets=workspace_link_assets(list(owners)) if resources.workspace_links else [],
+        sensors=[
+            *(polling_sensors(jobs, seconds=settings.poll_seconds) if jobs else ()),
+            cancel_with_run(specs),
             failure_alerts(webhook),
-            check_alerts([*assets, *checks], webhook),
+            check_alerts(checked, webhook),
         ],
         resources=resources.by_name(),
         executor=dg.in_process_executor,

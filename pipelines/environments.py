@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from bikecast.core.spec import ModelSpec
 from pipelines.home import Home
+from pipelines.models import Model, source_paths
 from pipelines.settings import AzureSettings, Settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
@@ -15,7 +15,7 @@ from resources.costs.port import Costs
 from resources.costs.prices import NoCosts, PricedCosts, read_prices
 from resources.lake.local import LocalLake
 from resources.lake.port import Lake
-from resources.lake.sources import Sample, Sources
+from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.registry.port import Registry
 from resources.scoring.choice import ChosenScoring
@@ -81,21 +81,21 @@ def scoring_for(
     )
 
 
-def local_resources(
-    spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]
-) -> Resources:
-    """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool.
+def sources_for(lake: Lake, settings: Settings, models: Sequence[Model]) -> Sources:
+    """Where the files of these models come from."""
+    samples = {path: sample for model in models for path, sample in model.samples.items()}
+    return Sources(lake, paths=source_paths(settings, models), samples=samples)
 
-    `samples` are the simulated files by lake path, for where nothing else is given.
-    """
+
+def local_resources(settings: Settings, models: Sequence[Model]) -> Resources:
+    """The embedded adapters: a folder, Sail, the embedded AutoML, MLflow and the embedded pool."""
     home = Home.of(settings)
     lake = LocalLake(root=str(home.lake))
-    paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
     spark = ConnectSpark(remote=settings.spark_remote, lake_root=lake.root)
     registry, pool = registry_for(home), sql_pool_for(home)
     return Resources(
         lake=lake,
-        sources=Sources(lake, paths=paths, samples=samples),
+        sources=sources_for(lake, settings, models),
         spark=spark,
         automl=LocalAutoML(
             jobs_dir=str(home.jobs), lake_root=lake.root, tracking_uri=home.tracking_uri
@@ -106,9 +106,7 @@ def local_resources(
     )
 
 
-def azure_resources(
-    spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]
-) -> Resources:
+def azure_resources(settings: Settings, models: Sequence[Model]) -> Resources:
     """The adapters of Azure: ADLS Gen2, the Synapse pools and Azure ML. Nothing is contacted."""
     from resources.automl.azure_ml import AzureAutoML
     from resources.lake.adls import AdlsLake
@@ -122,7 +120,6 @@ def azure_resources(
         "resource_group": azure.resource_group,
         "workspace": azure.ml_workspace,
     }
-    paths = {spec.source_file: settings.csv, spec.scoring_file: settings.forecast}
     spark = SynapseSpark(
         workspace=azure.synapse_workspace,
         pool=azure.spark_pool,
@@ -133,7 +130,7 @@ def azure_resources(
     registry, (pool, power) = AzureMlRegistry(**ml), sql_pool_of(settings)
     return Resources(
         lake=lake,
-        sources=Sources(lake, paths=paths, samples=samples),
+        sources=sources_for(lake, settings, models),
         spark=spark,
         automl=AzureAutoML(
             **ml, compute=azure.ml_compute, lake=lake, downloads=str(Home.of(settings).jobs)
@@ -190,7 +187,7 @@ def _synapse_power(azure: AzureSettings) -> SqlPoolPower:
     )
 
 
-def resources_for(spec: ModelSpec, settings: Settings, samples: Mapping[str, Sample]) -> Resources:
-    """The adapters of the environment that the settings name."""
+def resources_for(settings: Settings, models: Sequence[Model]) -> Resources:
+    """The adapters of the environment that the settings name; all models share them."""
     build = azure_resources if settings.env == "azure" else local_resources
-    return build(spec, settings, samples)
+    return build(settings, models)

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.home import Home, full_disk_explained, open_home
+from pipelines.models import Model, chosen_model, load_models
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:
@@ -25,25 +25,33 @@ class Installation:
     defs: dg.Definitions
     instance: dg.DagsterInstance
     resources: Resources
+    models: tuple[Model, ...] = ()
+
+    def model(self, name: str | None) -> Model:
+        """The model of this name; None is the only one. Raises InvalidInput."""
+        return chosen_model(self.models, name)
 
 
 @contextmanager
 def open_installation(
-    settings: Settings, resources: Resources | None = None
+    settings: Settings,
+    resources: Resources | None = None,
+    models: tuple[Model, ...] | None = None,
 ) -> Iterator[Installation]:
     """Open the home of these settings, as the code location would load it.
 
-    `resources` are those of these settings where the caller has them already.
+    `resources` and `models` are those of these settings where the caller has them already.
     Raises BikecastError where the home cannot be written, or is full when the work inside fails.
     """
     from pipelines.build import build_definitions
     from pipelines.environments import resources_for
 
     home = open_home(settings)
-    resources = resources or resources_for(BIKE_RENTALS, settings, SAMPLES)
-    defs = build_definitions(settings, resources)
+    models = load_models() if models is None else models
+    resources = resources or resources_for(settings, models)
+    defs = build_definitions(settings, resources, models)
     with full_disk_explained(home), open_event_log(home) as instance:
-        yield Installation(home, defs, instance, resources)
+        yield Installation(home, defs, instance, resources, models)
 
 
 @contextmanager

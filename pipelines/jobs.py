@@ -22,13 +22,16 @@ _NO_RUN_RETRY = {"dagster/max_retries": "0"}
 
 #: Marks the runs that change the live model and score nothing.
 ROLLBACK_TAG = "bikecast/rollback"
-ROLLBACK_JOB, RESCORE_JOB = "rollback", "rescore"
+#: Ends of the jobs' names; `ModelSpec.named` puts the model's prefix before them.
+TRAIN, FINISH_TRAINING, SCORE = "train", "finish_training", "score"
+ROLLBACK, RESCORE, CANCEL_TRAINING = "rollback", "rescore", "cancel_training"
 
 
 @dataclass(frozen=True)
 class ModelJobs:
     """The jobs of one model."""
 
+    spec: ModelSpec
     everything: AssetJob
     train: AssetJob
     finish_training: AssetJob
@@ -65,8 +68,8 @@ def rollback_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
     return {"ops": {f"{spec.model_table}_table": {"config": config}}}
 
 
-def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
-    """The jobs of a spec; `name` is the main job's."""
+def model_jobs(spec: ModelSpec) -> ModelJobs:
+    """The jobs of a spec; the main one has the model's short name."""
     training_run = dg.AssetSelection.assets(spec.run_asset)
     predictions = dg.AssetSelection.assets(spec.predictions_table)
     scoring_table = dg.AssetSelection.assets(spec.scoring_table)
@@ -74,29 +77,30 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
     by_day = daily_asset_names(spec)
     everything = training_run.upstream() | predictions.upstream()
     return ModelJobs(
+        spec=spec,
         everything=dg.define_asset_job(
-            name,
+            spec.name,
             everything,
             description="The main job: from the CSV files to the predictions. It ends at the "
             "submitted training job; the sensor carries on from there.",
         ),
         train=dg.define_asset_job(
-            "train",
+            spec.named(TRAIN),
             training_run.upstream(),
             description="From the training CSV to a submitted training job.",
         ),
         finish_training=dg.define_asset_job(
-            "finish_training",
+            spec.named(FINISH_TRAINING),
             model.downstream() - dg.AssetSelection.assets(*by_day),
             description="From an ended training job to predictions with its model.",
         ),
         score=dg.define_asset_job(
-            "score",
+            spec.named(SCORE),
             scoring_table.upstream() | predictions,
             description="Load the scoring CSV again and score it with the live model.",
         ),
         rollback=dg.define_asset_job(
-            ROLLBACK_JOB,
+            spec.named(ROLLBACK),
             dg.AssetSelection.assets(f"{spec.model_table}_table"),
             config=rollback_config(spec, None),
             tags={**_NO_RUN_RETRY, ROLLBACK_TAG: "yes"},
@@ -104,7 +108,7 @@ def model_jobs(spec: ModelSpec, name: str) -> ModelJobs:
             "(`version`). The next scoring uses it, and it stays until a newer version wins.",
         ),
         rescore=dg.define_asset_job(
-            RESCORE_JOB,
+            spec.named(RESCORE),
             dg.AssetSelection.assets(*by_day),
             description="Score days again: the forecast file's rows are taken over by day, and the "
             "days of the range are scored by the live version or the one in the config.",

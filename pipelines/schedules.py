@@ -1,4 +1,4 @@
-"""Schedules: weekly retraining and daily scoring, off until somebody switches them on."""
+"""Schedules: retraining and scoring, off until somebody switches them on."""
 
 import datetime as dt
 
@@ -7,45 +7,45 @@ import dagster as dg
 from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs
 
-#: A training this young makes the weekly one needless: new data was trained on as it came.
-RECENT = dt.timedelta(days=6, hours=23)
-
 
 def model_schedules(spec: ModelSpec, jobs: ModelJobs) -> list[dg.ScheduleDefinition]:
     """The schedules of a spec; the switch is under Automation in the UI."""
+    when, name = spec.schedules, spec.named(spec.schedules.score_name)
     return [
-        _weekly_retraining(spec, jobs),
+        _retraining(spec, jobs),
         dg.ScheduleDefinition(
-            name="daily_scoring",
+            name=name,
             job=jobs.score,
-            cron_schedule="0 5 * * *",
-            execution_timezone="UTC",
-            description="Every day 05:00 UTC: score the forecast file with the live model. Off "
-            "until switched on under Automation, or by `dagster schedule start daily_scoring`.",
+            cron_schedule=when.score,
+            execution_timezone=when.timezone,
+            description=f"{when.score} {when.timezone}: score the scoring file with the live "
+            f"model. Off until switched on here, or by `dagster schedule start {name}`.",
         ),
     ]
 
 
-def _weekly_retraining(spec: ModelSpec, jobs: ModelJobs) -> dg.ScheduleDefinition:
+def _retraining(spec: ModelSpec, jobs: ModelJobs) -> dg.ScheduleDefinition:
+    when, name = spec.schedules, spec.named(spec.schedules.retrain_name)
+
     @dg.schedule(
-        name="weekly_retraining",
+        name=name,
         job=jobs.train,
-        cron_schedule="0 3 * * 1",
-        execution_timezone="UTC",
-        description="Mondays 03:00 UTC: train again on the current data, unless a training was "
-        "started in the week before. Off until switched on under Automation, or by "
-        "`dagster schedule start weekly_retraining`.",
+        cron_schedule=when.retrain,
+        execution_timezone=when.timezone,
+        description=f"{when.retrain} {when.timezone}: train again on the current data, unless a "
+        f"training was started in the {when.recent_hours:g} hours before. Off until switched on "
+        f"here, or by `dagster schedule start {name}`.",
     )
-    def weekly_retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def retraining(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         now = context.scheduled_execution_time
         started = last_training(context.instance, spec.run_asset)
-        if started is not None and now - started < RECENT:
+        if started is not None and now - started < dt.timedelta(hours=when.recent_hours):
             return dg.SkipReason(f"the last training started at {started:%Y-%m-%d %H:%M} UTC")
         return dg.RunRequest(
             run_config={"ops": {spec.run_asset: {"config": {"retrain": True}}}},
         )
 
-    return weekly_retraining
+    return retraining
 
 
 def last_training(instance: dg.DagsterInstance, run_asset: str) -> dt.datetime | None:

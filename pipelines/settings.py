@@ -112,6 +112,7 @@ class Settings(BaseSettings):
 
     env: Literal["local", "azure"] = Field("local", description="Environment")
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
+    model: str | None = Field(None, description="Name of the model that commands are about")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
     budget: float = Field(120.0, ge=1, le=86_400, description="Seconds for the training at most")
@@ -152,7 +153,7 @@ class Settings(BaseSettings):
         """The names in `ui_hosts`, in lower case."""
         return [name.strip().lower() for name in self.ui_hosts.split(",") if name.strip()]
 
-    @field_validator("csv", "forecast")
+    @field_validator("model", "csv", "forecast")
     @classmethod
     def _empty_is_unset(cls, value: str | None) -> str | None:
         return value or None

@@ -12,6 +12,7 @@ from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 DRINKS = ("americano", "cappuccino", "espresso", "flat white")
 
 COFFEE_SALES = ModelSpec(
+    name="coffee",
     model_name="coffee-sales-model",
     description="Cups of a drink that a shop sells in an hour.",
     features=(

@@ -19,8 +19,6 @@ from resources.sql_pool.port import SqlPool
 DRIFT, PLAUSIBLE = "no_drift", "are_plausible"
 #: Metadata of the check on predictions: the version that made them.
 MODEL_VERSION = "model_version"
-#: A prediction this many times the largest known target is not believed.
-FAR_ABOVE = 3.0
 
 
 def warning_checks(spec: ModelSpec) -> list[dg.AssetChecksDefinition]:
@@ -84,7 +82,7 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
     def no_drift(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
         from assets.checks.drift import DriftLimits, feature_drift, same_season
 
-        limits = DriftLimits()
+        limits = DriftLimits(psi=spec.thresholds.drift_psi)
         names = (*spec.key_names, *spec.feature_names)
         training = read_table_if_any(lake, spec.training_table_path, names)
         if training is None:
@@ -149,7 +147,7 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
 
         rows = saved_predictions(sql_pool, spec)
         target = read_table(lake, spec.training_table_path, [spec.target.name])[spec.target.name]
-        highest = FAR_ABOVE * float(pc.max(target).as_py())
+        highest = spec.thresholds.far_above * float(pc.max(target).as_py())
         problems, outside = _implausible(spec, rows, highest)
         return dg.AssetCheckResult(
             passed=not problems,

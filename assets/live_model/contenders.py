@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
-RULES = PromotionRules()
-
 
 def compare_versions(
     champion: ModelVersion,
@@ -28,13 +26,14 @@ def compare_versions(
     """Score both by ONNX Runtime on the latest rows of the training table, and compare."""
     import numpy as np
 
+    rules = promotion_rules(spec)
     table = read_table(lake, spec.training_table_path)
-    rows = _latest_rows(table, spec)
+    rows = _latest_rows(table, spec, rules)
     old = _contender(champion, registry, spec, table, rows, all_seen=False)
     new = _contender(challenger, registry, spec, table, rows, all_seen=True)
     target = np.asarray(rows[spec.target.name].to_numpy(), dtype=np.float64)
     segments = {name: rows[name].to_pylist() for name in spec.segments}
-    return compare(target, old, new, segments, RULES)
+    return compare(target, old, new, segments, rules)
 
 
 def knows_the_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool | None:
@@ -55,15 +54,25 @@ def knows_the_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool 
     return bool(same_keys.num_rows and 2 * same_rows.num_rows >= same_keys.num_rows)
 
 
-def _latest_rows(table: pa.Table, spec: ModelSpec) -> pa.Table:
+def promotion_rules(spec: ModelSpec) -> PromotionRules:
+    """When a challenger of this model is good enough."""
+    limits = spec.thresholds
+    return PromotionRules(
+        min_gain=limits.min_gain,
+        min_spearman=limits.min_spearman,
+        max_segment_loss=limits.max_segment_loss,
+    )
+
+
+def _latest_rows(table: pa.Table, spec: ModelSpec, rules: PromotionRules) -> pa.Table:
     """The latest share of the rows, in time order; without a time key a fixed random share."""
     import numpy as np
 
-    count = max(1, round(table.num_rows * RULES.holdout_share))
+    count = max(1, round(table.num_rows * rules.holdout_share))
     if spec.time_key is not None:
         return table.sort_by(spec.time_key).slice(table.num_rows - count)
     names = [column.name for column in spec.training_columns]
-    order = np.random.default_rng(RULES.seed).permutation(table.num_rows)[:count]
+    order = np.random.default_rng(rules.seed).permutation(table.num_rows)[:count]
     return table.sort_by([(name, "ascending") for name in names]).take(order)
 
 

@@ -1,14 +1,14 @@
 """ModelSpec: everything that is particular to one model.
 
-The assets and the resources are written against this class alone. A second model is a second
-ModelSpec and one more call of each asset function.
+The assets and the resources are written against this class alone. All names of a model derive from
+its short name, so models stand side by side; a spec may say any of them itself.
 """
 
 from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bikecast.core.onnx.versions import OnnxVersions
@@ -51,6 +51,10 @@ AZURE_ALGORITHMS = (
 ALGORITHMS = tuple(dict.fromkeys((*EMBEDDED_ALGORITHMS, *AZURE_ALGORITHMS)))
 
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+#: Names of tables and jobs get endings of up to 28 characters.
+_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
+_REGISTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
+_LAKE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\\\x00][^\\\x00]*[^/\\\x00]")
 
 
 @dataclass(frozen=True)
@@ -94,7 +98,8 @@ class TrainingSettings:
     Raises ValueError for a value outside its range and for an unknown metric or algorithm.
     """
 
-    experiment: str
+    experiment: str = ""
+    """Empty: the model's short name."""
     primary_metric: str = "spearman_correlation"
     """One of PRIMARY_METRICS; normalized errors are over the target's range."""
     max_training_hours: float = 0.25
@@ -151,27 +156,83 @@ class TrainingSettings:
 
 
 @dataclass(frozen=True)
+class Schedules:
+    """When a model is trained and scored once its schedules are switched on: cron expressions."""
+
+    retrain: str = "0 3 * * 1"
+    score: str = "0 5 * * *"
+    timezone: str = "UTC"
+    retrain_name: str = "scheduled_retraining"
+    score_name: str = "scheduled_scoring"
+    recent_hours: float = 7 * 24 - 1
+    """A training this young makes the scheduled one needless: new data was trained on before."""
+
+
+@dataclass(frozen=True)
+class Freshness:
+    """How old assets may get, in hours, before they show as late, and when that is warned of."""
+
+    trained_hours: float = 15 * 24
+    trained_warning_hours: float = 8 * 24
+    scored_hours: float = 3 * 24
+    scored_warning_hours: float = 26
+
+    def __post_init__(self) -> None:
+        for kind in ("trained", "scored"):
+            late, warning = getattr(self, f"{kind}_hours"), getattr(self, f"{kind}_warning_hours")
+            if not 0 < warning < late:
+                raise ValueError(
+                    f"{kind}_warning_hours is {warning:g}, not above 0 and below {kind}_hours, "
+                    f"which is {late:g}"
+                )
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From where on a check warns, and when a new version is better."""
+
+    drift_psi: float = 0.25
+    """Population stability index of a feature that has drifted."""
+    far_above: float = 3.0
+    """A prediction this many times the largest known target is not plausible."""
+    min_gain: float = 0.01
+    """A smaller change of RMSE, relative to the live version's, is none."""
+    min_spearman: float = 0.1
+    """Rank correlation on rows held back that a new version needs at least."""
+    max_segment_loss: float = 0.25
+    """How much larger than the live version's the RMSE of a segment may be, relatively."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class ModelSpec:
     """All that bikecast knows of one model: columns, names of files and tables, settings.
 
     `features` are the model's inputs in order; `keys` are carried along and are never features;
-    the training table has the features, the target and then the keys.
+    the training table has the features, the target and then the keys. Names that are left empty
+    derive from `name`. Raises ValueError for what no model can have.
     """
 
-    model_name: str
+    name: str = ""
+    """Short name, such as bike_rentals: the main job's, and what `--model` takes. Empty: made of
+    `model_name`."""
+    prefix: str | None = None
+    """Before the names of the model's other jobs, schedules, sensors and asset groups. None: the
+    short name and an underscore."""
+    model_name: str = ""
+    """Name in the registry."""
     features: tuple[Column, ...]
     target: Column
-    keys: tuple[Column, ...]
-    training: TrainingSettings
-    source_asset: str
-    source_file: str
-    training_table: str
-    run_asset: str
-    model_table: str
-    scoring_file: str
-    scoring_table: str
-    procedure: str
-    predictions_table: str
+    keys: tuple[Column, ...] = ()
+    training: TrainingSettings = TrainingSettings()
+    source_asset: str = ""
+    source_file: str = ""
+    training_table: str = ""
+    run_asset: str = ""
+    model_table: str = ""
+    scoring_file: str = ""
+    scoring_table: str = ""
+    procedure: str = ""
+    predictions_table: str = ""
     output: str = "variable_out1"
     time_key: str | None = None
     """The key that orders rows in time; None where rows have no order."""
@@ -191,8 +252,12 @@ class ModelSpec:
     """Words for codes, by column name, for people."""
     data_licence: str = ""
     """Where the data comes from and under which licence; the model card says it."""
+    schedules: Schedules = Schedules()
+    freshness: Freshness = Freshness()
+    thresholds: Thresholds = Thresholds()
 
     def __post_init__(self) -> None:
+        self._derive_names()
         names = [column.name for column in self.training_columns]
         repeated = sorted({name for name in names if names.count(name) > 1})
         if repeated:
@@ -214,6 +279,74 @@ class ModelSpec:
         )
         if unknown:
             raise ValueError(f"{self.model_name}: not features: {', '.join(unknown)}")
+
+    def _derive_names(self) -> None:
+        """Fill in the names that are empty, and look at all of them."""
+        name = self.name or re.sub(r"\W+", "_", self.model_name.removesuffix("-model")).strip("_")
+        if not _NAME.fullmatch(name):
+            raise ValueError(
+                f"name {name!r} is not a letter with up to 99 letters, digits and underscores"
+            )
+        slug = name.replace("_", "-")
+        derived = {
+            "name": name,
+            "model_name": f"{slug}-model",
+            "source_asset": f"raw_{name}",
+            "source_file": f"data/{name}/training.csv",
+            "training_table": f"{name}_data",
+            "run_asset": f"{name}_automl_run",
+            "model_table": f"{name}_model",
+            "scoring_file": f"data/{name}/scoring.csv",
+            "scoring_table": f"{name}_scoring",
+            "procedure": f"predict_{name}",
+            "predictions_table": f"predicted_{name}",
+        }
+        for field_name, value in derived.items():
+            if not getattr(self, field_name):
+                object.__setattr__(self, field_name, value)
+        if self.prefix is None:
+            object.__setattr__(self, "prefix", f"{name}_")
+        if not self.training.experiment:
+            object.__setattr__(self, "training", replace(self.training, experiment=slug))
+        for field_name in derived:
+            pattern = _NAME
+            if field_name.endswith("_file"):
+                pattern = _LAKE_PATH
+            elif field_name == "model_name":
+                pattern = _REGISTRY_NAME
+            value = getattr(self, field_name)
+            if not pattern.fullmatch(value):
+                raise ValueError(
+                    f"{field_name} {value!r} is not a name such as {derived[field_name]}"
+                )
+        if self.prefix and not _NAME.fullmatch(self.prefix):
+            raise ValueError(f"prefix {self.prefix!r} is not a name such as {name}_")
+        if not _IDENTIFIER.fullmatch(self.schema):
+            raise ValueError(f"schema {self.schema!r} is not an SQL identifier")
+
+    def named(self, what: str) -> str:
+        """The name of one of the model's jobs, schedules, sensors or asset groups."""
+        return f"{self.prefix}{what}"
+
+    def owned_names(self) -> dict[str, tuple[str, ...]]:
+        """Names that no two models of an installation may share, by what they name."""
+        by_day = (f"{self.scoring_table}_by_day", f"{self.predictions_table}_by_day")
+        tables = (
+            *(self.training_table, self.model_table, self.scoring_table, self.predictions_table),
+            *(f"{self.model_table}_audit", f"{self.scoring_table}_staging"),
+            *(f"{self.predictions_table}_staging", *by_day, *(f"{n}_staging" for n in by_day)),
+            *(self.procedure, f"save_{self.predictions_table}"),
+        )
+        return {
+            "asset": (
+                *(self.source_asset, self.training_table, self.run_asset, self.model_table),
+                *(f"{self.model_table}_table", f"{self.scoring_table}_file", self.scoring_table),
+                *(self.procedure, self.predictions_table, *by_day),
+            ),
+            "table or procedure": tuple(f"{self.schema}.{name}" for name in tables),
+            "file of the lake": (self.source_file, self.scoring_file),
+            "registered model": (self.model_name,),
+        }
 
     @property
     def training_columns(self) -> tuple[Column, ...]:

@@ -6,7 +6,21 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from bikecast.core.spec import Column, ModelSpec, TrainingSettings
+from bikecast.core.spec import (
+    Column,
+    Freshness,
+    ModelSpec,
+    Schedules,
+    Thresholds,
+    TrainingSettings,
+)
+
+_PARTS = {
+    "training": TrainingSettings,
+    "schedules": Schedules,
+    "freshness": Freshness,
+    "thresholds": Thresholds,
+}
 
 
 def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
@@ -28,7 +42,9 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
     values["features"] = tuple(_column(column) for column in data["features"])
     values["target"] = _column(data["target"])
     values["keys"] = tuple(_column(column) for column in data["keys"])
-    values["training"] = TrainingSettings(**_tuples(TrainingSettings, data["training"]))
+    # A job of an earlier version has only the parts that there were.
+    for name in _PARTS.keys() & data.keys():
+        values[name] = _PARTS[name](**_tuples(_PARTS[name], data[name]))
     values["labels"] = {name: dict(words) for name, words in data["labels"].items()}
     return ModelSpec(**_tuples(ModelSpec, values))
 

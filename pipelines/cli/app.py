@@ -35,8 +35,7 @@ COMMANDS = {
     ),
     "status": (
         "inspect",
-        "Show how all is: live model, last run, jobs, freshness, switches; exit code 1 on "
-        "problems.",
+        "Show how all is: models, last run, jobs, freshness, switches; exit code 1 on problems.",
     ),
     "simulate": (
         "data",

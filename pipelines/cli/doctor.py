@@ -57,14 +57,15 @@ def _diagnose(seconds: float) -> list[Diagnosis]:
 
 
 def _of_azure(settings: Settings) -> list[Check]:
-    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.doctor.azure import azure_checks
     from pipelines.doctor.checks import Check, Diagnosis
     from pipelines.environments import resources_for
+    from pipelines.models import load_models
 
     try:
-        resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        return azure_checks(settings.azure, resources, BIKE_RENTALS)
+        models = load_models()
+        resources = resources_for(settings, models)
+        return azure_checks(settings.azure, resources, [model.spec for model in models])
     except ImportError as error:
         remedy = 'pip install -e ".[azure]"'
         absent = Diagnosis("azure", "SDKs", "failed", f"{error}", remedy)

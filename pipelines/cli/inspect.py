@@ -9,25 +9,29 @@ from typing import Annotated
 
 import typer
 
+from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import local_time, print_json, rows_table, show, stdout_console
 
 
 def explain(
     day: Annotated[str, typer.Argument(help="The day (2013-01-01), or the number of the row.")],
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Walk back from one prediction to its model, run, data version and source lines."""
-    from pipelines.bike_rentals import BIKE_RENTALS
     from pipelines.cli.online import online_pool
     from pipelines.installation import open_installation
     from pipelines.reports.provenance import provenance_of
     from pipelines.settings import load_settings
 
+    settings = load_settings(model=model)
     with (
-        open_installation(load_settings()) as here,
+        open_installation(settings) as here,
         online_pool(here.resources.sql_pool_power),
     ):
-        provenance = provenance_of(day, here.instance, BIKE_RENTALS, here.resources)
+        provenance = provenance_of(
+            day, here.instance, here.model(settings.model).spec, here.resources
+        )
     if as_json:
         print_json(vars(provenance))
         return
@@ -42,18 +46,19 @@ def explain(
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
-    """Show how all is: live model, last run, jobs, freshness, switches; exit code 1 on problems."""
-    from pipelines.bike_rentals import BIKE_RENTALS
+    """Show how all is: models, last run, jobs, freshness, switches; exit code 1 on problems."""
     from pipelines.installation import open_installation
     from pipelines.reports.health import health_of
     from pipelines.settings import load_settings
 
     with open_installation(load_settings()) as here:
-        health = health_of(here.defs, here.instance, BIKE_RENTALS, here.resources)
+        specs = [model.spec for model in here.models]
+        health = health_of(here.defs, here.instance, specs, here.resources)
     if as_json:
         print_json(vars(health))
     else:
-        _print_facts("Live model", health.live)
+        for live in health.live:
+            _print_facts("Live model", live)
         _print_facts("Last run", health.last_run)
         _print_rows("Training jobs not finished", health.pending_jobs)
         _print_rows("Assets", health.assets)

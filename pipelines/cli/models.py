@@ -9,25 +9,33 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import local_time, rows_table, say, show, stdout_console
 
 if TYPE_CHECKING:
+    from bikecast.core.spec import ModelSpec
     from pipelines.cli.progress import Progress
     from pipelines.environments import Resources
     from pipelines.installation import Installation
     from pipelines.settings import Settings
 
 
-def models() -> None:
-    """List the registered model versions, newest first, with scores and the live one marked."""
-    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+def models(model: ModelOption = None) -> None:
+    """List the registered model versions, newest first, with scores and the live one marked.
+
+    All models are shown, or the one of `--model`.
+    """
     from pipelines.environments import resources_for
     from pipelines.home import full_disk_explained, open_home
+    from pipelines.models import chosen_model, load_models
     from pipelines.settings import load_settings
 
-    settings = load_settings()
+    settings, there = load_settings(), load_models()
+    shown = there if model is None and there else (chosen_model(there, model),)
     with full_disk_explained(open_home(settings)):
-        _print_models(resources_for(BIKE_RENTALS, settings, SAMPLES))
+        resources = resources_for(settings, there)
+        for each in shown:
+            _print_models(resources, each.spec)
 
 
 def rollback(
@@ -37,23 +45,26 @@ def rollback(
             help="Version to make live. Default: the one that was live before.", show_default=False
         ),
     ] = None,
+    model: ModelOption = None,
 ) -> None:
     """Make an earlier model version live again, in one step, with an audit row.
 
     The next scoring uses it. It stays live until a newer version wins, or until
     `bikecast rollback VERSION` names another one. `bikecast models` lists the versions.
     """
-    from pipelines.bike_rentals import BIKE_RENTALS
     from pipelines.in_process.main_job import run_rollback
+    from pipelines.models import chosen_model, load_models
     from pipelines.settings import load_settings
 
-    note = f"rollback: version {version or 'before the live one'}"
-    with _online(load_settings(), note) as (here, progress):
-        change = run_rollback(here, BIKE_RENTALS, progress, version=version, actor=_user())
+    settings = load_settings(model=model)
+    spec = chosen_model(load_models(), settings.model).spec
+    note = f"rollback of {spec.name}: version {version or 'before the live one'}"
+    with _online(settings, spec, note) as (here, progress):
+        change = run_rollback(here, spec, progress, version=version, actor=_user())
     show(
-        f"Live: version {change['version']} of {BIKE_RENTALS.model_name} ({change['reason']}).\n"
+        f"Live: version {change['version']} of {spec.model_name} ({change['reason']}).\n"
         "The stored predictions are still those of the other version. "
-        "Next: bikecast run, or the job `score`."
+        f"Next: bikecast run, or the job `{spec.named('score')}`."
     )
 
 
@@ -64,25 +75,25 @@ def rescore(
         int | None,
         typer.Option(help="Model version. Default: the live one.", show_default=False),
     ] = None,
+    model: ModelOption = None,
 ) -> None:
     """Score a range of days again, with the live model or any other version, in one run.
 
-    The result is in `dbo.predicted_rentals_by_day`. Days come from the forecast file, or from
-    earlier ones.
+    The result is in the table of predictions by day, such as `dbo.predicted_rentals_by_day`. Days
+    come from the forecast file, or from earlier ones.
 
     Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
     """
-    from pipelines.bike_rentals import BIKE_RENTALS
     from pipelines.in_process.rescoring import check_range, run_rescoring
+    from pipelines.models import chosen_model, load_models
     from pipelines.settings import load_settings
 
-    check_range(BIKE_RENTALS, first, last)
-    settings = load_settings(daily_partitions=True)
-    note = f"rescore: {first} to {last}, version {version or 'live'}"
-    with _online(settings, note) as (here, progress):
-        scored = run_rescoring(
-            here, BIKE_RENTALS, progress, first=first, last=last, version=version
-        )
+    settings = load_settings(model=model, daily_partitions=True)
+    spec = chosen_model(load_models(), settings.model).spec
+    check_range(spec, first, last)
+    note = f"rescore of {spec.name}: {first} to {last}, version {version or 'live'}"
+    with _online(settings, spec, note) as (here, progress):
+        scored = run_rescoring(here, spec, progress, first=first, last=last, version=version)
     show(
         f"Scored {scored['dagster/partition_row_count']} rows of {first} to {last} with version "
         f"{scored['model_version']}: {scored['dagster/table_name']}."
@@ -90,41 +101,41 @@ def rescore(
 
 
 @contextmanager
-def _online(settings: Settings, note: str) -> Iterator[tuple[Installation, Progress]]:
+def _online(
+    settings: Settings, spec: ModelSpec, note: str
+) -> Iterator[tuple[Installation, Progress]]:
     """The installation with its pool online, and the progress of its runs; the log has the note."""
-    from pipelines.bike_rentals import BIKE_RENTALS
     from pipelines.cli.online import online_pool
     from pipelines.cli.progress import Progress
     from pipelines.installation import open_installation
     from pipelines.logs import open_log
 
-    with Progress(BIKE_RENTALS) as progress, open_installation(settings) as here:
+    with Progress(spec) as progress, open_installation(settings) as here:
         open_log(here.home).info(note)
         with online_pool(here.resources.sql_pool_power, here.instance):
             yield here, progress
 
 
-def _print_models(here: Resources) -> None:
+def _print_models(here: Resources, spec: ModelSpec) -> None:
     """Print all versions; the live one is what the pool's procedure uses.
 
     A paused pool is not resumed for this: the registry's alias tells the version then.
     """
     from assets.live_model.live_model import ALIAS
     from bikecast.core.jobs import JobState
-    from pipelines.bike_rentals import BIKE_RENTALS
     from resources.sql_pool.model_table import audit_trail, live_model
 
-    versions = here.registry.versions(BIKE_RENTALS.model_name)
+    versions = here.registry.versions(spec.model_name)
     if not versions:
-        say("No model is registered yet. Start with: bikecast run")
+        say(f"{spec.name}: no model is registered yet. Start with: bikecast run")
         return
     live = {version.version for version in versions if ALIAS in version.aliases}
     reasons: dict[int, str] = {}
     power = here.sql_pool_power.status()
     if power.state is JobState.COMPLETED:
-        published = live_model(here.sql_pool, BIKE_RENTALS)
+        published = live_model(here.sql_pool, spec)
         live = {published.version} if published else set()
-        for entry in audit_trail(here.sql_pool, BIKE_RENTALS):
+        for entry in audit_trail(here.sql_pool, spec):
             reasons.setdefault(entry.candidate, f"{entry.action}: {entry.reason}")
     else:
         say(f"The SQL pool is {power.progress['status']}: the live version is the registry's.")
@@ -145,7 +156,7 @@ def _print_models(here: Resources) -> None:
     ]
     scores = ("time-ordered", "holdout", "cv", "RMSE")
     names = ("version", "", "created", *scores, "digest", "data", "job")
-    stdout_console().print(rows_table(names, rows, title=BIKE_RENTALS.model_name))
+    stdout_console().print(rows_table(names, rows, title=spec.model_name))
     for version in versions:
         if version.version in reasons:
             show(f"version {version.version}: {reasons[version.version]}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, rows_table, stdout_console
 
 if TYPE_CHECKING:
@@ -21,23 +22,26 @@ def plan(
         float | None, typer.Option(min=1, max=86_400, help="As for `bikecast run`.")
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="As for `bikecast run`.")] = False,
+    model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a run would do and cost in the current state; nothing is started.
 
     Exit code 1 where it may cost more than BIKECAST_COST_LIMIT: such a run is refused.
     """
-    from pipelines.bike_rentals import BIKE_RENTALS
     from pipelines.build import trained_by
     from pipelines.installation import open_installation
+    from pipelines.models import chosen_model, load_models
     from pipelines.reports.plan import make_plan
     from pipelines.settings import load_settings
 
-    settings = load_settings(csv=csv, forecast=forecast, budget=budget)
-    with open_installation(settings) as here:
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget)
+    models = load_models()
+    chosen = chosen_model(models, settings.model)
+    with open_installation(settings, models=models) as here:
         planned = make_plan(
             here.instance,
-            trained_by(BIKE_RENTALS, settings),
+            trained_by(chosen.spec, settings),
             here.resources,
             budget_seconds=settings.budget,
             retrain=retrain,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import InvalidInput
+from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, say
 
 if TYPE_CHECKING:
@@ -56,6 +57,7 @@ def run(
             "was trained on other data than the live one.",
         ),
     ] = False,
+    model: ModelOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
@@ -71,7 +73,6 @@ def run(
     """
     import psutil
 
-    from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
     from pipelines.cli.progress import Progress
     from pipelines.cli.report import print_report
     from pipelines.environments import resources_for
@@ -79,37 +80,40 @@ def run(
     from pipelines.in_process.main_job import checked_files, run_main_job, sole_run
     from pipelines.installation import open_installation
     from pipelines.logs import open_log
+    from pipelines.models import chosen_model, load_models
     from pipelines.settings import load_settings
 
-    settings = load_settings(csv=csv, forecast=forecast, budget=budget)
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget)
     if settings.env == "azure":
         raise InvalidInput(
             "`bikecast run` waits for the training in its own process, which is for the local "
             "environment. Nothing was started. In azure: `bikecast ui`, then Materialize all; its "
             "sensors wait. `bikecast plan` says what that costs."
         )
+    models = load_models()
+    spec = chosen_model(models, settings.model).spec
     home = open_home(settings)
     log = open_log(home)
-    log.info("run: csv %s, forecast %s, retrain %s", settings.csv, settings.forecast, retrain)
-    resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
+    sources = f"csv {settings.csv}, forecast {settings.forecast}"
+    log.info("run: model %s, %s, retrain %s", spec.name, sources, retrain)
+    resources = resources_for(settings, models)
     training = {"budget_seconds": settings.budget, "retrain": retrain}
     with (
         full_disk_explained(home),
-        Progress(BIKE_RENTALS) as progress,
-        checked_files(BIKE_RENTALS, resources.sources),
+        Progress(spec) as progress,
+        checked_files(spec, resources.sources),
     ):
         before = time.time() - psutil.Process().create_time()
         with sole_run(home, progress):
             started = time.perf_counter() - before  # the wait for another run does not count
             with (
-                open_installation(settings, resources) as installation,
+                open_installation(settings, resources, models) as installation,
                 _interruption_explained(installation, settings),
             ):
                 outcome = run_main_job(
                     installation,
-                    BIKE_RENTALS,
-                    main_job=MAIN_JOB,
-                    run_config={"ops": {BIKE_RENTALS.run_asset: {"config": training}}},
+                    spec,
+                    run_config={"ops": {spec.run_asset: {"config": training}}},
                     promote=promote,
                     watcher=progress,
                     started=started,
@@ -117,7 +121,7 @@ def run(
     if as_json:
         print_json(as_object(outcome))
     else:
-        print_report(BIKE_RENTALS, outcome, home)
+        print_report(spec, outcome, home)
 
 
 @contextmanager

@@ -126,7 +126,7 @@ def _agreed(here: Installation, place: AzureSettings, *, yes: bool, ignore_docto
     from pipelines.reports.plan import make_plan
     from pipelines.smoke.spec import BUDGET_SECONDS, SMOKE, left_behind
 
-    diagnoses = examine(azure_checks(place, here.resources, SMOKE), DOCTOR_SECONDS)
+    diagnoses = examine(azure_checks(place, here.resources, [SMOKE]), DOCTOR_SECONDS)
     wrong = [each for each in diagnoses if each.state == "failed"]
     if wrong:
         print_diagnoses(diagnoses)

@@ -95,16 +95,18 @@ def interrupted_runs(instance: dg.DagsterInstance, running: Sequence[str]) -> li
 def trainings_that_go_on(instance: dg.DagsterInstance, settings: Settings) -> list[str]:
     """One sentence for each local training that goes on without the stopped command."""
     from bikecast.core.jobs import JobState
-    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.environments import local_resources
+    from pipelines.models import load_models
     from pipelines.reports.health import pending_jobs
 
     if settings.env != "local":
         return ["Jobs that were submitted to Azure go on there."]
-    resources = local_resources(BIKE_RENTALS, settings, SAMPLES)
+    models = load_models()
+    resources = local_resources(settings, models)
     return [
         f"Training of job {status.job_id} goes on in its own process; `bikecast run` or "
         "`bikecast ui` picks it up."
-        for status in pending_jobs(instance, BIKE_RENTALS, resources.automl)
+        for model in models
+        for status in pending_jobs(instance, model.spec, resources.automl)
         if status.state in (JobState.QUEUED, JobState.RUNNING)
     ]

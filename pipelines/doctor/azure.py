@@ -6,7 +6,7 @@ import datetime as dt
 import importlib
 import logging
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from logging.handlers import BufferingHandler
 from typing import Any
@@ -54,18 +54,23 @@ CURRENT_RUNTIME = "3.5"
 _ACQUIRED = "DefaultAzureCredential acquired a token from "
 
 
-def azure_checks(azure: AzureSettings, resources: Resources, spec: ModelSpec) -> list[Check]:
-    """The checks of all services. The SDKs are imported here, before any thread is started."""
+def azure_checks(
+    azure: AzureSettings, resources: Resources, specs: Sequence[ModelSpec]
+) -> list[Check]:
+    """The checks of all services, with the models of these specs.
+
+    The SDKs are imported here, before any thread is started.
+    """
     for name in SDKS:
         importlib.import_module(name)
     place = place_of(azure)
     return [
         Check(AREA, "credential", credential),
         Check(AREA, "data lake", lambda: data_lake(azure, place)),
-        Check(AREA, "Azure ML", lambda: azure_ml(azure, place, resources.registry, spec)),
+        Check(AREA, "Azure ML", lambda: azure_ml(azure, place, resources.registry, specs)),
         Check(AREA, "Spark pool", lambda: spark_pool(place)),
         Check(AREA, "Livy", lambda: livy(place)),
-        Check(AREA, "SQL pool", lambda: sql_pool(resources, place, spec)),
+        Check(AREA, "SQL pool", lambda: sql_pool(resources, place, specs)),
         Check(AREA, "roles", lambda: roles(place)),
     ]
 
@@ -133,7 +138,7 @@ def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Diagnosis]:
 
 
 def azure_ml(
-    azure: AzureSettings, place: AzurePlace, models: Registry, spec: ModelSpec
+    azure: AzureSettings, place: AzurePlace, models: Registry, specs: Sequence[ModelSpec]
 ) -> list[Diagnosis]:
     """The workspace, its registry and the compute answer."""
     from resources.azure.ml_client import workspace_client
@@ -145,8 +150,9 @@ def azure_ml(
         return f"{place.ml_workspace} in {entity.location if entity else '?'}"
 
     def registry() -> str:
-        versions = models.versions(spec.model_name)
-        return f"{len(versions)} versions of {spec.model_name}"
+        names = [spec.model_name for spec in specs]
+        counts = [f"{len(models.versions(name))} versions of {name}" for name in names]
+        return ", ".join(counts) or "no model"
 
     def compute() -> str:
         if not azure.ml_compute:
@@ -221,7 +227,9 @@ def livy(place: AzurePlace) -> list[Diagnosis]:
     return [_asked("Spark batches", ask, role, place.synapse_workspace, "")]
 
 
-def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[Diagnosis]:
+def sql_pool(
+    resources: Resources, place: AzurePlace, specs: Sequence[ModelSpec]
+) -> list[Diagnosis]:
     """The pool's state; where it is online, the login and PREDICT too."""
     states: list[JobState] = []
 
@@ -249,7 +257,7 @@ def sql_pool(resources: Resources, place: AzurePlace, spec: ModelSpec) -> list[D
         f"In the pool: {'; '.join(GRANTS)}; and the client's address in the workspace's firewall"
     )
     logged_in = _asked("SQL login", login, "", "", grants, other=grants)
-    return [*diagnoses, logged_in, _predict(pool, spec)]
+    return [*diagnoses, logged_in, *(_predict(pool, spec) for spec in specs)]
 
 
 PREDICT = "PREDICT"
@@ -269,7 +277,7 @@ def _predict(pool: SqlPool, spec: ModelSpec) -> Diagnosis:
         if "EXECUTE" in refusal:
             remedy = "PREDICT needs EXECUTE on the database. In the pool: GRANT EXECUTE TO [NAME]"
         return Diagnosis(AREA, PREDICT, "warning", detail, remedy)
-    return Diagnosis(AREA, PREDICT, "ok", "scores with the live model")
+    return Diagnosis(AREA, PREDICT, "ok", f"scores with the live model of {spec.name}")
 
 
 def roles(place: AzurePlace) -> list[Diagnosis]:

@@ -24,7 +24,7 @@ from pipelines.in_process.dead_runs import PROCESS_TAG, clean_up_dead_runs, this
 from pipelines.in_process.orphan_jobs import clean_up_orphan_jobs
 from pipelines.in_process.run_events import Record, Watcher, failure, hear
 from pipelines.installation import Installation
-from pipelines.jobs import ROLLBACK_JOB, rollback_config
+from pipelines.jobs import FINISH_TRAINING, ROLLBACK, rollback_config
 from resources.automl.port import AutoML
 from resources.lake.sources import Sources
 from resources.registry.port import ModelVersion
@@ -103,7 +103,6 @@ def run_main_job(
     here: Installation,
     spec: ModelSpec,
     *,
-    main_job: str,
     run_config: Mapping[str, object],
     watcher: Watcher,
     started: float | None = None,
@@ -122,13 +121,14 @@ def run_main_job(
     clean_up_orphan_jobs(here.instance, spec, automl)
     promotion = {f"{spec.model_table}_table": {"config": {"force": True}}} if promote else {}
     first = {"ops": {**cast("Mapping[str, object]", run_config.get("ops", {})), **promotion}}
-    execute_job(here, main_job, {**run_config, **first}, {}, record, watcher)
+    execute_job(here, spec.name, {**run_config, **first}, {}, record, watcher)
     submission = record.metadata[spec.run_asset]
     job_id = str(submission["job_id"])
     if spec.predictions_table not in record.metadata:
         _wait(automl, job_id, spec.run_asset, record, watcher)
         finish = {spec.model_table: {"config": {"job_id": job_id}}, **promotion}
-        execute_job(here, "finish_training", {"ops": finish}, {JOB_TAG: job_id}, record, watcher)
+        job = spec.named(FINISH_TRAINING)
+        execute_job(here, job, {"ops": finish}, {JOB_TAG: job_id}, record, watcher)
     total = time.perf_counter() - start
     record.seconds["rest"] = round(max(0.0, total - sum(record.seconds.values())), 3)
     record.seconds["total"] = round(total, 3)
@@ -169,7 +169,7 @@ def run_rollback(
     """
     clean_up_dead_runs(here.instance)
     record, config = Record(), rollback_config(spec, version)
-    execute_job(here, ROLLBACK_JOB, config, {ACTOR_TAG: actor}, record, watcher)
+    execute_job(here, spec.named(ROLLBACK), config, {ACTOR_TAG: actor}, record, watcher)
     return record.metadata[f"{spec.model_table}_table"]
 
 

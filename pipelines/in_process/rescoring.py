@@ -12,7 +12,7 @@ from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.in_process.main_job import execute_job
 from pipelines.in_process.run_events import Record, Watcher
 from pipelines.installation import Installation
-from pipelines.jobs import RESCORE_JOB, range_tags, rescore_config
+from pipelines.jobs import RESCORE, range_tags, rescore_config
 
 
 def run_rescoring(
@@ -32,7 +32,7 @@ def run_rescoring(
     clean_up_dead_runs(here.instance)
     record = Record()
     config = rescore_config(spec, version)
-    execute_job(here, RESCORE_JOB, config, range_tags(first, last), record, watcher)
+    execute_job(here, spec.named(RESCORE), config, range_tags(first, last), record, watcher)
     return record.metadata[f"{spec.predictions_table}_by_day"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import dagster as dg
@@ -18,9 +19,9 @@ from resources.automl.port import AutoML
 
 @dataclass(frozen=True)
 class Health:
-    """What `bikecast status` shows; `problems` is empty where all is well."""
+    """What `bikecast status` shows, `live` by model; `problems` is empty where all is well."""
 
-    live: dict[str, object]
+    live: list[dict[str, object]]
     last_run: dict[str, object]
     pending_jobs: list[dict[str, object]]
     assets: list[dict[str, object]]
@@ -29,16 +30,20 @@ class Health:
 
 
 def health_of(
-    defs: dg.Definitions, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
+    defs: dg.Definitions,
+    instance: dg.DagsterInstance,
+    specs: Sequence[ModelSpec],
+    resources: Resources,
 ) -> Health:
-    """Read the state; nothing is changed."""
+    """Read the state of all models; nothing is changed."""
     problems: list[str] = []
-    live = _live(spec, resources, problems)
+    live = [_live(spec, resources, problems) for spec in specs]
     last = _last_run(instance, problems)
-    jobs = _jobs(instance, spec, resources, problems)
+    jobs = [row for spec in specs for row in _jobs(instance, spec, resources, problems)]
     assets = _assets(defs, instance, problems)
     problems += [
         f"{path} is a training job that no run knows of; the next `bikecast run` removes it"
+        for spec in specs
         for path in orphan_jobs(instance, spec, resources.automl)
     ]
     problems += [
@@ -64,7 +69,7 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
         }
     live = live_model(resources.sql_pool, spec)
     if live is None:
-        problems.append("no model is live: bikecast run")
+        problems.append(f"no version of {spec.name} is live: bikecast run --model {spec.name}")
         return {"model": spec.model_name, "version": None}
     why = [
         entry
@@ -100,7 +105,8 @@ def _last_run(instance: dg.DagsterInstance, problems: list[str]) -> dict[str, ob
 def pending_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -> list[JobStatus]:
     """Submitted training jobs that no run has finished; the last hundred submissions."""
     records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=100).records
-    cursor = PollCursor(after=min((record.storage_id for record in records), default=1) - 1)
+    first = min((record.storage_id for record in records), default=1)
+    cursor = PollCursor(after={spec.run_asset: first - 1})
     read_submissions(instance, spec.run_asset, cursor)
     finished = finished_jobs(instance, spec.model_table)
     return [automl.status(job_id) for job_id in cursor.pending if job_id not in finished]

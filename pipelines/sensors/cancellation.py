@@ -1,14 +1,17 @@
 """Cancellation that reaches the training: of the run that started it, or by a job of its own."""
 
+from collections.abc import Sequence
+
 import dagster as dg
 from pydantic import Field
 
 from assets.events import latest_metadata
 from assets.failures import shown_to_people
 from bikecast.core.spec import ModelSpec
+from pipelines.jobs import CANCEL_TRAINING
 from resources.automl.port import AutoML
 
-CANCEL_JOB = "cancel_training"
+CANCEL_SENSOR = "cancel_automl_run"
 
 
 class CancelConfig(dg.Config):
@@ -30,12 +33,12 @@ def started_by(instance: dg.DagsterInstance, spec: ModelSpec, run_id: str) -> st
     return None
 
 
-def cancel_with_run(spec: ModelSpec) -> dg.SensorDefinition:
-    """When people cancel a run, the training that it started is cancelled too; on by default."""
+def cancel_with_run(specs: Sequence[ModelSpec]) -> dg.SensorDefinition:
+    """When people cancel a run, the trainings that it started are cancelled too; on by default."""
 
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.CANCELED,
-        name=f"cancel_{spec.run_asset}",
+        name=CANCEL_SENSOR,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Cancels the training job that a cancelled run has started.",
     )
@@ -43,12 +46,13 @@ def cancel_with_run(spec: ModelSpec) -> dg.SensorDefinition:
         context: dg.RunStatusSensorContext, automl: dg.ResourceParam[AutoML]
     ) -> dg.SkipReason:
         run_id = context.dagster_run.run_id
-        job_id = started_by(context.instance, spec, run_id)
-        if job_id is None:
+        jobs = [started_by(context.instance, spec, run_id) for spec in specs]
+        canceled = [automl.cancel(job_id) for job_id in jobs if job_id is not None]
+        if not canceled:
             return dg.SkipReason(f"run {run_id} started no training")
-        status = automl.cancel(job_id)
-        context.log.warning(f"run {run_id} was cancelled; its job {job_id} is {status.state}")
-        return dg.SkipReason(f"job {job_id} is {status.state}")
+        states = ", ".join(f"job {status.job_id} is {status.state}" for status in canceled)
+        context.log.warning(f"run {run_id} was cancelled; {states}")
+        return dg.SkipReason(states)
 
     return sensor
 
@@ -57,7 +61,7 @@ def cancel_job(spec: ModelSpec) -> dg.JobDefinition:
     """A job that cancels a training which no run waits for."""
 
     @dg.op(
-        name="cancel",
+        name=spec.named("cancel"),
         description=f"Cancels a training job of {spec.model_name}; an ended one stays as it is.",
     )
     def cancel(
@@ -75,7 +79,7 @@ def cancel_job(spec: ModelSpec) -> dg.JobDefinition:
         )
 
     @dg.job(
-        name=CANCEL_JOB,
+        name=spec.named(CANCEL_TRAINING),
         description="Cancel the training that was submitted last, or the one in the config "
         "(`job_id`), here or in Azure. No run has to wait for it.",
         tags={"dagster/max_retries": "0"},

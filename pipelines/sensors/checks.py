@@ -70,7 +70,7 @@ def drift_retraining(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
     key = dg.AssetCheckKey(dg.AssetKey(spec.scoring_table), DRIFT)
 
     @dg.sensor(
-        name="retrain_on_drift",
+        name=spec.named("retrain_on_drift"),
         job=jobs.train,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,
@@ -98,7 +98,7 @@ def bad_model_rollback(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
     key = dg.AssetCheckKey(dg.AssetKey(spec.predictions_table), PLAUSIBLE)
 
     @dg.sensor(
-        name="rollback_bad_model",
+        name=spec.named("rollback_bad_model"),
         job=jobs.rollback,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,

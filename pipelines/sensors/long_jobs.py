@@ -1,7 +1,10 @@
-"""The sensors that wait, so that no worker does: for trainings, Spark jobs and the SQL pool."""
+"""The sensors that wait, so that no worker does: for trainings, Spark jobs and the SQL pool.
+
+There is one for each kind of long job, whatever the number of models.
+"""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import dagster as dg
 
@@ -10,11 +13,14 @@ from assets.waiting import (
     CONTINUES_TAG,
     GAVE_UP_TAG,
     JOB_TAG,
+    SPARK_SENSOR,
     SQL_POOL_SENSOR,
+    TRAINING_SENSOR,
     Awaited,
 )
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
+from pipelines.jobs import ModelJobs
 from pipelines.sensors.continuations import continuing_run, pool_run_key, waiting_assets
 from pipelines.sensors.polling import (
     PollCursor,
@@ -44,22 +50,24 @@ LOST_SECONDS = 7200.0
 Warn = Callable[[str], object]
 
 
-def polling_sensors(spec: ModelSpec, finish_job: str, *, seconds: int) -> list[dg.SensorDefinition]:
-    """All of them, on by default; `finish_job` is the job that finishes a training."""
+def polling_sensors(models: Sequence[ModelJobs], *, seconds: int) -> list[dg.SensorDefinition]:
+    """All of them, on by default, for all models."""
+    specs = [each.spec for each in models]
+    slow = max(seconds, SLOW_SECONDS)
     return [
-        training_sensor(spec, finish_job, seconds=seconds),
-        spark_sensor(spec.training_table, seconds=max(seconds, SLOW_SECONDS), by_job=True),
-        spark_sensor(spec.predictions_table, seconds=max(seconds, SLOW_SECONDS), by_job=False),
-        sql_pool_sensor(spec, seconds=max(seconds, SLOW_SECONDS)),
+        training_sensor(models, seconds=seconds),
+        spark_sensor(specs, seconds=slow),
+        sql_pool_sensor(specs, seconds=slow),
     ]
 
 
-def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.SensorDefinition:
-    """Poll the submitted training jobs of a spec every `seconds`."""
+def training_sensor(models: Sequence[ModelJobs], *, seconds: int) -> dg.SensorDefinition:
+    """Poll the submitted training jobs of all models every `seconds`."""
+    model_of = {each.spec.run_asset: each for each in models}
 
     @dg.sensor(
-        name=f"{spec.run_asset}_sensor",
-        job_name=job_name,
+        name=TRAINING_SENSOR,
+        jobs=[each.finish_training for each in models],
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Waits for submitted training jobs. An ended one, failed or not, gets one "
@@ -75,34 +83,53 @@ def training_sensor(spec: ModelSpec, job_name: str, *, seconds: int) -> dg.Senso
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
         if should_align(context.instance, cursor, time.time()):
-            model = LiveModel(registry, sql_pool, lake, spec)
-            align_alias(model, sql_pool_power, context.log.warning)
-        read_submissions(context.instance, spec.run_asset, cursor)
-        ended = poll(cursor, automl.status, context.log.warning)
-        finished = finished_jobs(context.instance, spec.model_table) if ended else set()
-        requests = [
-            dg.RunRequest(
-                run_key=status.job_id,
-                run_config={"ops": {spec.model_table: {"config": {"job_id": status.job_id}}}},
-                tags={JOB_TAG: status.job_id},
-            )
-            for status in ended
-            if status.job_id not in finished
-        ]
+            live = [LiveModel(registry, sql_pool, lake, each.spec) for each in models]
+            align_aliases(live, sql_pool_power, context.log.warning)
+        for run_asset in model_of:
+            read_submissions(context.instance, run_asset, cursor)
+        finished: dict[str, set[str]] = {}
+        requests = []
+        for asset, status in poll(cursor, automl.status, context.log.warning):
+            model = model_of.get(asset) or _named_by(status.job_id, models)
+            if model is None:
+                context.log.warning(f"the model of job {status.job_id} is no longer here")
+                continue
+            table = model.spec.model_table
+            if table not in finished:
+                finished[table] = finished_jobs(context.instance, table)
+            if status.job_id not in finished[table]:
+                requests.append(_finishing_run(model, status.job_id))
         return _result(requests, cursor, "training jobs")
 
     return sensor
 
 
-def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefinition:
-    """Poll the Spark jobs that an asset waits for every `seconds`.
+def _finishing_run(model: ModelJobs, job_id: str) -> dg.RunRequest:
+    return dg.RunRequest(
+        run_key=job_id,
+        job_name=model.finish_training.name,
+        run_config={"ops": {model.spec.model_table: {"config": {"job_id": job_id}}}},
+        tags={JOB_TAG: job_id},
+    )
 
-    With `by_job` the asset's config takes the id of the job whose result it is to take.
+
+def _named_by(job_id: str, models: Sequence[ModelJobs]) -> ModelJobs | None:
+    """The model of a job that a cursor of an earlier version has, which does not tell its asset."""
+    named = [each for each in models if job_id.startswith(f"{each.spec.model_name}-")]
+    return max(named, key=lambda each: len(each.spec.model_name), default=None)
+
+
+def spark_sensor(specs: Sequence[ModelSpec], *, seconds: int) -> dg.SensorDefinition:
+    """Poll the Spark jobs that assets of these models wait for every `seconds`.
+
+    A training table's config takes the id of the job whose result it is to take.
     """
+    tables = [spec.training_table for spec in specs]
+    assets = [*tables, *(spec.predictions_table for spec in specs)]
 
     @dg.sensor(
-        name=f"{asset}_sensor",
-        target=dg.AssetSelection.assets(asset).downstream(),
+        name=SPARK_SENSOR,
+        target=dg.AssetSelection.assets(*assets).downstream(),
         minimum_interval_seconds=seconds,
         default_status=dg.DefaultSensorStatus.RUNNING,
         description="Waits for the jobs of a Spark pool. An ended one, failed or not, gets one "
@@ -112,7 +139,8 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
         context: dg.SensorEvaluationContext, spark: dg.ResourceParam[Spark]
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
-        read_waiting(context.instance, asset, Awaited.SPARK, cursor)
+        for asset in assets:
+            read_waiting(context.instance, asset, Awaited.SPARK, cursor)
 
         def status_of(job_id: str) -> JobStatus:
             status = spark.status(job_id)
@@ -121,7 +149,9 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
             return status
 
         requests = []
-        for status in poll(cursor, status_of, context.log.warning):
+        for asset, status in poll(cursor, status_of, context.log.warning):
+            if _went_on(context.instance, status.job_id):
+                continue
             run = waiting_run(context.instance, asset, Awaited.SPARK, status.job_id)
             if run is None:
                 context.log.warning(f"nobody waits for Spark job {status.job_id} any more")
@@ -132,7 +162,7 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
                     run,
                     Awaited.SPARK,
                     status.job_id,
-                    config={asset: {"job_id": status.job_id}} if by_job else None,
+                    config={asset: {"job_id": status.job_id}} if asset in tables else None,
                     tags={JOB_TAG: status.job_id},
                 )
             )
@@ -141,14 +171,20 @@ def spark_sensor(asset: str, *, seconds: int, by_job: bool) -> dg.SensorDefiniti
     return sensor
 
 
-def sql_pool_sensor(spec: ModelSpec, *, seconds: int) -> dg.SensorDefinition:
+def _went_on(instance: dg.DagsterInstance, job_id: str) -> bool:
+    """Whether a run went on with a job already: the run key tells that only of one sensor's runs,
+    and earlier versions had a sensor for each asset."""
+    return bool(instance.get_runs(dg.RunsFilter(tags={RUN_KEY_TAG: job_id}), limit=1))
+
+
+def sql_pool_sensor(specs: Sequence[ModelSpec], *, seconds: int) -> dg.SensorDefinition:
     """Look after the leases of the SQL pool every `seconds`.
 
     A run that waits for the pool is continued once it is online, or after POOL_SECONDS so that
     it fails visibly. A lease is given back when its run, and the one that continues it, has
     ended in whatever way.
     """
-    tables = (f"{spec.model_table}_table", spec.scoring_table)
+    tables = [name for spec in specs for name in (f"{spec.model_table}_table", spec.scoring_table)]
 
     @dg.sensor(
         name=SQL_POOL_SENSOR,
@@ -244,17 +280,18 @@ def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -
     return True
 
 
-def align_alias(model: LiveModel, power: SqlPoolPower, warn: Warn) -> None:
-    """Let the registry's alias follow the pool; an error waits for the next time.
+def align_aliases(models: Sequence[LiveModel], power: SqlPoolPower, warn: Warn) -> None:
+    """Let the registry's aliases follow the pool; an error waits for the next time.
 
     A pool that is not online changes nothing, and is not resumed for this.
     """
     try:
         if power.status().state is not JobState.COMPLETED:
             return
-        moved = model.align_alias()
+        for model in models:
+            moved = model.align_alias()
+            if moved is not None:
+                name = model.spec.model_name
+                warn(f"the alias of {name} was behind and now points at version {moved}")
     except Exception as error:  # noqa: BLE001  # polling must go on
-        warn(f"the registry's alias could not be compared with the pool: {error}")
-        return
-    if moved is not None:
-        warn(f"the registry's alias was behind and now points at version {moved}")
+        warn(f"the registry's aliases could not be compared with the pool: {error}")

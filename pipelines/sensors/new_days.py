@@ -17,7 +17,7 @@ def day_sensors(spec: ModelSpec, jobs: ModelJobs) -> list[dg.SensorDefinition]:
     file_asset = f"{spec.scoring_table}_file"
 
     @dg.sensor(
-        name="new_days",
+        name=spec.named("new_days"),
         job=jobs.rescore,
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,

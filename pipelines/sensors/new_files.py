@@ -41,7 +41,7 @@ def file_sensor(spec: ModelSpec, jobs: ModelJobs) -> dg.SensorDefinition:
     }
 
     @dg.sensor(
-        name="new_files",
+        name=spec.named("new_files"),
         jobs=[jobs.everything, jobs.score],
         minimum_interval_seconds=INTERVAL_SECONDS,
         default_status=dg.DefaultSensorStatus.STOPPED,

@@ -21,14 +21,16 @@ TICK_SECONDS = 20.0
 
 @dataclass
 class PollCursor:
-    """What a sensor remembers: the last event read, and the jobs that had not ended then.
+    """What a sensor remembers: the last event read of each asset, and the jobs that had not ended
+    then, each with its asset.
 
-    `aligned_at` (seconds since the epoch) and `last_run` say when the registry's alias was last
-    compared with the pool, and after which change of a run.
+    A cursor of an earlier version, for one model, has one number and no assets: it counts for
+    every asset, under the name "". `aligned_at` (seconds since the epoch) and `last_run` say when
+    the registry's aliases were last compared with the pool, and after which change of a run.
     """
 
-    after: int = 0
-    pending: list[str] = field(default_factory=list)
+    after: dict[str, int] = field(default_factory=dict)
+    pending: dict[str, str] = field(default_factory=dict)
     aligned_at: float = 0.0
     last_run: str = ""
 
@@ -37,9 +39,14 @@ class PollCursor:
         """Read a cursor; a lost or damaged one starts from the first event again."""
         try:
             value = json.loads(text or "{}")
+            after, pending = value.get("after", {}), value.get("pending", {})
             return cls(
-                int(value.get("after", 0)),
-                [str(job) for job in value.get("pending", [])],
+                {str(asset): int(number) for asset, number in after.items()}
+                if isinstance(after, dict)
+                else {"": int(after)},
+                {str(job): str(asset) for job, asset in pending.items()}
+                if isinstance(pending, dict)
+                else {str(job): "" for job in pending},
                 float(value.get("aligned_at", 0.0)),
                 str(value.get("last_run", "")),
             )
@@ -50,27 +57,27 @@ class PollCursor:
         """The cursor as text."""
         return json.dumps(vars(self))
 
-    def add(self, job_id: str) -> None:
+    def new_events_of(self, asset: str) -> dg.AssetRecordsFilter:
+        """What selects the events of an asset that were not read yet."""
+        after = self.after.get(asset, self.after.get("", 0))
+        return dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=after or None)
+
+    def add(self, job_id: str, asset: str) -> None:
         """Remember a job until it has ended."""
-        if job_id not in self.pending:
-            self.pending.append(job_id)
+        self.pending.setdefault(job_id, asset)
 
 
 def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollCursor) -> None:
     """Add the jobs submitted since the cursor to its pending ones, a bounded number a tick."""
     records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(
-            asset_key=dg.AssetKey(run_asset), after_storage_id=cursor.after or None
-        ),
-        limit=NEW_SUBMISSIONS_A_TICK,
-        ascending=True,
+        cursor.new_events_of(run_asset), limit=NEW_SUBMISSIONS_A_TICK, ascending=True
     ).records
     for record in records:
-        cursor.after = record.storage_id
+        cursor.after[run_asset] = record.storage_id
         event = record.asset_materialization
         job_id = (event.tags or {}).get(DATA_VERSION_TAG) if event else None
         if job_id:
-            cursor.add(job_id)
+            cursor.add(job_id, run_asset)
 
 
 def read_waiting(
@@ -78,14 +85,12 @@ def read_waiting(
 ) -> None:
     """Add the jobs that an asset began to wait for since the cursor to its pending ones."""
     records = instance.fetch_observations(
-        dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=cursor.after or None),
-        limit=NEW_SUBMISSIONS_A_TICK,
-        ascending=True,
+        cursor.new_events_of(asset), limit=NEW_SUBMISSIONS_A_TICK, ascending=True
     ).records
     for record in records:
-        cursor.after = record.storage_id
+        cursor.after[asset] = record.storage_id
         if job_id := awaited_job(record.asset_observation, awaited):
-            cursor.add(job_id)
+            cursor.add(job_id, asset)
 
 
 def awaited_job(observation: dg.AssetObservation | None, awaited: Awaited) -> str | None:
@@ -97,31 +102,28 @@ def awaited_job(observation: dg.AssetObservation | None, awaited: Awaited) -> st
 
 def poll(
     cursor: PollCursor, status_of: Callable[[str], JobStatus], warn: Callable[[str], object]
-) -> list[JobStatus]:
-    """Poll the next pending jobs and take the ended ones out of the cursor.
+) -> list[tuple[str, JobStatus]]:
+    """Poll the next pending jobs and take the ended ones, with their assets, out of the cursor.
 
     Jobs take turns, so that a bounded tick reaches all of them; an error of one job is a warning
     and the job stays pending.
     """
-    turn, later = cursor.pending[:POLLS_A_TICK], cursor.pending[POLLS_A_TICK:]
-    ended: list[JobStatus] = []
-    still: list[str] = []
+    ended: list[tuple[str, JobStatus]] = []
     begun = time.monotonic()
-    for place, job_id in enumerate(turn):
+    for job_id, asset in list(cursor.pending.items())[:POLLS_A_TICK]:
         if time.monotonic() - begun > TICK_SECONDS:
-            later = turn[place:] + later
             break
+        del cursor.pending[job_id]
         try:
             status = status_of(job_id)
         except Exception as error:  # noqa: BLE001  # one job must not block the others
             warn(f"job {job_id} could not be polled and stays pending: {error}")
-            still.append(job_id)
+            cursor.pending[job_id] = asset
             continue
         if status.state.is_terminal:
-            ended.append(status)
+            ended.append((asset, status))
         else:
-            still.append(job_id)
-    cursor.pending = later + still
+            cursor.pending[job_id] = asset  # behind the others
     return ended
 
 

@@ -13,7 +13,7 @@ import dagster as dg
 
 from assets.events import latest_data_version, latest_materialization
 from assets.training import training_job_name
-from assets.waiting import SQL_POOL_SENSOR, Awaited
+from assets.waiting import SPARK_SENSOR, SQL_POOL_SENSOR, TRAINING_SENSOR, Awaited
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState, JobStatus, current_attempt
 from pipelines.in_process.dead_runs import clean_up_dead_runs
@@ -22,14 +22,9 @@ from pipelines.in_process.run_events import Record, Watcher
 from pipelines.in_process.sensor_ticks import Ticker
 from pipelines.installation import Installation
 from pipelines.sensors.polling import PollCursor, awaited_job
-from pipelines.smoke.spec import BUDGET_SECONDS, JOB, SMOKE
+from pipelines.smoke.spec import BUDGET_SECONDS, SMOKE
 
-SENSORS = (
-    f"{SMOKE.training_table}_sensor",
-    f"{SMOKE.run_asset}_sensor",
-    SQL_POOL_SENSOR,
-    f"{SMOKE.predictions_table}_sensor",
-)
+SENSORS = (SPARK_SENSOR, TRAINING_SENSOR, SQL_POOL_SENSOR)
 POLL_SECONDS = 15.0
 #: How long a pool that is being resumed may take until it can be paused.
 PAUSE_SECONDS = 1800.0
@@ -61,7 +56,7 @@ class Chain:
         deadline = time.monotonic() + self.seconds
         clean_up_dead_runs(self.here.instance)
         ticker = Ticker(self.here.defs, self.here.instance, self._cursors())
-        self._execute(JOB, dg.RunRequest(), {})
+        self._execute(SMOKE.name, dg.RunRequest(), {})
         while True:
             ran = False
             for sensor in SENSORS:
@@ -107,15 +102,26 @@ class Chain:
     def _cursors(self) -> dict[str, str | None]:
         """Cursors behind all that earlier smoke runs waited for: this run waits for its own."""
         instance = self.here.instance
+        spark = (SMOKE.training_table, SMOKE.predictions_table)
         latest = {
-            SENSORS[0]: instance.fetch_observations(dg.AssetKey(SMOKE.training_table), limit=1),
-            SENSORS[1]: instance.fetch_materializations(dg.AssetKey(SMOKE.run_asset), limit=1),
-            SENSORS[3]: instance.fetch_observations(dg.AssetKey(SMOKE.predictions_table), limit=1),
+            TRAINING_SENSOR: {
+                SMOKE.run_asset: instance.fetch_materializations(
+                    dg.AssetKey(SMOKE.run_asset), limit=1
+                )
+            },
+            SPARK_SENSOR: {
+                name: instance.fetch_observations(dg.AssetKey(name), limit=1) for name in spark
+            },
         }
         return {
-            sensor: PollCursor(after=page.records[0].storage_id).dump()
-            for sensor, page in latest.items()
-            if page.records
+            sensor: PollCursor(
+                after={
+                    asset: page.records[0].storage_id
+                    for asset, page in pages.items()
+                    if page.records
+                }
+            ).dump()
+            for sensor, pages in latest.items()
         }
 
     def _execute(self, job: str, request: dg.RunRequest, tags: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from pipelines.settings import AzureSettings, Settings
 from pipelines.smoke.calls import call_table
 from pipelines.smoke.recording import Recorder
 from pipelines.smoke.redaction import Redactor
-from pipelines.smoke.spec import JOB, SMOKE, SMOKE_SAMPLES
+from pipelines.smoke.spec import SMOKE, SMOKE_MODEL
 from pipelines.smoke.sql import HeardSqlPool
 
 #: What stands in a recording for the names of the settings.
@@ -61,10 +61,10 @@ def recorder_for(azure: AzureSettings, folder: Path) -> Recorder:
 @contextmanager
 def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[Installation]:
     """The installation whose T-SQL is recorded; `home` is open already."""
-    silent = resources_for(SMOKE, settings, SMOKE_SAMPLES)
+    silent = resources_for(settings, [SMOKE_MODEL])
     pool = HeardSqlPool(silent.sql_pool, recorder.hear_sql)
     scoring = scoring_for(settings, silent.lake, silent.registry, silent.spark, pool)
     resources = replace(silent, sql_pool=pool, scoring=scoring)
-    defs = build_definitions(settings, resources, SMOKE, JOB)
+    defs = build_definitions(settings, resources, [SMOKE_MODEL])
     with open_event_log(home) as instance:
-        yield Installation(home, defs, instance, resources)
+        yield Installation(home, defs, instance, resources, (SMOKE_MODEL,))

@@ -8,11 +8,11 @@ from pathlib import Path
 from pydantic import SecretStr
 
 from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.models import Model
 from pipelines.sample.simulator import simulate, simulate_forecast, write_csv
 from pipelines.settings import AzureSettings, Settings
 from resources.lake.sources import SAMPLE, Sample
 
-JOB = "smoke"
 #: Azure AutoML wants 50 rows at least; these are the days until the end of May.
 ROWS, DAYS = 150, 3
 TRIALS = 2
@@ -21,6 +21,7 @@ BUDGET_SECONDS = 900.0
 
 SMOKE = replace(
     BIKE_RENTALS,
+    name="smoke",
     model_name="bikecast-smoke",
     training=replace(
         BIKE_RENTALS.training,
@@ -39,15 +40,18 @@ SMOKE = replace(
     predictions_table="smoke_predictions",
     first_day=None,
 )
-SMOKE_SAMPLES = {
-    SMOKE.source_file: Sample(
-        f"{ROWS} simulated days", lambda path: write_csv(simulate(years=1).slice(0, ROWS), path)
-    ),
-    SMOKE.scoring_file: Sample(
-        f"{DAYS} simulated days",
-        lambda path: write_csv(simulate_forecast(years=1, days=DAYS), path),
-    ),
-}
+SMOKE_MODEL = Model(
+    SMOKE,
+    samples={
+        SMOKE.source_file: Sample(
+            f"{ROWS} simulated days", lambda path: write_csv(simulate(years=1).slice(0, ROWS), path)
+        ),
+        SMOKE.scoring_file: Sample(
+            f"{DAYS} simulated days",
+            lambda path: write_csv(simulate_forecast(years=1, days=DAYS), path),
+        ),
+    },
+)
 
 
 def smoke_settings(settings: Settings) -> Settings:
@@ -55,6 +59,7 @@ def smoke_settings(settings: Settings) -> Settings:
     return settings.model_copy(
         update={
             "home": settings.home.expanduser().resolve() / "smoke",  # its event log and recordings
+            "model": SMOKE.name,
             "csv": SAMPLE,
             "forecast": SAMPLE,
             "scoring_table": "",

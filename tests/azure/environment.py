@@ -9,10 +9,12 @@ from pathlib import Path
 
 import dagster as dg
 
-from pipelines.bike_rentals import BIKE_RENTALS, MAIN_JOB, SAMPLES
+from assets.waiting import SPARK_SENSOR, SQL_POOL_SENSOR, TRAINING_SENSOR
+from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, resources_for
 from pipelines.in_process.sensor_ticks import Ticker
+from pipelines.models import load_models
 from pipelines.settings import load_settings
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy
@@ -21,12 +23,7 @@ from tests.azure.workspace import ACCOUNT, CONTAINER, PLACE
 from tests.tds_server import odbc_driver
 
 SYNAPSE = "bikesynapse"
-SENSORS = (
-    "bike_data_sensor",
-    "automl_run_sensor",
-    "sql_pool_sensor",
-    "predicted_rentals_sensor",
-)
+SENSORS = (SPARK_SENSOR, TRAINING_SENSOR, SQL_POOL_SENSOR)
 MINUTES = 200.0
 
 
@@ -77,10 +74,11 @@ class Location:
     def load(cls, instance: dg.DagsterInstance) -> Location:
         """What `pipelines.definitions` loads."""
         settings = load_settings()
-        resources = resources_for(BIKE_RENTALS, settings, SAMPLES)
-        return cls(build_definitions(settings, resources), resources, instance)
+        models = load_models()
+        resources = resources_for(settings, models)
+        return cls(build_definitions(settings, resources, models), resources, instance)
 
-    def run(self, job: str = MAIN_JOB, **arguments: object) -> dg.ExecuteInProcessResult:
+    def run(self, job: str = BIKE_RENTALS.name, **arguments: object) -> dg.ExecuteInProcessResult:
         """Run a job here."""
         found = self.defs.resolve_job_def(job)
         return found.execute_in_process(instance=self.instance, raise_on_error=False, **arguments)

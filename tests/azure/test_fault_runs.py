@@ -5,7 +5,6 @@ import pytest
 
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.bike_rentals import MAIN_JOB
 from pipelines.jobs import rollback_config
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS
@@ -41,7 +40,7 @@ def trained(location, user, tmp_path):
     location.instance.report_runless_asset_event(
         dg.AssetMaterialization(SPEC.training_table, tags={"dagster/data_version": "v1"})
     )
-    assert location.run(MAIN_JOB, asset_selection=[dg.AssetKey(SPEC.run_asset)]).success
+    assert location.run(SPEC.name, asset_selection=[dg.AssetKey(SPEC.run_asset)]).success
     [job] = user.machine_learning.jobs.values()
     return job
 

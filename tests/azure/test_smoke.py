@@ -8,11 +8,11 @@ from typer.testing import CliRunner
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.cli import smoke as command
 from pipelines.cli.app import app
 from pipelines.cli.smoke import DIFFERS
 from pipelines.environments import resources_for
+from pipelines.models import load_models
 from pipelines.settings import load_settings
 from pipelines.smoke.calls import call_table
 from pipelines.smoke.contract import compared, read_answers
@@ -65,7 +65,7 @@ def smoke(user, old_sdk, tmp_path, monkeypatch):
 
 
 def load_pool():
-    return resources_for(BIKE_RENTALS, load_settings(), SAMPLES).sql_pool
+    return resources_for(load_settings(), load_models()).sql_pool
 
 
 def recordings(folder):

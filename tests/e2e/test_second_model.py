@@ -8,6 +8,7 @@ from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
 from pipelines.in_process.main_job import Outcome, checked_files, run_main_job
 from pipelines.installation import Installation
+from pipelines.models import Model
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
@@ -51,14 +52,13 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
     settings = Settings(
         home=folder / "home", csv=str(files.training), forecast=str(files.scoring), max_trials=3
     )
-    resources = local_resources(COFFEE_SALES, settings, samples={})
-    defs = build_definitions(settings, resources, COFFEE_SALES, main_job="coffee")
+    models = [Model(COFFEE_SALES)]
+    resources = local_resources(settings, models)
+    defs = build_definitions(settings, resources, models)
     watcher = Silent()
     with checked_files(COFFEE_SALES, resources.sources), dg.instance_for_test() as instance:
         here = Installation(Home.of(settings), defs, instance, resources)
-        outcome = run_main_job(
-            here, COFFEE_SALES, main_job="coffee", run_config={}, watcher=watcher
-        )
+        outcome = run_main_job(here, COFFEE_SALES, run_config={}, watcher=watcher)
         watcher.metadata = {stage: materialization(instance, stage).metadata for stage in STAGES}
     return outcome, resources, watcher
 

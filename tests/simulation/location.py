@@ -5,10 +5,10 @@ from functools import cache
 
 import dagster as dg
 
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
+from pipelines.models import load_models
 from pipelines.settings import Settings, load_settings
 from tests.simulation.small_automl import SmallAutoML
 
@@ -17,7 +17,7 @@ def resources(settings: Settings) -> Resources:
     """The local adapters but for the training."""
     home = Home.of(settings)
     small = SmallAutoML(jobs_dir=str(home.jobs), lake_root=str(home.lake))
-    return replace(local_resources(BIKE_RENTALS, settings, SAMPLES), automl=small)
+    return replace(local_resources(settings, load_models()), automl=small)
 
 
 def definitions() -> dg.Definitions:
@@ -28,4 +28,4 @@ def definitions() -> dg.Definitions:
 @cache
 def _definitions(_: str) -> dg.Definitions:
     settings = load_settings(daily_partitions=True)
-    return build_definitions(settings, resources(settings))
+    return build_definitions(settings, resources(settings), load_models())

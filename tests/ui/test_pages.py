@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from assets.waiting import TRAINING_SENSOR
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.environments import registry_for
 from pipelines.home import Home
@@ -82,7 +83,7 @@ def test_materialize_all_on_the_graph_finishes_the_chain_without_another_click(c
     finishing = runs[state[SPEC.model_table][0]]
     assert finishing["runId"] != first["runId"]
     assert finishing["jobName"] == "finish_training"
-    assert finishing["tags"]["dagster/sensor_name"] == f"{SPEC.run_asset}_sensor"
+    assert finishing["tags"]["dagster/sensor_name"] == TRAINING_SENSOR
     by_first = {name for name, ids in state.items() if ids[0] == first["runId"]}
     by_sensor = {name for name, ids in state.items() if ids[0] == finishing["runId"]}
     assert by_first == {
@@ -126,12 +127,12 @@ def test_the_switches_of_sensors_and_schedules_are_as_documented_and_work(chain,
     on = {
         name: switch(page, kind, name).is_checked()
         for kind, names in {
-            "sensors": (f"{SPEC.run_asset}_sensor", "automation", "new_files", "failure_alerts"),
+            "sensors": (TRAINING_SENSOR, "automation", "new_files", "failure_alerts"),
             "schedules": ("daily_scoring", "weekly_retraining"),
         }.items()
         for name in names
     }
-    assert {name for name, is_on in on.items() if is_on} == {f"{SPEC.run_asset}_sensor"}
+    assert {name for name, is_on in on.items() if is_on} == {TRAINING_SENSOR}
     for kind, name in (("schedules", "weekly_retraining"), ("sensors", "failure_alerts")):
         assert chain.ui.status_of(name) == "STOPPED"
         flip(switch(page, kind, name))

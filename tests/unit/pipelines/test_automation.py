@@ -123,7 +123,7 @@ def tick(instance, lake, sources, cursor=None):
     context = dg.build_sensor_context(
         instance=instance, cursor=cursor, resources={"lake": lake, "sources": sources}
     )
-    return file_sensor(SPEC, model_jobs(SPEC, "main"))(context)
+    return file_sensor(SPEC, model_jobs(SPEC))(context)
 
 
 def store(instance, asset, path):
@@ -155,7 +155,7 @@ def test_a_new_training_file_starts_the_main_job_once_and_a_touched_one_does_not
         write_training_csv(training, years=2)
         [request] = tick(instance, lake, sources, quiet.cursor).run_requests
         assert request.run_key != first.run_requests[0].run_key
-        assert request.job_name == "main"
+        assert request.job_name == "bike_rentals"
         assert request.tags["bikecast/changed_files"] == "bike-rentals-training.csv"
 
 

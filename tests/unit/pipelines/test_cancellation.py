@@ -9,8 +9,8 @@ import pytest
 from assets.training import training_assets
 from bikecast.core.jobs import JobState, JobStatus
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.bike_rentals import SAMPLES
 from pipelines.environments import local_resources
+from pipelines.models import load_models
 from pipelines.sensors.cancellation import cancel_job, cancel_with_run
 from pipelines.settings import load_settings
 from resources.automl.port import TrainingRequest
@@ -56,7 +56,7 @@ def instance():
 def submit(instance, tmp_path):
     """Materialize the submitting asset of the spec on these jobs."""
     settings = load_settings(home=tmp_path / "home")
-    resources = local_resources(SPEC, settings, SAMPLES).by_name()
+    resources = local_resources(settings, load_models()).by_name()
 
     def run(jobs: Jobs) -> dg.ExecuteInProcessResult:
         jobs.instance = instance
@@ -84,7 +84,7 @@ def cancelled_run(instance, run_id: str, jobs: Jobs):
         dagster_event=event,
         resources={"automl": jobs},
     )
-    return cancel_with_run(SPEC)(context)
+    return cancel_with_run([SPEC])(context)
 
 
 def test_cancelling_a_run_cancels_the_training_that_it_started(instance, submit):

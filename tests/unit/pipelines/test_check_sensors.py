@@ -11,7 +11,7 @@ from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import model_jobs
 from pipelines.sensors.checks import bad_model_rollback, check_alerts, drift_retraining
 
-JOBS = model_jobs(SPEC, "main")
+JOBS = model_jobs(SPEC)
 NEXT: dict[str, object] = {}
 
 

@@ -27,7 +27,7 @@ def submit(instance, when: dt.datetime, submission: str) -> None:
 
 
 def tick(instance):
-    [weekly, _] = model_schedules(SPEC, model_jobs(SPEC, "main"))
+    [weekly, _] = model_schedules(SPEC, model_jobs(SPEC))
     context = dg.build_schedule_context(instance=instance, scheduled_execution_time=MONDAY)
     return weekly(context)
 

@@ -1,6 +1,7 @@
 """The sensor's own logic, on a real event log and a small table of job states."""
 
 import contextlib
+import json
 
 import dagster as dg
 import pytest
@@ -8,9 +9,11 @@ import pytest
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.jobs import model_jobs
 from pipelines.sensors.long_jobs import should_align, training_sensor
 from pipelines.sensors.polling import POLLS_A_TICK, PollCursor, poll
 from resources.sql_pool.embedded import AlwaysOnline
+from tests.second_spec import COFFEE_SALES
 
 OTHERS = {"sql_pool_power": AlwaysOnline(), "lake": None}
 
@@ -67,7 +70,7 @@ def register(instance, job_id: str) -> None:
 
 
 def tick(instance, table: StateTable, cursor: str | None = None) -> dg.SensorResult:
-    sensor = training_sensor(SPEC, "finish_training", seconds=5)
+    sensor = training_sensor([model_jobs(SPEC), model_jobs(COFFEE_SALES)], seconds=5)
     resources = {"automl": table, "registry": NoVersions(), "sql_pool": NoTables()} | OTHERS
     context = dg.build_sensor_context(instance=instance, cursor=cursor, resources=resources)
     result = sensor(context)
@@ -130,16 +133,17 @@ def test_one_job_that_cannot_be_polled_does_not_block_the_others(instance):
     table = StateTable(bad=OSError("no answer"), good=JobState.COMPLETED)
     result = tick(instance, table)
     assert requested(result) == ["good"]
-    assert PollCursor.parse(result.cursor).pending == ["bad"]
+    assert PollCursor.parse(result.cursor).pending == {"bad": SPEC.run_asset}
 
 
 def test_a_tick_polls_a_bounded_number_and_all_get_their_turn():
-    cursor = PollCursor(pending=[f"job-{n}" for n in range(2 * POLLS_A_TICK)])
+    cursor = PollCursor(pending={f"job-{n}": "run" for n in range(2 * POLLS_A_TICK)})
+    jobs = set(cursor.pending)
     table = StateTable(**dict.fromkeys(cursor.pending, JobState.RUNNING))
     poll(cursor, table.status, print)
     assert len(table.asked) == POLLS_A_TICK
     poll(cursor, table.status, print)
-    assert sorted(set(table.asked)) == sorted(cursor.pending)
+    assert set(table.asked) == set(cursor.pending) == jobs
 
 
 @dg.op
@@ -173,5 +177,29 @@ def test_a_pool_that_does_not_answer_does_not_stop_the_polling(instance):
         }
         | OTHERS,
     )
-    result = training_sensor(SPEC, "finish_training", seconds=5)(context)
+    result = training_sensor([model_jobs(SPEC), model_jobs(COFFEE_SALES)], seconds=5)(context)
     assert requested(result) == ["job-1"]
+
+
+def test_jobs_of_several_models_are_polled_by_one_sensor(instance):
+    submit(instance, "job-1")
+    instance.report_runless_asset_event(
+        dg.AssetMaterialization(COFFEE_SALES.run_asset, tags={"dagster/data_version": "job-2"})
+    )
+    table = StateTable(**{"job-1": JobState.COMPLETED, "job-2": JobState.FAILED})
+    first, second = tick(instance, table).run_requests
+    assert (first.job_name, second.job_name) == ("finish_training", "coffee_finish_training")
+    assert second.run_config == {"ops": {COFFEE_SALES.model_table: {"config": {"job_id": "job-2"}}}}
+
+
+def test_a_cursor_of_the_version_before_goes_on_where_it_was(instance):
+    old, new = (f"{SPEC.model_name}-0123456789ab-{number}" for number in (1, 2))
+    submit(instance, old)
+    [record] = instance.fetch_materializations(dg.AssetKey(SPEC.run_asset), limit=1).records
+    submit(instance, new)
+    before = json.dumps({"after": record.storage_id, "pending": [old], "aligned_at": 0.0})
+    table = StateTable(**{old: JobState.COMPLETED, new: JobState.COMPLETED})
+    first, second = tick(instance, table, before).run_requests
+    assert table.asked == [old, new]
+    assert (first.run_key, first.job_name) == (old, "finish_training")
+    assert second.run_key == new

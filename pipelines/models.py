@@ -1,0 +1,134 @@
+"""The models of an installation: each with its spec and where its files come from."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import ModelSpec
+from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
+from pipelines.settings import Settings
+from resources.lake.sources import Sample
+
+#: Dagster has one namespace for them: an asset is an op, and a job a graph.
+_LOCATION = "asset, job or sensor"
+#: Names of jobs and sensors that belong to no model.
+SHARED_NAMES = frozenset(
+    {
+        "automl_run_sensor",
+        "spark_sensor",
+        "sql_pool_sensor",
+        "cancel_automl_run",
+        "failure_alerts",
+        "check_alerts",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Model:
+    """One model: its spec, the sources of its two files, and what stands in for them.
+
+    `csv` and `forecast` are paths or URLs, or None for what the settings say or the lake has.
+    `samples` are generated files by lake path.
+    """
+
+    spec: ModelSpec
+    csv: str | None = None
+    forecast: str | None = None
+    samples: Mapping[str, Sample] = field(default_factory=dict)
+
+
+def load_models() -> tuple[Model, ...]:
+    """The models of this project."""
+    return (Model(BIKE_RENTALS, samples=SAMPLES),)
+
+
+def check_names(specs: Sequence[ModelSpec]) -> None:
+    """Raise InvalidInput where two models share a name that only one may have.
+
+    Names that differ only in case are the same: SQL has them so.
+    """
+    if problems := shared_names(specs):
+        raise InvalidInput(
+            "Models share names, so one would overwrite the other; nothing was loaded.\n  "
+            + "\n  ".join(text for _, text in problems)
+            + "\nGive one of them another `name`, or say that name in its defs.yaml."
+        )
+
+
+def shared_names(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
+    """The names that two models share: the later model's name, and a sentence."""
+    owners: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for name in SHARED_NAMES:
+        owners[_LOCATION, name].append("the installation")
+    for spec in specs:
+        owned = spec.owned_names()
+        owned[_LOCATION] = (*owned.pop("asset"), *automation_names(spec))
+        for kind, names in owned.items():
+            for name in names:
+                owners[kind, name.casefold()].append(spec.name)
+    return [
+        (names[-1], f"the {kind} {name} is of {' and of '.join(names)}")
+        for (kind, name), names in owners.items()
+        if len(names) > 1
+    ]
+
+
+def automation_names(spec: ModelSpec) -> tuple[str, ...]:
+    """Names of a model's jobs, schedules and sensors."""
+    own = (
+        *("train", "finish_training", "score", "rollback", "rescore", "cancel_training", "cancel"),
+        *("new_files", "new_days", "automation", "retrain_on_drift", "rollback_bad_model"),
+        *(spec.schedules.retrain_name, spec.schedules.score_name),
+    )
+    return (spec.name, *(spec.named(name) for name in own))
+
+
+def chosen_model(models: Sequence[Model], name: str | None) -> Model:
+    """The model of this name (`--model`, BIKECAST_MODEL); None is the only one.
+
+    Raises InvalidInput that names those that there are.
+    """
+    by_name = {model.spec.name: model for model in models}
+    there = ", ".join(sorted(by_name))
+    if not models:
+        raise InvalidInput(
+            "There is no model; nothing was done. Make one: bikecast new-model NAME --csv FILE "
+            "--target COLUMN"
+        )
+    if name is None and len(models) > 1:
+        raise InvalidInput(
+            f"There are several models: {there}. Nothing was done. Say which one: --model NAME, or "
+            "set BIKECAST_MODEL."
+        )
+    if name is not None and name not in by_name:
+        raise InvalidInput(f"There is no model {name!r}; there are: {there}. Nothing was done.")
+    return models[0] if name is None else by_name[name]
+
+
+def source_paths(settings: Settings, models: Sequence[Model]) -> dict[str, str | None]:
+    """Where each file comes from, by lake path: the settings' files are the chosen model's.
+
+    Raises InvalidInput where the settings have files and do not say for which model.
+    """
+    paths: dict[str, str | None] = {}
+    for model in models:
+        paths |= {model.spec.source_file: model.csv, model.spec.scoring_file: model.forecast}
+    if settings.csv is None and settings.forecast is None:
+        return paths
+    if settings.model is None and len(models) != 1:
+        raise InvalidInput(
+            "BIKECAST_CSV or BIKECAST_FORECAST is set, but not for which of the models "
+            f"({', '.join(model.spec.name for model in models)}). Nothing was started. Set "
+            "BIKECAST_MODEL, or write `csv` and `forecast` into the models' files."
+        )
+    spec = chosen_model(models, settings.model).spec
+    for path, source in {
+        spec.source_file: settings.csv,
+        spec.scoring_file: settings.forecast,
+    }.items():
+        paths[path] = source or paths[path]
+    return paths
