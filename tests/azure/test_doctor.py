@@ -33,7 +33,7 @@ def test_a_sound_environment_with_its_roles_passes(doctor, user):
     assert code == 0
     assert "EnvironmentCredential won: 22222222" in found["credential"]["detail"]
     assert found["Spark runtime"]["detail"].startswith("3.5, no end of support announced")
-    assert found["SQL pool"]["detail"] == "sqlpool: Paused"
+    assert found["SQL pool"]["detail"] == "pool: Paused"
     assert "az synapse sql pool resume" in found["SQL login"]["remedy"]
     assert found["training compute"]["detail"] == "serverless"
     assert found["Azure ML registry"]["detail"].startswith("0 versions")

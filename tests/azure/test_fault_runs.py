@@ -135,7 +135,7 @@ def test_a_pool_that_may_not_be_resumed_is_one_failed_run(location, user):
 
     said = reason(scoring(location))
 
-    assert "cannot resume the SQL pool sqlpool" in said
+    assert "cannot resume the SQL pool pool" in said
     assert "az role assignment create --assignee 33333333-3333" in said
     assert location.carry_on(user) == []
     assert is_paused(user)

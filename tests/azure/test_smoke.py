@@ -197,7 +197,7 @@ def test_a_replayed_recording_is_read_as_the_original_was(user, proxy, tmp_path)
 
 def test_an_answer_with_another_field_and_one_with_another_status_are_reported(user, tmp_path):
     recorder = recorder_for(load_settings().azure, tmp_path / "recordings")
-    renamed = {"name": "sqlpool", "properties": {"powerState": "Online"}}
+    renamed = {"name": "pool", "properties": {"powerState": "Online"}}
     user.faults.add("GET", "/sqlPools/", answer(renamed))
     user.faults.add("GET", "/batches", answer({"error": {"code": "Gone"}}, 410))
 
@@ -250,7 +250,7 @@ def test_an_interrupt_cancels_the_batch_and_pauses_the_pool_again(
     with pytest.raises(KeyboardInterrupt):
         smoke(pause=interrupt)
 
-    assert [batch.state for batch in user.livy.batches] == ["killed"]
+    assert [batch.result for batch in user.livy.batches] == ["Cancelled"]
     assert power().leases() == {}
     assert is_paused(user)
     told = capsys.readouterr().err

@@ -12,7 +12,7 @@ from resources.sql_pool.synapse_power import PAUSING_SECONDS
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.workspace import ACCOUNT, CONTAINER, power
 
-FILE = "jobs/sql_pool/sqlpool.json"
+FILE = "jobs/sql_pool/pool.json"
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_an_unknown_status_means_waiting(switch, cloud, caplog):
 def test_a_pool_that_cannot_be_paused_yet_is_paused_later(switch, cloud):
     switch.acquire("run-1")
 
-    with pytest.raises(BikecastError, match="cannot pause the SQL pool sqlpool"):
+    with pytest.raises(BikecastError, match="cannot pause the SQL pool pool"):
         switch.release("run-1")
     assert switch.leases() == {}
     cloud.clock.advance(SWITCH_SECONDS)

@@ -39,7 +39,7 @@ def spark() -> SynapseSpark:
 
 def power() -> SynapseSqlPoolPower:
     place = {"subscription_id": PLACE["subscription_id"], "resource_group": "bikes"}
-    return SynapseSqlPoolPower(**place, workspace="bikesynapse", pool="sqlpool", lake=lake())
+    return SynapseSqlPoolPower(**place, workspace="bikesynapse", pool="pool", lake=lake())
 
 
 def training_request(job_id: str, **changes: object) -> TrainingRequest:

@@ -18,7 +18,7 @@ _ENDS = {"Resuming": "Online", "Pausing": "Paused"}
 class SqlPools:
     """One pool, paused at first; a switch takes two minutes by the clock."""
 
-    name = "sqlpool"
+    name = "pool"  # the embedded pool has this database alone
 
     def __init__(self, clock: Clock) -> None:
         self.status = "Paused"
