@@ -11,6 +11,7 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.models import Model
 from pipelines.sample.simulator import simulate, simulate_forecast, write_csv
 from pipelines.settings import AzureSettings, Settings
+from resources.automl.training_data import DATASTORE, FOLDER
 from resources.lake.sources import SAMPLE, Sample
 
 #: Azure AutoML wants 50 rows at least; these are the days until the end of May.
@@ -77,7 +78,6 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
         "smoke",
         f"tables/{SMOKE.training_table}",
         f"tables/{SMOKE.predictions_table}",
-        f"training/{SMOKE.training_table}",
     )
     deletes = "; ".join(f"az storage fs directory delete -y -n {name} {where}" for name in folders)
     small = f"staging/{SMOKE.scoring_table}.csv, jobs/spark/{SMOKE.training_table}-*"
@@ -96,6 +96,11 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
         (
             f"the model {SMOKE.model_name} in {azure.ml_workspace}",
             f"az ml model archive -n {SMOKE.model_name} {workspace}",
+        ),
+        (
+            f"the folder {FOLDER}/{SMOKE.training_table} of {DATASTORE}, the blob store of "
+            f"{azure.ml_workspace}",
+            f"in Azure ML studio: Data, Datastores, {DATASTORE}, Browse",
         ),
         (
             f"the training job {SMOKE.model_name}-... in {azure.ml_workspace}",

@@ -1,16 +1,13 @@
-"""The Azure AutoML job: its data, what is asked for, and how its trials are read."""
+"""The Azure AutoML job: what is asked for, and how its trials are read."""
 
 from __future__ import annotations
 
 import math
-import tempfile
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.spec import AZURE_ALGORITHMS
 from resources.automl.port import TrainingRequest
-from resources.lake.port import Lake
 
 if TYPE_CHECKING:
     from azure.ai.ml.automl import RegressionJob
@@ -21,37 +18,6 @@ SHORTEST_MINUTES = 15
 #: https://learn.microsoft.com/azure/machine-learning/v1/how-to-configure-auto-features
 NUMERIC = "Numeric"
 _NUMBERS = ("bigint", "int", "real", "float")
-#: The MLTable file: https://learn.microsoft.com/azure/machine-learning/reference-yaml-mltable
-MLTABLE = """\
-type: mltable
-paths:
-  - file: ./data.parquet
-transformations:
-  - read_parquet:
-      include_path_column: false
-"""
-
-
-def stage_training_data(lake: Lake, request: TrainingRequest) -> str:
-    """Store features and target of the current table under the data version; return its URL.
-
-    Keys are left out: AutoML would train on every column it sees. Content that is there already
-    is not written again.
-    """
-    import pyarrow.parquet as pq
-
-    from resources.lake.tables import read_table
-
-    spec = request.spec
-    folder = f"training/{spec.training_table}/{request.data_version}"
-    table = read_table(lake, request.table_path, [*spec.feature_names, spec.target.name])
-    with tempfile.TemporaryDirectory(prefix="bikecast-") as temporary:
-        data, description = Path(temporary) / "data.parquet", Path(temporary) / "MLTable"
-        pq.write_table(table, data)
-        description.write_text(MLTABLE, encoding="utf-8")
-        lake.put(f"{folder}/data.parquet", data)
-        lake.put(f"{folder}/MLTable", description)
-    return lake.url(folder)
 
 
 def regression_job(
@@ -59,7 +25,7 @@ def regression_job(
 ) -> RegressionJob:
     """The job of a request: the lab's settings, on a cluster or on serverless compute.
 
-    `data` is the URL of a folder with an MLTable file. A single trial may take the whole time.
+    `data` is the URI of a folder with an MLTable file. A single trial may take the whole time.
     """
     from azure.ai.ml import Input, automl
 

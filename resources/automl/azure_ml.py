@@ -21,9 +21,9 @@ from resources.automl.azure_job import (
     best_child,
     leaderboard,
     regression_job,
-    stage_training_data,
 )
 from resources.automl.port import TrainingRequest
+from resources.automl.training_data import stage_training_data
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
@@ -51,15 +51,14 @@ _log = logging.getLogger(__name__)
 class AzureAutoML(dg.ConfigurableResource):
     """Trains in an Azure ML workspace; implements the port AutoML.
 
-    The job's name is our job id, so a job that was submitted is found again by any process. The
-    training data are a Parquet file of features and target, with an MLTable file beside it, in
-    the lake under the data version: a job reads what it was submitted with, whatever happens to
-    the table. The workspace's identity reads the lake.
+    The job's name is our job id, so a job that was submitted is found again by any process. Its
+    training data are a snapshot in the workspace's own blob store, see `training_data`.
     """
 
     training_code: ClassVar[tuple[str, ...]] = (
         "resources/automl/azure_job.py",
         "resources/automl/azure_ml.py",
+        "resources/automl/training_data.py",
     )
 
     subscription_id: str
@@ -90,9 +89,9 @@ class AzureAutoML(dg.ConfigurableResource):
         status = self.status(request.job_id)
         if status.state is not JobState.NOT_FOUND:
             return status
-        data = stage_training_data(self.lake, request)
-        job = regression_job(request, data, self.compute, folds=FOLDS)
         with self._refusing(f"Azure ML did not take the job {request.job_id}"):
+            data = stage_training_data(self._client, self.lake, request)
+            job = regression_job(request, data, self.compute, folds=FOLDS)
             try:
                 return self._status(self._client.jobs.create_or_update(job))
             except ResourceExistsError:

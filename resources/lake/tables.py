@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
 def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The latest version of the Delta table at a lake path, as an Arrow table in memory."""
     return _dataset(lake, path).to_table(columns=list(columns) if columns else None)
+
+
+def write_parquet(lake: Lake, path: str, columns: Sequence[str], target: Path) -> None:
+    """Write the latest version of the Delta table at a lake path to a Parquet file, in batches."""
+    import pyarrow.parquet as pq
+
+    scanner = _dataset(lake, path).scanner(columns=list(columns))
+    with pq.ParquetWriter(target, scanner.projected_schema) as writer:
+        for batch in scanner.to_batches():
+            writer.write_batch(batch)
 
 
 def read_table_if_any(lake: Lake, path: str, columns: Sequence[str]) -> pa.Table | None:

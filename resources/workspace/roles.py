@@ -69,7 +69,6 @@ def role_table(place: AzurePlace, *, as_in_the_lab: bool = False) -> list[Need]:
     needs = [
         Need(SYNAPSE, "Contributor", "azure", ml, "the link AzureML reads models with it"),
         Need(SYNAPSE, files, "azure", account, "COPY INTO and Spark"),
-        Need(AZURE_ML, files, "azure", account, "training data"),
         Need(ORCHESTRATOR, files, "azure", account, "the files of the lake"),
         Need(ORCHESTRATOR, "AzureML Data Scientist", "azure", ml, "jobs and models"),
         Need(ORCHESTRATOR, "Contributor", "azure", place.sql_pool_id, "pause and resume"),
@@ -86,7 +85,10 @@ def role_table(place: AzurePlace, *, as_in_the_lab: bool = False) -> list[Need]:
         ),
     ]
     if as_in_the_lab:
-        needs.append(Need(AZURE_ML, "Contributor", "azure", account, "datastores of the account"))
+        needs += [
+            Need(AZURE_ML, "Contributor", "azure", account, "datastores of the account"),
+            Need(AZURE_ML, files, "azure", account, "data assets of the account"),
+        ]
     return needs
 
 

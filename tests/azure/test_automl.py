@@ -1,18 +1,23 @@
 """AutoML jobs in Azure ML, from submission to the checked model."""
 
+import io
 import json
 import logging
 from dataclasses import replace
 
 import onnx
+import pyarrow.parquet as pq
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState
 from bikecast.core.onnx.contract import inspect_model
 from pipelines.bike_rentals import BIKE_RENTALS
+from resources.automl.azure_job import regression_job
+from resources.azure.ml_client import workspace_client
+from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS, Trial
-from tests.azure.workspace import automl, training_request, write_training_table
+from tests.azure.workspace import PLACE, automl, training_request, write_training_table
 from tests.unit.sql_pool.onnx_models import model_bytes, value_info
 
 
@@ -40,10 +45,9 @@ def test_a_job_is_submitted_with_the_labs_settings(azure, cloud):
     assert task["limitSettings"]["maxConcurrentTrials"] == 2
     assert task["trainingSettings"]["enableOnnxCompatibleModels"] is True
     assert task["trainingSettings"]["enableStackEnsemble"] is False
-    assert task["trainingData"] == {
-        "jobInputType": "mltable",
-        "uri": "abfss://files@bikelake.dfs.core.windows.net/training/bike_data/v1",
-    }
+    uri = task["trainingData"].pop("uri")
+    assert uri.startswith("azureml://datastores/workspaceblobstore/paths/bikecast-training/")
+    assert task["trainingData"] == {"jobInputType": "mltable"}
 
 
 def test_a_job_has_no_more_trials_than_the_spec_says(azure, cloud):
@@ -93,17 +97,74 @@ def test_algorithms_are_allowed_and_blocked_as_far_as_azure_has_them(azure, clou
     assert asked["blockedTrainingAlgorithms"] == ["KNN"]
 
 
+BLOB_STORE = ("mlstorage", "azureml-blobstore")
+
+
+def staged(cloud):
+    """Each folder of training data in the workspace's blob store, with its files."""
+    folders = {}
+    for path in cloud.storage.paths(*BLOB_STORE, "bikecast-training/"):
+        folder, _, name = path.rpartition("/")
+        folders.setdefault(folder, []).append(name)
+    return folders
+
+
 def test_the_training_data_have_no_keys(azure, cloud):
-    import io
-
-    import pyarrow.parquet as pq
-
     azure.submit(training_request("bikes-1"))
 
-    data = cloud.storage.read("bikelake", "files", "training/bike_data/v1/data.parquet")
-    names = pq.read_schema(io.BytesIO(data)).names
-    assert "dteday" not in names
-    assert "rentals" in names
+    [[folder, files]] = staged(cloud).items()
+    assert files == ["MLTable", "data.parquet"]
+    data = cloud.storage.read(*BLOB_STORE, f"{folder}/data.parquet")
+    table = pq.read_table(io.BytesIO(data))
+    assert table.column_names == [*BIKE_RENTALS.feature_names, "rentals"]
+    assert table.num_rows == 365
+
+
+def test_a_data_version_is_stored_once_and_its_mltable_file_last(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    azure.submit(training_request("bikes-2"))
+
+    puts = [call.path for call in cloud.calls("PUT", "/azureml-blobstore/")]
+    assert [path.rpartition("/")[2] for path in puts] == ["data.parquet", "MLTable"]
+
+    azure.submit(training_request("bikes-3", data_version="v2"))
+    assert len(staged(cloud)) == 2
+
+
+def test_other_columns_of_a_data_version_are_stored_beside_it(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    fewer = replace(BIKE_RENTALS, features=BIKE_RENTALS.features[:5], shown=(), segments=())
+    azure.submit(training_request("bikes-2", spec=fewer))
+
+    assert len(staged(cloud)) == 2
+
+
+def test_a_folder_without_its_mltable_file_is_written_again(azure, cloud):
+    azure.submit(training_request("bikes-1"))
+    [folder] = staged(cloud)
+    cloud.storage.write(*BLOB_STORE, f"{folder}/data.parquet", b"half")
+    del cloud.storage.files[(*BLOB_STORE, f"{folder}/MLTable")]
+
+    azure.submit(training_request("bikes-2"))
+    assert cloud.storage.read(*BLOB_STORE, f"{folder}/data.parquet") != b"half"
+
+
+def test_the_fake_job_cannot_read_a_url_of_the_lake(azure, cloud):
+    """As a real one: its compute has no identity there."""
+    raw = "abfss://files@bikelake.dfs.core.windows.net/training/bike_data/v1"
+    job = regression_job(training_request("bikes-1"), raw, "", folds=5)
+    workspace_client(*PLACE.values()).jobs.create_or_update(job)
+    cloud.clock.advance(RUN_SECONDS)
+
+    assert azure.status("bikes-1").state is JobState.FAILED
+
+
+def test_a_storage_account_that_refuses_is_told_and_nothing_is_submitted(azure, cloud):
+    cloud.faults.add("PUT", "/azureml-blobstore/", faults.FORBIDDEN)
+    with pytest.raises(BikecastError, match="cannot be stored in workspaceblobstore") as caught:
+        azure.submit(training_request("bikes-1"))
+    assert "No job was submitted" in str(caught.value)
+    assert cloud.calls("PUT", "/jobs/bikes-1") == []
 
 
 def test_a_job_id_is_submitted_once(azure, cloud):

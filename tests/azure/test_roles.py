@@ -11,7 +11,6 @@ from pipelines.settings import PROJECT, load_settings
 from resources.workspace import synapse_roles
 from resources.workspace.principals import find_principals
 from resources.workspace.roles import check, role_table
-from tests.azure.cloud.machine_learning import IDENTITY as AZURE_ML
 from tests.azure.cloud.synapse import IDENTITY as SYNAPSE
 
 RECORDINGS = PROJECT / ".." / "shared" / "azure-recordings"
@@ -36,10 +35,10 @@ def test_every_line_of_the_table_is_told_with_the_command_that_mends_it(place):
     found = states(place)
 
     assert len(found) == len(role_table(place))
-    state = found["Azure ML workspace", "Storage Blob Data Contributor"]
+    state = found["Synapse workspace", "Storage Blob Data Contributor"]
     assert state.state == "missing"
     assert state.command == (
-        f"az role assignment create --assignee-object-id {AZURE_ML} --assignee-principal-type "
+        f"az role assignment create --assignee-object-id {SYNAPSE} --assignee-principal-type "
         f'ServicePrincipal --role "Storage Blob Data Contributor" --scope {place.account_id}'
     )
     assert "--assignee-object-id 33333333" in found["this process", "Reader"].command
@@ -156,7 +155,8 @@ def test_the_lab_s_own_roles_are_given_only_on_demand(place):
     ours, lab = role_table(place), role_table(place, as_in_the_lab=True)
 
     assert [(need.who, need.role) for need in lab if need not in ours] == [
-        ("Azure ML workspace", "Contributor")
+        ("Azure ML workspace", "Contributor"),
+        ("Azure ML workspace", "Storage Blob Data Contributor"),
     ]
     assert all(need.role != "Storage Blob Data Owner" for need in lab)
 
@@ -168,7 +168,7 @@ def test_apply_gives_what_is_missing_once(place, user):
     assert first.exit_code == 0, first.output
     assert all(state.state != "missing" for state in states(place).values())
     puts = len(user.calls("PUT", "/roleAssignments/"))
-    assert puts == 8
+    assert puts == 7
     assert bikecast("roles", "apply", "--yes").exit_code == 0
     assert len(user.calls("PUT", "/roleAssignments/")) == puts
     assert bikecast("roles", "check").exit_code == 0

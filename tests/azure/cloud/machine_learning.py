@@ -28,6 +28,10 @@ IDENTITY = "77777777-7777-7777-7777-777777777777"
 QUEUED_SECONDS, RUN_SECONDS = 60, 600
 
 
+class Unreadable(Exception):
+    """The job cannot read its data."""
+
+
 @dataclass
 class Trial:
     """One child run of an AutoML job."""
@@ -167,8 +171,13 @@ class MachineLearning:
                 job.status = "Running"
 
     def _complete(self, job: Job) -> None:
+        try:
+            trained = self.trainer(job)
+        except Unreadable as error:
+            job.status, job.run_properties["errors"] = "Failed", str(error)
+            return
         job.status = "Completed"
-        for trial, model in self.trainer(job):
+        for trial, model in trained:
             job.trials.append(trial)
             if model is not None:
                 path = f"ExperimentRun/dcid.{trial.name}/outputs/model.onnx"

@@ -8,21 +8,23 @@ that are counted, by com.microsoft.Tokenizer, Flatten and TfIdfVectorizer.
 from __future__ import annotations
 
 import io
+import re
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import numpy as np
 
-from tests.azure.cloud.machine_learning import Job, Trial
+from tests.azure.cloud.machine_learning import ACCOUNT, STORES, Job, Trial, Unreadable
 from tests.azure.cloud.storage import Storage
 
+#: Data in a datastore, which has credentials; a URL of the lake has none.
+DATASTORE_URI = re.compile(r"azureml://datastores/(?P<store>[^/]+)/paths/(?P<folder>.+?)/?")
 #: Whole numbers with at most so many values are categories, unless the job says Numeric.
 MOST_CATEGORIES = 40
 
 
 class Trainer:
-    """Reads the job's MLTable from the lake and fits two members and their ensemble."""
+    """Reads the job's MLTable from its datastore and fits two members and their ensemble."""
 
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
@@ -32,11 +34,12 @@ class Trainer:
 
         task = job.properties["taskDetails"]
         assert task["trainingSettings"]["enableOnnxCompatibleModels"] is True
-        url = urlsplit(task["trainingData"]["uri"])
-        account, container = url.hostname.split(".")[0], url.username
-        folder = url.path.strip("/")
-        assert b"data.parquet" in self._storage.read(account, container, f"{folder}/MLTable")
-        data = self._storage.read(account, container, f"{folder}/data.parquet")
+        place = DATASTORE_URI.fullmatch(task["trainingData"]["uri"])
+        if place is None:
+            raise Unreadable("StreamAccess.Authentication: no identity of the compute reads this")
+        store = ACCOUNT, STORES[place["store"]]
+        assert b"data.parquet" in self._storage.read(*store, f"{place['folder']}/MLTable")
+        data = self._storage.read(*store, f"{place['folder']}/data.parquet")
         table = pq.read_table(io.BytesIO(data))
         target = table[task["targetColumnName"]].cast("float64").to_numpy()
         purposes = task.get("featurizationSettings", {}).get("columnNameAndTypes", {})

@@ -1,0 +1,91 @@
+"""The training data of an AutoML job, in the datastore that every Azure ML workspace has.
+
+A job reads what it was submitted with, whatever happens to the table. It needs no identity and no
+role for that: by default the datastore keeps credentials, which the service uses. A raw URL of the
+lake would be read by the compute's identity, which serverless compute does not have:
+https://learn.microsoft.com/azure/machine-learning/how-to-administrate-data-authentication
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from resources.automl.port import TrainingRequest
+from resources.azure.credentials import TIMEOUTS, azure_credential
+from resources.azure.refusals import refused_by_azure
+from resources.lake.port import Lake
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.ai.ml.entities import AzureBlobDatastore
+    from azure.storage.blob import ContainerClient
+
+DATASTORE = "workspaceblobstore"
+#: The folder of all training data in the datastore.
+FOLDER = "bikecast-training"
+#: The MLTable file: https://learn.microsoft.com/azure/machine-learning/reference-yaml-mltable
+MLTABLE = """\
+type: mltable
+paths:
+  - file: ./data.parquet
+transformations:
+  - read_parquet:
+      include_path_column: false
+"""
+
+
+def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) -> str:
+    """Store features and target of the current table, once a data version; return their URI.
+
+    Keys are left out: AutoML would train on every column it sees. The MLTable file is written last,
+    so a folder that has one is whole. The rows pass through a file of this machine in batches.
+    Raises BikecastError where the storage account refuses.
+    """
+    from resources.lake.tables import write_parquet
+
+    spec = request.spec
+    names = [*spec.feature_names, spec.target.name]
+    folder = f"{FOLDER}/{spec.training_table}/{request.data_version}-{_digest(names)}"
+    store: Any = client.datastores.get(DATASTORE, include_secrets=True)
+    with (
+        refused_by_azure(
+            f"the training data cannot be stored in {DATASTORE}",
+            role="Storage Blob Data Contributor",
+            scope=f"the storage account {store.account_name}",
+            unchanged="No job was submitted",
+        ),
+        _container(store) as container,
+    ):
+        description = container.get_blob_client(f"{folder}/MLTable")
+        if not description.exists(**TIMEOUTS):
+            with tempfile.TemporaryDirectory(prefix="bikecast-") as temporary:
+                data = Path(temporary) / "data.parquet"
+                write_parquet(lake, request.table_path, names, data)
+                with data.open("rb") as content:
+                    blob = container.get_blob_client(f"{folder}/data.parquet")
+                    blob.upload_blob(content, overwrite=True, **TIMEOUTS)
+            description.upload_blob(MLTABLE.encode(), overwrite=True, **TIMEOUTS)
+    return f"azureml://datastores/{DATASTORE}/paths/{folder}"
+
+
+def _digest(names: list[str]) -> str:
+    """What tells training tables of one data version apart: their columns."""
+    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
+
+
+def _container(store: AzureBlobDatastore) -> ContainerClient:
+    """The datastore's container, by the datastore's own key or token, else by this process's."""
+    from azure.storage.blob import ContainerClient
+
+    own = store.credentials
+    secret = getattr(own, "sas_token", None) or getattr(own, "account_key", None)
+    return ContainerClient(
+        f"{store.protocol}://{store.account_name}.blob.{store.endpoint}",
+        store.container_name,
+        credential=secret or azure_credential(),
+        **TIMEOUTS,
+    )
