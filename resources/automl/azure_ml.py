@@ -23,6 +23,7 @@ from resources.automl.azure_job import (
     regression_job,
 )
 from resources.automl.port import TrainingRequest
+from resources.automl.run_logs import failed_runs, show_run_logs
 from resources.automl.training_data import stage_training_data
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
@@ -129,6 +130,9 @@ class AzureAutoML(dg.ConfigurableResource):
     def _result(self, job_id: str) -> TrainingResult:
         status = self.status(job_id)
         if status.state is not JobState.COMPLETED:
+            if status.state is JobState.FAILED:
+                runs = failed_runs(self._client, job_id)
+                show_run_logs(self._client, job_id, runs, status.link)
             raise BikecastError(
                 f"training job {job_id} is {status.state}: {status.error or 'it has no result yet'}"
             )
@@ -143,6 +147,7 @@ class AzureAutoML(dg.ConfigurableResource):
                 f"training job {job_id} is complete, but none of its {len(children)} trials has a "
                 f"score or is named the best. See {status.link}"
             )
+        show_run_logs(self._client, job_id, [best], status.link)
         model_path, digest = self._model(job_id, best, status.link)
         score = next((row["score"] for row in rows if row["job_id"] == best), None)
         cv = None if score is None else {_short(metric): float(str(score))}

@@ -58,7 +58,7 @@ def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) 
             scope=f"the storage account {store.account_name}",
             unchanged="No job was submitted",
         ),
-        _container(store) as container,
+        blob_container(store) as container,
     ):
         description = container.get_blob_client(f"{folder}/MLTable")
         if not description.exists(**TIMEOUTS):
@@ -77,8 +77,11 @@ def _digest(names: list[str]) -> str:
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
 
 
-def _container(store: AzureBlobDatastore) -> ContainerClient:
-    """The datastore's container, by the datastore's own key or token, else by this process's."""
+def blob_container(store: AzureBlobDatastore) -> ContainerClient:
+    """The container of a datastore that was read with its secrets.
+
+    By the datastore's own key or token, else by this process's credential.
+    """
     from azure.storage.blob import ContainerClient
 
     own = store.credentials

@@ -12,6 +12,7 @@ from typing import Any
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.files import temporary_file
 from bikecast.core.jobs import JobStatus
+from resources.azure.job_logs import say_log_is_missing, show_log
 from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
 from resources.spark.livy import Batches
@@ -98,6 +99,7 @@ class BatchJobs:
     def raise_failed(self, name: str, table: str) -> None:
         """Raise the error of a batch that failed, was canceled or is lost."""
         status = self.status(name)
+        self.show_log(name)
         try:
             reason = str(self.outcome(name)["error"])
         except BikecastError:
@@ -110,6 +112,25 @@ class BatchJobs:
             f"Spark batch {name} is {status.state}: {why}. {table} is unchanged; run again for "
             f"the next attempt.{see}"
         )
+
+    def show_log(self, name: str) -> None:
+        """Log what the driver of a batch printed, as far as Livy keeps it; raises nothing."""
+        from azure.core.exceptions import AzureError
+
+        try:
+            livy_id = self.status(name).progress.get("livy_id")
+            batches = [] if livy_id is None else self.batches.get(int(str(livy_id)), name)
+        except (AzureError, BikecastError) as error:
+            say_log_is_missing(name, error)
+            return
+        for batch in batches:
+            app = batch.app_info or {}
+            links = {
+                "All of it": self.batches.link(batch),
+                "The driver's log": app.get("driverLogUrl"),
+                "Spark's UI": app.get("sparkUiUrl"),
+            }
+            show_log(name, "\n".join(batch.log_lines or ()), links)
 
     def refused(self, table: str = "") -> AbstractContextManager[None]:
         """Raise BikecastError for any error of an Azure client inside; `table` is unchanged."""

@@ -49,6 +49,8 @@ class SynapseSpark(ConfigurableResource):
         header, identity = self._input(preparation)
         committed = self._commit(preparation.table_path)
         if committed.get("input") == identity:
+            if preparation.job_id is not None:
+                self._jobs.show_log(preparation.job_id)
             return self._prepared(preparation, committed | {"changed": False})
         with self._jobs.refused(spec.training_table):
             if preparation.job_id is not None:
@@ -61,6 +63,7 @@ class SynapseSpark(ConfigurableResource):
             if attempt.status is not None and attempt.status.state is not JobState.COMPLETED:
                 return attempt.status
             if attempt.status is not None:
+                self._jobs.show_log(attempt.job_id)
                 outcome = self._jobs.outcome(attempt.job_id)
                 committed = self._commit(preparation.table_path)
                 if outcome["data_version"] == committed.get("data_version"):

@@ -40,6 +40,7 @@ def score(jobs: BatchJobs, job: ScoringJob) -> ScoredTable | JobStatus:
     if attempt.status is not None:
         if attempt.status.state is not JobState.COMPLETED:
             return attempt.status
+        jobs.show_log(attempt.job_id)
         return _committed(jobs, job, attempt.job_id)
     if attempt.number > 1:
         jobs.raise_once(f"{identity}-{attempt.number - 1}", table)

@@ -27,6 +27,9 @@ def test_the_chain_goes_from_the_csv_files_to_predictions_and_no_worker_waits(lo
     model = location.resources.registry.download(BIKE_RENTALS.model_name, 1)
     operators = {node.op_type for node in onnx.load_model_from_string(model).graph.node}
     assert operators >= {"ReduceMean", "Scaler", "Tokenizer", "TfIdfVectorizer", "Flatten"}
+    logged = [e.user_message for r in runs for e in location.instance.all_logs(r.run_id)]
+    assert any(text.startswith("What bike_data-") for text in logged)
+    assert any("printed:\n[std_log.txt]\nTraining VotingEnsemble" in text for text in logged)
     assert len(user.livy.batches) == 1
     assert len(user.calls("PUT", "/jobs/rental-prediction-model")) == 1
     assert user.sql_logins.accepted

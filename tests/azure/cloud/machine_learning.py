@@ -174,14 +174,21 @@ class MachineLearning:
         try:
             trained = self.trainer(job)
         except Unreadable as error:
-            job.status, job.run_properties["errors"] = "Failed", str(error)
+            job.status, job.run_properties["errors"] = "Failed", "Error occurred in a child run"
+            self._print(f"{job.name}_setup", f"Traceback ...\nUserError: {error}\n")
             return
         job.status = "Completed"
         for trial, model in trained:
+            self._print(trial.name, f"Training {trial.algorithm}\nThe score is {trial.score}\n")
             job.trials.append(trial)
             if model is not None:
                 path = f"ExperimentRun/dcid.{trial.name}/outputs/model.onnx"
                 self._storage.write(ACCOUNT, STORES["workspaceartifactstore"], path, model)
+
+    def _print(self, run: str, text: str) -> None:
+        """What a run prints is an artifact of it."""
+        path = f"ExperimentRun/dcid.{run}/user_logs/std_log.txt"
+        self._storage.write(ACCOUNT, STORES["workspaceartifactstore"], path, text.encode())
 
     def _job(self, workspace: str, job: Job) -> dict[str, Any]:
         asked = job.properties

@@ -1,0 +1,54 @@
+"""What the runs of an AutoML job printed, from the workspace's artifact store."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from resources.automl.training_data import blob_container
+from resources.azure.credentials import TIMEOUTS
+from resources.azure.job_logs import MOST_CHARACTERS, say_log_is_missing, show_log
+
+if TYPE_CHECKING:
+    from azure.ai.ml import MLClient
+    from azure.storage.blob import ContainerClient
+
+DATASTORE = "workspaceartifactstore"
+#: Of the runs that failed, so many are shown.
+MOST_FAILED = 2
+
+
+def show_run_logs(client: MLClient, job_id: str, runs: Iterable[str], link: str) -> None:
+    """Log the end of what each run printed, where it printed something; raises nothing."""
+    from azure.core.exceptions import AzureError
+
+    try:
+        store: Any = client.datastores.get(DATASTORE, include_secrets=True)
+        with blob_container(store) as container:
+            for run in runs:
+                printed = _printed(container, run)
+                if printed:
+                    show_log(run, printed, {"All of it": link})
+    except AzureError as error:
+        say_log_is_missing(job_id, error)
+
+
+def failed_runs(client: MLClient, job_id: str) -> list[str]:
+    """The runs whose logs may say why a job failed: failed trials, the set-up, the job itself."""
+    trials = [run for run in client.jobs.list(parent_job_name=job_id) if run is not None]
+    failed = [str(run.name) for run in trials if str(run.status) == "Failed"]
+    return list(dict.fromkeys([*failed[:MOST_FAILED], f"{job_id}_setup", job_id]))
+
+
+def _printed(container: ContainerClient, run: str) -> str:
+    """The ends of the logs of a run, by name; the rest is not downloaded."""
+    folder = f"ExperimentRun/dcid.{run}/user_logs/"
+    parts = []
+    for blob in container.list_blobs(name_starts_with=folder, **TIMEOUTS):
+        size = int(blob.size or 0)
+        if size:
+            start = max(0, size - MOST_CHARACTERS)
+            content = container.download_blob(blob.name, offset=start, length=size - start)
+            text = content.readall().decode("utf-8", errors="replace")
+            parts.append(f"[{blob.name.removeprefix(folder)}]\n{text.rstrip()}")
+    return "\n".join(parts)
