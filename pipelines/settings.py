@@ -19,6 +19,15 @@ _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
 _SAMPLE = "sample"
 #: Fields whose values no message shows.
 _SECRET = {("alert_webhook",), ("spark_remote",)}
+#: Clouds other than the public one, by what their hosts end with and by their own names.
+_CLOUDS = {
+    "login.microsoftonline.us": "AzureUSGovernment",
+    "azuresynapse.usgovcloudapi.net": "AzureUSGovernment",
+    "login.chinacloudapi.cn": "AzureChinaCloud",
+    "login.partner.microsoftonline.cn": "AzureChinaCloud",
+    "azuresynapse.azure.cn": "AzureChinaCloud",
+    "login.microsoftonline.de": "AzureGermanCloud",
+}
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$"
 
 
@@ -92,12 +101,38 @@ class AzureSettings(BaseSettings):
         pattern=r"^[A-Za-z][A-Za-z0-9-]{0,14}[A-Za-z0-9]$",
         description="Name of the attached Spark pool in Azure ML",
     )
+    cloud: str = Field(
+        "", alias="AZUREML_CURRENT_CLOUD", description="Only AzureCloud, the public one"
+    )
+    authority: str = Field(
+        "", alias="AZURE_AUTHORITY_HOST", description="Only login.microsoftonline.com"
+    )
     account: str = Field(
         alias="DATALAKE_ACCOUNT", pattern=r"^[a-z0-9]{3,24}$", description="ADLS Gen2 account"
     )
     container: str = Field(
         "files", alias="DATALAKE_CONTAINER", pattern=r"^[a-z0-9-]{3,63}$", description="Container"
     )
+
+    @field_validator("cloud", "authority")
+    @classmethod
+    def _is_public(cls, value: str) -> str:
+        """Other clouds have other hosts, which no adapter knows."""
+        name = value.removeprefix("https://").rstrip("/")
+        if name not in ("", "AzureCloud", "login.microsoftonline.com"):
+            raise ValueError(
+                f"{_CLOUDS.get(name, name)} is not supported: only the public cloud, AzureCloud"
+            )
+        return value
+
+    @field_validator("sql_endpoint")
+    @classmethod
+    def _is_public_endpoint(cls, value: str) -> str:
+        host = value.partition(",")[0].lower()
+        for end, name in _CLOUDS.items():
+            if host.endswith(f".{end}"):
+                raise ValueError(f"{name} is not supported: only the public cloud, AzureCloud")
+        return value
 
 
 _OWN = SettingsConfigDict(

@@ -8,6 +8,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from logging.handlers import BufferingHandler
 from typing import Any
 
@@ -25,6 +26,7 @@ from resources.azure.credentials import (
 )
 from resources.registry.port import Registry
 from resources.sql_pool.port import SqlPool
+from resources.sql_pool.synapse import FIREWALL, REMEDIES
 from resources.workspace.azure_place import AzurePlace
 from resources.workspace.roles import GRANTS
 
@@ -257,6 +259,8 @@ def sql_pool(
         f"In the pool: {'; '.join(GRANTS)}; and the client's address in the workspace's firewall"
     )
     logged_in = _asked("SQL login", login, "", "", grants, other=grants)
+    if f"Msg {FIREWALL}" in logged_in.detail:
+        logged_in = replace(logged_in, remedy=REMEDIES[FIREWALL])
     return [*diagnoses, logged_in, *(_predict(pool, spec) for spec in specs)]
 
 

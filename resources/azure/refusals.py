@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
+from urllib.parse import urlsplit
 
 from bikecast.core.errors import BikecastError, first_line
 from resources.azure.credentials import MANAGEMENT_SCOPE, azure_credential, claims_of
@@ -71,7 +72,8 @@ def remedy_of(error: Exception, role: str, scope: str) -> str:
 
     status = error.status_code if isinstance(error, HttpResponseError) else None
     if status == 403:
-        return f'The identity needs the role "{role}": {role_command(role, scope)}'
+        remedy = f'The identity needs the role "{role}": {role_command(role, scope)}'
+        return f"{remedy}. {_firewall(error)}".removesuffix(". ")
     if status == 401 or isinstance(error, ClientAuthenticationError):
         return (
             "The login was refused or has expired: `az login`, or correct AZURE_CLIENT_ID, "
@@ -83,6 +85,25 @@ def remedy_of(error: Exception, role: str, scope: str) -> str:
     if isinstance(error, (ServiceRequestError, ServiceResponseError)):
         return "There was no answer, after several attempts: look at the network, then run again"
     return ""
+
+
+def _firewall(error: Exception) -> str:
+    """What else a storage account's AuthorizationFailure means: its firewall; else empty.
+
+    A missing role can have the same code; AuthorizationPermissionMismatch is always the role.
+    """
+    response = getattr(error, "response", None)
+    url = str(getattr(getattr(response, "request", None), "url", ""))
+    host = urlsplit(url).hostname or ""
+    code = getattr(response, "headers", {}).get("x-ms-error-code", "")
+    if not host.endswith(".core.windows.net") or code != "AuthorizationFailure":
+        return ""
+    account = host.partition(".")[0]
+    return (
+        f"Or the firewall of {account} keeps this machine out: az storage account show --name "
+        f"{account} --query networkRuleSet; then az storage account network-rule add "
+        f"--account-name {account} --ip-address ADDRESS"
+    )
 
 
 def _identity() -> str:

@@ -14,8 +14,9 @@ if TYPE_CHECKING:
     from resources.sql_pool.model_table import LiveVersion
 
 NO_MODEL = 51000
-#: The pool's own state, not PREDICT: paused, warming up, busy, a deadlock, a timeout, no answer.
-_POOL_ERRORS = frozenset({42108, 42109, 40613, 1205, 1222, 18456, -2, 0})
+#: The pool's own state, not PREDICT: paused, warming up, busy, its firewall, a deadlock, a timeout,
+#: no answer.
+_POOL_ERRORS = frozenset({42108, 42109, 40613, 40615, 1205, 1222, 18456, -2, 0})
 
 
 @dataclass(frozen=True)

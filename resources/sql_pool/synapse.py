@@ -31,6 +31,8 @@ TIMEOUT = -2
 """The number of a login or a query that took too long, as Microsoft's clients give it."""
 NO_CONNECTION = 53
 """The number of a connection that could not be made, as Microsoft's clients give it."""
+FIREWALL = 40615
+"""The number of a client's address that the workspace's firewall does not let through."""
 #: The pool is paused, or warms up, or its gateway asks to try again, does not answer or drops the
 #: connection: connecting again helps.
 #: https://learn.microsoft.com/azure/azure-sql/database/troubleshoot-common-connectivity-issues
@@ -42,10 +44,14 @@ _SOCKET_ERRORS = (*range(10_035, 10_066), *range(11_001, 11_005))
 #: What people can do about an error, by its number.
 REMEDIES = {
     18456: "Make the identity a user of the pool: CREATE USER [its name] FROM EXTERNAL PROVIDER",
-    229: "Give the user of the pool the rights EXECUTE, INSERT, SELECT, CREATE TABLE and ALTER",
+    229: "Give the user of the pool its rights, as docs/azure.md lists them: GRANT EXECUTE TO [its "
+    "name] on the database for PREDICT, and INSERT, SELECT and ALTER on the schema",
     42108: "Resume it: az synapse sql pool resume --name POOL --workspace-name WS -g GROUP",
     42109: "It is being resumed: try again in a few minutes",
     40613: "Its gateway asks to try again: try again in a few minutes",
+    FIREWALL: "Let the address that the message names through the workspace's firewall: az synapse "
+    "workspace firewall-rule create --name NAME --workspace-name WS -g GROUP "
+    "--start-ip-address ADDRESS --end-ip-address ADDRESS",
     NO_CONNECTION: "Check the server's name, the network and the workspace's firewall rules",
 }
 

@@ -82,5 +82,31 @@ def test_every_wrong_azure_setting_is_named_in_one_message(monkeypatch):
         assert name in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "cloud"),
+    [
+        ("AZUREML_CURRENT_CLOUD", "AzureUSGovernment", "AzureUSGovernment"),
+        ("AZURE_AUTHORITY_HOST", "https://login.chinacloudapi.cn/", "AzureChinaCloud"),
+        ("SYNAPSE_SQL_ENDPOINT", "ws.sql.azuresynapse.usgovcloudapi.net", "AzureUSGovernment"),
+    ],
+)
+def test_another_cloud_is_refused_by_its_name(monkeypatch, name, value, cloud):
+    for each, text in SETTINGS.items():
+        monkeypatch.setenv(each, text)
+    monkeypatch.setenv(name, value)
+
+    with pytest.raises(InvalidInput, match=f"{name}.*{cloud} is not supported: only the public"):
+        load_settings()
+
+
+def test_the_public_cloud_may_be_named(monkeypatch):
+    for each, text in SETTINGS.items():
+        monkeypatch.setenv(each, text)
+    monkeypatch.setenv("AZUREML_CURRENT_CLOUD", "AzureCloud")
+    monkeypatch.setenv("AZURE_AUTHORITY_HOST", "https://login.microsoftonline.com/")
+
+    assert load_settings().env == "azure"
+
+
 def test_the_local_environment_needs_no_azure_setting():
     assert load_settings().env == "local"

@@ -109,6 +109,23 @@ def test_a_missing_role_is_named_with_the_command_that_gives_it(refused):
         assert "az role assignment create --assignee 33333333" in texts[name]
 
 
+def test_a_storage_firewall_is_named_beside_the_role(cloud, tmp_path):
+    (tmp_path / "days.csv").write_text("a\n")
+    answer = faults.arm_error(
+        403,
+        "AuthorizationFailure",
+        "This request is not authorized.",
+        x_ms_error_code="AuthorizationFailure",
+    )
+    cloud.faults.add("HEAD", "/data/days.csv", answer, times=9)
+    cloud.faults.add("PUT", "days.csv", answer, times=9)
+
+    with pytest.raises(BikecastError) as caught:
+        lake().put("data/days.csv", tmp_path / "days.csv")
+    assert '--role "Storage Blob Data Contributor"' in str(caught.value)
+    assert "network-rule add --account-name bikelake" in str(caught.value)
+
+
 def test_an_expired_login_says_how_to_log_in_again(refused):
     for text in refused(faults.EXPIRED).values():
         assert "`az login`" in text
@@ -253,18 +270,27 @@ def test_a_deadlock_is_told_where_earlier_work_would_be_lost(location, user, bat
     assert caught.value.number == 1205
 
 
-@pytest.mark.parametrize("number", [18456, 42108])
+@pytest.mark.parametrize("number", [18456, 40615, 42108])
 def test_a_login_that_stays_refused_says_what_mends_it(location, user, number):
-    user.sql_pools.status = "Online" if number == 18456 else "Paused"
-    if number == 18456:
-        user.sql_logins.answers = [SqlError(18456, "Login failed for user '<token-identified>'.")]
+    user.sql_pools.status = "Paused" if number == 42108 else "Online"
+    texts = {
+        18456: "Login failed for user '<token-identified>'.",
+        40615: "Cannot open server 'w' requested by the login. Client with IP address '192.0.2.1' "
+        "is not allowed to access the server.",
+    }
+    if number in texts:
+        user.sql_logins.answers = [SqlError(number, texts[number])]
     pool = location.resources.sql_pool.model_copy(update={"pause_seconds": 0.0})
 
     with pytest.raises(SqlError) as caught, pool.session():
         pass
     assert caught.value.number == number
-    remedy = {18456: "FROM EXTERNAL PROVIDER", 42108: "az synapse sql pool resume"}[number]
-    assert remedy in caught.value.message
+    remedies = {
+        18456: "FROM EXTERNAL PROVIDER",
+        40615: "az synapse workspace firewall-rule create",
+        42108: "az synapse sql pool resume",
+    }
+    assert remedies[number] in caught.value.message
 
 
 def test_the_specs_table_is_named_when_livy_refuses(cloud, tmp_path):
