@@ -124,6 +124,7 @@ def azure_resources(settings: Settings, models: Sequence[Model]) -> Resources:
         workspace=azure.synapse_workspace,
         pool=azure.spark_pool,
         lake=lake,
+        workspace_id=place_of(azure).synapse_id,
         lag_seconds=azure.livy_lag,
         limit_seconds=azure.spark_limit,
     )

@@ -60,6 +60,8 @@ def azureml(remove: _Remove = False) -> None:
         _removed(links.unlink_azureml(), "the linked service AzureML")
     else:
         _print("Linked in Synapse", [asdict(links.link_azureml())])
+        problem = links.azureml_link_problem()
+        say(f"The connection fails: {problem}" if problem else "The connection works.")
 
 
 @link.command()

@@ -29,11 +29,13 @@ _ROLES = re.compile(r"/subscriptions/.+(?=/providers/Microsoft\.Authorization/)"
 _GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 #: Collections whose next segment is a name.
 _NAMED = re.compile(
-    r"/(jobs|models|computes|linkedServices|linkedservices|linkedServiceOperationResults|"
-    r"datastores|runs|roleAssignments|sqlPools|bigDataPools|sparkPools|batches|operations|"
-    r"operationResults|operationStatuses|subscriptions|databases|tables)/[^/{]+"
+    r"/(jobs|models|computes|linkedServices|linkedservices|datastores|runs|roleAssignments|sqlPools|"
+    r"bigDataPools|sparkPools|batches|operationResults|operationStatuses|computeOperationsStatus|"
+    r"mfeOperationResults|workspaceOperationsStatus|locations|subscriptions|resourceGroups|"
+    r"resourcegroups|databases|tables|codes|components|notebooks|notebookOperationResults|"
+    r"deployments|sessions|statements|firewallRules)/[^/{]+"
 )
-_MODEL_VERSION = re.compile(r"(/models/\{name\}/versions)/[^/]+")
+_VERSION = re.compile(r"(/(?:models|codes|components)/\{name\}/versions)/[^/]+")
 _HOSTS = (
     (re.compile(r"^[a-z0-9]+\.(dfs|blob)\.core\.windows\.net$"), r"{account}.\1.core.windows.net"),
     (re.compile(r"^[a-z0-9-]+(\.dev\.azuresynapse\.net)$"), r"{synapse}\1"),
@@ -82,7 +84,7 @@ def _template(host: str, path: str, query: Mapping[str, str], headers: Mapping[s
     path = "/" + path.lstrip("/")
     path = _ROLES.sub("{scope}", path)
     path = _SYNAPSE.sub("{workspace}", _ML.sub("{ws}", path))
-    path = _MODEL_VERSION.sub(r"\1/{name}", _NAMED.sub(r"/\1/{name}", path))
+    path = _VERSION.sub(r"\1/{name}", _NAMED.sub(r"/\1/{name}", path))
     return _GUID.sub("{tenant}", path)
 
 

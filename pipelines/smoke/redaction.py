@@ -34,9 +34,12 @@ _BY_HASH = "LocalUpload"
 #: Segments of a path that name no one's thing.
 SEGMENTS = frozenset(
     "subscriptions resourceGroups resourcegroups providers workspaces workspaces jobs models "
-    "versions computes datastores linkedServices linkedservices linkedServiceOperationResults "
-    "operations operationResults operationStatuses operationsStatus mfeOperationResults "
-    "mfeOperationsStatus sqlPools sqlPoolOperationResults bigDataPools sparkPools batches "
+    "versions computes datastores linkedServices linkedservices codes components environments "
+    "operations operationResults operationresults operationStatuses operationsStatus "
+    "computeOperationsStatus workspaceOperationsStatus mfeOperationResults mfeOperationsStatus "
+    "notebooks notebookOperationResults deployments validate whatIf exportTemplate register "
+    "unregister registries firewallRules rbacScopes sessions statements diagnose resyncKeys "
+    "dataversion batchGetResolvedUris sqlPools bigDataPools sparkPools batches "
     "livyApi history runs children rundata rp mlflow artifacts outputs paths discovery "
     "roleAssignments roleDefinitions storageAccounts oauth2 token common instance pause resume "
     "cancel listSecrets locations experiments experimentids runids data ExperimentRun azureml "
@@ -187,6 +190,9 @@ class Redactor:
         if match is None:
             return self._placeholder("text", value, "redacted{}")
         scheme, host, path, query = match.groups()
+        if scheme == "azureml" and host in SEGMENTS:
+            # The short form of Azure ML, as azureml://jobs/NAME/outputs, has no host.
+            return "azureml:/" + self.path(f"/{host}{path or ''}")
         user, at, machine = host.rpartition("@")
         before = self.text(user) + at if user else ""
         address = f"{scheme}://{before}{self.host(machine)}{self.path(path or '')}"

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from bikecast.core.jobs import JobState, JobStatus
 from resources.azure.credentials import TIMEOUTS, azure_credential, client_options
@@ -50,6 +51,8 @@ class Batches:
 
     workspace: str
     pool: str
+    workspace_id: str = ""
+    """Resource id of the workspace, by which Synapse Studio finds it; else it goes by its name."""
 
     def find(self, name: str, since: ListEnd = ListEnd()) -> list[Any]:
         """The batches of a name that are newer than `since`, newest first."""
@@ -132,9 +135,12 @@ class Batches:
 
     def link(self, batch: Any) -> str:
         """The batch in Synapse Studio."""
+        where = f"workspaceName={self.workspace}"
+        if self.workspace_id:
+            where = f"workspace={quote(self.workspace_id, safe='')}"
         return (
             f"https://web.azuresynapse.net/monitoring/sparkapplication/{batch.name}"
-            f"?workspaceName={self.workspace}&livyId={batch.id}&sparkPoolName={self.pool}"
+            f"?{where}&livyId={batch.id}&sparkPoolName={self.pool}"
         )
 
     @property

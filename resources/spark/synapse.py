@@ -27,6 +27,7 @@ class SynapseSpark(ConfigurableResource):
     workspace: str
     pool: str
     lake: AdlsLake
+    workspace_id: str = Field(default="", description="Resource id of the workspace, for links.")
     executors: int = Field(default=2, ge=1, description="Executors a batch.")
     cores: int = Field(default=4, ge=1, description="Cores of the driver and of each executor.")
     memory: str = Field(default="28g", description="Memory of the driver and of each executor.")
@@ -103,7 +104,7 @@ class SynapseSpark(ConfigurableResource):
     @property
     def _jobs(self) -> BatchJobs:
         return BatchJobs(
-            Batches(self.workspace, self.pool),
+            Batches(self.workspace, self.pool, self.workspace_id),
             self.lake,
             executors=self.executors,
             cores=self.cores,

@@ -27,6 +27,10 @@ class AzureWorkspaceLinks(ConfigurableResource):
         """That linked service, where it is there."""
         return synapse_link.find(self._place)
 
+    def azureml_link_problem(self) -> str:
+        """What keeps Synapse from using it; empty where it can."""
+        return synapse_link.connection_problem(self._place)
+
     def unlink_azureml(self) -> bool:
         """Delete it; False where there was none."""
         return synapse_link.unlink(self._place)

@@ -55,6 +55,9 @@ class WorkspaceLinks(Protocol):
     def azureml_link(self) -> LinkedService | None:
         """The link of `link_azureml`, where it is there."""
 
+    def azureml_link_problem(self) -> str:
+        """What keeps Synapse from using that link; empty where it can."""
+
     def unlink_azureml(self) -> bool:
         """Remove the link of `link_azureml`; False where there was none."""
 

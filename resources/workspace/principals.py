@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any
@@ -41,12 +41,17 @@ class Holding:
     group: str = ""
 
 
-def find_principals(place: AzurePlace) -> dict[str, Principal]:
-    """The principals by the names of `PRINCIPALS`; one that fails never hides the others."""
+def find_principals(
+    place: AzurePlace, names: Collection[str] | None = None
+) -> dict[str, Principal]:
+    """Principals by their names in `PRINCIPALS`, all of them by default.
+
+    One that fails never hides the others.
+    """
     principals = {}
-    for name, find in PRINCIPALS.items():
+    for name in PRINCIPALS if names is None else names:
         try:
-            principals[name] = find(place)
+            principals[name] = PRINCIPALS[name](place)
         except (BikecastError, ValueError) as error:
             principals[name] = Principal(problem=str(error).splitlines()[0])
     return principals

@@ -15,6 +15,8 @@ from resources.workspace.port import LinkedService, LinkRefused
 if TYPE_CHECKING:
     from azure.synapse.artifacts import ArtifactsClient
 
+#: The lab's text.
+DESCRIPTION = "Azure Machine Learning service"
 RUNTIME = "AutoResolveIntegrationRuntime"
 #: Seconds that Synapse may take to create or delete a link.
 LONGEST = 300
@@ -44,6 +46,7 @@ def link(place: AzurePlace) -> LinkedService:
     }
     properties = AzureMLServiceLinkedService(
         **names,
+        description=DESCRIPTION,
         connect_via=IntegrationRuntimeReference(
             type="IntegrationRuntimeReference", reference_name=RUNTIME
         ),
@@ -60,6 +63,28 @@ def link(place: AzurePlace) -> LinkedService:
             "Look at it in Synapse Studio (Manage, Linked services), and run this again."
         )
     return _described(place)
+
+
+def connection_problem(place: AzurePlace) -> str:
+    """What keeps Synapse from using the link; empty where it can.
+
+    Synapse Studio's own test is no public API, so this looks at what it needs: the link, the Azure
+    ML workspace that it leads to, and the role of Synapse's identity there.
+    Raises BikecastError where Azure refuses to say.
+    """
+    from resources.workspace import arm_roles
+    from resources.workspace.principals import AZURE_ML, SYNAPSE, find_principals
+
+    if find(place) is None:
+        return f"there is no linked service {AZUREML_LINK}: bikecast link azureml"
+    principals = find_principals(place, (AZURE_ML, SYNAPSE))
+    for name in (AZURE_ML, SYNAPSE):
+        if principals[name].problem:
+            return f"{name}: {principals[name].problem}"
+    role, scope = "Contributor", place.ml_workspace_id
+    if arm_roles.holding(place.subscription_id, role, principals[SYNAPSE], scope) is None:
+        return f"the Synapse workspace is no {role} of {place.ml_workspace}: bikecast roles apply"
+    return ""
 
 
 def find(place: AzurePlace) -> LinkedService | None:

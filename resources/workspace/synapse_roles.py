@@ -38,14 +38,15 @@ def holding(endpoint: str, role: str, principal: Principal, scope: str) -> Holdi
     """
     accepted = (role, *INCLUDED_IN.get(role, ()))
     names = {ROLES[name]: name for name in accepted}
-    own, of_groups = {}, []
+    own: dict[str, Holding] = {}
+    of_groups = []
     with azure_failures("cannot read Synapse roles"):
         for each in _assignments(endpoint, scope):
             name = names.get(str(each.role_definition_id).lower(), "")
             if not name or not f"{scope}/".lower().startswith(f"{each.scope}/".lower()):
                 continue
             if str(each.principal_id).lower() == principal.id.lower():
-                own[name] = Holding(name, str(each.scope))
+                own.setdefault(name, Holding(name, str(each.scope)))
             elif str(each.principal_type) == "Group":
                 of_groups.append(Holding(name, str(each.scope), str(each.principal_id)))
     found = [own[name] for name in accepted if name in own] + of_groups

@@ -231,7 +231,16 @@ def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
     assert signature.digest == result.digest
     assert [tensor.name for tensor in signature.outputs] == ["variable_out1"]
     assert result.diagnostics["best_trial"] == "bikes-1_2"
-    assert result.diagnostics["best_trial_found_by"] == "score"
+    assert result.diagnostics["best_trial_found_by"] == "tag"
+
+
+def test_the_best_score_decides_where_the_job_names_no_trial(azure, cloud):
+    cloud.machine_learning.names_best = False
+    azure.submit(training_request("bikes-1"))
+    cloud.clock.advance(RUN_SECONDS)
+
+    diagnostics = azure.result("bikes-1").diagnostics
+    assert (diagnostics["best_trial"], diagnostics["best_trial_found_by"]) == ("bikes-1_2", "score")
 
 
 @pytest.mark.parametrize(
@@ -239,6 +248,7 @@ def test_a_completed_job_gives_the_best_model_and_a_leaderboard(azure, cloud):
     [("tags", "automl_best_child_run_id"), ("run_properties", "best_child_run_id")],
 )
 def test_the_best_trial_is_the_one_that_the_job_names(azure, cloud, where, name):
+    cloud.machine_learning.names_best = False
     azure.submit(training_request("bikes-1"))
     cloud.clock.advance(RUN_SECONDS)
     getattr(cloud.machine_learning.jobs["bikes-1"], where)[name] = "bikes-1_1"

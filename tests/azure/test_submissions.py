@@ -4,6 +4,7 @@ import json
 import logging
 import signal
 import time
+from urllib.parse import quote
 
 import pytest
 
@@ -239,6 +240,15 @@ def test_the_list_is_read_right_where_old_batches_have_left_it(cloud):
 
     assert [batch.id for batch in batches.find("mine", end)] == [mine.id]
     assert [batch.id for batch in batches.find("somebody-49", end)] == []
+
+
+def test_the_link_of_a_batch_goes_by_the_resource_id(cloud):
+    workspace = "/subscriptions/s/resourceGroups/g/providers/Microsoft.Synapse/workspaces/w"
+    batch = cloud.livy.add({"name": "mine", "file": "f"})
+    batches = Batches("bikesynapse", "sparkpool", workspace)
+    [found] = batches.get(batch.id, "mine")
+
+    assert f"workspace={quote(workspace, safe='')}&livyId={batch.id}&" in batches.link(found)
 
 
 def test_a_batch_whose_record_was_deleted_is_joined(pool, cloud):

@@ -6,7 +6,9 @@ import pytest
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.environments import workspace_links_for
 from pipelines.settings import load_settings
+from resources.workspace import arm_roles
 from resources.workspace.port import LinkRefused
+from tests.azure.cloud.synapse import IDENTITY
 from tests.azure.workspace import PLACE
 
 GROUP = f"/subscriptions/{PLACE['subscription_id']}/resourceGroups/bikes/providers"
@@ -31,6 +33,7 @@ def test_azure_ml_is_linked_in_synapse_as_the_lab_says(links, user):
     assert (link.name, link.target) == ("AzureML", AZUREML)
     told = user.synapse.links["AzureML"]["properties"]
     assert told["type"] == "AzureMLService"
+    assert told["description"] == "Azure Machine Learning service"
     assert told["typeProperties"]["authentication"] == "MSI"
     assert told["connectVia"]["referenceName"] == "AutoResolveIntegrationRuntime"
 
@@ -45,6 +48,17 @@ def test_a_link_in_synapse_that_is_there_is_taken(links, user):
     assert links.unlink_azureml()
     assert links.azureml_link() is None
     assert not links.unlink_azureml()
+
+
+def test_the_connection_of_the_link_is_tested_by_what_it_needs(links, user):
+    assert "bikecast link azureml" in links.azureml_link_problem()
+    links.link_azureml()
+    assert "no Contributor of bikeml: bikecast roles apply" in links.azureml_link_problem()
+    user.authorization.grant(arm_roles.ROLES["Contributor"], IDENTITY, AZUREML)
+
+    assert links.azureml_link_problem() == ""
+    user.machine_learning.exists = False
+    assert "was not found" in links.azureml_link_problem()
 
 
 def test_a_link_that_synapse_accepts_and_drops_is_an_error(links, user):

@@ -11,7 +11,7 @@ from tests.azure.cloud.authorization import Authorization
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.compute import Computes
 from tests.azure.cloud.faults import Faults
-from tests.azure.cloud.http import Refused, Request, Response, answer, routes_of
+from tests.azure.cloud.http import Refused, Request, Response, Route, answer, routes_of
 from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
@@ -116,20 +116,27 @@ class Cloud:
             )
             return response
 
-    def _dispatch(self, request: Request) -> tuple[str, Response]:
+    def route_of(self, request: Request) -> tuple[Route, Request] | None:
+        """The route of a call, whatever its api-version, and the call with its names."""
         for route in self._routes:
             if route.method != request.method or not route.host.fullmatch(request.host):
                 continue
             found = route.path.fullmatch(request.path)
-            if found is None:
-                continue
-            if request.api_version not in (route.versions or {""}):
-                raise Refused(f"api-version {request.api_version!r} of {sorted(route.versions)}")
-            if not _is_open(request) and not _authorized(request):
-                raise Refused(f"no token for this service: {audience(request)}")
-            matched = {name: value or "" for name, value in found.groupdict().items()}
-            return route.name, route.handler(replace(request, match=matched))
-        raise Refused(f"no such call; query {request.query}")
+            if found is not None:
+                matched = {name: value or "" for name, value in found.groupdict().items()}
+                return route, replace(request, match=matched)
+        return None
+
+    def _dispatch(self, request: Request) -> tuple[str, Response]:
+        routed = self.route_of(request)
+        if routed is None:
+            raise Refused(f"no such call; query {request.query}")
+        route, named = routed
+        if request.api_version not in (route.versions or {""}):
+            raise Refused(f"api-version {request.api_version!r} of {sorted(route.versions)}")
+        if not _is_open(request) and not _authorized(request):
+            raise Refused(f"no token for this service: {audience(request)}")
+        return route.name, route.handler(named)
 
 
 #: Whom a token must be for, by the end of the host.

@@ -16,7 +16,8 @@ COMPUTE = WORKSPACE + r"/computes/(?P<name>[^/]+)"
 LINKS = WORKSPACE + r"/linkedServices"
 LINK = LINKS + r"/(?P<name>[^/]+)"
 OPERATION = (
-    r"/subscriptions/[^/]+/providers/Microsoft\.MachineLearningServices/operations/(?P<id>\w+)"
+    r"/subscriptions/[^/]+/providers/Microsoft\.MachineLearningServices/locations/[^/]+"
+    r"/computeOperationsStatus/(?P<id>[^/]+)"
 )
 #: The fields that the real SDKs send; more or fewer are refused.
 LINK_BODY = {
@@ -97,19 +98,22 @@ class Computes:
             return arm_error(400, "BadRequest", "A Spark pool is detached, not deleted.")
         if self.computes.pop(request.match["name"], None) is None:
             return arm_error(404, "ResourceNotFound", "The compute was not found.")
-        return answer({}, 202, **self._operation(request))
+        return Response(
+            202, b"", {n.replace("_", "-"): v for n, v in self._operation(request).items()}
+        )
 
     @route("GET", ARM, OPERATION, V1_COMPUTE, V2_COMPUTE)
     def operation(self, request: Request) -> Response:
-        return answer({"status": "Succeeded"})
+        return answer({"status": "Succeeded", "percentComplete": 100.0})
 
     def _operation(self, request: Request) -> dict[str, str]:
         subscription = request.path.split("/")[2]
         address = (
             f"https://management.azure.com/subscriptions/{subscription}/providers/"
-            f"Microsoft.MachineLearningServices/operations/1?api-version={request.api_version}"
+            f"Microsoft.MachineLearningServices/locations/{REGION}/computeOperationsStatus/1"
+            f"?api-version={request.api_version}&service=new"
         )
-        return {"Azure_AsyncOperation": address, "Location": address}
+        return {"Azure_AsyncOperation": address}
 
     def _found(self, name: str) -> Response:
         found = self.computes.get(name)
@@ -132,6 +136,7 @@ class Computes:
                 "provisioningState": "Succeeded",
                 "provisioningErrors": None,
                 "isAttachedCompute": True,
+                "disableLocalAuth": False,
                 "properties": {
                     "sparkVersion": "3.5",
                     "nodeCount": 3,

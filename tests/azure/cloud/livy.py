@@ -153,6 +153,7 @@ class Livy:
             "workspaceName": workspace,
             "computeName": pool,
             "sparkPoolName": pool,
+            "submitterName": "somebody",
             "submitterId": SUBMITTER,
             "artifactId": "Livy",
             "jobType": "SparkBatch",

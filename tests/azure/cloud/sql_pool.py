@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.http import Request, Response, answer, arm_error, route
+from tests.azure.cloud.recorded import like
 
 ARM = r"management\.azure\.com"
 POOL = (
@@ -34,17 +35,16 @@ class SqlPools:
     def get(self, request: Request) -> Response:
         if request.match["pool"] != self.name:
             return arm_error(404, "ResourceNotFound", "The SQL pool was not found.")
-        status = self.state()
-        return answer(
-            {
-                "id": request.match["id"],
-                "name": self.name,
-                "type": "Microsoft.Synapse/workspaces/sqlPools",
-                "location": "westeurope",
-                "sku": {"name": "DW100c", "capacity": 0},
-                "properties": {"status": status, "provisioningState": "Succeeded"},
-            }
-        )
+        own = {
+            "id": request.match["id"],
+            "name": self.name,
+            "type": "Microsoft.Synapse/workspaces/sqlPools",
+            "location": "westeurope",
+            "sku": {"name": "DW100c", "capacity": 0},
+            "properties": {"status": self.state(), "provisioningState": "Succeeded"},
+        }
+        call = "GET management.azure.com{workspace}/sqlPools/{name} 200"
+        return answer(like("sql-pool", call, own))
 
     @route("POST", ARM, POOL + r"/resume", VERSION)
     def resume(self, request: Request) -> Response:
@@ -59,12 +59,24 @@ class SqlPools:
         if self.status != wanted:
             return arm_error(409, "Conflict", f"The SQL pool is {self.status}.")
         self.status, self._since = then, self._clock.now()
-        operation = f"https://management.azure.com{request.match['id']}/operationResults/1"
+        pool = f"https://management.azure.com{request.match['id']}"
+        version = f"api-version={request.api_version}"
         return Response(
             202,
             b"",
-            {"Location": operation, "Azure-AsyncOperation": operation, "Retry-After": "15"},
+            {
+                "Location": f"{pool}/operationResults/1?{version}",
+                "Azure-AsyncOperation": f"{pool}/operationStatuses/1?{version}",
+            },
         )
+
+    @route("GET", ARM, POOL + r"/operationStatuses/[^/]+", VERSION)
+    def operation(self, request: Request) -> Response:
+        """Whether the pool has come to its new state."""
+        done = self.state() not in _ENDS
+        started = self._clock.text()
+        status = "Succeeded" if done else "InProgress"
+        return answer({"name": "1", "startTime": started, "status": status})
 
     def _advance(self) -> None:
         if self.status in _ENDS and self._clock.now() - self._since >= SWITCH_SECONDS:

@@ -6,7 +6,7 @@ import base64
 import itertools
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from xml.sax.saxutils import escape
 
 from tests.azure.cloud.clock import Clock
@@ -33,10 +33,14 @@ class StoredFile:
     metadata: dict[str, str] = field(default_factory=dict)
     etag: str = ""
     modified: float = 0.0
+    directory: bool = False
 
 
 class Storage:
-    """Files by account, container and path. Folders exist by their files."""
+    """Files by account, container and path, with the folders that they made.
+
+    Containers are there without being made.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self.files: dict[tuple[str, str, str], StoredFile] = {}
@@ -44,6 +48,19 @@ class Storage:
         """Account, container and a folder that gets its files, for engines inside the cloud."""
         self._clock = clock
         self._etags = itertools.count(1)
+
+    def folders(self, account: str, container: str) -> dict[str, StoredFile]:
+        """The folders of a container, made or by their files."""
+        found = {}
+        for (owner, name, path), file in sorted(self.files.items()):
+            if (owner, name) != (account, container):
+                continue
+            if file.directory:
+                found[path] = file
+            for parent in PurePosixPath(path).parents:
+                if str(parent) != ".":
+                    found.setdefault(str(parent), StoredFile(directory=True, etag=file.etag))
+        return found
 
     def read(self, account: str, container: str, path: str) -> bytes:
         return self.files[account, container, path].content
@@ -57,7 +74,9 @@ class Storage:
         return sorted(
             path
             for (owner, name, path) in self.files
-            if (owner, name) == (account, container) and path.startswith(prefix)
+            if (owner, name) == (account, container)
+            and path.startswith(prefix)
+            and not self.files[owner, name, path].directory
         )
 
     # The dfs endpoint.
@@ -65,18 +84,24 @@ class Storage:
     @route("PUT", DFS, FILE, *VERSIONS)
     def create_or_rename(self, request: Request) -> Response:
         key = _key(request)
-        if failed := self._failed_condition(request, self.files.get(key)):
+        exists = "PathAlreadyExists"
+        if failed := self._failed_condition(request, self.files.get(key), exists=exists):
             return failed
         source = request.headers.get("x-ms-rename-source")
         if source:
             moved = self.files.pop(_source_key(request, source), None)
             if moved is None:
                 return _error(404, "SourcePathNotFound")
-            return self._created(self._store(key, moved))
-        if request.query.get("resource") != "file":
+            self.files[key] = moved
+            self._copy_out(key, moved)
+            # The file keeps its ETag and its time.
+            return Response(201, b"", _version(moved))
+        kind = request.query.get("resource")
+        if kind not in ("file", "directory"):
             raise Refused(f"dfs PUT with {request.query}")
         metadata = _properties(request.headers.get("x-ms-properties", ""))
-        return self._created(self._store(key, StoredFile(metadata=metadata)))
+        file = StoredFile(metadata=metadata, directory=kind == "directory")
+        return Response(201, b"", _version(self._store(key, file)))
 
     @route("PATCH", DFS, FILE, *VERSIONS)
     def append_or_flush(self, request: Request) -> Response:
@@ -98,7 +123,7 @@ class Storage:
             return _error(400, "InvalidFlushPosition")
         file.content, file.pending = content, {}
         self._touch(file)
-        return Response(200, b"", _described(file, length=False))
+        return Response(200, b"", _version(file))
 
     @route("DELETE", DFS, FILE, *VERSIONS)
     def delete_path(self, request: Request) -> Response:
@@ -113,12 +138,23 @@ class Storage:
         if request.query.get("resource") != "filesystem":
             raise Refused(f"dfs GET with {request.query}")
         account, container = request.host.split(".")[0], request.match["container"]
-        most = int(request.query.get("maxResults", 5000))
-        paths = [
-            {"name": path, "contentLength": str(len(self.files[account, container, path].content))}
-            for path in self.paths(account, container, request.query.get("directory", ""))
+        below = request.query.get("directory", "").strip("/")
+        deep = request.query.get("recursive", "true") == "true"
+        entries = {
+            path: self.files[account, container, path] for path in self.paths(account, container)
+        }
+        entries |= self.folders(account, container)
+        names = [
+            path
+            for path in sorted(entries)
+            if (not below or path.startswith(f"{below}/"))
+            and (deep or "/" not in path.removeprefix(f"{below}/" if below else ""))
         ]
-        return answer({"paths": paths[:most]})
+        most = int(request.query.get("maxResults", 5000))
+        first = int(request.query.get("continuation", 0))
+        page = names[first : first + most]
+        more = {"x_ms_continuation": str(first + most)} if first + most < len(names) else {}
+        return answer({"paths": [_path_entry(name, entries[name]) for name in page]}, **more)
 
     # The blob endpoint.
 
@@ -126,14 +162,14 @@ class Storage:
     def blob_properties(self, request: Request) -> Response:
         file = self.files.get(_key(request))
         if file is None:
-            return _error(404, "BlobNotFound")
+            return Response(404, b"", {"x-ms-error-code": "BlobNotFound"})
         return Response(200, b"", _described(file, length=True))
 
     @route("GET", BLOB, FILE, *VERSIONS)
     def read_blob(self, request: Request) -> Response:
         file = self.files.get(_key(request))
         if file is None:
-            return _error(404, "BlobNotFound")
+            return _xml_error(404, "BlobNotFound")
         if failed := self._failed_condition(request, file):
             return failed
         headers = _described(file, length=False)
@@ -143,7 +179,7 @@ class Storage:
         first, _, last = wanted.removeprefix("bytes=").partition("-")
         start, size = int(first), len(file.content)
         if start >= size:
-            return _error(416, "InvalidRange", Content_Range=f"bytes */{size}")
+            return _xml_error(416, "InvalidRange", Content_Range=f"bytes */{size}")
         end = min(int(last) if last else size - 1, size - 1)
         headers["Content-Range"] = f"bytes {start}-{end}/{size}"
         return Response(206, file.content[start : end + 1], headers)
@@ -166,10 +202,10 @@ class Storage:
         }
         if kind == "metadata":
             if file is None:
-                return _error(404, "BlobNotFound")
+                return _xml_error(404, "BlobNotFound")
             file.metadata = metadata
             self._touch(file)
-            return Response(200, b"", _described(file, length=False))
+            return Response(200, b"", _version(file))
         if kind == "blocklist":
             parts = request.body.decode().split("<Latest>")[1:]
             blocks = file.blocks if file else {}
@@ -180,11 +216,17 @@ class Storage:
             content = self.files[_url_key(source)].content
         else:
             content = request.body
-        return self._created(self._store(key, StoredFile(content, metadata=metadata)))
+        return Response(
+            201, b"", _version(self._store(key, StoredFile(content, metadata=metadata)))
+        )
 
     @route("DELETE", BLOB, FILE, *VERSIONS)
     def delete_blob(self, request: Request) -> Response:
-        return Response(202) if self.files.pop(_key(request), None) else _error(404, "BlobNotFound")
+        return (
+            Response(202)
+            if self.files.pop(_key(request), None)
+            else _xml_error(404, "BlobNotFound")
+        )
 
     @route("GET", BLOB, CONTAINER, *VERSIONS)
     def list_blobs(self, request: Request) -> Response:
@@ -193,21 +235,26 @@ class Storage:
         account, container = request.host.split(".")[0], request.match["container"]
         prefix = request.query.get("prefix", "")
         delimiter = request.query.get("delimiter", "")
-        entries, folders = [], set()
+        entries: dict[str, str] = {}
         for path in self.paths(account, container, prefix):
             rest = path.removeprefix(prefix)
             if delimiter and delimiter in rest:
-                folders.add(prefix + rest.split(delimiter)[0] + delimiter)
-                continue
-            entries.append(_entry(path, self.files[account, container, path]))
-        entries += [
-            f"<BlobPrefix><Name>{escape(name)}</Name></BlobPrefix>" for name in sorted(folders)
-        ]
+                name = prefix + rest.split(delimiter)[0] + delimiter
+                entries[name] = _entry("BlobPrefix", name, StoredFile(directory=True))
+            else:
+                entries[path] = _entry("Blob", path, self.files[account, container, path])
+        names = sorted(entries)
+        most, first = request.query.get("maxresults"), int(request.query.get("marker") or 0)
+        page = names[first : first + int(most or 5000)]
+        more = str(first + len(page)) if first + len(page) < len(names) else ""
+        asked = {"Prefix": prefix, "MaxResults": most, "Delimiter": delimiter}
+        told = "".join(f"<{tag}>{escape(text)}</{tag}>" for tag, text in asked.items() if text)
         body = (
-            '<?xml version="1.0" encoding="utf-8"?>'
+            '\ufeff<?xml version="1.0" encoding="utf-8"?>'
             f'<EnumerationResults ServiceEndpoint="https://{request.host}/" '
-            f'ContainerName="{container}"><Prefix>{escape(prefix)}</Prefix>'
-            f"<Blobs>{''.join(entries)}</Blobs><NextMarker /></EnumerationResults>"
+            f'ContainerName="{container}">{told}'
+            f"<Blobs>{''.join(entries[name] for name in page)}</Blobs>"
+            f"<NextMarker>{more}</NextMarker></EnumerationResults>"
         )
         return Response(200, body.encode(), {"Content-Type": "application/xml"})
 
@@ -220,27 +267,30 @@ class Storage:
     def _store(self, key: tuple[str, str, str], file: StoredFile) -> StoredFile:
         self.files[key] = file
         self._touch(file)
-        if self.mirror and key[:2] == self.mirror[:2]:
+        self._copy_out(key, file)
+        return file
+
+    def _copy_out(self, key: tuple[str, str, str], file: StoredFile) -> None:
+        if self.mirror and key[:2] == self.mirror[:2] and not file.directory:
             copy = self.mirror[2] / key[2]
             copy.parent.mkdir(parents=True, exist_ok=True)
             copy.write_bytes(file.content)
-        return file
 
     def _touch(self, file: StoredFile) -> None:
         file.etag = f'"0x{next(self._etags):016X}"'
         file.modified = self._clock.now()
 
-    def _created(self, file: StoredFile) -> Response:
-        return Response(201, b"", _described(file, length=False))
-
-    def _failed_condition(self, request: Request, file: StoredFile | None) -> Response | None:
+    def _failed_condition(
+        self, request: Request, file: StoredFile | None, *, exists: str = "BlobAlreadyExists"
+    ) -> Response | None:
         wanted, unwanted = request.headers.get("if-match"), request.headers.get("if-none-match")
+        failure = _xml_error if ".blob." in request.host else _error
         if unwanted == "*" and file is not None:
-            return _error(409, "BlobAlreadyExists")
+            return failure(409, exists)
         if unwanted not in (None, "*") and file is not None and unwanted == file.etag:
-            return _error(412, "ConditionNotMet")
+            return failure(412, "ConditionNotMet")
         if wanted and wanted != "*" and (file is None or file.etag != wanted):
-            return _error(412, "ConditionNotMet")
+            return failure(412, "ConditionNotMet")
         return None
 
 
@@ -282,16 +332,65 @@ def _described(file: StoredFile, *, length: bool) -> dict[str, str]:
     return headers | ({"Content-Length": str(len(file.content))} if length else {})
 
 
-def _entry(path: str, file: StoredFile) -> str:
+def _version(file: StoredFile) -> dict[str, str]:
+    """What a change answers: the version that it made."""
+    return {"ETag": file.etag, "Last-Modified": formatdate(file.modified, usegmt=True)}
+
+
+def _entry(tag: str, path: str, file: StoredFile) -> str:
+    """A blob, or a folder's prefix, in a list of an account with folders."""
     modified = formatdate(file.modified, usegmt=True)
-    return (
-        f"<Blob><Name>{escape(path)}</Name><Properties>"
-        f"<Creation-Time>{modified}</Creation-Time><Last-Modified>{modified}</Last-Modified>"
-        f"<Etag>{file.etag.strip(chr(34))}</Etag><Content-Length>{len(file.content)}</Content-Length>"
-        "<Content-Type>application/octet-stream</Content-Type><BlobType>BlockBlob</BlobType>"
-        "</Properties></Blob>"
-    )
+    properties = {
+        "Creation-Time": modified,
+        "Last-Modified": modified,
+        "Etag": file.etag.strip('"'),
+        "ResourceType": "directory" if file.directory else "file",
+        "Content-Length": str(len(file.content)),
+        "Content-Type": "application/octet-stream",
+        "Content-Encoding": "",
+        "Content-Language": "",
+        "Content-CRC64": "",
+        "Content-MD5": "",
+        "Cache-Control": "",
+        "Content-Disposition": "",
+        "BlobType": "BlockBlob",
+        "AccessTier": "Hot",
+        "AccessTierInferred": "true",
+        "LeaseStatus": "unlocked",
+        "LeaseState": "available",
+        "ServerEncrypted": "true",
+    }
+    inner = "".join(f"<{name}>{escape(value)}</{name}>" for name, value in properties.items())
+    rest = "<OrMetadata />" if tag == "Blob" else ""
+    return f"<{tag}><Name>{escape(path)}</Name><Properties>{inner}</Properties>{rest}</{tag}>"
+
+
+def _path_entry(path: str, file: StoredFile) -> dict[str, str]:
+    """A path in a list of the dfs endpoint, where numbers and truth values are texts."""
+    modified = formatdate(file.modified, usegmt=True)
+    return {
+        "contentLength": str(len(file.content)),
+        "creationTime": "132900000000000000",
+        "etag": file.etag.strip('"'),
+        "expiryTime": "0",
+        "group": "$superuser",
+        **({"isDirectory": "true"} if file.directory else {}),
+        "lastModified": modified,
+        "name": path,
+        "owner": "$superuser",
+        "permissions": "rwxr-x---" if file.directory else "rw-r-----",
+    }
 
 
 def _error(status: int, code: str, **headers: str) -> Response:
+    """An error of the dfs endpoint."""
     return arm_error(status, code, code, x_ms_error_code=code, **headers)
+
+
+def _xml_error(status: int, code: str, **headers: str) -> Response:
+    """An error of the blob endpoint."""
+    body = f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{code}</Code>'
+    body += f"<Message>{code}</Message></Error>"
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    told = {"Content-Type": "application/xml", "x-ms-error-code": code, **named}
+    return Response(status, body.encode(), told)

@@ -7,6 +7,7 @@ from typing import Any
 
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.http import Request, Response, answer, arm_error, checked, route
+from tests.azure.cloud.recorded import like
 
 ARM = r"management\.azure\.com"
 DEV = r"[a-z0-9-]+\.dev\.azuresynapse\.net"
@@ -19,6 +20,7 @@ IDENTITY = "66666666-6666-6666-6666-666666666666"
 LINK_BODY = {
     "properties": {
         "type": str,
+        "description": str,
         "typeProperties": {
             "subscriptionId": str,
             "resourceGroupName": str,
@@ -39,6 +41,7 @@ class Synapse:
     def __init__(self, clock: Clock) -> None:
         self.links: dict[str, dict[str, Any]] = {}
         self.assignments: dict[str, dict[str, str]] = {}
+        self._operations: dict[str, dict[str, Any] | None] = {}
         self.refuses = False
         self.drops = False
         self._clock = clock
@@ -48,45 +51,48 @@ class Synapse:
     @route("GET", ARM, SYNAPSE, MANAGEMENT)
     def workspace(self, request: Request) -> Response:
         name = request.match["workspace"]
-        return answer(
-            {
-                "id": request.match["id"],
-                "name": name,
-                "type": "Microsoft.Synapse/workspaces",
-                "location": "westeurope",
-                "identity": {"type": "SystemAssigned", "principalId": IDENTITY, "tenantId": "t"},
-                "properties": {
-                    "provisioningState": "Succeeded",
-                    "connectivityEndpoints": {"dev": f"https://{name}.dev.azuresynapse.net"},
-                    "defaultDataLakeStorage": {
-                        "accountUrl": "https://bikelake.dfs.core.windows.net",
-                        "filesystem": "files",
-                    },
-                },
-            }
-        )
+        hosts = {
+            "dev": f"https://{name}.dev.azuresynapse.net",
+            "sql": f"{name}.sql.azuresynapse.net",
+            "sqlOnDemand": f"{name}-ondemand.sql.azuresynapse.net",
+            "web": f"https://web.azuresynapse.net?workspace={request.match['id']}",
+        }
+        lake = {
+            "accountUrl": "https://bikelake.dfs.core.windows.net",
+            "createManagedPrivateEndpoint": False,
+            "filesystem": "files",
+        }
+        own = {
+            "id": request.match["id"],
+            "name": name,
+            "type": "Microsoft.Synapse/workspaces",
+            "location": "westeurope",
+            "identity": {"type": "SystemAssigned", "principalId": IDENTITY, "tenantId": "t"},
+            "properties": {"connectivityEndpoints": hosts, "defaultDataLakeStorage": lake},
+        }
+        call = "GET management.azure.com{workspace} 200"
+        return answer(like("synapse-workspace-arm", call, own))
 
     @route("GET", ARM, SYNAPSE + r"/bigDataPools/(?P<pool>[^/]+)", MANAGEMENT)
     def spark_pool(self, request: Request) -> Response:
         if request.match["pool"] != "sparkpool":
             return arm_error(404, "ResourceNotFound", "The Spark pool was not found.")
-        return answer(
-            {
-                "id": request.path,
-                "name": request.match["pool"],
-                "type": "Microsoft.Synapse/workspaces/bigDataPools",
-                "location": "westeurope",
-                "properties": {
-                    "provisioningState": "Succeeded",
-                    "sparkVersion": self.spark_version,
-                    "nodeCount": 3,
-                    "nodeSize": "Small",
-                    "nodeSizeFamily": "MemoryOptimized",
-                    "autoScale": {"enabled": False},
-                    "autoPause": {"enabled": True, "delayInMinutes": 15},
-                },
-            }
-        )
+        own = {
+            "id": request.path,
+            "name": request.match["pool"],
+            "type": "Microsoft.Synapse/workspaces/bigDataPools",
+            "location": "westeurope",
+            "properties": {
+                "sparkVersion": self.spark_version,
+                "nodeCount": 3,
+                "nodeSize": "Small",
+                "nodeSizeFamily": "MemoryOptimized",
+                "autoScale": {"enabled": False, "minNodeCount": 0, "maxNodeCount": 0},
+                "autoPause": {"enabled": True, "delayInMinutes": 15},
+            },
+        }
+        call = "GET management.azure.com{workspace}/bigDataPools/{name} 200"
+        return answer(like("synapse-workspace-arm", call, own))
 
     # Linked services.
 
@@ -94,8 +100,12 @@ class Synapse:
     def get_link(self, request: Request) -> Response:
         if self.refuses:
             return self._forbidden(request, "Microsoft.Synapse/workspaces/linkedServices/read")
-        found = self.links.get(request.match["name"])
-        return answer(found) if found else arm_error(404, "LinkedServiceNotFound", "Not found")
+        name = request.match["name"]
+        if name not in self.links:
+            # The real service has no envelope `error` here.
+            told = f"The LinkedService {name} was not found"
+            return answer({"code": "LinkedServiceNotFound", "message": told}, 404)
+        return answer(self.links[name])
 
     @route("PUT", DEV, r"/linkedservices/(?P<name>[^/]+)", ARTIFACTS)
     def put_link(self, request: Request) -> Response:
@@ -107,28 +117,48 @@ class Synapse:
             return arm_error(400, "9512", "The definition has no authentication of type MSI.")
         if not self.drops:
             self.links[name] = {
-                "id": f"/linkedservices/{name}",
+                "id": self._resource(request),
                 "name": name,
                 "type": "Microsoft.Synapse/workspaces/linkedservices",
-                "etag": "1",
-                **body,
+                "properties": {"annotations": [], **told},
+                "etag": "45065c5d-0000-0100-0000-629469f20000",
             }
-        return self._accepted(request, "linkedServiceOperationResults")
+        return self._accepted(request, "Creating", self.links.get(name))
 
     @route("DELETE", DEV, r"/linkedservices/(?P<name>[^/]+)", ARTIFACTS)
     def delete_link(self, request: Request) -> Response:
         self.links.pop(request.match["name"], None)
-        return self._accepted(request, "linkedServiceOperationResults")
+        return self._accepted(request, "Deleting", None)
 
-    @route("GET", DEV, r"/linkedServiceOperationResults/(?P<name>[^/]+)", ARTIFACTS)
+    @route("GET", DEV, r"/operationResults/(?P<id>[^/]+)", ARTIFACTS)
     def link_operation(self, request: Request) -> Response:
-        found = self.links.get(request.match["name"])
-        return answer(found or {"status": "Succeeded"})
+        """The link that was made; without a body where one was deleted."""
+        made = self._operations[request.match["id"]]
+        return Response(200) if made is None else answer(made)
 
-    def _accepted(self, request: Request, what: str) -> Response:
-        name = request.match["name"]
-        address = f"https://{request.host}/{what}/{name}?api-version={ARTIFACTS}"
-        return answer({"recordId": 1, "state": "Creating"}, 202, Location=address)
+    def _accepted(self, request: Request, state: str, made: dict[str, Any] | None) -> Response:
+        number = str(uuid.uuid4())
+        self._operations[number] = made
+        address = f"https://{request.host}/operationResults/{number}?api-version={ARTIFACTS}"
+        now = self._clock.text()
+        body = {
+            "id": self._resource(request),
+            "recordId": 1 if state == "Creating" else 0,
+            "state": state,
+            "created": now,
+            "changed": now,
+            "type": "LinkedService",
+            "name": request.match["name"],
+            "operationId": number,
+            **({"artifactId": str(uuid.uuid4()).upper()} if state == "Creating" else {}),
+        }
+        return answer(body, 202, Location=address)
+
+    def _resource(self, request: Request) -> str:
+        workspace = request.host.split(".")[0]
+        group = "/subscriptions/55555555-5555-5555-5555-555555555555/resourceGroups/bikes"
+        kind = f"linkedservices/{request.match['name']}"
+        return f"{group}/providers/Microsoft.Synapse/workspaces/{workspace}/{kind}"
 
     # Synapse RBAC.
 
