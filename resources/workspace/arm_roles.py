@@ -42,7 +42,7 @@ def holding(subscription_id: str, role: str, principal: Principal, scope: str) -
     """
     accepted = (role, *INCLUDED_IN.get(role, ()))
     names = {ROLES[name]: name for name in accepted}
-    holdings = {}
+    holdings: dict[str, Holding] = {}
     with azure_failures("cannot read role assignments"):
         # assignedTo follows groups; what Azure lists is at the scope, above it, or below it.
         assignments = _client(subscription_id).role_assignments.list_for_scope(

@@ -75,11 +75,12 @@ def _assignments(endpoint: str, scope: str) -> Iterator[Any]:
     """What was given at a scope and above it, page by page."""
     token = None
     while True:
-        page, token = _client(endpoint).role_assignments.list_role_assignments(
+        answer: Any = _client(endpoint).role_assignments.list_role_assignments(
             scope=scope,
             continuation_token_parameter=token,
             cls=lambda _, page, headers: (page, headers["x-ms-continuation"]),
         )
+        page, token = answer
         yield from page.value or ()
         if not token:
             return
