@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from pipelines.home import Home, full_disk_explained, open_home
-from pipelines.models import Model, chosen_model, load_models
+from pipelines.model_files import load_models
+from pipelines.models import Model, chosen_model
 from pipelines.settings import Settings
 
 if TYPE_CHECKING:

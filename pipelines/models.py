@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
-from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.settings import Settings
 from resources.lake.sources import Sample
 
@@ -39,11 +38,6 @@ class Model:
     csv: str | None = None
     forecast: str | None = None
     samples: Mapping[str, Sample] = field(default_factory=dict)
-
-
-def load_models() -> tuple[Model, ...]:
-    """The models of this project."""
-    return (Model(BIKE_RENTALS, samples=SAMPLES),)
 
 
 def check_names(specs: Sequence[ModelSpec]) -> None:

@@ -57,6 +57,14 @@ _REGISTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _LAKE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\\\x00][^\\\x00]*[^/\\\x00]")
 
 
+class SpecError(ValueError):
+    """A spec that no model can have; `path` leads to the field."""
+
+    def __init__(self, path: tuple[str | int, ...], text: str) -> None:
+        super().__init__(text)
+        self.path = path
+
+
 @dataclass(frozen=True)
 class Column:
     """One column of a file, a table and (if it is a feature) the model's signature.
@@ -209,7 +217,7 @@ class ModelSpec:
 
     `features` are the model's inputs in order; `keys` are carried along and are never features;
     the training table has the features, the target and then the keys. Names that are left empty
-    derive from `name`. Raises ValueError for what no model can have.
+    derive from `name`. Raises SpecError for what no model can have.
     """
 
     name: str = ""
@@ -258,34 +266,54 @@ class ModelSpec:
 
     def __post_init__(self) -> None:
         self._derive_names()
-        names = [column.name for column in self.training_columns]
-        repeated = sorted({name for name in names if names.count(name) > 1})
-        if repeated:
-            raise ValueError(f"{self.model_name}: columns appear twice: {', '.join(repeated)}")
-        if self.time_key is not None and self.time_key not in {key.name for key in self.keys}:
-            raise ValueError(
-                f"{self.model_name}: time_key {self.time_key!r} is not one of the keys"
+        self._check_columns()
+        if self.time_key is not None and self.time_key not in self.key_names:
+            raise SpecError(
+                ("time_key",), f"{self.name}: time_key {self.time_key!r} is not one of the keys"
             )
         if self.first_day is not None:
-            datetime.date.fromisoformat(self.first_day)
+            try:
+                datetime.date.fromisoformat(self.first_day)
+            except ValueError as error:
+                raise SpecError(("first_day",), f"{self.name}: first_day: {error}") from None
             key_types = {key.name: key.sql_type for key in self.keys}
             if key_types.get(self.time_key or "") != "date":
-                raise ValueError(
-                    f"{self.model_name}: daily partitions take a time_key of type date, "
-                    f"not {self.time_key!r}"
+                raise SpecError(
+                    ("first_day",),
+                    f"{self.name}: daily partitions take a time_key of type date, "
+                    f"not {self.time_key!r}",
                 )
-        unknown = sorted(
-            {*self.segments, *self.shown} - {feature.name for feature in self.features}
-        )
-        if unknown:
-            raise ValueError(f"{self.model_name}: not features: {', '.join(unknown)}")
+        for field_name in ("segments", "shown"):
+            unknown = sorted(set(getattr(self, field_name)) - set(self.feature_names))
+            if unknown:
+                raise SpecError((field_name,), f"{self.name}: not features: {', '.join(unknown)}")
+
+    def _check_columns(self) -> None:
+        """Each column has a name of its own, in SQL, which knows no case; one at least is a
+        feature, and a number is predicted."""
+        if not self.features:
+            raise SpecError(("features",), f"{self.name}: there is no feature")
+        if self.target.sql_type in ("varchar", "date"):
+            raise SpecError(
+                ("target",), f"{self.name}: the target is of type {self.target.sql_type}, no number"
+            )
+        places: dict[str, tuple[str | int, ...]] = {}
+        for path, column in (
+            *((("features", number), each) for number, each in enumerate(self.features)),
+            (("target",), self.target),
+            *((("keys", number), each) for number, each in enumerate(self.keys)),
+        ):
+            if column.name.casefold() in places:
+                raise SpecError(path, f"{self.name}: columns appear twice: {column.name}")
+            places[column.name.casefold()] = path
 
     def _derive_names(self) -> None:
         """Fill in the names that are empty, and look at all of them."""
         name = self.name or re.sub(r"\W+", "_", self.model_name.removesuffix("-model")).strip("_")
         if not _NAME.fullmatch(name):
-            raise ValueError(
-                f"name {name!r} is not a letter with up to 99 letters, digits and underscores"
+            raise SpecError(
+                ("name",),
+                f"name {name!r} is not a letter with up to 99 letters, digits and underscores",
             )
         slug = name.replace("_", "-")
         derived = {
@@ -316,13 +344,16 @@ class ModelSpec:
                 pattern = _REGISTRY_NAME
             value = getattr(self, field_name)
             if not pattern.fullmatch(value):
-                raise ValueError(
-                    f"{field_name} {value!r} is not a name such as {derived[field_name]}"
+                example = derived[field_name]
+                raise SpecError(
+                    (field_name,), f"{field_name} {value!r} is not a name such as {example}"
                 )
         if self.prefix and not _NAME.fullmatch(self.prefix):
-            raise ValueError(f"prefix {self.prefix!r} is not a name such as {name}_")
-        if not _IDENTIFIER.fullmatch(self.schema):
-            raise ValueError(f"schema {self.schema!r} is not an SQL identifier")
+            raise SpecError(("prefix",), f"prefix {self.prefix!r} is not a name such as {name}_")
+        for field_name in ("schema", "output"):
+            value = getattr(self, field_name)
+            if not _IDENTIFIER.fullmatch(value):
+                raise SpecError((field_name,), f"{field_name} {value!r} is not an SQL identifier")
 
     def named(self, what: str) -> str:
         """The name of one of the model's jobs, schedules, sensors or asset groups."""

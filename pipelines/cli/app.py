@@ -51,6 +51,7 @@ COMMANDS = {
         "Serve the SQL pool to SQL Server's drivers (TDS): pyodbc, mssql-python, sqlcmd.",
     ),
     "plan": ("plan", "Show what a run would do and cost in the current state; nothing is started."),
+    "check": ("check", "Check the models' files: each fault by file, line and field."),
     "doctor": (
         "doctor",
         "Check this installation: machine, settings and, in azure, identity, services and roles.",

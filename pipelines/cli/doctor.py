@@ -60,7 +60,7 @@ def _of_azure(settings: Settings) -> list[Check]:
     from pipelines.doctor.azure import azure_checks
     from pipelines.doctor.checks import Check, Diagnosis
     from pipelines.environments import resources_for
-    from pipelines.models import load_models
+    from pipelines.model_files import load_models
 
     try:
         models = load_models()

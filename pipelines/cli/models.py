@@ -27,7 +27,8 @@ def models(model: ModelOption = None) -> None:
     """
     from pipelines.environments import resources_for
     from pipelines.home import full_disk_explained, open_home
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
     settings, there = load_settings(), load_models()
@@ -53,7 +54,8 @@ def rollback(
     `bikecast rollback VERSION` names another one. `bikecast models` lists the versions.
     """
     from pipelines.in_process.main_job import run_rollback
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
     settings = load_settings(model=model)
@@ -85,7 +87,8 @@ def rescore(
     Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
     """
     from pipelines.in_process.rescoring import check_range, run_rescoring
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
     settings = load_settings(model=model, daily_partitions=True)

@@ -31,7 +31,8 @@ def plan(
     """
     from pipelines.build import trained_by
     from pipelines.installation import open_installation
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.reports.plan import make_plan
     from pipelines.settings import load_settings
 

@@ -80,7 +80,8 @@ def run(
     from pipelines.in_process.main_job import checked_files, run_main_job, sole_run
     from pipelines.installation import open_installation
     from pipelines.logs import open_log
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
     settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget)

@@ -74,12 +74,14 @@ def sql(
 
 def _has_no_predictions(session: Session) -> bool:
     """Whether no run has ended here yet."""
-    from pipelines.bike_rentals import BIKE_RENTALS
+    from pipelines.model_files import load_models
 
-    [result] = session.run(
-        "SELECT OBJECT_ID(?) AS id", (f"{BIKE_RENTALS.schema}.{BIKE_RENTALS.predictions_table}",)
-    )
-    return result.rows[0][0] is None
+    for spec in (model.spec for model in load_models()):
+        name = f"{spec.schema}.{spec.predictions_table}"
+        [result] = session.run("SELECT OBJECT_ID(?) AS id", (name,))
+        if result.rows[0][0] is not None:
+            return False
+    return True
 
 
 def _script(query: str | None, file: Path | None) -> str:

@@ -96,7 +96,7 @@ def trainings_that_go_on(instance: dg.DagsterInstance, settings: Settings) -> li
     """One sentence for each local training that goes on without the stopped command."""
     from bikecast.core.jobs import JobState
     from pipelines.environments import local_resources
-    from pipelines.models import load_models
+    from pipelines.model_files import load_models
     from pipelines.reports.health import pending_jobs
 
     if settings.env != "local":

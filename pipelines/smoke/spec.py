@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 from pydantic import SecretStr
 
-from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.model_files import read_model
 from pipelines.models import Model
 from pipelines.sample.simulator import simulate, simulate_forecast, write_csv
 from pipelines.settings import AzureSettings, Settings
@@ -16,31 +15,8 @@ from resources.lake.sources import SAMPLE, Sample
 
 #: Azure AutoML wants 50 rows at least; these are the days until the end of May.
 ROWS, DAYS = 150, 3
-TRIALS = 2
-#: Azure AutoML ends no experiment earlier.
-BUDGET_SECONDS = 900.0
-
-SMOKE = replace(
-    BIKE_RENTALS,
-    name="smoke",
-    model_name="bikecast-smoke",
-    training=replace(
-        BIKE_RENTALS.training,
-        experiment="bikecast-smoke",
-        max_training_hours=BUDGET_SECONDS / 3600,
-        max_trials=TRIALS,
-    ),
-    source_asset="smoke_rentals",
-    source_file="smoke/bike-rentals-training.csv",
-    training_table="smoke_bike_data",
-    run_asset="smoke_automl_run",
-    model_table="smoke_model",
-    scoring_file="smoke/weather-forecast.csv",
-    scoring_table="smoke_forecast",
-    procedure="smoke_predict",
-    predictions_table="smoke_predictions",
-    first_day=None,
-)
+SMOKE = read_model(Path(__file__).with_name("model.yaml")).spec
+BUDGET_SECONDS = SMOKE.training.max_training_hours * 3600
 SMOKE_MODEL = Model(
     SMOKE,
     samples={

@@ -14,7 +14,7 @@ from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, resources_for
 from pipelines.in_process.sensor_ticks import Ticker
-from pipelines.models import load_models
+from pipelines.model_files import load_models
 from pipelines.settings import load_settings
 from tests.azure.cloud.cloud import Cloud
 from tests.azure.cloud.proxy import Proxy

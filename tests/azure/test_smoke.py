@@ -12,7 +12,7 @@ from pipelines.cli import smoke as command
 from pipelines.cli.app import app
 from pipelines.cli.smoke import DIFFERS
 from pipelines.environments import resources_for
-from pipelines.models import load_models
+from pipelines.model_files import load_models
 from pipelines.settings import load_settings
 from pipelines.smoke.calls import call_table
 from pipelines.smoke.contract import compared, read_answers

@@ -8,7 +8,7 @@ import dagster as dg
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
-from pipelines.models import load_models
+from pipelines.model_files import load_models
 from pipelines.settings import Settings, load_settings
 from tests.simulation.small_automl import SmallAutoML
 

@@ -10,7 +10,7 @@ from assets.training import training_assets
 from bikecast.core.jobs import JobState, JobStatus
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.environments import local_resources
-from pipelines.models import load_models
+from pipelines.model_files import load_models
 from pipelines.sensors.cancellation import cancel_job, cancel_with_run
 from pipelines.settings import load_settings
 from resources.automl.port import TrainingRequest
