@@ -6,6 +6,7 @@ The fields are those of a ModelSpec, with the names of tables, files and jobs un
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Annotated, Any
 
 import dagster as dg
@@ -23,6 +24,9 @@ from bikecast.core.spec import (
 )
 from pipelines.models import Model
 from pipelines.sample.samples import SAMPLES
+from pipelines.scaffold import ModelScaffolder
+from pipelines.settings import PROJECT
+from resources.lake.sources import SAMPLE
 
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
@@ -82,6 +86,7 @@ def _plain(kind: Any) -> Any:
     return Annotated[kind, dg.Resolver(lambda _, value: value, model_field_type=kind)]
 
 
+@dg.scaffold_with(ModelScaffolder)
 class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
     """A model that is trained on one table and scores another: all its assets, jobs and sensors.
 
@@ -172,7 +177,7 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
                 strict=False,
             )
         )
-        return Model(spec, self.csv, self.forecast, samples)
+        return Model(spec, _absolute(self.csv), _absolute(self.forecast), samples)
 
     def build_defs(self, context: dg.ComponentLoadContext) -> dg.Definitions:
         """What belongs to this model alone, by the settings; a location adds what models share."""
@@ -193,6 +198,13 @@ _SAME = (
     *("description", "time_key", "first_day", "suspicious_treatment", "training"),
     *("schedules", "freshness", "thresholds", "data_licence"),
 )
+
+
+def _absolute(source: str | None) -> str | None:
+    """A source, where it is a relative path from the project's folder."""
+    if source is None or source == SAMPLE or "://" in source:
+        return source
+    return str(PROJECT / Path(source).expanduser())
 
 
 def _dagsters_own(make: Any) -> None:

@@ -222,6 +222,11 @@ def read_models(files: Sequence[ModelFile]) -> tuple[list[Model], list[Problem]]
     return models, problems
 
 
+def shown_problems(folder: Path = DEFS) -> list[str]:
+    """All that is wrong with the files of a folder, one line each."""
+    return [str(problem) for problem in read_models(model_files(folder))[1]]
+
+
 def load_models(folder: Path = DEFS) -> tuple[Model, ...]:
     """The models of this project. Raises InvalidInput with all that is wrong with their files."""
     models, problems = read_models(model_files(folder))

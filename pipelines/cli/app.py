@@ -51,6 +51,10 @@ COMMANDS = {
         "Serve the SQL pool to SQL Server's drivers (TDS): pyodbc, mssql-python, sqlcmd.",
     ),
     "plan": ("plan", "Show what a run would do and cost in the current state; nothing is started."),
+    "new-model": (
+        "new_model",
+        "Make the file of a new model from a CSV: columns, types and settings, with comments.",
+    ),
     "check": ("check", "Check the models' files: each fault by file, line and field."),
     "doctor": (
         "doctor",

@@ -1,0 +1,273 @@
+"""A model's file from a CSV: columns and types as the AutoML infers them, with comments."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import PRIMARY_METRICS
+from pipelines.model_files import DEFS, TYPE, read_model, shown_problems
+from pipelines.models import Model
+from pipelines.settings import PROJECT
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
+_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
+#: Texts in a file get at most twice as long as those that were seen.
+_SPARE = 2
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What a new model is to be: the wizard's fields."""
+
+    name: str
+    csv: Path
+    target: str
+    keys: tuple[str, ...] = ()
+    time: str | None = None
+    metric: str = "spearman_correlation"
+    forecast: Path | None = None
+
+
+@dataclass
+class Draft:
+    """The columns of a new model, as text for its file, and what people should know."""
+
+    features: list[str] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+    segments: list[str] = field(default_factory=list)
+    time_key: str | None = None
+    target: str = ""
+    notes: list[str] = field(default_factory=list)
+
+
+def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]:
+    """Infer, write and read back; returns the file, its model and notes for people.
+
+    The file is kept only where it can be read and the CSV fits it. Raises InvalidInput.
+    """
+    from resources.lake.csv_file import read_scoring_csv, read_training_csv
+
+    place = folder / wish.name / "defs.yaml"
+    if place.parent.exists() and any(place.parent.iterdir()):
+        raise InvalidInput(f"{place.parent} is there already; nothing was changed.")
+    if not re.fullmatch(r"[A-Za-z][A-Za-z0-9_]{0,99}", wish.name):
+        raise InvalidInput(
+            f"The name {wish.name!r} is not a letter with letters, digits and underscores. "
+            "Nothing was written."
+        )
+    if wish.metric not in PRIMARY_METRICS:
+        known = ", ".join(PRIMARY_METRICS)
+        raise InvalidInput(
+            f"The metric {wish.metric!r} is not one of {known}. Nothing was written."
+        )
+    draft = inferred(wish)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        place.write_text(file_text(wish, draft), encoding="utf-8")
+        model = read_model(place)
+        if problems := shown_problems(folder):
+            raise InvalidInput("\n".join(problems) + "\nNothing was written.")
+        read_training_csv(wish.csv, model.spec, source_name=wish.csv.name, trainable=True)
+        scored = wish.forecast or wish.csv
+        read_scoring_csv(scored, model.spec, source_name=scored.name)
+    except BaseException:
+        place.unlink(missing_ok=True)
+        place.parent.rmdir()
+        raise
+    return place, model, draft.notes
+
+
+def inferred(wish: Wish) -> Draft:
+    """The columns of the CSV. Raises InvalidInput for a column that is not there, and a target
+    that is no number."""
+    from bikecast.embedded.automl import read_csv, tabular_data
+
+    table, draft = read_csv(wish.csv), Draft()
+    keys = list(dict.fromkeys([*wish.keys, *([wish.time] if wish.time else [])]))
+    named = [wish.target, *keys]
+    if unknown := [name for name in named if name not in table.column_names]:
+        raise InvalidInput(
+            f"{wish.csv.name} has no column {', '.join(map(repr, unknown))}; it has "
+            f"{', '.join(table.column_names)}. Nothing was written."
+        )
+    if wrong := [name for name in named if not _IDENTIFIER.fullmatch(name)]:
+        raise InvalidInput(
+            f"{', '.join(map(repr, wrong))} cannot be a column in SQL: letters, digits and "
+            "underscores, and no digit first. Nothing was written; rename it in the CSV."
+        )
+    dates = {name: form for name in table.column_names if (form := date_format(table[name]))}
+    if not keys and (day := _only_day(table, dates)):
+        keys, draft.time_key = [day], day
+        draft.notes.append(f"rows are ordered in time by {day!r}, which is their key")
+    draft.time_key = wish.time or draft.time_key
+    if draft.time_key is None and keys:
+        draft.time_key = next((key for key in keys if key in dates), None)
+    if keys and table.select(keys).group_by(keys).aggregate([]).num_rows != table.num_rows:
+        raise InvalidInput(
+            f"{', '.join(keys)}: two rows have the same. Nothing was written. Keys tell each row "
+            "from all others: name more of them by --key."
+        )
+    chosen = [
+        name for name in table.column_names if _is_feature(name, table, wish, keys, dates, draft)
+    ]
+    tabular = tabular_data(table, target=wish.target, features=chosen, name=wish.csv.name)
+    for column in tabular.spec.features:
+        text = f"name: {column.name}, type: {column.sql_type}"
+        if column.sql_type == "varchar":
+            text += f", length: {min(8000, max(16, _SPARE * column.length))}"
+        if column.codes:
+            text += f", codes: {list(column.codes)}"
+        draft.features.append(text)
+    draft.segments = [name for name in tabular.spec.segments if name in chosen]
+    draft.target = f"name: {wish.target}, type: {_number(table[wish.target])}"
+    draft.keys = [f"name: {key}, {_key_type(table[key], dates.get(key))}" for key in keys]
+    return draft
+
+
+def _is_feature(
+    name: str,
+    table: pa.Table,
+    wish: Wish,
+    keys: Sequence[str],
+    dates: dict[str, str],
+    draft: Draft,
+) -> bool:
+    """Whether a column can be an input; where not, it is ignored with a note."""
+    import pyarrow as pa
+
+    if name == wish.target or name in keys:
+        return False
+    values, reason = table[name], ""
+    if not _IDENTIFIER.fullmatch(name):
+        reason = "its name is none in SQL"
+    elif name in dates or pa.types.is_temporal(values.type):
+        reason = "it is a date; add its parts, such as month and weekday, to the CSV"
+    elif pa.types.is_null(values.type):
+        reason = "it has no value"
+    elif values.null_count:
+        reason = f"{values.null_count} rows have no value, which training does not take"
+    if reason:
+        draft.ignored.append(name)
+        draft.notes.append(f"column {name!r} is left out: {reason}")
+    return not reason
+
+
+def date_format(values: pa.ChunkedArray) -> str:
+    """The strptime format of a column of dates; empty for another one."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if pa.types.is_date(values.type):
+        return "%Y-%m-%d"
+    if not pa.types.is_string(values.type) or values.null_count:
+        return ""
+    for form in _DATE_FORMATS:
+        if not pc.strptime(values, form, "s", error_is_null=True).null_count:
+            return form
+    return ""
+
+
+def _only_day(table: pa.Table, dates: dict[str, str]) -> str | None:
+    """The only date column, where it tells each row from the others."""
+    if len(dates) != 1:
+        return None
+    [day] = dates
+    values = table[day]
+    is_key = not values.null_count and len(values.unique()) == table.num_rows
+    return day if is_key and _IDENTIFIER.fullmatch(day) else None
+
+
+def _number(values: pa.ChunkedArray) -> str:
+    import pyarrow as pa
+
+    whole = pa.types.is_integer(values.type) and not values.null_count
+    return "bigint" if whole else "float"
+
+
+def _key_type(values: pa.ChunkedArray, form: str | None) -> str:
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if form:
+        return f'type: date, format: "{form}"'
+    if pa.types.is_integer(values.type):
+        return "type: bigint"
+    if pa.types.is_string(values.type):
+        longest = pc.max(pc.utf8_length(values)).as_py() or 1
+        return f"type: varchar, length: {min(8000, max(16, _SPARE * longest))}"
+    raise InvalidInput(f"A key is a whole number, a text or a date, not {values.type}.")
+
+
+def file_text(wish: Wish, draft: Draft) -> str:
+    """The content of defs.yaml."""
+    lines = [
+        f"# Made of {wish.csv.name} by `bikecast new-model`. docs/models.md says what each field",
+        "# means; after an edit: bikecast check",
+        f"type: {TYPE}",
+        "",
+        "attributes:",
+        f"  description: Predicts {wish.target}.",
+        f"  csv: {_quoted(_source(wish.csv))} # training data: path or URL",
+        f"  forecast: {_quoted(_source(wish.forecast or wish.csv))} # the rows to score",
+        "",
+        "  # What the model learns from, in this order. A value that is not among `codes`, below",
+        "  # `minimum` or above `maximum` is refused; one that is `suspicious` is flagged.",
+        "  features:",
+        *(f"    - {{{text}}}" for text in draft.features),
+        "  # The number to predict; `minimum` is also that of a plausible prediction.",
+        f"  target: {{{draft.target}}}",
+    ]
+    if draft.keys:
+        lines += [
+            "  # They tell each row from all others, and are never an input.",
+            "  keys:",
+            *(f"    - {{{text}}}" for text in draft.keys),
+        ]
+    if draft.time_key:
+        lines.append(f"  time_key: {draft.time_key} # scores are of the latest rows, too")
+    if draft.ignored:
+        lines.append(f"  ignored: {_list(draft.ignored)}")
+    if draft.segments:
+        lines.append(f"  segments: {_list(draft.segments)} # scores are split by their values")
+    lines += [
+        "  suspicious_treatment: flag # or impute, or drop",
+        "",
+        "  training: # the wizard `Train a new model`",
+        f"    primary_metric: {wish.metric}",
+        "    max_training_hours: 0.25",
+        "    max_concurrent_trials: 2",
+        "    onnx_compatible: true",
+        "",
+        "  # names: {model_table: ..., procedure: ...} # each derives from the folder's name",
+        '  # schedules: {retrain: "0 3 * * 1", score: "0 5 * * *"} # off until switched on',
+        "  # freshness: {trained_hours: 360, scored_hours: 72}",
+        "  # thresholds: {drift_psi: 0.25, min_gain: 0.01, min_spearman: 0.1}",
+        "",
+    ]
+    return "\n".join(lines)
+
+
+def _source(path: Path) -> str:
+    """A path from the project's folder where it is inside, else from the root."""
+    absolute = path.expanduser().resolve()
+    inside = absolute.is_relative_to(PROJECT)
+    return absolute.relative_to(PROJECT).as_posix() if inside else str(absolute)
+
+
+def _quoted(text: Any) -> str:
+    import json
+
+    return json.dumps(str(text), ensure_ascii=False)
+
+
+def _list(names: Sequence[str]) -> str:
+    return f"[{', '.join(_quoted(name) for name in names)}]"

@@ -1,0 +1,44 @@
+"""`dg scaffold defs pipelines.component.ForecastModel NAME --csv FILE --target COLUMN`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+from pydantic import BaseModel, Field
+
+
+class ModelParams(BaseModel):
+    """The options, as of `bikecast new-model`."""
+
+    csv: str = Field(description="Training CSV with a header")
+    target: str = Field(description="The number to predict")
+    key: list[str] = Field([], description="Columns that tell rows apart")
+    time: str | None = Field(None, description="Key that orders the rows in time")
+    metric: str = Field("spearman_correlation", description="What the training maximizes")
+    forecast: str | None = Field(None, description="CSV with the rows to score")
+
+
+class ModelScaffolder(dg.Scaffolder[ModelParams]):
+    """Makes the file of a new model from a CSV, as `bikecast new-model` does."""
+
+    @classmethod
+    def get_scaffold_params(cls) -> type[ModelParams]:
+        """The options of the command."""
+        return ModelParams
+
+    def scaffold(self, request: dg.ScaffoldRequest[ModelParams]) -> None:
+        """Infer and write. Raises InvalidInput, and leaves nothing then."""
+        from pipelines.new_model import Wish, make_model
+
+        wanted, place = request.params, request.target_path
+        wish = Wish(
+            name=place.name,
+            csv=Path(wanted.csv),
+            target=wanted.target,
+            keys=tuple(wanted.key),
+            time=wanted.time,
+            metric=wanted.metric,
+            forecast=Path(wanted.forecast) if wanted.forecast else None,
+        )
+        make_model(wish, place.parent)

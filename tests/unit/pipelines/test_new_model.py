@@ -1,0 +1,135 @@
+"""A model's file made of a CSV: what is inferred, and what is refused."""
+
+import dagster as dg
+import pytest
+from typer.testing import CliRunner
+
+from bikecast.core.errors import InvalidInput
+from pipelines import model_files
+from pipelines.cli import app as cli
+from pipelines.new_model import Wish, make_model
+from pipelines.scaffold import ModelParams, ModelScaffolder
+from tests.second_spec import write_coffee_files
+
+
+@pytest.fixture(scope="module")
+def coffee_csv(tmp_path_factory):
+    return write_coffee_files(tmp_path_factory.mktemp("coffee")).training
+
+
+@pytest.fixture
+def table(tmp_path):
+    """A CSV of forty rows; a column is a function of the row's number."""
+
+    def write(**columns):
+        path = tmp_path / "rows.csv"
+        rows = [",".join(str(value(n)) for value in columns.values()) for n in range(40)]
+        path.write_text("\n".join([",".join(columns), *rows]) + "\n", "utf-8")
+        return path
+
+    return write
+
+
+def made(folder, csv, target="y", **fields):
+    return make_model(Wish("shop", csv, target, **fields), folder / "defs")
+
+
+def x(number):
+    return number / 7
+
+
+def y(number):
+    return number * 3 % 11
+
+
+def test_texts_whole_numbers_and_floats_are_inputs(tmp_path, coffee_csv):
+    place, model, notes = made(tmp_path, coffee_csv, "cups")
+    spec = model.spec
+    types = {column.name: column.sql_type for column in spec.features}
+    assert types == {
+        "drink": "varchar",
+        "price": "float",
+        "seats": "bigint",
+        "outdoor_temp": "float",
+    }
+    assert (spec.target.name, spec.target.sql_type) == ("cups", "bigint")
+    assert (spec.keys, spec.segments, notes) == ((), ("drink",), [])
+    assert place == tmp_path / "defs" / "shop" / "defs.yaml"
+
+
+def test_an_hourly_table_has_two_keys_and_the_day_orders_it(tmp_path, table):
+    csv = table(day=lambda n: f"0{1 + n // 24}/01/2024", hour=lambda n: n % 24, x=x, y=y)
+    _, model, _ = made(tmp_path, csv, keys=("day", "hour"), metric="r2_score")
+    assert [(key.name, key.sql_type) for key in model.spec.keys] == [
+        ("day", "date"),
+        ("hour", "bigint"),
+    ]
+    assert model.spec.time_key == "day"
+    assert model.spec.keys[0].date_format == "%m/%d/%Y"
+    assert model.spec.training.primary_metric == "r2_score"
+
+
+def test_the_only_date_that_tells_rows_apart_is_the_key(tmp_path, table):
+    csv = table(day=lambda n: f"2024-01-{n + 1:02}" if n < 31 else f"2024-02-{n - 30:02}", x=x, y=y)
+    _, model, notes = made(tmp_path, csv)
+    assert model.spec.time_key == "day"
+    assert "ordered in time by 'day'" in notes[0]
+
+
+def test_what_training_does_not_take_is_left_out_with_a_note(tmp_path, table):
+    holes = {"a b": x, "hole": lambda n: n if n else "", "seen": lambda n: "2024-01-01"}
+    _, model, notes = made(tmp_path, table(x=x, **holes, y=y))
+    assert model.spec.feature_names == ("x",)
+    assert model.spec.ignored == ("a b", "hole", "seen")
+    assert len(notes) == 3
+
+
+@pytest.mark.parametrize(
+    ("wish", "said"),
+    [
+        ({"target": "z"}, "no column 'z'; it has x, y, word"),
+        ({"target": "word"}, "only numbers can be predicted"),
+        ({"keys": ("z",)}, "no column 'z'"),
+        ({"keys": ("word",)}, "word: two rows have the same"),
+        ({"metric": "accuracy"}, "is not one of"),
+    ],
+)
+def test_a_wish_that_cannot_be_is_refused_and_leaves_nothing(tmp_path, table, wish, said):
+    csv = table(x=x, y=y, word=lambda n: "abc"[n % 3])
+    with pytest.raises(InvalidInput, match=said):
+        made(tmp_path, csv, **wish)
+    assert not (tmp_path / "defs" / "shop").exists()
+
+
+def test_a_model_that_is_there_is_not_written_over(tmp_path, table):
+    csv = table(x=x, y=y)
+    made(tmp_path, csv)
+    with pytest.raises(InvalidInput, match="is there already"):
+        made(tmp_path, csv)
+
+
+def test_the_command_says_what_comes_next(tmp_path, monkeypatch, coffee_csv):
+    monkeypatch.setattr(make_model, "__defaults__", (tmp_path,))
+    command = ["new-model", "shop", "--csv", str(coffee_csv), "--target", "cups"]
+    done = CliRunner().invoke(cli.app, command)
+    assert done.exit_code == 0, done.output
+    assert "bikecast run --model shop" in done.stdout
+    [model] = model_files.load_models(tmp_path)
+    assert model.csv == model.forecast == str(coffee_csv)
+
+
+def test_dg_scaffolds_the_same_file(tmp_path, coffee_csv):
+    made(tmp_path, coffee_csv, "cups")
+    place = tmp_path / "dg" / "shop"
+    place.mkdir(parents=True)
+    ModelScaffolder().scaffold(
+        dg.ScaffoldRequest(
+            type_name="pipelines.component.ForecastModel",
+            target_path=place,
+            scaffold_format="yaml",
+            project_root=None,
+            params=ModelParams(csv=str(coffee_csv), target="cups"),
+        )
+    )
+    own = (tmp_path / "defs" / "shop" / "defs.yaml").read_text("utf-8")
+    assert (place / "defs.yaml").read_text("utf-8") == own
