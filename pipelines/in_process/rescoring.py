@@ -45,6 +45,11 @@ def check_range(spec: ModelSpec, first: str, last: str) -> None:
             raise InvalidInput(
                 f"{day!r} is not a day such as 2013-01-31. Nothing was changed."
             ) from None
+    if spec.first_day is None:
+        raise InvalidInput(
+            f"The rows of {spec.name} belong to no day: its file has no first_day. Nothing was "
+            "changed. Score all rows instead: bikecast run"
+        )
     days = daily_partitions(spec)
     if first > last:
         raise InvalidInput(f"{first} is after {last}. Nothing was changed.")
