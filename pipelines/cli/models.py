@@ -5,10 +5,12 @@ from __future__ import annotations
 import getpass
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from bikecast.core.errors import InvalidInput
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import local_time, rows_table, say, show, stdout_console
 
@@ -20,11 +22,17 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
-def models(model: ModelOption = None) -> None:
+models = typer.Typer()
+
+
+@models.callback(invoke_without_command=True)
+def list_models(context: typer.Context, model: ModelOption = None) -> None:
     """List the registered model versions, newest first, with scores and the live one marked.
 
     All models are shown, or the one of `--model`.
     """
+    if context.invoked_subcommand is not None:
+        return
     from pipelines.environments import resources_for
     from pipelines.home import full_disk_explained, open_home
     from pipelines.model_files import load_models
@@ -37,6 +45,67 @@ def models(model: ModelOption = None) -> None:
         resources = resources_for(settings, there)
         for each in shown:
             _print_models(resources, each.spec)
+
+
+@models.command("export")
+def export_model(
+    what: Annotated[
+        str, typer.Argument(metavar="NAME[@VERSION]", help="Model, and version if not the live one")
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option("-o", "--output", help="File.  [default: NAME-VERSION.zip]"),
+    ] = None,
+) -> None:
+    """Write a registered version to one file, for another installation.
+
+    It holds model.onnx, the model card, scores, data version and digest.
+    """
+    from pipelines.environments import resources_for
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
+    from pipelines.portable import export_version, exported
+    from pipelines.settings import load_settings
+
+    name, _, number = what.partition("@")
+    if "@" in what and not number.isdigit():
+        raise InvalidInput(f"{what!r} is not NAME or NAME@VERSION. Nothing was written.")
+    settings, there = load_settings(), load_models()
+    spec = chosen_model(there, name).spec
+    with full_disk_explained(open_home(settings)):
+        resources = resources_for(settings, there)
+        version = int(number) if number else None
+        entry = exported(resources, spec, version)
+        path = output or Path(f"{name}-{entry.version}.zip")
+        export_version(resources, spec, entry, path)
+    show(f"Wrote {path}: version {entry.version} of {spec.model_name}.")
+    say(f"In the other installation: bikecast models import {path} --model {name}")
+
+
+@models.command("import")
+def import_model(
+    file: Annotated[Path, typer.Argument(help="A file of `bikecast models export`.")],
+    model: ModelOption = None,
+) -> None:
+    """Register a version from a file, a candidate like any other. The live one stays.
+
+    The same file twice is one version.
+    """
+    from pipelines.installation import open_installation
+    from pipelines.portable import import_version
+    from pipelines.settings import load_settings
+
+    settings = load_settings(model=model)
+    with open_installation(settings) as here:
+        spec = here.model(settings.model).spec
+        version, is_new = import_version(here.instance, here.resources, spec, file)
+    done = "Registered" if is_new else "Registered before"
+    show(
+        f"{done}: version {version} of {spec.model_name}. The live version is unchanged.\n"
+        f"Next: materialize {spec.model_table}_table, which compares it with the live one;\n"
+        f"      bikecast rollback {version} --model {spec.name}   makes it live as it is"
+    )
 
 
 def rollback(
