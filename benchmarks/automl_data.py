@@ -1,14 +1,17 @@
-"""The five data sets of the AutoML benchmark, with their splits; all seeds are fixed here.
+"""The data sets of the AutoML benchmark, with their splits; all seeds are fixed here.
 
 Needs only NumPy, pandas and scikit-learn, so that peers in environments of their own read the same
-rows. Random splits are ShuffleSplit(n, test_size=.2, random_state=seed).
+rows. Random splits are ShuffleSplit(n, test_size=.2, random_state=seed). The real tables are files
+of packages that need not work here: `pip install --no-deps ISLP plotnine palmerpenguins`.
 """
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -128,4 +131,41 @@ SETS: tuple[BenchmarkSet, ...] = (
     BenchmarkSet("friedman1", friedman1, 3, 1, 20, 30),
     BenchmarkSet("mixed", mixed, 3, 1, 20, 30),
     BenchmarkSet("large", large, 1, 1, 90, 90),
+)
+
+
+def packaged(
+    package: str, file: str, target: str, dropped: Sequence[str] = (), rows: int = 0
+) -> pd.DataFrame:
+    """A CSV of an installed package: the rows that have a target, which comes last.
+
+    `dropped` are columns that give the target away or name the row; `rows` takes a sample.
+    """
+    found = find_spec(package)
+    if found is None or not found.submodule_search_locations:
+        raise SystemExit(f"the table {file} is in a package: pip install --no-deps {package}")
+    table = pd.read_csv(Path(found.submodule_search_locations[0]) / "data" / file)
+    table = table.drop(columns=list(dropped)).dropna(subset=[target])
+    if rows:
+        table = table.sample(rows, random_state=GENERATOR_SEED)
+    features = [name for name in table.columns if name != target]
+    return table[[*features, target]].reset_index(drop=True)
+
+
+def _real(name: str, package: str, target: str, dropped: str = "", rows: int = 0) -> BenchmarkSet:
+    file = f"{name}.csv"
+    make = partial(packaged, package, file, target, dropped.split(), rows)
+    return BenchmarkSet(name, make, 5, 20261130, 60, 60)
+
+
+#: Eight real tables; neither the tables nor the splits were looked at before the seed was set.
+REAL: tuple[BenchmarkSet, ...] = (
+    _real("Bikeshare", "ISLP", "bikers", "casual registered"),
+    _real("Hitters", "ISLP", "Salary"),
+    _real("College", "ISLP", "Apps"),
+    _real("Wage", "ISLP", "wage", "logwage"),
+    _real("Carseats", "ISLP", "Sales"),
+    _real("Auto", "ISLP", "mpg", "name"),
+    _real("diamonds", "plotnine", "price", rows=15_000),
+    _real("penguins", "palmerpenguins", "body_mass_g"),
 )

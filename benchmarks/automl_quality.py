@@ -1,13 +1,14 @@
 """Quality of the embedded AutoML against named peers, on the splits of automl_data.py.
 
     python benchmarks/automl_quality.py [--sets "lab;diabetes"] [--all] [--peers autogluon.json]
-                                        [--json out.json | --report out.json]
+                                        [--real] [--splits 5] [--json out.json | --report out.json]
 
 Each split is searched by the functions that a training job calls, with its own budget, and the
 recipe is scored on the rows held out; "best blend" is chosen from the same trials without the
 preference for simple models. The peers learn from the same rows: LightGBM with its defaults, ridge
 on one-hot columns, and what automl_autogluon.py wrote, if given. Without the lab's file its sets
-use the simulated sample. By default only the lab's sets run; --all runs every one.
+use the simulated sample. By default only the lab's sets run; --all runs every one, --real the eight
+real tables, judged by their ratio to LightGBM's defaults.
 
 A budget is wall-clock time on two processes. The tables say what of it was processor time, and how
 much of the machine other processes had: on a busy machine the same budget buys fewer trials.
@@ -30,7 +31,7 @@ import numpy as np
 import pandas as pd
 import psutil
 import pyarrow as pa
-from automl_data import LAB_CSV, SETS, BenchmarkSet, Fold
+from automl_data import LAB_CSV, REAL, SETS, BenchmarkSet, Fold
 from machine_use import MachineUse
 from rich.console import Console
 from rich.table import Table
@@ -130,7 +131,7 @@ def report(console: Console, title: str, by_peer: dict[str, Entries]) -> None:
     """One row a peer: means over the splits, standard errors, the paired difference to ours."""
     table = Table(title=title)
     headings = ("model", "Spearman", "s.e.", "RMSE", "R2", "seconds", "processor s")
-    headings += ("others %", "ours minus it", "s.e.")
+    headings += ("others %", "ours minus it", "s.e.", "RMSE ours / it", "s.e.")
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "model" else "right")
     ours = np.array([entry["spearman"] for entry in by_peer[OURS]])
@@ -138,6 +139,8 @@ def report(console: Console, title: str, by_peer: dict[str, Entries]) -> None:
         ranks = np.array([entry["spearman"] for entry in entries])
         mean = {name: np.mean([entry[name] for entry in entries]) for name in entries[0]}
         lead = ours[: len(ranks)] - ranks
+        ratio = np.array([entry["rmse"] for entry in by_peer[OURS]])[: len(ranks)]
+        ratio = ratio / np.array([entry["rmse"] for entry in entries])
         table.add_row(
             peer,
             f"{mean['spearman']:.4f}",
@@ -149,6 +152,8 @@ def report(console: Console, title: str, by_peer: dict[str, Entries]) -> None:
             f"{100 * mean['others']:.0f}" if "others" in mean else "",
             "" if peer == OURS else f"{lead.mean():+.4f}",
             "" if peer == OURS else _error(lead),
+            "" if peer == OURS else f"{ratio.mean():.3f}",
+            "" if peer == OURS else _error(ratio),
         )
     console.print(table)
 
@@ -189,6 +194,12 @@ def verdicts(by_set: dict[str, dict[str, Entries]]) -> list[tuple[bool, str]]:
             lead = ours - np.array([entry["spearman"] for entry in by_peer[peer]])[: len(ours)]
             noise = lead.std(ddof=1) / np.sqrt(len(lead)) if len(lead) > 1 else 0.0
             lines.append((lead.mean() >= -noise, f"{name}: {lead.mean():+.4f} to {peer}"))
+        if LIGHTGBM in by_peer and name in {each.name for each in REAL}:
+            ratio = np.array([entry["rmse"] for entry in by_peer[OURS]])
+            ratio = ratio / np.array([entry["rmse"] for entry in by_peer[LIGHTGBM]])
+            noise = ratio.std(ddof=1) / np.sqrt(len(ratio)) if len(ratio) > 1 else 0.0
+            text = f"{name}: RMSE {ratio.mean():.3f} of LightGBM's"
+            lines.append((ratio.mean() - noise <= 1, text))
     other = [by_peer for name, by_peer in by_set.items() if "lab" not in name]
     if other and all(AUTOGLUON in by_peer and MEDIUM in by_peer for by_peer in other):
         means = {
@@ -204,6 +215,8 @@ def main() -> int:
     """Print the tables; the exit code is 1 where the lab's mean Spearman is under the floor."""
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("--sets", default="", help="names, separated by semicolons")
+    arguments.add_argument("--real", action="store_true", help="the eight real tables")
+    arguments.add_argument("--splits", type=int, default=5, help="of each set at most")
     arguments.add_argument("--all", action="store_true", help="every set, not only the lab's")
     arguments.add_argument("--peers", type=Path, help="what automl_autogluon.py wrote")
     arguments.add_argument(
@@ -212,7 +225,7 @@ def main() -> int:
     arguments.add_argument("--json", type=Path, help="also write all scores there")
     arguments.add_argument("--report", type=Path, help="print what --json wrote, run nothing")
     options = arguments.parse_args()
-    console = Console(width=130)
+    console = Console(width=150)
     peers = json.loads(options.peers.read_text()) if options.peers else {}
     if options.report:
         everything = json.loads(options.report.read_text())
@@ -238,9 +251,9 @@ def run(
     os.environ.update(ONE_THREAD)
     chosen = [name for name in options.sets.split(";") if name]
     wanted = [
-        replace(s, budget=s.budget * options.factor)
-        for s in SETS
-        if s.name in chosen or (not chosen and (options.all or "lab" in s.name))
+        replace(s, budget=s.budget * options.factor, splits=min(s.splits, options.splits))
+        for s in (REAL if options.real else SETS)
+        if s.name in chosen or (not chosen and (options.all or options.real or "lab" in s.name))
     ]
     seconds = sum(s.splits * (s.budget + PEER_SECONDS) for s in wanted)
     load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
