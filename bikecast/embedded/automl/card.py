@@ -25,6 +25,13 @@ _LIMITS = (
     "Permutation importance shares credit between features that say the same; it is no cause.",
 )
 
+#: How a model is used with ONNX Runtime alone.
+USE = """import onnxruntime, pandas
+rows, session = pandas.read_csv("rows.csv"), onnxruntime.InferenceSession("model.onnx")
+types = {"float": "float32", "double": "float64", "string": "object"}
+kind = {i.name: types.get(i.type[7:-1], i.type[7:-1]) for i in session.get_inputs()}
+print(session.run(None, {name: rows[[name]].to_numpy(kind[name]) for name in kind})[0])"""
+
 
 def model_card(
     spec: ModelSpec,
@@ -75,12 +82,17 @@ def model_card(
         "## Findings",
         _list(
             [
+                *evaluation.baseline_findings,
                 *(str(entry["text"]) for entry in evaluation.leakage),
                 *evaluation.column_findings,
                 *warnings,
             ]
         )
         or "No sign of leakage, no warning.",
+        "## Use",
+        f"```python\n{USE}\n```",
+        "The rows have the columns of the table under Data. `bikecast predict` reads any other CSV "
+        "by the names of its columns.",
         "## Limits",
         _list(_LIMITS),
         "## Lineage",

@@ -50,6 +50,8 @@ class Reporter:
         self._started = started
         self._budget = budget
         self._progressed = started
+        self.first_trial: float | None = None
+        """Seconds from the start to the beginning of the first trial that has ended."""
         self._facts: dict[str, object] = {
             "phase": "starting",
             "trials_done": 0,
@@ -87,6 +89,9 @@ class Reporter:
         best = max(good, key=lambda trial: trial.mean, default=None)
         with self._lock:
             self._progressed = awake.now()
+            if self.first_trial is None and done:
+                longest = max(trial.seconds for trial in done)
+                self.first_trial = round(self._progressed - longest - self._started, 2)
             self._facts["trials_done"] = len(done)
             self._facts["trials_total"] = len(trials)
             if best is not None:
@@ -195,6 +200,7 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
         )
     reporter.phase("evaluating")
     draft = Draft.begin(record.result_folder)
+    facts = {**facts, "first_trial_seconds": reporter.first_trial}
     rows = write_result(draft, spec, data, built, facts, reporter.seconds, _lineage(request))
     if tracking_uri:
         reporter.phase("logging")
@@ -257,7 +263,8 @@ def write_result(
         **asdict(evaluation),
     }
     leakage = [str(entry["text"]) for entry in evaluation.leakage]
-    warnings = [*built.warnings, *leakage, *evaluation.column_findings]
+    findings = [*evaluation.baseline_findings, *leakage, *evaluation.column_findings]
+    warnings = [*built.warnings, *findings]
     draft.write(built.model, rows, built.scores, diagnostics, plots, warnings)
     return rows
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.honest import (
     group_means,
     intervals,
+    lead,
     mean_baseline,
     score_table,
     segment_scores,
@@ -35,6 +36,7 @@ class Evaluation:
     segments: list[dict[str, object]]
     leakage: list[dict[str, object]]
     column_findings: list[str]
+    baseline_findings: list[str] = field(default_factory=list)
 
 
 def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
@@ -73,7 +75,33 @@ def evaluate(spec: ModelSpec, data: Dataset, built: Built) -> Evaluation:
         segments=segment_scores(spec, data, built.holdout, built.predicted["holdout"]),
         leakage=leakage_signs(data, built.splits["holdout"]),
         column_findings=column_notes(data),
+        baseline_findings=_unbeaten(spec, data, built, mean_name, groups),
     )
+
+
+def _unbeaten(
+    spec: ModelSpec, data: Dataset, built: Built, mean_name: str, groups: np.ndarray
+) -> list[str]:
+    """Baselines that the model does not beat beyond noise, on the time-ordered rows if any."""
+    split = "time_ordered" if "time_ordered" in built.splits else "holdout"
+    fit, rows = built.splits[split]
+    baselines = {mean_name: group_means(groups, data.target, (fit, rows))}
+    if split in built.ridge:
+        baselines["ridge on one-hot codes"] = built.ridge[split]
+    metric, target, predicted = spec.training.primary_metric, data.target[rows], built.predicted
+    findings = []
+    for name, baseline in baselines.items():
+        low, high = lead(
+            *(metric, target, predicted[split], baseline, spec.training.seed),
+            ordered=split == "time_ordered",
+        )
+        if low <= 0:
+            findings.append(
+                f"the model does not beat the baseline {name} beyond noise on {split}: the "
+                f"difference in {metric} is {low:+.4f} to {high:+.4f} (95% interval); the baseline "
+                "may be enough"
+            )
+    return findings
 
 
 def _cv(

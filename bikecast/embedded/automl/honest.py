@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
@@ -11,11 +11,12 @@ from bikecast.core.spec import ModelSpec
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.folds import Split
 from bikecast.embedded.automl.portfolio import Configuration
-from bikecast.embedded.automl.scores import r2, rmse, spearman
+from bikecast.embedded.automl.scores import objective, r2, rmse, spearman
 
 #: The second baseline: ridge regression on one-hot codes, without products or transform.
 RIDGE = Configuration("ridge baseline", "ridge", "one_hot", "none", {"alpha": 1.0})
 LEVEL = 0.95
+_TAILS = [50 * (1 - LEVEL), 50 * (1 + LEVEL)]
 RESAMPLES = 500
 #: Larger tables get fewer resamples: their intervals are narrow anyway.
 MAX_RESAMPLED = 1_000_000
@@ -62,24 +63,50 @@ def intervals(
     Rows are resampled one by one; `ordered` ones in circular blocks of the cube root of their
     number (Politis and Romano 1992), because neighbours in time have like errors.
     """
-    rows = len(target)
-    times = int(np.clip(MAX_RESAMPLED // rows, MIN_RESAMPLES, RESAMPLES))
-    rng = np.random.default_rng([seed, 3])
-    block = max(1, round(rows ** (1 / 3))) if ordered else 1
-    blocks = -(-rows // block)
     resampled = []
-    for _ in range(times):
-        starts = rng.integers(0, rows, blocks)
-        chosen = ((starts[:, None] + np.arange(block)[None, :]) % rows).ravel()[:rows]
+    for chosen in _resamples(len(target), seed, ordered=ordered):
         pair = target[chosen], predicted[chosen]
         resampled.append((spearman(*pair), rmse(*pair), r2(*pair)))
-    tail = 50 * (1 - LEVEL)
-    low, high = np.percentile(np.array(resampled), [tail, 100 - tail], axis=0)
+    low, high = np.percentile(np.array(resampled), _TAILS, axis=0)
     names = ("spearman", "rmse", "r2")
     return {
         name: [round(float(a), 6), round(float(b), 6)]
         for name, a, b in zip(names, low, high, strict=True)
     }
+
+
+def lead(
+    metric: str,
+    target: np.ndarray,
+    predicted: np.ndarray,
+    baseline: np.ndarray,
+    seed: int,
+    *,
+    ordered: bool = False,
+) -> tuple[float, float]:
+    """95% bootstrap interval of how much better the prediction is than a baseline, paired.
+
+    In the unit of the primary metric, more is better; resampled as in `intervals`.
+    """
+    spread = float(np.ptp(target)) or 1.0
+    differences = [
+        objective(metric, target[chosen], predicted[chosen], spread)
+        - objective(metric, target[chosen], baseline[chosen], spread)
+        for chosen in _resamples(len(target), seed, ordered=ordered)
+    ]
+    low, high = np.percentile(differences, _TAILS)
+    return float(low), float(high)
+
+
+def _resamples(rows: int, seed: int, *, ordered: bool) -> Iterator[np.ndarray]:
+    """Row numbers of each bootstrap sample."""
+    times = int(np.clip(MAX_RESAMPLED // rows, MIN_RESAMPLES, RESAMPLES))
+    rng = np.random.default_rng([seed, 3])
+    block = max(1, round(rows ** (1 / 3))) if ordered else 1
+    blocks = -(-rows // block)
+    for _ in range(times):
+        starts = rng.integers(0, rows, blocks)
+        yield ((starts[:, None] + np.arange(block)[None, :]) % rows).ravel()[:rows]
 
 
 def score_table(

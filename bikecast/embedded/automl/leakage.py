@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from itertools import combinations
 
 import numpy as np
 
@@ -18,11 +19,17 @@ NEAR_TARGET_R2 = 0.985
 #: A whole number or text with this share of different values names its row.
 DISTINCT = 0.95
 MIN_ROWS = 50
+#: A target that a sum, difference or product of two features equals in this share of the rows.
+MADE_OF = 0.99
+#: Pairs are looked for among so many columns, on so many rows first.
+MAX_PAIRED, SCREENED_ROWS = 60, 200
+#: Relative difference that float32 leaves.
+_EQUAL = 1e-5
 
 
 def leakage_signs(data: Dataset, holdout: Split) -> list[dict[str, object]]:
     """Signs that scores may be too good: `finding`, `column` and `text` each."""
-    signs = [*_near_target(data), *_identifiers(data)]
+    signs = [*_near_target(data), *_made_of_features(data), *_identifiers(data)]
     repeated = repeated_rows(data, holdout)
     if repeated:
         rows = len(holdout[1])
@@ -81,6 +88,53 @@ def _near_target(data: Dataset) -> Iterator[dict[str, object]]:
                 "prediction is wanted, leave it out"
             )
             yield {"finding": "near the target", "column": column.name, "text": text}
+
+
+def _made_of_features(data: Dataset) -> Iterator[dict[str, object]]:
+    """Two numbers whose sum, difference or product is the target: they are the answer."""
+    numbers = {
+        column.name: data.values[column.name].astype(np.float64)
+        for column in data.columns
+        if data.values[column.name].dtype != object and _varies(data.values[column.name])
+    }
+    names = list(numbers)[:MAX_PAIRED]
+    if data.rows < MIN_ROWS:
+        return
+    rows = np.linspace(0, data.rows - 1, min(data.rows, SCREENED_ROWS)).astype(int)
+    screened = {name: numbers[name][rows] for name in names}
+    for first, second in combinations(names, 2):
+        for sign, made in _combined(first, second, screened):
+            if _share_equal(made, data.target[rows]) < MADE_OF:
+                continue
+            everywhere = dict(_combined(first, second, numbers))[sign]
+            share = _share_equal(everywhere, data.target)
+            if share >= MADE_OF:
+                text = (
+                    f"the target is {sign} in {100 * share:.4g}% of the rows; if these are not "
+                    "known when a prediction is wanted, leave them out"
+                )
+                yield {"finding": "made of features", "column": f"{first}, {second}", "text": text}
+
+
+def _combined(
+    first: str, second: str, numbers: Mapping[str, np.ndarray]
+) -> Iterator[tuple[str, np.ndarray]]:
+    """Sum, differences and product by their formula."""
+    left, right = numbers[first], numbers[second]
+    yield f"{first} + {second}", left + right
+    yield f"{first} - {second}", left - right
+    yield f"{second} - {first}", right - left
+    yield f"{first} x {second}", left * right
+
+
+def _varies(array: np.ndarray) -> bool:
+    known = array[~np.isnan(array)]
+    return bool(len(known) and np.ptp(known) > 0)
+
+
+def _share_equal(made: np.ndarray, target: np.ndarray) -> float:
+    size = np.maximum(np.abs(made), np.abs(target))
+    return float(np.mean(np.abs(made - target) <= _EQUAL * np.maximum(size, 1e-30)))
 
 
 def _identifiers(data: Dataset) -> Iterator[dict[str, object]]:

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from bikecast.core.errors import InvalidInput
-from bikecast.core.spec import EMBEDDED_ALGORITHMS, TrainingSettings
+from bikecast.core.spec import EMBEDDED_ALGORITHMS, Column, TrainingSettings
+from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.ensemble import choose
 from bikecast.embedded.automl.folds import LARGE_ROWS, Folds
-from bikecast.embedded.automl.honest import group_means, intervals, mean_baseline, segment_scores
+from bikecast.embedded.automl.honest import (
+    group_means,
+    intervals,
+    lead,
+    mean_baseline,
+    segment_scores,
+)
 from bikecast.embedded.automl.importance import MAX_CELLS, Shuffle, importances
 from bikecast.embedded.automl.leakage import leakage_signs, repeated_rows
 from bikecast.embedded.automl.models import fit_model
@@ -193,3 +200,37 @@ def test_a_large_table_is_scored_on_one_split():
 def test_a_setting_out_of_range_is_named(setting, said):
     with pytest.raises(ValueError, match=said):
         TrainingSettings(experiment="t", **setting)
+
+
+@pytest.mark.parametrize(
+    ("formula", "make"),
+    [
+        ("casual + registered", lambda a, b: a + b),
+        ("casual - registered", lambda a, b: a - b),
+        ("registered - casual", lambda a, b: b - a),
+        ("casual x registered", lambda a, b: a * b),
+    ],
+)
+def test_a_target_that_is_made_of_two_features_is_named(formula, make):
+    rng = np.random.default_rng(0)
+    casual, registered = (rng.integers(1, 500, 300).astype(np.float32) for _ in range(2))
+    target = make(casual.astype(float), registered.astype(float))
+    columns = tuple(Column(name, "bigint") for name in ("temp", "casual", "registered"))
+    values = {"temp": rng.random(300, np.float32), "casual": casual, "registered": registered}
+    data = Dataset(columns, values, target)
+    signs = leakage_signs(data, (np.arange(240), np.arange(240, 300)))
+    (sign,) = [sign for sign in signs if sign["finding"] == "made of features"]
+    assert f"the target is {formula} in 100% of the rows" in str(sign["text"])
+    noisy = replace(data, target=target + rng.normal(0, 1, 300))
+    signs = leakage_signs(noisy, (np.arange(240), np.arange(240, 300)))
+    assert "made of features" not in {sign["finding"] for sign in signs}
+
+
+def test_a_lead_over_a_baseline_is_beyond_noise_or_not():
+    rng = np.random.default_rng(0)
+    target = rng.normal(0, 1, 200)
+    good, noise = target + rng.normal(0, 0.2, 200), rng.normal(0, 0.2, 200)
+    low, high = lead("spearman_correlation", target, good, target + 5 * noise, 0, ordered=True)
+    assert 0 < low < high
+    low, high = lead("r2_score", target, good, target + noise, 0)
+    assert low < 0 < high
