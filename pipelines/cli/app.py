@@ -46,6 +46,7 @@ COMMANDS = {
         "Download the two CSV files of Microsoft's lab and check their SHA-256.",
     ),
     "automl": ("automl", "Train the best model for one column of any CSV, with honest scores."),
+    "predict": ("predict", "Score the rows of a CSV by a trained model."),
     "sql-server": (
         "sql_server",
         "Serve the SQL pool to SQL Server's drivers (TDS): pyodbc, mssql-python, sqlcmd.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from bikecast.core.jobs import JobState, JobStatus
 from pipelines.cli.output import rows_table, say, show, stderr_console, stdout_console
 
@@ -24,6 +26,8 @@ POLL_SECONDS = 0.2
 SHOWN = 12
 _LIVE = ("trial", "score", "rmse", "seconds", "status")
 _FINAL = ("trial", "score", "score_sd", "rmse", "r2", "ensemble_weight", "rows_per_second")
+#: How the columns of a file become the model's inputs.
+COLUMNS = "columns.json"
 _FILES = ("model.onnx", "leaderboard.csv", "model-card.md", "scores.json")
 
 
@@ -51,17 +55,29 @@ def automl(
     max_trials: Annotated[
         int, typer.Option(min=0, help="Models that are tried at most; 0 for all.")
     ] = 0,
+    types: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--type",
+            metavar="NAME=TYPE",
+            help="Read a column as number, date, yes/no, text or ignore; number:, has a decimal "
+            "comma, date:dmy begins with the day. May be repeated.",
+            show_default=False,
+        ),
+    ] = None,
     best: Annotated[
         bool, typer.Option("--best", help="Take the best, not the simplest that is as good.")
     ] = False,
 ) -> None:
     """Train the best model for one column of any CSV, with honest scores.
 
-    Leaves model.onnx, leaderboard.csv, model-card.md, scores.json and plots. The same command on
-    the same file trains nothing again; after Ctrl-C it goes on from the trials that are done.
+    What each column is read as is shown first; --type overrules it. Leaves model.onnx,
+    leaderboard.csv, model-card.md, scores.json, columns.json and plots; `bikecast predict` scores
+    other files with them. The same command on the same file trains nothing again; after Ctrl-C it
+    goes on from the trials that are done.
 
     Examples: `bikecast automl --csv houses.csv --target price`,
-    `bikecast automl --csv sales.csv --target units --features price,day --metric r2_score`
+    `bikecast automl --csv sales.csv --target units --features price,day --type shop=text`
     """
     from rich.markup import escape
 
@@ -88,10 +104,19 @@ def automl(
     except ValueError as error:
         raise InvalidInput(f"{error}. Nothing was trained.") from error
     folder = output or Path(f"automl-{csv.stem}")
+    texts = read_csv(csv)
     inferred = tabular_data(
-        read_csv(csv), target=target, features=names, name=csv.name, training=training
+        texts.table,
+        target=target,
+        features=names,
+        name=csv.name,
+        training=training,
+        types=_types(types or []),
     )
-    for note in inferred.notes:
+    columns = list(inferred.inferences[0])
+    cells = [list(row.values()) for row in inferred.inferences]
+    stderr_console().print(rows_table(columns, cells, title=f"How {csv.name} is read"))
+    for note in (*texts.notes, *inferred.notes):
         stderr_console().print(f"[cyan]note[/] {escape(note)}", highlight=False)
     root = open_home(load_settings()).root / "automl"
     jobs = Jobs(root / "jobs")
@@ -109,7 +134,20 @@ def automl(
         raise InvalidInput(text) if "Nothing was trained" in status.error else BikecastError(text)
     result = jobs.result(status.job_id)
     _leave(result, folder)
+    with replaced_file(folder / COLUMNS) as path:
+        path.write_text(json.dumps(inferred.columns_json(), indent=1), encoding="utf-8")
     _print(result, inferred, folder)
+
+
+def _types(given: list[str]) -> dict[str, str]:
+    """The types by column name, of `NAME=TYPE` each; a name may have an equals sign."""
+    types = {}
+    for text in given:
+        name, mark, kind = text.rpartition("=")
+        if not (mark and name and kind):
+            raise InvalidInput(f"--type {text}: give NAME=TYPE. Nothing was trained.")
+        types[name] = kind
+    return types
 
 
 def _watch(jobs: Jobs, status: JobStatus) -> JobStatus:
@@ -153,8 +191,6 @@ def _live_table(progress: Mapping[str, object]) -> Table:
 
 def _leave(result: TrainingResult, folder: Path) -> None:
     """Copy the files; each is replaced in one step."""
-    from bikecast.core.files import replaced_file
-
     source = result.model_path.parent
     names = [*_FILES, *(path.name for path in result.plots.values())]
     for name in names:

@@ -348,6 +348,31 @@ def test_a_driver_killed_at_any_point_leaves_no_process_and_converges(world, del
 
 
 @pytest.mark.slow
+def test_a_training_that_was_suspended_for_ninety_seconds_loses_nothing(world):
+    """A suspended laptop: the budget is shorter than the stop, and the model is the same."""
+    budget = 60.0
+    world.submit(request("awake-1", budget=budget))
+    quiet = wait(world, "awake-1")
+    assert quiet.state is JobState.COMPLETED
+    world.submit(request("asleep-1", budget=budget))
+    while not world.status("asleep-1").progress.get("trials_done"):
+        time.sleep(0.05)
+    family = [
+        each for driver in drivers_of("asleep-1") for each in (driver, *driver.children(True))
+    ]
+    for process in family:
+        process.suspend()
+    time.sleep(90)
+    assert world.status("asleep-1").state is JobState.RUNNING
+    for process in reversed(family):
+        process.resume()
+    assert wait(world, "asleep-1").state is JobState.COMPLETED
+    suspended = world.result("asleep-1")
+    assert suspended.digest == world.result("awake-1").digest
+    assert suspended.diagnostics["seconds"]["all"] < budget
+
+
+@pytest.mark.slow
 def test_the_attempt_after_a_killed_driver_recalls_its_trials(world):
     world.submit(request("resumed-1"))
     trials = Path(world.jobs_dir) / ".trials" / "resumed"

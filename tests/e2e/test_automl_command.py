@@ -36,11 +36,12 @@ def test_a_csv_becomes_a_model_with_card_leaderboard_and_plots(cli, houses, tmp_
     done = cli(*arguments, "--allow", "Ridge,LightGBM", "-o", str(folder))
     assert done.returncode == 0, done.stderr
     assert {path.name for path in folder.iterdir()} == {
-        *("model.onnx", "leaderboard.csv", "model-card.md", "scores.json"),
+        *("model.onnx", "leaderboard.csv", "model-card.md", "scores.json", "columns.json"),
         *("predicted.png", "residuals.png", "importance.png"),
     }
     assert "'nothing' has no value in any row and is left out" in done.stderr
     assert "mean by month and weekday" in done.stdout
+    assert re.search(r"sold +date month/day/year", done.stderr)
     card = (folder / "model-card.md").read_text()
     assert "Predicts price from 7 columns of houses.csv" in card
     model = (folder / "model.onnx").read_bytes()
@@ -53,11 +54,28 @@ def test_a_csv_becomes_a_model_with_card_leaderboard_and_plots(cli, houses, tmp_
     (predicted,) = onnxruntime.InferenceSession(model).run(None, feed)
     assert predicted[0, 0] < predicted[1, 0]
 
+    scored = tmp_path / "prices.csv"
+    done = cli("predict", "--model", str(folder), "--csv", str(houses), "-o", str(scored))
+    assert done.returncode == 0, done.stderr
+    with scored.open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    errors = [float(row["prediction"]) - float(row["price"]) for row in rows]
+    assert len(rows) == 150
+    assert np.abs(errors).mean() < 15_000
+
     again = cli(*arguments, "--allow", "Ridge,LightGBM", "-o", str(tmp_path / "again"))
     assert again.returncode == 0, again.stderr
     assert (tmp_path / "again" / "model.onnx").read_bytes() == model
     jobs = [path.name for path in (cli.home / "automl" / "jobs").iterdir() if path.is_dir()]
     assert len([name for name in jobs if not name.startswith(".")]) == 1
+
+
+def test_a_model_that_is_not_there_ends_with_code_2(cli, houses, tmp_path):
+    output = tmp_path / "scored.csv"
+    done = cli("predict", "--model", "nothing@1", "--csv", str(houses), "-o", str(output))
+    assert done.returncode == 2, done.stderr
+    assert "no registered model NAME or" in done.stderr
+    assert not output.exists()
 
 
 @pytest.mark.parametrize(
@@ -69,6 +87,7 @@ def test_a_csv_becomes_a_model_with_card_leaderboard_and_plots(cli, houses, tmp_
         (("--target", "price", "--allow", "Magic"), "unknown algorithms Magic"),
         (("--target", "price", "--budget", "0"), "must be above 0"),
         (("--target", "price", "--features", "rooms,area"), "no column 'area'"),
+        (("--target", "price", "--type", "rooms=colour"), "the types are number, date"),
     ],
 )
 def test_a_wrong_argument_ends_with_code_2_and_leaves_nothing(

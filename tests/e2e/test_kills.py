@@ -6,8 +6,10 @@ import os
 import random
 import signal
 import subprocess
+import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
@@ -116,6 +118,29 @@ def test_killing_the_training_is_noticed_and_the_next_run_trains_again(cli, dela
     assert "No model was registered, and the live model is as it was" in err
     assert wait_until(lambda: not processes_of(cli.home), 15)
     assert_converges(cli)
+
+
+@contextlib.contextmanager
+def busy_loops(number: int) -> Iterator[None]:
+    """Processes that want a processor each, all the time."""
+    loops = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(number)]
+    try:
+        yield
+    finally:
+        for loop in loops:
+            loop.kill()
+            loop.wait()
+
+
+def test_the_main_job_beside_two_busy_loops_gives_the_model_of_a_quiet_machine(tmp_path):
+    """It tried 1 to 12 of 14 configurations there, and delivered another model."""
+    quiet = run_json(Cli(tmp_path / "quiet")).result
+    with busy_loops(2):
+        busy = run_json(Cli(tmp_path / "busy")).result
+    assert busy["model"]["digest"] == quiet["model"]["digest"]
+    assert [row["trial"] for row in busy["leaderboard"]] == [
+        row["trial"] for row in quiet["leaderboard"]
+    ]
 
 
 def test_a_training_goes_on_without_its_command_and_is_joined(cli):

@@ -1,5 +1,6 @@
 """`bikecast run` from an empty home, as its users start it."""
 
+import csv
 import json
 
 import numpy as np
@@ -79,6 +80,18 @@ def test_the_models_command_lists_the_live_version(sample_run):
     done = sample_run.cli("models")
     assert done.returncode == 0, done.stderr
     assert "live" in done.stdout
+
+
+def test_the_predict_command_scores_a_csv_by_the_registered_model(sample_run, tmp_path):
+    rows = sample_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "csv").stdout
+    (tmp_path / "days.csv").write_text(rows)
+    files = ("--csv", str(tmp_path / "days.csv"), "-o", str(tmp_path / "scored.csv"))
+    done = sample_run.cli("predict", "--model", f"{SPEC.model_name}@1", *files)
+    assert done.returncode == 0, done.stderr
+    with (tmp_path / "scored.csv").open(newline="") as file:
+        scored = list(csv.DictReader(file))
+    expected = [float(row[SPEC.output]) for row in scored]
+    assert [float(row["prediction"]) for row in scored] == pytest.approx(expected, rel=1e-5)
 
 
 def test_the_lab_files_give_ten_forecasts_and_say_that_they_repeat_training_rows(lab_run):

@@ -12,15 +12,27 @@ from bikecast.embedded.automl.jobs import Jobs
 from bikecast.embedded.automl.train import TRAINING_CODE, train_table
 
 if TYPE_CHECKING:
-    from bikecast.embedded.automl.tabular import Tabular, read_csv, tabular_data
+    from bikecast.embedded.automl.reading import CsvTexts, read_csv
+    from bikecast.embedded.automl.scoring import score_texts
+    from bikecast.embedded.automl.tabular import Tabular, tabular_data
 
-__all__ = ["TRAINING_CODE", "Jobs", "Tabular", "read_csv", "tabular_data", "train_table"]
+__all__ = [
+    "TRAINING_CODE",
+    "CsvTexts",
+    "Jobs",
+    "Tabular",
+    "read_csv",
+    "score_texts",
+    "tabular_data",
+    "train_table",
+]
 
 
 def __getattr__(name: str) -> Any:
     """What reads tables; it is imported at its first use, and Arrow with it."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from bikecast.embedded.automl import tabular
+    from importlib import import_module
 
-    return getattr(tabular, name)
+    room = {"Tabular": "tabular", "tabular_data": "tabular", "score_texts": "scoring"}
+    return getattr(import_module(f"{__name__}.{room.get(name, 'reading')}"), name)

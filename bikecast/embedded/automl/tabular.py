@@ -1,75 +1,82 @@
-"""A training table from any tabular CSV: types are inferred, and each treatment is said.
+"""A training table from any tabular data: types are inferred, and each inference is said.
 
-Whole numbers stay whole, or become floats where some are missing; texts are categories; a date
-becomes its day, month, year and weekday, and the only date also orders the rows in time.
+Whole numbers stay whole, or become floats where some are missing; texts are categories; yes and no
+are 1 and 0; a date becomes its day, month, year and weekday, with a clock also the hour. The only
+date also orders the rows in time.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as pacsv
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 from bikecast.core.sql_types import arrow_schema
 from bikecast.core.trainable import target_problem
+from bikecast.embedded.automl.column_types import (
+    ColumnType,
+    ReadColumn,
+    infer,
+    number_type,
+    parse_type,
+    read,
+)
+from bikecast.embedded.automl.dates import DateLayout, Times, date_parts, labels
 
-#: Formats of a whole column of dates, tried in this order; ISO dates are recognized before.
-DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
 #: Whole numbers of a gapless range with at most this many values are codes.
 MAX_CODES = 24
+#: The parts of a date that are codes, all of them whatever the rows have: they are cycles.
+PART_CODES = {"month": range(1, 13), "weekday": range(7), "hour": range(24)}
 #: Columns with at most this many categories or codes are segments of the scores, two at most.
 MAX_SEGMENT_VALUES = 8
 #: PREDICT's longest varchar.
 MAX_LENGTH = 8000
 #: The model's output; a column of that name gets another one.
 OUTPUT = "variable_out1"
-_MISSING = ["", "NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A"]
+
+
+@dataclass(frozen=True)
+class ColumnReading:
+    """A column of the file: how it is read, and which inputs of the model it becomes.
+
+    `inputs` maps an input to the part of a date that it is, or to "value".
+    """
+
+    name: str
+    how: ColumnType
+    inputs: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Tabular:
-    """A spec made for a table, the table with the spec's training columns, and what to know."""
+    """A spec made for a table, the table with the spec's training columns, and what to know.
+
+    `inferences` is one row a column: what it is read as, how many values are missing, and what it
+    is in the model.
+    """
 
     spec: ModelSpec
     table: pa.Table
     notes: tuple[str, ...]
+    readings: tuple[ColumnReading, ...] = ()
+    inferences: tuple[Mapping[str, object], ...] = ()
 
-
-def read_csv(path: Path) -> pa.Table:
-    """Read a CSV with a header; separated by comma, semicolon, tab or bar.
-
-    Raises InvalidInput where it cannot be read, has no rows, or names a column twice.
-    """
-    try:
-        with path.open(encoding="utf-8-sig") as file:
-            header = file.readline()
-        separator = max(",;\t|", key=header.count)
-        table = pacsv.read_csv(
-            path,
-            read_options=pacsv.ReadOptions(block_size=min(path.stat().st_size + 1, 2**31 - 1)),
-            parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
-            convert_options=pacsv.ConvertOptions(null_values=_MISSING, strings_can_be_null=True),
-        )
-    except (OSError, UnicodeDecodeError, pa.ArrowException) as error:
-        raise InvalidInput(
-            f"{path} cannot be read as CSV: {error}. Nothing was trained. Give a UTF-8 file with "
-            "a header line."
-        ) from error
-    names = table.column_names
-    if twice := sorted({name for name in names if names.count(name) > 1}):
-        raise InvalidInput(
-            f"{path}: the header names {', '.join(map(repr, twice))} twice. Nothing was trained. "
-            "Give each column a name of its own."
-        )
-    return table
+    def columns_json(self) -> dict[str, Any]:
+        """The readings for a JSON file, which scoring reads."""
+        return {
+            "format": 1,
+            "columns": [
+                {"name": each.name, "type": each.how.as_json(), "inputs": dict(each.inputs)}
+                for each in self.readings
+            ],
+        }
 
 
 def tabular_data(
@@ -79,63 +86,78 @@ def tabular_data(
     features: Sequence[str] = (),
     name: str,
     training: TrainingSettings | None = None,
+    types: Mapping[str, str] | None = None,
 ) -> Tabular:
     """Infer a spec. `features` are all other columns where none are given.
 
-    Raises InvalidInput for an unknown column, a target that is not a number or does not vary, too
-    few rows, and infinite values.
+    `types` overrules what is inferred, by column name: see `parse_type`.
+    Raises InvalidInput for an unknown column or type, a target that is not a number or does not
+    vary, too few rows, and infinite values.
     """
+    types = types or {}
     chosen = list(features) or [column for column in table.column_names if column != target]
-    if unknown := [column for column in [*chosen, target] if column not in table.column_names]:
+    wanted = [*chosen, target, *types]
+    if unknown := [column for column in wanted if column not in table.column_names]:
         raise InvalidInput(
             f"{name} has no column {', '.join(map(repr, unknown))}; it has "
             f"{', '.join(table.column_names)}. Nothing was trained."
         )
     if target in chosen:
         raise InvalidInput(f"the target {target!r} cannot be a feature. Nothing was trained.")
-    builder = _Builder()
-    has_target = pc.is_valid(table[target])
-    dropped = table.num_rows - pc.sum(has_target).as_py() if table.num_rows else 0
-    column = _target(name, target, table[target])
+    builder = _Builder(name)
+    goal_type, values = _target(name, target, _one(table[target]), builder.notes)
+    has_target = pc.is_valid(values)
+    dropped = len(values) - int(pc.sum(has_target).as_py() or 0)
     if dropped:
         builder.notes.append(f"{dropped} rows without a target {target!r} are left out")
-        table, column = table.filter(has_target), column.filter(has_target)
-    limits = pc.min_max(column).as_py()
-    problem = target_problem(target, len(column), limits["min"], limits["max"])
+    values = values.filter(has_target)
+    limits = pc.min_max(values).as_py()
+    problem = target_problem(target, len(values), limits["min"], limits["max"])
     if problem is not None:
         raise InvalidInput(f"{name}: {problem}. Nothing was trained.")
-    builder.name(target)
-    dates: dict[str, pa.ChunkedArray] = {}
+    goal = Column(builder.name(target), "float")
+    builder.say(target, str(goal_type), dropped, "the target")
     for original in table.column_names:
         if original == target:
             continue
-        array = _plain(table[original], original, builder.notes)
-        if pa.types.is_date(array.type):
-            dates[original] = array
-        if original in chosen:
-            builder.add(name, original, array)
+        is_chosen = original in chosen
+        notes = builder.notes if is_chosen else []
+        how, column = _read(_one(table[original]), original, types, notes)
+        if is_chosen:
+            builder.add(original, how, column, has_target)
+        elif column.times is not None:  # it may order the rows all the same
+            builder.dates[original] = _filtered(column.times, has_target)
     if not builder.features:
         raise InvalidInput(
             f"{name} has no feature with a value in it. Nothing was trained. Check the columns."
         )
-    goal = Column(builder.names[target], "float")
-    key = _time_key(dates, builder)
-    columns = {**builder.arrays, goal.name: column.cast("float64")}
+    key = _time_key(builder)
+    columns = {**builder.arrays, goal.name: values.cast("float64")}
     if key is not None:
         columns[key[0].name] = key[1]
     spec = _spec(name, builder, goal, None if key is None else key[0], training)
     content = pa.table({c.name: columns[c.name] for c in spec.training_columns})
-    return Tabular(spec, content.cast(arrow_schema(spec.training_columns)), tuple(builder.notes))
+    return Tabular(
+        spec,
+        content.cast(arrow_schema(spec.training_columns)),
+        tuple(builder.notes),
+        tuple(builder.readings),
+        tuple(builder.inferences),
+    )
 
 
 @dataclass
 class _Builder:
-    """Collects feature columns under names that SQL allows."""
+    """Collects feature columns under names that SQL allows, told apart without their case."""
 
+    where: str
     features: list[Column] = field(default_factory=list)
     arrays: dict[str, Any] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=lambda: {"": OUTPUT})
     notes: list[str] = field(default_factory=list)
+    dates: dict[str, Times] = field(default_factory=dict)
+    readings: list[ColumnReading] = field(default_factory=list)
+    inferences: list[Mapping[str, object]] = field(default_factory=list)
 
     def name(self, original: str) -> str:
         """The SQL identifier of a column, the same for each call."""
@@ -144,7 +166,8 @@ class _Builder:
         base = re.sub(r"[^A-Za-z0-9_]+", "_", original).strip("_")[:100] or "column"
         base = f"c_{base}" if base[0].isdigit() else base
         name, number = base, 1
-        while name in self.names.values():
+        taken = {name.lower() for name in self.names.values()}
+        while name.lower() in taken:
             number += 1
             name = f"{base}_{number}"
         self.names[original] = name
@@ -152,92 +175,146 @@ class _Builder:
             self.notes.append(f"column {original!r} is called {name} in the model")
         return name
 
-    def add(self, where: str, original: str, array: pa.ChunkedArray) -> None:
-        """Add one column by its Arrow type."""
-        if array.null_count == len(array):
-            self.notes.append(f"column {original!r} has no value in any row and is left out")
-        elif pa.types.is_date(array.type):
-            self._add_date(original, array)
-        elif pa.types.is_string(array.type):
-            length = min(MAX_LENGTH, max(1, pc.max(pc.utf8_length(array)).as_py()))
-            self._put(Column(self.name(original), "varchar", length=length), array)
-        elif pa.types.is_integer(array.type) and not array.null_count:
-            self._put(Column(self.name(original), "bigint", codes=_codes(array)), array)
-        else:
-            _check_finite(where, original, array)
-            self._put(Column(self.name(original), "float"), array)
+    def say(self, original: str, how: str, missing: int, use: str) -> None:
+        """One line of the table of inferences."""
+        self.inferences.append(
+            {"column": original, "read as": how, "missing": missing, "in the model": use}
+        )
 
-    def _add_date(self, original: str, array: pa.ChunkedArray) -> None:
-        parts = {"day": pc.day, "month": pc.month, "year": pc.year, "weekday": pc.day_of_week}
-        for part, function in parts.items():
-            values = function(array)
+    def add(self, original: str, how: ColumnType, column: ReadColumn, kept: Any) -> None:
+        """Add one column, of the rows that are kept."""
+        if how.kind == "date" and column.times is not None:
+            self.add_date(original, how, _filtered(column.times, kept))
+            return
+        array = column.values.filter(kept) if column.values is not None else pa.nulls(0)
+        if how.kind == "ignore" or array.null_count == len(array):
+            why = "has no value in any row" if array.null_count == len(array) else "is ignored"
+            self.notes.append(f"column {original!r} {why} and is left out")
+            self.say(original, "empty" if "value" in why else "ignored", len(array), "left out")
+            return
+        name, text = self.name(original), str(how)
+        if pa.types.is_string(array.type):
+            length = min(MAX_LENGTH, max(1, pc.max(pc.utf8_length(array)).as_py()))
+            self._put(Column(name, "varchar", length=length), array)
+            text = f"text, {pc.count_distinct(array).as_py():,} values"
+        elif pa.types.is_integer(array.type) and not array.null_count:
+            self._put(Column(name, "bigint", codes=_codes(array)), array)
+            text = text.replace("number", "whole number", 1)
+        else:
+            _check_finite(self.where, original, column.values)
+            self._put(Column(name, "float"), array)
+        self.readings.append(ColumnReading(original, how, {name: "value"}))
+        self.say(original, text, array.null_count, name)
+
+    def add_date(self, original: str, how: ColumnType, times: Times) -> None:
+        """Add the parts of a date; a minute that never changes is left out."""
+        self.dates[original] = times
+        clock = how.layout is not None and how.layout.clock
+        inputs = {}
+        for part, values in date_parts(times.local, clock=clock).items():
+            array = pa.array(values, mask=np.isnat(times.local))
+            if part == "minute" and pc.count_distinct(array).as_py() < 2:
+                continue
             name = self.name(f"{original}_{part}")
-            if values.null_count:
-                self._put(Column(name, "float"), values)
-            else:
-                self._put(Column(name, "bigint", codes=_codes(values)), values)
-        self.notes.append(f"column {original!r} is a date: its {', '.join(parts)} are features")
+            inputs[name] = part
+            codes = tuple(PART_CODES[part]) if part in PART_CODES else _codes(array)
+            is_whole = not array.null_count
+            self._put(Column(name, "bigint" if is_whole else "float", codes=codes), array)
+        missing = int(np.isnat(times.local).sum())
+        self.notes.append(
+            f"column {original!r} is a date ({how.layout}): its {', '.join(inputs.values())} are "
+            "features"
+        )
+        self.readings.append(ColumnReading(original, how, inputs))
+        parts = ", ".join(inputs.values())
+        self.say(original, str(how), missing, f"its {parts}")
 
     def _put(self, column: Column, array: Any) -> None:
         self.features.append(column)
         self.arrays[column.name] = array
 
 
-def _plain(array: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:
-    """One of the types null, int64, float64, date32 or string."""
+def _one(array: pa.ChunkedArray) -> pa.Array:
+    return pa.concat_arrays(array.chunks) if array.num_chunks else pa.array([], array.type)
+
+
+def _filtered(times: Times | None, kept: pa.Array) -> Times:
+    assert times is not None  # noqa: S101  # only dates come here
+    rows = np.asarray(kept.to_numpy(zero_copy_only=False))
+    return Times(times.local[rows], times.instant[rows])
+
+
+def _read(
+    array: pa.Array, name: str, types: Mapping[str, str], notes: list[str]
+) -> tuple[ColumnType, ReadColumn]:
+    """A column with its type: texts are inferred, others are what they are."""
     type_ = array.type
-    if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_):
+    if pa.types.is_dictionary(type_) or pa.types.is_large_string(type_) or name in types:
         array = array.cast(pa.string())
-        type_ = array.type
-    if pa.types.is_boolean(type_) or pa.types.is_integer(type_):
-        return array.cast(pa.int64())
+    if pa.types.is_string(array.type):
+        forced = types.get(name)
+        how = infer(array, name, notes) if forced is None else parse_type(name, forced, array)
+        column = read(array, how)
+        _note_missing(name, how, column, notes)
+        return how, column
+    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
+        local = np.asarray(array.cast(pa.timestamp("s"), safe=False), dtype="datetime64[s]")
+        layout = DateLayout("ymd", clock=pa.types.is_timestamp(type_))
+        return ColumnType("date", layout=layout), ReadColumn(None, Times(local, local))
+    if pa.types.is_boolean(type_):
+        return ColumnType("yes/no", words=("true", "false")), ReadColumn(array.cast(pa.int64()))
+    if pa.types.is_integer(type_):
+        return ColumnType("number"), ReadColumn(array.cast(pa.int64()))
     if pa.types.is_floating(type_) or pa.types.is_decimal(type_):
         # A number that is none is a missing one.
         array = array.cast(pa.float64())
-        return pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
-    if pa.types.is_timestamp(type_) or pa.types.is_date(type_):
-        return array.cast(pa.date32(), safe=False)
-    if pa.types.is_string(type_):
-        return _dates(array, name, notes)
-    return array if pa.types.is_null(type_) else array.cast(pa.string())
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, pa.float64()), array)
+        return ColumnType("number"), ReadColumn(array)
+    array = array.cast(pa.string())
+    return ColumnType("ignore" if pa.types.is_null(type_) else "text"), ReadColumn(array)
 
 
-def _dates(array: pa.ChunkedArray, name: str, notes: list[str]) -> pa.ChunkedArray:
-    """The column as dates if all its values have one of the formats, else as it is."""
-    first = next((value.as_py() for value in array if value.is_valid), "")
-    if not re.fullmatch(r"\d{1,4}[./]\d{1,2}[./]\d{1,4}", first):
-        return array
-    fitting = {}
-    for layout in DATE_FORMATS:
-        parsed = pc.strptime(array, layout, "s", error_is_null=True)
-        if parsed.null_count == array.null_count:
-            fitting[layout] = parsed.cast(pa.date32(), safe=False)
-    if len(fitting) > 1:
-        notes.append(f"column {name!r}: dates are read as month/day/year, but could be day/month")
-    return next(iter(fitting.values()), array)
-
-
-def _target(where: str, name: str, array: pa.ChunkedArray) -> pa.ChunkedArray:
-    plain = array
-    if pa.types.is_boolean(array.type) or pa.types.is_integer(array.type):
-        plain = array.cast(pa.int64())
-    elif not (pa.types.is_floating(array.type) or pa.types.is_decimal(array.type)):
-        number = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?")
-        values = enumerate(array.to_pylist(), start=1)
-        row, value = next(
-            ((row, v) for row, v in values if v is not None and not number.fullmatch(str(v))),
-            (0, None),
+def _note_missing(name: str, how: ColumnType, column: ReadColumn, notes: list[str]) -> None:
+    if column.first_mark is not None:
+        row, value = column.first_mark
+        notes.append(
+            f"column {name!r}: {column.marks} missing, marked like {value!r} in data row {row}"
         )
-        content = f"holds {value!r} in data row {row}" if row else "has no value"
+    if column.first is not None:
+        row, value = column.first
+        one = column.unread == 1
+        many = "one value that is" if one else f"{column.unread:,} values that are"
+        notes.append(
+            f"column {name!r}: {many} no {how.kind}, {'' if one else 'such as '}{value!r} in data "
+            f"row {row}, taken as missing; --type {name}=text keeps the column as texts"
+        )
+
+
+def _target(
+    where: str, name: str, array: pa.Array, notes: list[str]
+) -> tuple[ColumnType, pa.Array]:
+    """The target's numbers, null where they are missing; refused where a value is none."""
+    how, column = _read(array, name, {}, [])
+    if pa.types.is_string(array.type) and how.kind != "yes/no":
+        how = number_type(array)
+        column = read(array, how)
+        _note_missing(name, how, ReadColumn(None, first_mark=column.first_mark), notes)
+    values, unread = column.values, column.first
+    if values is None or pa.types.is_string(values.type):  # dates, or texts of other types
+        unread = next(((row, str(v)) for row, v in enumerate(array.to_pylist(), 1) if v), None)
+    if unread is not None or values is None or (len(values) and values.null_count == len(values)):
+        content = (
+            "has no value" if unread is None else f"holds {unread[1]!r} in data row {unread[0]}"
+        )
         raise InvalidInput(
             f"{where}: the target {name!r} {content}; only numbers can be predicted. "
             "Nothing was trained. Correct the row, or choose another target."
         )
-    _check_finite(where, name, plain)
-    return plain
+    _check_finite(where, name, values)
+    return how, values
 
 
-def _check_finite(where: str, name: str, array: pa.ChunkedArray) -> None:
+def _check_finite(where: str, name: str, array: pa.Array) -> None:
     infinite = pc.index(pc.is_inf(array.cast(pa.float64())), True).as_py()
     if infinite >= 0:
         raise InvalidInput(
@@ -254,16 +331,22 @@ def _codes(array: Any) -> tuple[int, ...]:
     return tuple(range(low, high + 1))
 
 
-def _time_key(
-    dates: dict[str, pa.ChunkedArray], builder: _Builder
-) -> tuple[Column, pa.ChunkedArray] | None:
-    """The only date column without gaps orders the rows in time."""
-    complete = {name: array for name, array in dates.items() if not array.null_count}
-    if len(dates) != 1 or not complete:
+def _time_key(builder: _Builder) -> tuple[Column, Any] | None:
+    """The only date column without gaps orders the rows in time, by its instants."""
+    if len(builder.dates) != 1:
         return None
-    ((original, array),) = complete.items()
+    ((original, times),) = builder.dates.items()
+    if np.isnat(times.local).any():
+        return None
+    # One offset for all rows leaves the order as it is, and the local days with it.
+    same = len(np.unique(times.local - times.instant)) == 1
+    moments = times.local if same else times.instant
     builder.notes.append(f"rows are ordered in time by {original!r}")
-    return Column(builder.name(original), "date"), array
+    name = builder.name(original)
+    days = moments.astype("datetime64[D]")
+    if (days == moments).all():
+        return Column(name, "date"), pa.array(days)
+    return Column(name, "varchar", length=19), labels(moments)
 
 
 def _spec(

@@ -48,6 +48,7 @@ def train_table(
         code=code,
         settings=asdict(spec.training),
         columns=[asdict(column) for column in spec.training_columns],
+        reading=inferred.columns_json(),
     )
     attempt = current_attempt(base, jobs.status)
     if attempt.status is not None:

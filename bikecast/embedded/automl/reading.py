@@ -1,0 +1,150 @@
+"""A CSV file as a table of texts: encoding, compression and separator are recognized and said."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import io
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from bikecast.core.errors import InvalidInput
+
+SEPARATORS = ",;\t|"
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
+#: The separator is judged by so many lines.
+_SAMPLE_LINES = 30
+_GZIP = b"\x1f\x8b"
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
+    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
+    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
+)
+#: What other files begin with, and what they are.
+_CONTAINERS = (
+    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"PAR1", "a Parquet file"),
+    (b"SQLite format 3", "an SQLite database"),
+)
+_HELP = "Nothing was trained. Give a text file with a header line."
+
+
+@dataclass(frozen=True)
+class CsvTexts:
+    """A file's columns as texts, an empty field as null; `notes` say how it was read."""
+
+    table: pa.Table
+    notes: tuple[str, ...]
+
+
+def read_csv(path: Path) -> CsvTexts:
+    """Read a CSV with a header, separated by comma, semicolon, tab or bar, plain or gzip.
+
+    A column without a name is called "column N" by its place. Text that is not UTF-8 is read as
+    Windows-1252. A first line `sep=;` names the separator.
+    Raises InvalidInput where it cannot be read, has no rows, or names a column twice.
+    """
+    notes: list[str] = []
+    text = _text(path, notes)
+    separator, skipped = _named_separator(text)
+    body = text.split("\n", skipped)[skipped] if skipped else text
+    separator = separator or _separator(body)
+    if separator != ",":
+        notes.append(f"{path.name} is separated by {_NAMES.get(separator, repr(separator))}")
+    try:
+        reader = csv.reader(io.StringIO(body, newline=""), delimiter=separator)
+        header = next(reader, [])
+        names = _names(header, path, notes)
+        table = pacsv.read_csv(
+            pa.BufferReader(body.encode()),
+            read_options=pacsv.ReadOptions(
+                column_names=names,
+                skip_rows=reader.line_num,
+                block_size=min(4 * len(body) + 1, 2**31 - 1),
+            ),
+            parse_options=pacsv.ParseOptions(delimiter=separator, newlines_in_values=True),
+            convert_options=pacsv.ConvertOptions(
+                column_types=dict.fromkeys(names, pa.string()),
+                null_values=[""],
+                strings_can_be_null=True,
+                quoted_strings_can_be_null=True,
+            ),
+        )
+    except (csv.Error, pa.ArrowException) as error:
+        raise InvalidInput(
+            f"{path} cannot be read as CSV separated by {_NAMES.get(separator, separator)}: "
+            f"{error}. {_HELP}"
+        ) from error
+    return CsvTexts(table, tuple(notes))
+
+
+def _text(path: Path, notes: list[str]) -> str:
+    try:
+        content = path.read_bytes()
+        if content.startswith(_GZIP):
+            content = gzip.decompress(content)
+    except (OSError, EOFError, zlib.error) as error:
+        raise InvalidInput(f"{path} cannot be read: {error}. {_HELP}") from error
+    for mark, kind in _CONTAINERS:
+        if content.startswith(mark):
+            raise InvalidInput(f"{path} cannot be read: it is {kind}, not a CSV. {_HELP}")
+    encoding, name = next((e[1:] for e in _MARKS if content.startswith(e[0])), ("utf-8", ""))
+    try:
+        text = content.decode(encoding)
+        if name == "UTF-16":
+            notes.append(f"{path.name} is UTF-16")
+    except UnicodeDecodeError as error:
+        if name:
+            raise InvalidInput(f"{path} cannot be read: {error}. {_HELP}") from error
+        text = content.decode("cp1252", errors="replace")
+        notes.append(f"{path.name} is not UTF-8; it is read as Windows-1252")
+    if "\0" in text or not text.strip():
+        what = "it holds null characters" if text.strip() else "it is empty"
+        raise InvalidInput(f"{path} cannot be read: {what}. {_HELP}")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _named_separator(text: str) -> tuple[str, int]:
+    """The separator of Excel's first line `sep=;` and the lines that it takes."""
+    first = text.split("\n", 1)[0].strip().strip('"')
+    is_named = len(first) == 5 and first[:4].lower() == "sep=" and first[4] in SEPARATORS
+    return (first[4], 1) if is_named else ("", 0)
+
+
+def _separator(text: str) -> str:
+    """The one that cuts the first lines into the most columns, the same number in each line."""
+    lines = text.split("\n", _SAMPLE_LINES)
+    is_cut = len(lines) > _SAMPLE_LINES
+
+    def columns(separator: str) -> tuple[bool, int]:
+        rows = csv.reader(io.StringIO("\n".join(lines[:_SAMPLE_LINES])), delimiter=separator)
+        try:
+            counts = [len(row) for row in rows if row]
+        except csv.Error:
+            return False, 0
+        if is_cut:
+            counts = counts[:-1] or counts  # the last row may be cut within quotes
+        return len(set(counts)) == 1 and counts[0] > 1, counts[0]
+
+    return max(SEPARATORS, key=columns)
+
+
+def _names(header: list[str], path: Path, notes: list[str]) -> list[str]:
+    names: list[Any] = [name.strip() for name in header]
+    for place, name in enumerate(names):
+        if not name:
+            names[place] = f"column {place + 1}"
+            notes.append(f"column {place + 1} of {path.name} has no name: {names[place]!r}")
+    if twice := sorted({name for name in names if names.count(name) > 1}):
+        raise InvalidInput(
+            f"{path}: the header names {', '.join(map(repr, twice))} twice. Nothing was trained. "
+            "Give each column a name of its own."
+        )
+    return names
