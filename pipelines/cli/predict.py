@@ -68,13 +68,13 @@ def _model(wanted: str) -> tuple[bytes, dict[str, Any] | None]:
             raise InvalidInput(f"{path} is damaged: {error}. Nothing was scored.") from error
         return (folder / "model.onnx").read_bytes(), columns
     from assets.live_model.live_model import ALIAS
-    from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
     from pipelines.environments import resources_for
+    from pipelines.models import load_models
     from pipelines.settings import load_settings
     from resources.registry.port import numbered
 
     name, _, number = wanted.partition("@")
-    registry = resources_for(BIKE_RENTALS, load_settings(), SAMPLES).registry
+    registry = resources_for(load_settings(), load_models()).registry
     versions = registry.versions(name)
     if not versions or not (number.isdigit() or not number):
         raise InvalidInput(
