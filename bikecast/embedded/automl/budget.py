@@ -24,9 +24,11 @@ EXPECTED_MEMBERS = 4
 #: follows the last fits and, of the rest, for the last fits.
 MIN_RESERVE, MAX_TAIL, MAX_REFITS = 0.15, 0.6, 0.5
 #: Of a large table: what the race on a sample, and then the one on all rows, may take of the time
-#: that is left. Its last fits see all rows too, so most of the time is theirs.
+#: that is left, and what the race takes where it is on all rows at once. The last fits see all
+#: rows too, so much of the time is theirs.
 SAMPLE_SHARE = 0.35
 ALL_ROWS_SHARE = 0.4
+ONE_SPLIT_SHARE = 0.6
 
 
 @dataclass(frozen=True)

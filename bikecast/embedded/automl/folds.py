@@ -12,11 +12,13 @@ REPEATS = 2
 FOLDS = 5
 #: Scores of folds smaller than this are too noisy to average, so the folds are pooled.
 SMALL_FOLD = 10
-#: On more rows than this one split is enough: its validation rows leave little noise. It is raced
-#: on a sample of its rows first, so that a configuration costs little until it is a finalist.
-LARGE_ROWS = 20_000
+#: On more rows than this one split is enough: its validation rows leave little noise, and are
+#: scored in PARTS that tell how much. A split of many rows is raced on a sample of them first, so
+#: that a configuration costs little until it is a finalist.
+LARGE_ROWS = 5_000
 SAMPLE_ROWS = 15_000
 MAX_VALIDATION_ROWS = 10_000
+PARTS = 5
 HOLDOUT_SHARE = 0.2
 Split = tuple[np.ndarray, np.ndarray]
 
@@ -61,13 +63,21 @@ class Folds:
     def scores(
         self, metric: str, target: np.ndarray, predicted: dict[int, list[np.ndarray]]
     ) -> np.ndarray:
-        """One score a fold of each repeat in `predicted` (repeat -> predictions a fold)."""
+        """One score a fold of each repeat in `predicted` (repeat -> predictions a fold).
+
+        The one fold of a large table gives a score for each of its PARTS.
+        """
         spread = float(np.ptp(target)) or 1.0
         result = []
         for repeat, predictions in sorted(predicted.items()):
             parts = [part for _, part in self.repeats[repeat]]
             if min(len(part) for part in parts) < SMALL_FOLD:
                 parts, predictions = [np.concatenate(parts)], [np.concatenate(predictions)]
+            if len(parts) == 1 and len(parts[0]) > LARGE_ROWS // FOLDS:
+                places = [slice(first, None, PARTS) for first in range(PARTS)]
+                parts, predictions = (
+                    [each[0][place] for place in places] for each in (parts, predictions)
+                )
             result += [
                 objective(metric, target[part], prediction, spread)
                 for part, prediction in zip(parts, predictions, strict=True)

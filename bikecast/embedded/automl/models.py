@@ -122,10 +122,15 @@ def fit_model(
 
 
 class LightGbm:
-    """LightGBM's own training loop, deterministic and single-threaded."""
+    """LightGBM's own training loop, deterministic and single-threaded.
+
+    With the parameter `stopping` the number of rounds is where the error of a tenth of the rows
+    has not become smaller for so many rounds; the booster is then trained on all rows.
+    """
 
     def __init__(self, parameters: dict[str, Any], seed: int) -> None:
         self.rounds = int(parameters.pop("rounds"))
+        self.stopping = int(parameters.pop("stopping", 0))
         fixed = {"verbose": -1, "num_threads": 1, "deterministic": True, "force_row_wise": True}
         bagging = {"bagging_fraction": 0.7, "bagging_freq": 1}
         self.parameters = {**bagging, **parameters, **fixed, "seed": seed}
@@ -137,8 +142,22 @@ class LightGbm:
 
         # What bins the data must be known before the training's own parameters are.
         binning = {name: self.parameters[name] for name in ("max_bin",) if name in self.parameters}
-        data = lightgbm.Dataset(matrix, inner, params={"verbose": -1, **binning})
-        self.booster = lightgbm.train(self.parameters, data, self.rounds)
+        binning["verbose"] = -1
+        rounds = self.rounds
+        if self.stopping:
+            order = np.random.default_rng(self.parameters["seed"]).permutation(len(inner))
+            held, rest = order[: len(inner) // 10], order[len(inner) // 10 :]
+            data = lightgbm.Dataset(matrix[rest], inner[rest], params=binning)
+            stopped = lightgbm.train(
+                {**self.parameters, "metric": "l2"},
+                data,
+                rounds,
+                valid_sets=[data.create_valid(matrix[held], inner[held])],
+                callbacks=[lightgbm.early_stopping(self.stopping, verbose=False)],
+            )
+            rounds = stopped.best_iteration or rounds
+        data = lightgbm.Dataset(matrix, inner, params=binning)
+        self.booster = lightgbm.train(self.parameters, data, rounds)
         return self
 
     def predict(self, matrix: np.ndarray) -> np.ndarray:

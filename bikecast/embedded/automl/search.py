@@ -9,7 +9,7 @@ import numpy as np
 
 from bikecast.core.spec import TrainingSettings
 from bikecast.embedded.automl import awake
-from bikecast.embedded.automl.budget import ALL_ROWS_SHARE, SAMPLE_SHARE, Clock
+from bikecast.embedded.automl.budget import ALL_ROWS_SHARE, ONE_SPLIT_SHARE, SAMPLE_SHARE, Clock
 from bikecast.embedded.automl.data import Dataset
 from bikecast.embedded.automl.ensemble import Predictions, Recipe, choose
 from bikecast.embedded.automl.folds import Folds
@@ -124,7 +124,8 @@ def search(
         left = clock.left()
         return lambda: clock.search_deadline(trials, members(), data.rows, left)
 
-    race(0, trials, until(SAMPLE_SHARE, lambda: _best(trials)))
+    share = SAMPLE_SHARE if len(folds.repeats) > 1 else ONE_SPLIT_SHARE
+    race(0, trials, until(share, lambda: _best(trials)))
     if not any(trial.status == "ok" for trial in trials):
         stopped = [t for t in trials if t.left_out]
         for trial in stopped[:3]:  # whatever the time: a job without a model is worth nothing

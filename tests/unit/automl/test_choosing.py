@@ -11,8 +11,8 @@ from scipy.stats import spearmanr
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import TrainingSettings
 from bikecast.embedded.automl.ensemble import Recipe, choose
-from bikecast.embedded.automl.folds import Folds, holdout_split, time_split
-from bikecast.embedded.automl.models import FAMILIES, TargetTransform
+from bikecast.embedded.automl.folds import LARGE_ROWS, Folds, holdout_split, time_split
+from bikecast.embedded.automl.models import FAMILIES, LightGbm, TargetTransform
 from bikecast.embedded.automl.portfolio import PORTFOLIO, Configuration, portfolio_for
 from bikecast.embedded.automl.scores import objective, r2, rmse, scores, spearman
 from bikecast.embedded.automl.views import Cycle, Indicators, Product, fit_view
@@ -127,6 +127,33 @@ def test_a_target_transform_is_undone(name):
 def test_a_negative_target_is_not_transformed():
     chosen = portfolio_for(np.array([-1.0, 2.0]), 100, TrainingSettings("t"))
     assert {configuration.transform for configuration in chosen} == {"none"}
+
+
+def test_boosted_trees_come_first_on_large_tables():
+    target = np.random.default_rng(0).normal(0, 1, LARGE_ROWS + 1)
+    names = [c.name for c in portfolio_for(target, len(target), TrainingSettings("t"))]
+    assert names[:3] == ["lightgbm-defaults", "lightgbm-large", "lightgbm-large-log"]
+    assert "lightgbm-defaults" not in [
+        c.name for c in portfolio_for(target, 700, TrainingSettings("t"))
+    ]
+
+
+def test_rounds_end_where_held_rows_get_no_better():
+    rng = np.random.default_rng(0)
+    matrix = rng.normal(0, 1, (400, 3)).astype(np.float32)
+    inner = matrix[:, 0] + rng.normal(0, 2, 400)
+    parameters = {"num_leaves": 15, "learning_rate": 0.3, "rounds": 300, "stopping": 5}
+    rounds = [LightGbm(dict(parameters), 0).fit(matrix, inner).booster.num_trees() for _ in "ab"]
+    assert 0 < rounds[0] == rounds[1] < 100
+
+
+def test_the_one_fold_of_a_large_table_is_scored_in_parts():
+    target = np.random.default_rng(0).normal(0, 1, LARGE_ROWS + 10)
+    folds = Folds.make(np.arange(len(target)), 0)
+    part = folds.repeats[0][0][1]
+    values = folds.scores("r2_score", target, {0: [target[part] + 0.1]})
+    assert len(values) == 5
+    assert values.mean() == pytest.approx(0.99, abs=0.005)
 
 
 def test_kernel_methods_are_left_out_of_large_tables():
