@@ -36,9 +36,11 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
     `columns` is what `Tabular.columns_json` gave when the model was trained; without it, the
     file's columns have the names of the model's inputs. Names are compared without their case
     where there is only one such column.
-    Raises InvalidInput where a column is missing or a value cannot be what the model takes,
-    ModelRejected for a model that breaks the contract.
+    Raises InvalidInput where there are no rows, a column is missing or a value cannot be what the
+    model takes, ModelRejected for a model that breaks the contract.
     """
+    if not table.num_rows:
+        raise InvalidInput(f"the file has no rows. {_UNSCORED}")
     inputs = {tensor.name: tensor for tensor in inspect_model(model).inputs}
     notes: list[str] = []
     readings = _readings(inputs, columns)

@@ -62,6 +62,12 @@ def test_a_missing_column_is_named(trained):
         score_texts(graph, texts().drop_columns("red"), columns)
 
 
+def test_a_file_without_rows_is_refused(trained):
+    graph, columns, _ = trained
+    with pytest.raises(InvalidInput, match="no rows"):
+        score_texts(graph, texts().slice(0, 0), columns)
+
+
 def test_a_value_that_the_model_cannot_take_is_refused_with_its_row(trained):
     graph, columns, _ = trained
     wrong = texts(red=["yes", "perhaps", *["no"] * (ROWS - 2)])
