@@ -1,6 +1,7 @@
 """Stage 1: the CSV files in the lake."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 import dagster as dg
@@ -25,9 +26,14 @@ if TYPE_CHECKING:
 FILE_CODE = (
     "resources/lake/csv_file.py",
     "resources/lake/csv_problems.py",
+    "resources/lake/dialect.py",
     "resources/lake/findings.py",
+    "resources/lake/raw_files.py",
+    "resources/lake/rows.py",
     "resources/lake/values.py",
 )
+#: Rows of a file that are shown.
+PREVIEW = 5
 
 
 class SourceConfig(dg.Config):
@@ -50,12 +56,21 @@ class CsvFile:
     columns: tuple[Column, ...]
 
     def read(self, fetched: FetchedFile, spec: ModelSpec) -> "CsvContent":
-        """Read and check the file. Raises InvalidInput."""
+        """Check the file and read its first rows. Raises InvalidInput."""
         from resources.lake.csv_file import read_scoring_csv, read_training_csv
 
-        if self.purpose == "scoring":
-            return read_scoring_csv(fetched.path, spec, source_name=fetched.origin)
-        return read_training_csv(fetched.path, spec, source_name=fetched.origin, trainable=True)
+        read = (
+            read_scoring_csv
+            if self.purpose == "scoring"
+            else partial(read_training_csv, trainable=True)
+        )
+        return read(
+            fetched.path,
+            spec,
+            source_name=fetched.origin,
+            told=fetched.format,
+            kept_rows=PREVIEW,
+        )
 
 
 def lake_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
@@ -63,10 +78,15 @@ def lake_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 
     Where a run brings both, neither is stored unless both can be used.
     """
+    training, scoring = csv_files(spec)
+    return [_file(spec, training, scoring), _file(spec, scoring, training)]
+
+
+def csv_files(spec: ModelSpec) -> tuple[CsvFile, CsvFile]:
+    """The training file and the scoring file of a spec."""
     asset = f"{spec.scoring_table}_file"
     training = CsvFile("training", spec.source_asset, spec.source_file, spec.training_columns)
-    scoring = CsvFile("scoring", asset, spec.scoring_file, (*spec.keys, *spec.features))
-    return [_file(spec, training, scoring), _file(spec, scoring, training)]
+    return training, CsvFile("scoring", asset, spec.scoring_file, (*spec.keys, *spec.features))
 
 
 def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
@@ -85,20 +105,22 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
         sources: dg.ResourceParam[SourceFiles],
         costs: dg.ResourceParam[Costs],
     ) -> dg.MaterializeResult:
+        from resources.lake.raw_files import store
+
         seconds = stopwatch()
         with shown_to_people(), sources.fetch(own.lake_path, _unsigned(config.source)) as fetched:
             check_new_data(context, spec, costs, lake, sources)
             content = own.read(fetched, spec)
             _check_other(context, spec, sources, other)
             origin, before = _origin(context, own, fetched, lake)
-            stored = lake.put(own.lake_path, fetched.path)
+            stored = store(lake, own.lake_path, fetched.path, content, spec, fetched.format)
         if fetched.is_sample and before not in (None, origin):
             context.log.warning(
                 f"the {origin} replaces {own.lake_path} in the lake, which came from {before}"
             )
         for finding in content.findings:
             context.log.warning(finding)
-        rows = content.table.slice(0, 5).to_pylist()
+        rows = content.table.to_pylist()
         return dg.MaterializeResult(
             data_version=dg.DataVersion(stored.digest),
             metadata={

@@ -90,16 +90,13 @@ def _materialized(
     spark: Spark,
     costs: Costs,
 ) -> dg.MaterializeResult | None:
-    """Check the CSV once more, then have Spark make the table; None while a job makes it."""
-    from resources.lake.csv_file import read_training_csv
+    """Have Spark make the table of the checked CSV; None while a job makes it."""
+    from resources.lake.raw_files import engine_path
 
     seconds = stopwatch()
     with shown_to_people():
-        with lake.local_copy(spec.source_file) as path:
-            read_training_csv(path, spec, source_name=spec.source_file)
-        prepared = spark.prepare(
-            Preparation(spec, spec.source_file, spec.training_table_path, config.job_id)
-        )
+        path = engine_path(lake, spec.source_file, spec, "training")
+        prepared = spark.prepare(Preparation(spec, path, spec.training_table_path, config.job_id))
     if isinstance(prepared, JobStatus):
         mark_waiting(context, Awaited.SPARK, prepared, SPARK_SENSOR)
         return None

@@ -13,8 +13,9 @@ from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
 from resources.costs.port import Costs
 from resources.costs.prices import NoCosts, PricedCosts, read_prices
+from resources.lake.csv_format import csv_format
 from resources.lake.local import LocalLake
-from resources.lake.port import Lake
+from resources.lake.port import CsvFormat, Lake
 from resources.lake.sources import Sources
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.registry.port import Registry
@@ -70,6 +71,13 @@ def registry_for(home: Home) -> MlflowRegistry:
     return MlflowRegistry(tracking_uri=home.tracking_uri, artifact_root=str(home.models))
 
 
+def format_of(settings: Settings) -> CsvFormat:
+    """What the settings say about the files' format; raises InvalidInput where that is wrong."""
+    return csv_format(
+        **settings.model_dump(include={"rename", "delimiter", "decimal", "date_format", "encoding"})
+    )
+
+
 def scoring_for(
     settings: Settings, lake: Lake, registry: Registry, spark: Spark, pool: SqlPool
 ) -> ChosenScoring:
@@ -84,7 +92,9 @@ def scoring_for(
 def sources_for(lake: Lake, settings: Settings, models: Sequence[Model]) -> Sources:
     """Where the files of these models come from."""
     samples = {path: sample for model in models for path, sample in model.samples.items()}
-    return Sources(lake, paths=source_paths(settings, models), samples=samples)
+    return Sources(
+        lake, paths=source_paths(settings, models), format=format_of(settings), samples=samples
+    )
 
 
 def local_resources(settings: Settings, models: Sequence[Model]) -> Resources:

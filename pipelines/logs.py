@@ -42,7 +42,11 @@ def open_log(home: Home) -> logging.Logger:
         LOGGER.removeHandler(handler)
         handler.close()
     handler = RotatingFileHandler(
-        home.logs / "bikecast.log", maxBytes=MAX_BYTES, backupCount=KEPT_FILES, encoding="utf-8"
+        home.logs / "bikecast.log",
+        maxBytes=MAX_BYTES,
+        backupCount=KEPT_FILES,
+        encoding="utf-8",
+        errors="backslashreplace",  # a file's name may be no UTF-8
     )
     handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
     handler.addFilter(Redaction())

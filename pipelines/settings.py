@@ -16,7 +16,7 @@ from bikecast.core.errors import InvalidInput
 PROJECT = Path(__file__).resolve().parents[1]
 
 _GUID = r"^[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}$"
-_SAMPLE = "sample"
+_SAMPLE, _STANDARD_INPUT = "sample", "-"
 #: Fields whose values no message shows.
 _SECRET = {("alert_webhook",), ("spark_remote",)}
 #: Clouds other than the public one, by what their hosts end with and by their own names.
@@ -150,6 +150,11 @@ class Settings(BaseSettings):
     model: str | None = Field(None, description="Name of the model that commands are about")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
+    rename: str = Field("", description="Names of columns in the files: column=name, ...")
+    delimiter: str = Field("", description="Delimiter of the files; empty: recognised")
+    decimal: str = Field("", description="Decimal mark of the files, point or comma; likewise")
+    date_format: str = Field("", description="Dates in the files, as strptime has it; likewise")
+    encoding: str = Field("", description="Encoding of the files; likewise")
     budget: float = Field(120.0, ge=1, le=86_400, description="Seconds for the training at most")
     max_trials: int = Field(0, ge=0, description="Models that a training tries at most; 0 for all")
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
@@ -259,7 +264,7 @@ def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str,
     values = dict(source())
     for name in ("home", "csv", "forecast", "dagster_config", "prices"):
         value = values.get(name)
-        if value and value != _SAMPLE and "://" not in str(value):
+        if value and value not in (_SAMPLE, _STANDARD_INPUT) and "://" not in str(value):
             values[name] = str(base / Path(str(value)).expanduser())
     return values
 

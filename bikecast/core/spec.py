@@ -248,6 +248,8 @@ class ModelSpec:
     """The first daily partition, an ISO date; None for none. It takes a time key of type date."""
     ignored: tuple[str, ...] = ()
     """Columns that files of this kind usually carry and that are left out without a finding."""
+    columns: dict[str, str] = field(default_factory=dict)
+    """Names that the files have for the spec's columns, by the spec's names."""
     segments: tuple[str, ...] = ()
     """Features whose values split the model's scores into segments."""
     shown: tuple[str, ...] = ()

@@ -29,6 +29,8 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
     Words for codes become lists of pairs, because a JSON object has only text keys.
     """
     data = asdict(spec)
+    if not spec.columns:
+        del data["columns"]  # a spec without them is what it was before there were any
     data["labels"] = {name: list(words.items()) for name, words in spec.labels.items()}
     return data
 

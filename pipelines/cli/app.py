@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from importlib import import_module
 from typing import Any, Final
@@ -15,6 +16,7 @@ from bikecast.core.errors import BikecastError
 #: commands, of the command's name.
 COMMANDS = {
     "run": ("run", "Run the whole pipeline and print the forecast."),
+    "validate": ("validate", "Read files as `bikecast run` would, and say how; nothing is stored."),
     "ui": ("ui", "Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1."),
     "sql": ("sql", "Run T-SQL on the SQL pool."),
     "models": (
@@ -132,6 +134,9 @@ def bikecast() -> None:
 
 def main() -> None:
     """Entry point: errors meant for people end without a stack trace."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is printed by its number
+            stream.reconfigure(errors="backslashreplace")
     try:
         app()
     except BikecastError as error:

@@ -39,7 +39,8 @@ def steady_stderr_console() -> Console:
 
 def _console(stream: IO[str]) -> Console:
     is_terminal = stream.isatty()
-    return Console(file=stream, width=None if is_terminal else _WIDE, soft_wrap=not is_terminal)
+    width = None if is_terminal else _WIDE
+    return Console(file=stream, width=width, soft_wrap=not is_terminal, emoji=False)
 
 
 def show(text: str, style: str | None = None) -> None:

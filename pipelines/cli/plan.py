@@ -8,6 +8,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipelines.cli.file_options import (
+    DateFormat,
+    Decimal,
+    Delimiter,
+    Encoding,
+    Rename,
+    format_settings,
+)
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, rows_table, stdout_console
 
@@ -22,12 +30,18 @@ def plan(
         float | None, typer.Option(min=1, max=86_400, help="As for `bikecast run`.")
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="As for `bikecast run`.")] = False,
+    rename: Rename = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    date_format: DateFormat = None,
+    encoding: Encoding = None,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
     """Show what a run would do and cost in the current state; nothing is started.
 
-    Exit code 1 where it may cost more than BIKECAST_COST_LIMIT: such a run is refused.
+    The files are read as a run reads them: exit code 2 where it would refuse them, and 1 where it
+    may cost more than BIKECAST_COST_LIMIT, as such a run is refused too.
     """
     from pipelines.build import trained_by
     from pipelines.installation import open_installation
@@ -36,7 +50,8 @@ def plan(
     from pipelines.reports.plan import make_plan
     from pipelines.settings import load_settings
 
-    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget)
+    told = format_settings(rename, delimiter, decimal, date_format, encoding)
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **told)
     models = load_models()
     chosen = chosen_model(models, settings.model)
     with open_installation(settings, models=models) as here:

@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import InvalidInput
+from pipelines.cli.file_options import (
+    DateFormat,
+    Decimal,
+    Delimiter,
+    Encoding,
+    Rename,
+    format_settings,
+)
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, say
 
@@ -23,8 +31,8 @@ def run(
     csv: Annotated[
         str | None,
         typer.Option(
-            help="Training CSV: a path, a URL, or `sample` for a simulated one.  [default: "
-            "BIKECAST_CSV, else the file in the lake; the sample where the lake is empty]",
+            help="Training CSV: a path, a URL, - for a pipe, or `sample` for a simulated one.  "
+            "[default: BIKECAST_CSV, else the file in the lake; the sample where there is none]",
             show_default=False,
         ),
     ] = None,
@@ -57,6 +65,11 @@ def run(
             "was trained on other data than the live one.",
         ),
     ] = False,
+    rename: Rename = None,
+    delimiter: Delimiter = None,
+    decimal: Decimal = None,
+    date_format: DateFormat = None,
+    encoding: Encoding = None,
     model: ModelOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
@@ -77,14 +90,16 @@ def run(
     from pipelines.cli.report import print_report
     from pipelines.environments import resources_for
     from pipelines.home import full_disk_explained, open_home
-    from pipelines.in_process.main_job import checked_files, run_main_job, sole_run
+    from pipelines.in_process.checked_files import checked_files
+    from pipelines.in_process.main_job import run_main_job, sole_run
     from pipelines.installation import open_installation
     from pipelines.logs import open_log
     from pipelines.model_files import load_models
     from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
-    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget)
+    told = format_settings(rename, delimiter, decimal, date_format, encoding)
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **told)
     if settings.env == "azure":
         raise InvalidInput(
             "`bikecast run` waits for the training in its own process, which is for the local "

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from typing import cast
 
 import dagster as dg
@@ -15,7 +14,7 @@ import dagster as dg
 from assets.live_model.asset import ACTOR_TAG
 from assets.model_metadata import KINDS
 from assets.waiting import JOB_TAG
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError
 from bikecast.core.spec import ModelSpec
 from bikecast.core.training import TrainingResult
 from pipelines.environments import Resources
@@ -26,7 +25,6 @@ from pipelines.in_process.run_events import Record, Watcher, failure, hear
 from pipelines.installation import Installation
 from pipelines.jobs import FINISH_TRAINING, ROLLBACK, rollback_config
 from resources.automl.port import AutoML
-from resources.lake.sources import Sources
 from resources.registry.port import ModelVersion
 
 POLL_SECONDS = 0.2
@@ -134,30 +132,6 @@ def run_main_job(
     record.seconds["total"] = round(total, 3)
     trained = submission["submission"] != "unchanged"
     return _outcome(spec, here.resources, record, job_id, trained=trained)
-
-
-@contextmanager
-def checked_files(spec: ModelSpec, sources: Sources) -> Iterator[None]:
-    """Fetch and check both files, before anything is stored; the runs inside take these very ones.
-
-    Raises InvalidInput with the problems of all of them.
-    """
-    from resources.lake.csv_file import REFUSED, read_scoring_csv, read_training_csv
-
-    problems = []
-    readers: dict[str, Callable[..., object]] = {
-        spec.source_file: partial(read_training_csv, trainable=True),
-        spec.scoring_file: read_scoring_csv,
-    }
-    with sources.hold(*readers) as files:
-        for path, read in readers.items():
-            try:
-                read(files[path].path, spec, source_name=files[path].origin)
-            except InvalidInput as error:
-                problems.append(str(error).removesuffix(REFUSED).rstrip())
-        if problems:
-            raise InvalidInput("\n".join([*problems, REFUSED]))
-        yield
 
 
 def run_rollback(

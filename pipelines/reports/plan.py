@@ -15,6 +15,7 @@ from bikecast.core.files import file_digest
 from bikecast.core.jobs import JobState, current_attempt
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
+from pipelines.in_process.checked_files import checked_files
 from resources.costs.port import CostItem, total
 from resources.scoring.choice import ChosenScoring
 
@@ -60,17 +61,18 @@ def make_plan(
 ) -> Plan:
     """Look at files, event log, jobs and the pool; nothing is changed or started.
 
-    Raises InvalidInput for a source that cannot be read, BikecastError where a service refuses.
+    Raises InvalidInput for a source that a run would refuse, BikecastError where a service does.
     """
     costs, parts = resources.costs, []
-    source, digest = _file(resources, spec.source_asset, spec.source_file)
+    with checked_files(spec, resources.sources):
+        source, digest = _file(resources, spec.source_asset, spec.source_file)
+        scoring, _ = _file(resources, f"{spec.scoring_table}_file", spec.scoring_file)
     table, is_new = _table(instance, spec, digest)
     if is_new:
         parts.append(costs.spark())
     training, trains = _training(instance, spec, resources, is_new, budget_seconds, retrain)
     if trains:
         parts.append(training_part(costs, spec, budget_seconds))
-    scoring, _ = _file(resources, f"{spec.scoring_table}_file", spec.scoring_file)
     pool, resumes = _pool(resources, spec)
     if resumes:
         parts.append(costs.sql_pool())

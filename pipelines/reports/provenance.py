@@ -130,10 +130,11 @@ def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> 
 
 def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:
     """The line of the scoring CSV that the prediction was made from, if it is still the same."""
+    from resources.lake.raw_files import original_line
     from resources.lake.scoring_rows import read_scoring_rows
 
     number = int(str(row["forecast_row"]))
-    facts: dict[str, object] = {"file": lake.url(spec.scoring_file), "line": number + 1}
+    facts: dict[str, object] = {"file": lake.url(spec.scoring_file)}
     if lake.stat(spec.scoring_file) is None:
         return {**facts, "text": "the file is no longer in the lake"}
     table = read_scoring_rows(lake, spec).table
@@ -142,6 +143,5 @@ def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[st
         table[name][number - 1].as_py() != row[name] for name in names
     ):
         return {**facts, "text": "the file has changed since the prediction was made"}
-    with lake.local_copy(spec.scoring_file) as path:
-        lines = path.read_text(encoding="utf-8-sig").splitlines()
-    return {**facts, "text": lines[number]}
+    line, text = original_line(lake, spec.scoring_file, spec, "scoring", number) or (None, "")
+    return {**facts, "line": line, "text": text}

@@ -1,10 +1,11 @@
-"""The CSV contract: files of a spec's columns, read strictly, and written for COPY INTO."""
+"""CSV files of a spec's columns: read as a stream, checked block by block, written canonically."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
 import pyarrow as pa
@@ -16,38 +17,37 @@ from bikecast.core.files import replaced_file
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
 from bikecast.core.sql_types import arrow_schema
 from bikecast.core.trainable import target_problem
-from resources.lake.csv_problems import (
-    check_encoding,
-    check_required,
-    find_problems,
-    problems_error,
-    read_header,
-)
-from resources.lake.findings import suspicious_findings
-from resources.lake.values import INTEGER_BITS, parse_date, pattern
+from resources.lake.csv_problems import MOST, problems_error, repeated_keys
+from resources.lake.dialect import Dialect, blocks, folded, recognise
+from resources.lake.findings import SuspiciousValues
+from resources.lake.port import CsvFormat
+from resources.lake.rows import Rules, checked_rows
+from resources.lake.unique_keys import UniqueKeys
 
 #: The last line of every refusal of a training or scoring file.
 REFUSED = (
     "Nothing was stored of it; what was there before is unchanged. Correct the file and run again."
 )
+_ALL_ROWS = 1 << 62
 
 
 @dataclass(frozen=True)
 class CsvContent:
     """A file that keeps the contract.
 
-    `table` has the asked columns with their types, in the asked order; an optional column that
-    the file lacks is all null and listed in `absent`. `findings` are for people and never block.
+    `table` has the asked columns with their types, in the asked order, and of the `rows` as many
+    as were asked for; an optional column that the file lacks is all null and listed in `absent`.
+    `findings` are for people and never block. `is_canonical` is False where an engine has to read
+    a copy of it. `signature` is the file's, by `file_signature`.
     """
 
     table: pa.Table
+    rows: int
     findings: tuple[str, ...]
     absent: tuple[str, ...]
-
-    @property
-    def rows(self) -> int:
-        """The number of data rows."""
-        return int(self.table.num_rows)
+    dialect: Dialect
+    is_canonical: bool
+    signature: tuple[int, ...]
 
 
 @contextmanager
@@ -61,51 +61,105 @@ def _refusal_in_full() -> Iterator[None]:
 
 @_refusal_in_full()
 def read_training_csv(
-    path: Path, spec: ModelSpec, *, source_name: str, trainable: bool = False
+    path: Path,
+    spec: ModelSpec,
+    *,
+    source_name: str,
+    trainable: bool = False,
+    told: CsvFormat | None = None,
+    kept_rows: int = _ALL_ROWS,
 ) -> CsvContent:
     """Read a training file: features, target and keys, all required, the keys unique.
 
-    `trainable` also asks for enough rows, without those that the spec drops, and for a target
-    that varies. Raises InvalidInput as `read_csv` does.
+    A value of a feature or the target may be missing where the spec drops or imputes. `trainable`
+    also asks for enough rows, without those that the spec drops, and for a target that varies.
+    Raises InvalidInput as `read_csv` does.
     """
+    treated = spec.suspicious_treatment != "flag"
+    measured = (*spec.feature_names, spec.target.name) if treated else ()
+    limits = _TargetLimits(spec)
     content = read_csv(
         path,
         spec.training_columns,
         ignored=spec.ignored,
         unique=spec.key_names,
+        may_lack=measured,
         source_name=source_name,
+        told=_with_columns(told, spec),
+        suspicious=SuspiciousValues(spec),
+        limits=limits,
+        kept_rows=kept_rows,
+        hint="" if treated else _LET_THROUGH,
     )
-    if trainable:
-        _check_trainable(content.table, spec, source_name)
-    flagged = suspicious_findings(content.table, spec)
-    return CsvContent(content.table, content.findings + flagged, content.absent)
-
-
-def _check_trainable(table: pa.Table, spec: ModelSpec, source_name: str) -> None:
-    for column in spec.features if spec.suspicious_treatment == "drop" else ():
-        values = table[column.name]
-        if column.suspicious:
-            suspicious = pa.array(column.suspicious).cast(values.type)
-            table = table.filter(pc.invert(pc.is_in(values, suspicious)))
-    limits = pc.min_max(table[spec.target.name]).as_py()
-    problem = target_problem(spec.target.name, table.num_rows, limits["min"], limits["max"])
-    if problem is not None:
+    if trainable and (problem := limits.problem()):
         raise InvalidInput(f"{source_name}: {problem}.")
+    return content
+
+
+#: What is said where values are missing that the spec does not treat.
+_LET_THROUGH = (
+    "Rows with missing values are left out, or filled with typical ones, where the model's "
+    "suspicious_treatment is drop or impute."
+)
+
+
+class _TargetLimits:
+    """The usable rows of a training file and the target's limits in them, block by block."""
+
+    def __init__(self, spec: ModelSpec) -> None:
+        self._spec = spec
+        self._rows = 0
+        self._limits: list[float] = []
+
+    def add(self, table: pa.Table) -> None:
+        """Count the rows of a block that the spec does not drop."""
+        spec = self._spec
+        for column in spec.features if spec.suspicious_treatment == "drop" else ():
+            values = table[column.name]
+            suspicious = pa.array(column.suspicious).cast(values.type)
+            table = table.filter(
+                pc.and_(pc.is_valid(values), pc.invert(pc.is_in(values, suspicious)))
+            )
+        target = table[spec.target.name]
+        self._rows += len(target) - target.null_count
+        ends = pc.min_max(target).as_py()
+        self._limits += [value for value in ends.values() if value is not None]
+        self._limits = [min(self._limits), max(self._limits)] if self._limits else []
+
+    def problem(self) -> str | None:
+        """Why nothing can be trained on them."""
+        low, high = self._limits or (None, None)
+        return target_problem(self._spec.target.name, self._rows, low, high)
 
 
 @_refusal_in_full()
-def read_scoring_csv(path: Path, spec: ModelSpec, *, source_name: str) -> CsvContent:
+def read_scoring_csv(
+    path: Path,
+    spec: ModelSpec,
+    *,
+    source_name: str,
+    told: CsvFormat | None = None,
+    kept_rows: int = _ALL_ROWS,
+) -> CsvContent:
     """Read a scoring file: the features are required, keys may be there (unique, or empty)."""
-    content = read_csv(
+    return read_csv(
         path,
         (*spec.keys, *spec.features),
         optional=spec.key_names,
         ignored=(*spec.ignored, spec.target.name, FORECAST_ROW.name),
         unique=spec.key_names,
+        may_lack=spec.key_names,
         source_name=source_name,
+        told=_with_columns(told, spec),
+        suspicious=SuspiciousValues(spec, treatment="flag"),
+        kept_rows=kept_rows,
     )
-    flagged = suspicious_findings(content.table, spec, treatment="flag")
-    return CsvContent(content.table, content.findings + flagged, content.absent)
+
+
+def _with_columns(told: CsvFormat | None, spec: ModelSpec) -> CsvFormat:
+    """The format with the names of the spec's `columns`, which those of this file go before."""
+    told = told or CsvFormat()
+    return replace(told, columns={**spec.columns, **told.columns})
 
 
 def read_csv(
@@ -115,32 +169,71 @@ def read_csv(
     optional: Sequence[str] = (),
     ignored: Sequence[str] = (),
     unique: Sequence[str] = (),
+    may_lack: Collection[str] = (),
     source_name: str,
+    told: CsvFormat | None = None,
+    suspicious: SuspiciousValues | None = None,
+    limits: _TargetLimits | None = None,
+    kept_rows: int = _ALL_ROWS,
+    hint: str = "",
 ) -> CsvContent:
-    """Read and check a whole file.
+    """Read and check a whole file, in memory that does not grow with it but for `kept_rows`.
 
-    UTF-8 with or without a byte order mark, LF or CRLF, comma-separated, quoted by `"` where
-    needed, no line break inside a field. Columns may come in any order. Columns outside
-    `columns` are a finding, unless `ignored`. `optional` columns may be absent or empty.
-    Rows with all of `unique` present must differ in them.
-    Raises InvalidInput that names file, line and column of the first problems.
+    docs/data.md says what is accepted. Columns may come in any order; those outside `columns` are
+    a finding, unless `ignored`. `optional` columns may be absent, values of `may_lack` empty. Rows
+    with all of `unique` present must differ in them. `hint` follows missing values.
+    Raises InvalidInput that names file, line and column of the first problems, and where the file
+    changes while it is read.
     """
-    names = read_header(path, source_name)
-    check_required(names, [c.name for c in columns if c.name not in optional], source_name)
-    check_encoding(path, source_name)
-    table = _read_fast(path, names, columns, optional)
-    if table is None or table.num_rows == 0 or _has_duplicates(table, unique):
-        problems = find_problems(path, names, columns, optional=optional, unique=unique)
-        error = problems_error(problems, source_name)
-        raise error if str(error) else InvalidInput(f"{source_name} cannot be read as CSV")
+    told = told or CsvFormat()
+    if told.date_format:
+        columns = [replace(column, date_format=told.date_format) for column in columns]
+    required = [column.name for column in columns if column.name not in optional]
+    before = file_signature(path, source_name)
+    dialect = recognise(path, columns, required, source_name, told, ignored)
+    rules = Rules(tuple(columns), frozenset(may_lack) | frozenset(optional), source_name)
+    kept: list[pa.Table] = []
+    with UniqueKeys(unique if set(unique) <= set(dialect.names) else ()) as keys:
+        for rows in checked_rows(path, dialect, rules, hint=hint):
+            keys.add(rows)
+            for each in (suspicious, limits):
+                if each is not None:
+                    each.add(rows)
+            if rules.rows < kept_rows:
+                kept.append(rows.slice(0, kept_rows - rules.rows))
+            rules.rows += rows.num_rows
+        if repeated := keys.repeated():
+            named = [column for column in columns if column.name in unique]
+            problems = repeated_keys(blocks(path, dialect, source_name), dialect, named, repeated)
+            raise problems_error(list(islice(problems, MOST)), source_name)
+    if not rules.rows:
+        raise InvalidInput(
+            f"{source_name}, line {dialect.rows_from}: there is no row below the column names"
+        )
+    if file_signature(path, source_name) != before:
+        raise InvalidInput(f"{source_name} changed while it was read; wait until it is written")
     asked = {column.name for column in columns}
+    left_out = set(map(folded, ignored))
     findings = [
         f"{source_name}: column {name!r} is not in the schema and was left out"
-        for name in names
-        if name not in asked and name not in ignored
+        for name in dialect.names
+        if name not in asked and folded(name) not in left_out
     ]
-    absent = tuple(column.name for column in columns if column.name not in names)
-    return CsvContent(table, tuple(findings), absent)
+    schema = arrow_schema(tuple(columns))
+    notes = [*dialect.notes, *(f"{form} ({place})" for form, place in rules.forms.items())]
+    if told.date_format:
+        notes.append(f"dates of the form {told.date_format}")
+    if notes:
+        findings.insert(0, f"{source_name} is read as: {'; '.join(notes)}")
+    return CsvContent(
+        table=pa.concat_tables([schema.empty_table(), *kept]).combine_chunks(),
+        rows=rules.rows,
+        findings=(*findings, *(suspicious.findings() if suspicious else ())),
+        absent=tuple(column.name for column in columns if column.name not in dialect.names),
+        dialect=dialect,
+        is_canonical=not notes,
+        signature=before,
+    )
 
 
 def normalize_scoring_csv(content: CsvContent, spec: ModelSpec, out_path: Path) -> None:
@@ -151,92 +244,39 @@ def normalize_scoring_csv(content: CsvContent, spec: ModelSpec, out_path: Path) 
     """
     table = content.table.select([*spec.key_names, *spec.feature_names])
     numbers = pa.array(range(1, content.rows + 1), pa.int64())
-    table = table.add_column(0, FORECAST_ROW.name, numbers)
+    _write(out_path, [table.add_column(0, FORECAST_ROW.name, numbers)])
+
+
+def write_canonical(
+    path: Path, content: CsvContent, spec: ModelSpec, out_path: Path, told: CsvFormat | None = None
+) -> None:
+    """Write a file that was read, in the form that every engine takes, atomically.
+
+    It has the columns of the spec that the file has, by the spec's names.
+    """
+    columns = [
+        replace(column, date_format=told.date_format) if told and told.date_format else column
+        for column in (*spec.keys, *spec.features, spec.target)
+        if column.name in content.table.column_names and column.name not in content.absent
+    ]
+    rules = Rules(tuple(columns), frozenset(column.name for column in columns), str(path))
+    _write(out_path, checked_rows(path, content.dialect, rules))
+
+
+def _write(out_path: Path, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     with replaced_file(out_path) as temporary, temporary.open("wb") as file:
-        file.write((",".join(table.column_names) + "\n").encode())
-        pa_csv.write_csv(table, file, options)
+        for number, table in enumerate(tables):
+            if not number:
+                file.write((",".join(table.column_names) + "\n").encode())
+            # Of columns that are cut at different rows Arrow writes zero bytes.
+            pa_csv.write_csv(table.combine_chunks(), file, options)
 
 
-def _read_fast(
-    path: Path, names: Sequence[str], columns: Sequence[Column], optional: Sequence[str]
-) -> pa.Table | None:
-    """The table, or None where anything is wrong."""
+def file_signature(path: Path, source_name: str) -> tuple[int, ...]:
+    """What changes with a file's content; raises InvalidInput where there is no file."""
     try:
-        texts = pa_csv.read_csv(
-            path,
-            read_options=pa_csv.ReadOptions(block_size=1 << 23),
-            convert_options=pa_csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-    except pa.ArrowInvalid:
-        return None
-    arrays = []
-    for column, field in zip(columns, arrow_schema(tuple(columns)), strict=True):
-        if column.name not in names:
-            arrays.append(pa.chunked_array([pa.nulls(texts.num_rows, field.type)]))
-            continue
-        array = _convert(texts[column.name], column, field.type, column.name in optional)
-        if array is None:
-            return None
-        arrays.append(array)
-    return pa.table(arrays, schema=arrow_schema(tuple(columns)))
-
-
-def _convert(
-    text: pa.ChunkedArray, column: Column, type_: pa.DataType, may_be_empty: bool
-) -> pa.ChunkedArray | None:
-    """A column's values from its fields, or None where a field breaks the contract."""
-    empty = pc.equal(text, "")
-    if pc.any(empty).as_py():
-        if not may_be_empty:
-            return None
-        text = pc.if_else(empty, pa.scalar(None, pa.string()), text)
-    if not _all(pc.match_substring_regex(text, f"^(?:{pattern(column)})$")):
-        return None
-    if column.sql_type == "date":
-        return _convert_dates(text, column)
-    if column.sql_type == "varchar":
-        if not _all(pc.less_equal(pc.utf8_length(text), column.length)):
-            return None
-        values = text
-    else:
-        try:
-            values = text.cast(type_ if column.sql_type in INTEGER_BITS else pa.float64())
-        except pa.ArrowInvalid:
-            return None
-    if column.codes and not _all(pc.is_in(values, pa.array(column.codes, values.type)), text):
-        return None
-    if column.minimum is not None and not _all(pc.greater_equal(values, column.minimum)):
-        return None
-    if column.maximum is not None and not _all(pc.less_equal(values, column.maximum)):
-        return None
-    values = values.cast(type_)
-    if pa.types.is_floating(type_) and not _all(pc.is_finite(values)):
-        return None
-    return values
-
-
-def _convert_dates(text: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
-    """Parse each distinct text once: days repeat, and the exact reader parses the same way."""
-    encoded = text.combine_chunks().dictionary_encode()
-    try:
-        days = [parse_date(day, column.date_format) for day in encoded.dictionary.to_pylist()]
-    except ValueError:
-        return None
-    return pa.chunked_array([pa.array(days, pa.date32()).take(encoded.indices)])
-
-
-def _all(mask: pa.ChunkedArray, text: pa.ChunkedArray | None = None) -> bool:
-    """True when no non-null entry of the mask is false (nor, with `text`, of a non-null text)."""
-    if text is not None:
-        mask = pc.or_(mask, pc.is_null(text))
-    return pc.all(mask, min_count=0).as_py() is not False
-
-
-def _has_duplicates(table: pa.Table, unique: Sequence[str]) -> bool:
-    if not unique:
-        return False
-    keys = table.select(list(unique)).drop_null()
-    return bool(keys.group_by(list(unique)).aggregate([]).num_rows != keys.num_rows)
+        stat = path.stat()
+    except OSError as error:
+        raise InvalidInput(f"cannot read {source_name}: {error.strerror or error}") from error
+    return stat.st_ino, stat.st_size, stat.st_mtime_ns

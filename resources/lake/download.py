@@ -9,7 +9,7 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 from typing import IO
-from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+from urllib.parse import SplitResult, quote, unquote, urlsplit, urlunsplit
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.urls import is_url, public_url
@@ -18,6 +18,8 @@ TIMEOUT_SECONDS = 30.0
 DEADLINE_SECONDS = 15 * 60.0
 MAX_BYTES = 2 << 30
 _CHUNK = 1 << 18
+#: What a URL may hold as it is; "%" since it may be encoded already.
+_URL_SAFE = "%/?:@!$&'()*+,;=~-._[]"
 #: How every failure ends.
 _FAILED = (
     "Nothing was stored. Check the address and the network, or download the file yourself and "
@@ -47,6 +49,8 @@ def download(url: str, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError) as error:
         reason = getattr(error, "reason", None) or error or type(error).__name__
         raise BikecastError(f"cannot download {address}: {reason}. {_FAILED}") from None
+    except ValueError as error:  # a redirect to what is no address
+        raise BikecastError(f"cannot download {address}: {error}. {_FAILED}") from None
     except ConnectionError as error:
         raise BikecastError(
             f"the connection to {address} broke: {error.strerror or error}. {_FAILED}"
@@ -54,14 +58,15 @@ def download(url: str, target: Path, *, max_bytes: int = MAX_BYTES) -> None:
 
 
 def _request(url: str) -> urllib.request.Request:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
+        address = _without_user(parts)
         usable = is_url(url) and bool(parts.hostname) and parts.port != 0
-    except ValueError:
+    except ValueError:  # UnicodeError, of a host's name, is one
         usable = False
     if not usable or any(character.isspace() for character in url):
         raise InvalidInput(f"{public_url(url)!r} is not an http or https URL. {_FAILED}")
-    request = urllib.request.Request(_without_user(parts))  # noqa: S310  (scheme checked above)
+    request = urllib.request.Request(address)  # noqa: S310  (scheme checked above)
     if parts.username is not None:
         pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
         token = base64.b64encode(pair.encode()).decode()
@@ -70,13 +75,23 @@ def _request(url: str) -> urllib.request.Request:
 
 
 def _without_user(parts: SplitResult) -> str:
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], fragment=""))
+    """The address in ASCII, as HTTP has it: letters of other scripts are encoded."""
+    host = parts.netloc.rpartition("@")[2]
+    if not host.isascii():
+        name, colon, port = host.partition(":")
+        host = name.encode("idna").decode() + colon + port
+    path, query = (quote(part, safe=_URL_SAFE) for part in (parts.path, parts.query))
+    return urlunsplit((parts.scheme, host, path, query, ""))
 
 
 def _copy(
     response: http.client.HTTPResponse, file: IO[bytes], address: str, ends: float, max_bytes: int
 ) -> None:
-    announced = int(response.headers.get("Content-Length") or -1)
+    length = response.headers.get("Content-Length") or ""
+    announced = int(length) if length.isdecimal() else -1
+    encoding = (response.headers.get("Content-Encoding") or "identity").lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise BikecastError(f"{address} answered in the encoding {encoding!r}. {_FAILED}")
     received = 0
     while True:
         if max(announced, received) > max_bytes:
@@ -94,6 +109,7 @@ def _copy(
         file.write(chunk)
     if received < announced:
         raise BikecastError(f"{address} ended after {received:,} of {announced:,} bytes. {_FAILED}")
+    # A body in the transfer encoding gzip stays as it is: the reader of the file unpacks it.
 
 
 class _SafeRedirects(urllib.request.HTTPRedirectHandler):

@@ -17,29 +17,54 @@ _NORMAL_SCALE = 1.4826
 _TREATED = {"flag": "kept", "impute": "replaced by the column's typical value", "drop": "left out"}
 
 
-def suspicious_findings(
-    table: pa.Table, spec: ModelSpec, *, treatment: Treatment | None = None
-) -> tuple[str, ...]:
-    """One text a column that has suspicious values, with the keys of the first such rows.
+class SuspiciousValues:
+    """Counts suspicious values block by block, with the keys of the first rows that have one.
 
     `treatment` says what happens to them (default: what the spec says).
     """
-    findings = []
-    for column in (*spec.features, spec.target):
-        if not column.suspicious or column.name not in table.column_names:
-            continue
-        values = table[column.name]
-        mask = pc.is_in(values, pa.array(column.suspicious).cast(values.type))
-        count = pc.sum(mask).as_py() or 0
-        if count:
-            suspicious = ", ".join(str(value) for value in column.suspicious)
-            verb = "has" if count == 1 else "have"
-            treated = _TREATED[treatment or spec.suspicious_treatment]
-            findings.append(
-                f"{column.name}: {_rows(count)} {verb} the suspicious value {suspicious}"
-                f"{_where(table, mask, spec.keys)}, {treated}"
-            )
-    return tuple(findings)
+
+    def __init__(self, spec: ModelSpec, *, treatment: Treatment | None = None) -> None:
+        self._spec = spec
+        self._treated = _TREATED[treatment or spec.suspicious_treatment]
+        self._rows = 0
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[str]] = {}
+
+    def add(self, table: pa.Table) -> None:
+        """Count in some more rows."""
+        for column in (*self._spec.features, self._spec.target):
+            if not column.suspicious or column.name not in table.column_names:
+                continue
+            values = table[column.name]
+            mask = pc.is_in(values, pa.array(column.suspicious).cast(values.type))
+            if count := pc.sum(mask).as_py() or 0:
+                self._counts[column.name] = self._counts.get(column.name, 0) + count
+                places = self._places.setdefault(column.name, [])
+                if len(places) < _EXAMPLES:
+                    places += _places(table, mask, self._spec.keys, self._rows)
+        self._rows += table.num_rows
+
+    def findings(self) -> tuple[str, ...]:
+        """One text a column that has suspicious values."""
+        findings = []
+        for column in (*self._spec.features, self._spec.target):
+            if count := self._counts.get(column.name):
+                suspicious = ", ".join(str(value) for value in column.suspicious)
+                verb = "has" if count == 1 else "have"
+                findings.append(
+                    f"{column.name}: {_rows(count)} {verb} the suspicious value {suspicious}"
+                    f"{_where(self._places[column.name], count)}, {self._treated}"
+                )
+        return tuple(findings)
+
+
+def suspicious_findings(
+    table: pa.Table, spec: ModelSpec, *, treatment: Treatment | None = None
+) -> tuple[str, ...]:
+    """The findings of `SuspiciousValues` for a whole table."""
+    values = SuspiciousValues(spec, treatment=treatment)
+    values.add(table)
+    return values.findings()
 
 
 def outlier_findings(table: pa.Table, spec: ModelSpec) -> tuple[str, ...]:
@@ -59,7 +84,7 @@ def outlier_findings(table: pa.Table, spec: ModelSpec) -> tuple[str, ...]:
         if count := pc.sum(mask).as_py() or 0:
             findings.append(
                 f"{column.name}: {_rows(count)} far from the typical {centre:.4g}"
-                f"{_where(table, mask, spec.keys)}, kept"
+                f"{_where(_places(table, mask, spec.keys), count)}, kept"
             )
     return tuple(findings)
 
@@ -84,19 +109,23 @@ def _centre_and_spread(values: pa.ChunkedArray) -> tuple[float, float]:
     return centre, _NORMAL_SCALE * deviation
 
 
-def _where(table: pa.Table, mask: pa.ChunkedArray, keys: Sequence[Column]) -> str:
-    """The keys (or the numbers) of the first rows of a mask, in parentheses."""
-    rows = pc.indices_nonzero(mask)
-    first = rows.slice(0, _EXAMPLES)
+def _places(
+    table: pa.Table, mask: pa.ChunkedArray, keys: Sequence[Column], rows_before: int = 0
+) -> list[str]:
+    """The keys (or the numbers) of the first rows of a mask."""
+    first = pc.indices_nonzero(mask).slice(0, _EXAMPLES)
     names = [key.name for key in keys if key.name in table.column_names]
     names = [name for name in names if table[name].null_count == 0]
     if names:
         picked = table.select(names).take(first).to_pylist()
-        places = [" ".join(f"{name} {row[name]}" for name in names) for row in picked]
-    else:
-        places = [f"row {index + 1}" for index in first.to_pylist()]
-    more = ", ..." if len(rows) > _EXAMPLES else ""
-    return f" ({', '.join(places)}{more})"
+        return [" ".join(f"{name} {row[name]}" for name in names) for row in picked]
+    return [f"row {rows_before + index + 1}" for index in first.to_pylist()]
+
+
+def _where(places: Sequence[str], count: int) -> str:
+    """The first places, in parentheses."""
+    more = ", ..." if count > _EXAMPLES else ""
+    return f" ({', '.join(places[:_EXAMPLES])}{more})"
 
 
 def _rows(count: int) -> str:

@@ -36,6 +36,11 @@ class LocalLake(ConfigurableResource):
         if self.stat(path) != new:
             with replaced_file(target) as temporary:
                 shutil.copyfile(source, temporary)
+                if file_digest(temporary) != new.digest:
+                    raise InvalidInput(
+                        f"{source} changed while it was stored; {path} in the lake is unchanged. "
+                        "Wait until the file is written, and run again"
+                    )
         return new
 
     def open(self, path: str) -> BinaryIO:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
@@ -19,16 +20,35 @@ class LakeFile:
 
 
 @dataclass(frozen=True)
+class CsvFormat:
+    """Each part overrules what would be recognised; an empty one leaves it to that.
+
+    `columns` gives, by a spec's name of a column, the name that the file has for it.
+    """
+
+    columns: Mapping[str, str] = field(default_factory=dict)
+    delimiter: str = ""
+    decimal: str = ""
+    date_format: str = ""
+    encoding: str = ""
+
+    def __bool__(self) -> bool:
+        return any(getattr(self, part.name) for part in fields(self))
+
+
+@dataclass(frozen=True)
 class FetchedFile:
     """A local file, and where it came from, for people (no secret in it).
 
-    `is_new` is False for what the lake keeps, `is_sample` True for a simulated one.
+    `is_new` is False for what the lake keeps, `is_sample` True for a simulated one. `format` is
+    what was said about how it is written.
     """
 
     path: Path
     origin: str
     is_new: bool = True
     is_sample: bool = False
+    format: CsvFormat = CsvFormat()  # it is frozen
 
 
 class SourceFiles(Protocol):

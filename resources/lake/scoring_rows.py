@@ -19,8 +19,9 @@ def read_scoring_rows(lake: Lake, spec: ModelSpec) -> CsvContent:
     Raises InvalidInput with file, line and column of what is wrong.
     """
     from resources.lake.csv_file import read_scoring_csv
+    from resources.lake.raw_files import engine_path
 
-    with lake.local_copy(spec.scoring_file) as path:
+    with lake.local_copy(engine_path(lake, spec.scoring_file, spec, "scoring")) as path:
         return read_scoring_csv(path, spec, source_name=spec.scoring_file)
 
 

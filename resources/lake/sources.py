@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.urls import is_url, public_url
 from resources.lake.download import download
-from resources.lake.port import FetchedFile, Lake
+from resources.lake.port import CsvFormat, FetchedFile, Lake
+from resources.lake.raw_files import kept_format
 
 #: The word that asks for the simulated sample although the lake has a file.
 SAMPLE = "sample"
+#: The word for what is piped into the command.
+STANDARD_INPUT = "-"
 
 
 @dataclass(frozen=True)
@@ -31,12 +38,14 @@ class Sources:
     """The source of each lake file, by lake path; implements the port SourceFiles.
 
     `paths` holds what the settings say: a path, an http(s) URL, "sample", or None to keep what
-    the lake has (and take the sample where it has nothing). `samples` generates the samples;
-    they come from outside, because a resource knows no model.
+    the lake has (and take the sample where it has nothing). `format` is how those files are
+    written, as far as people say it. `samples` generates the samples; they come from outside,
+    because a resource knows no model.
     """
 
     lake: Lake
     paths: Mapping[str, str | None] = field(default_factory=dict)
+    format: CsvFormat = CsvFormat()  # noqa: RUF009  # it is frozen
     samples: Mapping[str, Sample] = field(default_factory=dict)
     _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
 
@@ -76,11 +85,16 @@ class Sources:
         source = override or self.paths.get(lake_path)
         if source is None and self.lake.stat(lake_path) is not None:
             with self.lake.local_copy(lake_path) as path:
-                yield FetchedFile(path, f"{lake_path} (kept in the lake)", is_new=False)
+                yield FetchedFile(
+                    path,
+                    f"{lake_path} (kept in the lake)",
+                    is_new=False,
+                    format=kept_format(self.lake, lake_path),
+                )
             return
         if source is not None and source != SAMPLE and not is_url(source):
-            path = _existing_file(source)
-            yield FetchedFile(path, str(path))
+            with _existing_file(source) as path:
+                yield FetchedFile(path, shown(source, path), format=self.format)
             return
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             path = Path(folder) / Path(lake_path).name
@@ -90,7 +104,7 @@ class Sources:
                 yield FetchedFile(path, sample.description, is_sample=True)
             else:
                 download(source, path)
-                yield FetchedFile(path, public_url(source))
+                yield FetchedFile(path, public_url(source), format=self.format)
 
     def _sample(self, lake_path: str) -> Sample:
         if lake_path not in self.samples:
@@ -101,7 +115,16 @@ class Sources:
         return self.samples[lake_path]
 
 
-def _existing_file(source: str) -> Path:
+@contextmanager
+def _existing_file(source: str) -> Iterator[Path]:
+    """The file at a path; what a pipe gives is put into a temporary file.
+
+    Raises InvalidInput where there is no file.
+    """
+    if source == STANDARD_INPUT:
+        with _drained(sys.stdin.buffer, "standard input") as drained:
+            yield drained
+        return
     parts = urlsplit(source)
     if parts.scheme == "file":
         source = unquote(parts.path)
@@ -111,7 +134,39 @@ def _existing_file(source: str) -> Path:
             "path, or an http:// or https:// address."
         )
     path = Path(source).expanduser().absolute()
+    name = printable(str(path))
+    if path.is_fifo() or path.is_char_device():
+        try:
+            with path.open("rb") as pipe, _drained(pipe, name) as drained:
+                yield drained
+        except OSError as error:
+            raise InvalidInput(
+                f"cannot read {name}: {error.strerror or error}. Nothing was stored."
+            ) from error
+        return
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise InvalidInput(f"the file {path} {problem}. Nothing was stored; correct the path.")
-    return path
+        raise InvalidInput(f"the file {name} {problem}. Nothing was stored; correct the path.")
+    yield path
+
+
+@contextmanager
+def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
+    """A temporary file with all that a pipe gives."""
+    with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+        path = Path(folder) / "piped.csv"
+        with path.open("wb") as file:
+            shutil.copyfileobj(pipe, file)
+        if not path.stat().st_size:
+            raise InvalidInput(f"{name} gave no data. Nothing was stored.")
+        yield path
+
+
+def shown(source: str, path: Path) -> str:
+    """A source for people."""
+    return "standard input" if source == STANDARD_INPUT else printable(str(path))
+
+
+def printable(name: str) -> str:
+    """A path that may hold bytes that are no UTF-8, in a form that can be printed and stored."""
+    return os.fsencode(name).decode(errors="backslashreplace")

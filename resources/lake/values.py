@@ -17,6 +17,20 @@ INTEGER = r"-?[0-9]+"
 NUMBER = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 TEXT = r"[^\x00-\x1f\x7f]*"
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+#: Marks of a missing value, as programs write them; compared without case.
+MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", "-", "?", ".")
+#: An ISO moment at midnight, whose day is the value; the offset does not move the day.
+MIDNIGHT = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+#: A whole number with zeros behind the point.
+WHOLE = r"(-?[0-9]+)\.0*"
+#: Blanks around a number or a date that mean nothing.
+BLANKS = " \t\u00a0"
+_SHAPES = (
+    (r"[0-9]{1,2}\.[0-9]{1,2}\.[0-9]{4}", "%d.%m.%Y"),
+    (r"[0-9]{4}/[0-9]{1,2}/[0-9]{1,2}", "%Y/%m/%d"),
+    (r"[0-9]{8}", "%Y%m%d"),
+    (r"[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}", "%d-%b-%Y"),
+)
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 INTEGER_BITS = {"int": 32, "bigint": 64}
 
@@ -52,6 +66,28 @@ def parse(text: str, column: Column) -> int | float | str | date:
     return value
 
 
+def plain(text: str, column: Column, decimal: str = ".") -> str:
+    """A field in the canonical form of its column, empty for a missing value.
+
+    Blanks around a number or a date go, a decimal comma becomes a point, 331.0 is the whole number
+    331, an ISO moment at midnight its day. What is in no such form stays as it is.
+    """
+    if column.sql_type == "varchar":
+        return text
+    text = text.strip(BLANKS)
+    if text.casefold() in MISSING:
+        return ""
+    if column.sql_type == "date":
+        moment = re.fullmatch(MIDNIGHT, text)
+        return moment[1] if moment else text
+    if decimal == ",":
+        if "." in text:
+            return text.replace(".", "..")  # no number: a point where commas are the decimal marks
+        text = text.replace(",", ".")
+    whole = re.fullmatch(WHOLE, text) if column.sql_type in INTEGER_BITS else None
+    return whole[1] if whole else text
+
+
 def parse_date(text: str, date_format: str) -> date:
     """A date in ISO format or in `date_format` (strptime).
 
@@ -64,7 +100,23 @@ def parse_date(text: str, date_format: str) -> date:
             return datetime.strptime(text, date_format).date()
     except ValueError:
         pass
-    raise ValueError(f"is not a date of the form {date_format} or YYYY-MM-DD")
+    raise ValueError(f"is not a date of the form {date_format} or YYYY-MM-DD{_shape(text)}")
+
+
+def _shape(text: str) -> str:
+    """Which layout of a date the text has, and what to do about it."""
+    for shape, date_format in _SHAPES:
+        if re.fullmatch(shape, text):
+            return f"; it looks like {date_format}: --date-format {date_format}"
+    if re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]", text):
+        return "; it has a time of day, and the column has days"
+    if re.fullmatch(r"[0-9]{1,2}/[0-9]{1,2}/[0-9]{4}", text):
+        return "; if the day is first: --date-format %d/%m/%Y"
+    if re.fullmatch(r"[0-9]{5}(?:\.[0-9]+)?", text):
+        return (
+            "; it looks like the serial number of a spreadsheet: format the column as a date there"
+        )
+    return ""
 
 
 def describe_codes(codes: tuple[int | str, ...]) -> str:
@@ -111,4 +163,11 @@ def _parse_number(text: str, column: Column) -> float:
 def _reason(text: str, expected: str) -> str:
     if _NOT_FINITE.fullmatch(text):
         return "is not a finite number"
-    return f"is not {expected}" + (" (it has spaces around it)" if text != text.strip() else "")
+    hint = ""
+    if re.fullmatch(r"-?[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]*)?", text):
+        hint = "; remove the separators of thousands"
+    elif re.fullmatch(r"-?[0-9]*,[0-9]+", text):
+        hint = "; if that is a decimal comma: --decimal comma"
+    elif text.casefold() in ("true", "false", "yes", "no"):
+        hint = "; write 1 and 0"
+    return f"is not {expected}{hint}"

@@ -105,13 +105,12 @@ class ConnectSpark(ConfigurableResource):
         self, csv_file: Path, spec: ModelSpec, shown: str
     ) -> tuple[int, tuple[str, ...], pa.Table]:
         """Rows read, findings about them, and the training table."""
-        from resources.lake.csv_problems import check_required, read_header
+        from resources.lake.dialect import header_of
         from resources.lake.findings import suspicious_findings
         from resources.spark.sessions import session_for
         from resources.spark.transform import read_raw, training_table
 
-        names = read_header(csv_file, shown)
-        check_required(names, [column.name for column in spec.training_columns], shown)
+        names = header_of(csv_file, spec.training_columns, shown)
         session = session_for(self.remote)
         try:
             raw = read_raw(session, str(csv_file), names, spec)

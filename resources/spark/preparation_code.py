@@ -5,7 +5,7 @@ from bikecast.core.code_version import LIBRARY
 #: On this machine and, by `batch.py`, in a Synapse pool. Of what else the engine's adapter imports,
 #: a test says why it decides nothing.
 PREPARATION_CODE = (
-    "resources/lake/csv_problems.py",
+    "resources/lake/dialect.py",
     "resources/lake/findings.py",
     "resources/lake/values.py",
     "resources/spark/batch.py",

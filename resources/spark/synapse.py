@@ -116,7 +116,7 @@ class SynapseSpark(ConfigurableResource):
     def _input(self, preparation: Preparation) -> tuple[list[str], str]:
         """The CSV's column names, and the name of what is asked for."""
         from bikecast.core.spec_json import spec_to_json
-        from resources.lake.csv_problems import check_required, read_header
+        from resources.lake.dialect import header_of
         from resources.spark.shipping import job_code
 
         spec, path = preparation.spec, preparation.csv_path
@@ -124,8 +124,7 @@ class SynapseSpark(ConfigurableResource):
         if stored is None:
             raise InvalidInput(f"there is no file {path} in the lake")
         with self.lake.local_copy(path) as copy:
-            names = read_header(copy, path)
-        check_required(names, [column.name for column in spec.training_columns], path)
+            names = header_of(copy, spec.training_columns, path)
         identity = job_base_name(
             spec.training_table,
             csv=stored.digest,

@@ -46,27 +46,43 @@ def training_table(frame: DataFrame, spec: ModelSpec) -> DataFrame:
     """Features, target and keys with the spec's types, suspicious values treated.
 
     `frame` has the columns of `csv_schema`. Rows without a feature or the target are left out,
-    as are rows with suspicious values where the spec says drop; `impute` puts the median of a
-    number's good values (the most frequent text) in their place.
+    as are rows with suspicious values where the spec says drop. `impute` puts the median of a
+    number's good values (the most frequent text) in the place of suspicious and of missing ones;
+    rows without the target are left out all the same.
     """
     from pyspark.sql import functions as f
 
     table = frame.select(*[_typed(column).alias(column.name) for column in spec.training_columns])
-    table = table.dropna(subset=[*spec.feature_names, spec.target.name])
+    if spec.suspicious_treatment == "impute":
+        table = table.dropna(subset=[spec.target.name])
+        lacking = _lacking(table, spec)
+    else:
+        table = table.dropna(subset=[*spec.feature_names, spec.target.name])
+        lacking = set()
     for column in (*spec.features, spec.target):
-        if not column.suspicious or spec.suspicious_treatment == "flag":
+        if spec.suspicious_treatment == "flag":
             continue
-        suspicious = is_suspicious(column)
+        suspicious = is_suspicious(column) if column.suspicious else f.lit(False)
         if spec.suspicious_treatment == "drop":
-            table = table.where(~suspicious)
+            table = table.where(~suspicious) if column.suspicious else table
             continue
-        typical = _typical_value(table.where(~suspicious), column)
+        if not column.suspicious and column.name not in lacking:
+            continue
+        bad = suspicious | f.col(column.name).isNull()
+        typical = _typical_value(table.where(~bad), column)
         if typical is not None:
             value = f.lit(typical).cast(type_names(column).spark)
-            table = table.withColumn(
-                column.name, f.when(suspicious, value).otherwise(f.col(column.name))
-            )
-    return table
+            table = table.withColumn(column.name, f.when(bad, value).otherwise(f.col(column.name)))
+    return table.dropna(subset=list(spec.feature_names)) if lacking else table
+
+
+def _lacking(table: DataFrame, spec: ModelSpec) -> set[str]:
+    """The features that some row lacks."""
+    from pyspark.sql import functions as f
+
+    counts = [f.count(f.when(f.col(name).isNull(), 1)).alias(name) for name in spec.feature_names]
+    row = table.agg(*counts).collect()[0]
+    return {name for name in spec.feature_names if row[name]}
 
 
 def is_suspicious(column: Column) -> SparkColumn:

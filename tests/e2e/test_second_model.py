@@ -6,7 +6,8 @@ import pytest
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
-from pipelines.in_process.main_job import Outcome, checked_files, run_main_job
+from pipelines.in_process.checked_files import checked_files
+from pipelines.in_process.main_job import Outcome, run_main_job
 from pipelines.installation import Installation
 from pipelines.models import Model
 from pipelines.settings import Settings

@@ -30,6 +30,7 @@ PORT_VOCABULARY = {
 PLAIN_MODULES = {
     "resources.lake.csv_file": "reads a local file by the spec",
     "resources.lake.findings": "looks at a table in memory; the engines look with it too",
+    "resources.lake.raw_files": "functions of the port Lake",
     "resources.lake.scoring_rows": "functions of the port Lake",
     "resources.lake.tables": "functions of the port Lake",
     "resources.spark.preparation_code": "a list of paths: what decides the training table",

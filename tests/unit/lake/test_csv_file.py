@@ -13,7 +13,7 @@ from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
-from resources.lake import csv_file
+from resources.lake import rows as rows_module
 from resources.lake.csv_file import (
     normalize_scoring_csv,
     read_csv,
@@ -21,6 +21,7 @@ from resources.lake.csv_file import (
     read_training_csv,
 )
 from resources.lake.csv_problems import find_problems
+from resources.lake.dialect import Dialect
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
 LAB = Path(__file__).parents[3] / ".." / "shared" / "data"
@@ -87,7 +88,7 @@ def test_a_column_beyond_the_schema_is_a_finding_unless_the_spec_ignores_it(tmp_
         ({"temp": "-inf"}, "line 3, column temp: '-inf' is not a finite number"),
         ({"temp": "1e39"}, "line 3, column temp: '1e39' does not fit the type real"),
         ({"temp": "9"}, "line 3, column temp: '9' is above the maximum 2"),
-        ({"temp": " 1"}, r"line 3, column temp: ' 1' is not a number \(it has spaces around it\)"),
+        ({"temp": "1 1"}, "line 3, column temp: '1 1' is not a number"),
         ({"hum": ""}, "line 3, column hum: the value is missing"),
         ({"rentals": "-1"}, "line 3, column rentals: '-1' is below the minimum 0"),
         ({"rentals": "3.5"}, "line 3, column rentals: '3.5' is not a whole number"),
@@ -146,11 +147,10 @@ def test_the_first_ten_problems_and_the_number_of_the_rest_are_told(tmp_path):
         (b"\n1,2\n", "line 1: there are no column names"),
         (HEADER.encode() + b"\n", "line 2: there is no row"),
         (HEADER.encode() + b"\n" + ROW.encode() + b"\n\xff\n", "line 3: not UTF-8 .byte 0xff"),
-        (b"\xff\xfe" + HEADER.encode("utf-16-le"), "line 1: not UTF-8"),
+        (b"\xff\xfe" + HEADER.encode("utf-16-le"), "line 2: there is no row"),
         (b"a\xff,b\n1,2\n", "line 1: not UTF-8"),
         (b"temp," + HEADER.encode() + b"\n", "line 1: columns appear twice: temp"),
         (b"x,y\n1,2\n", "line 1: missing columns season, mnth"),
-        (HEADER.replace("hum", "Hum").encode() + b"\n", "missing column hum.*'Hum' is not 'hum'"),
         (HEADER.encode() + b"\r" + ROW.encode(), "line 1: a carriage return without a line feed"),
         (HEADER.encode() + b'\n"' + ROW.encode() + b"\n", "line 2: the row is too short"),
     ],
@@ -251,16 +251,40 @@ def test_any_valid_values_survive_the_way_through_a_file(tmp_path, rows):
 
 ODD = (
     "1 -1 007 +5 0x1F 1_0 1.5 .5 5. . - 1e5 1e39 1e999 nan inf 2147483648 9223372036854775808 "
-    "1/2/2011 01/02/2011 2011-01-02 2011-13-01 2011-1-2 13/1/2011 1/2/11 x \u0663 1\u00a0"
+    "1/2/2011 01/02/2011 2011-01-02 2011-13-01 2011-1-2 13/1/2011 1/2/11 x \u0663 1\u00a0 "
+    "331.0 331. -5.00 331.01 NA n/a #N/A null ? 2011-01-02T00:00:00 2011-01-02T00:00:00.5 TRUE "
+    "2011-01-02T00:00Z 2011-01-02T12:00:00 1e2.0 0.0 -0 -0.0 00.50 1.000,5 \uff11 40544"
 ).split(" ")
-QUOTED = ["", " 1", "1 ", '"1"', '"a,b"', '"a""b"', 'a"b', '"ab"c', '"', '""', "a\tb", "\x00"]
+QUOTED = [
+    "",
+    " 1",
+    " NA",
+    "2011-01-02 00:00:00",
+    '"1,5"',
+    '"0,5"',
+    '"331,0"',
+    '"1,234"',
+    "1 ",
+    '"1"',
+    '"a,b"',
+    '"a""b"',
+    'a"b',
+    '"ab"c',
+    '"',
+    '""',
+    "a\tb",
+    "\x00",
+]
 FIELD = st.sampled_from(ODD + QUOTED) | st.text('a1",.-/\r\n\t \\\u00e9', max_size=5)
 
 
-@settings(max_examples=400, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(FIELD, min_size=5, max_size=7), max_size=4), st.sampled_from("nirftd"))
-def test_the_fast_and_the_exact_reader_accept_the_same_files(tmp_path, rows, focus):
-    path = tmp_path / "in.csv"
+@settings(max_examples=400)
+@given(
+    st.lists(st.lists(FIELD, min_size=5, max_size=7), max_size=4),
+    st.sampled_from("nirftd"),
+    st.sampled_from(".,"),
+)
+def test_the_typed_the_textual_and_the_exact_reader_accept_the_same_rows(rows, focus, decimal):
     good = ["1", "1", "1", "1", "a", "2011-01-02"]
     lines = [",".join(NAMES)]
     for number, row in enumerate(rows):
@@ -270,12 +294,21 @@ def test_the_fast_and_the_exact_reader_accept_the_same_files(tmp_path, rows, foc
         else:
             fields = row
         lines.append(",".join(fields))
-    path.write_text("\n".join(lines) + "\n", encoding="utf-8", newline="")
-    if b"\r" in path.read_bytes().replace(b"\r\n", b""):
+    text = "\n".join(lines) + "\n"
+    if "\r" in text.replace("\r\n", ""):
         return  # refused before either reader
-    fast = csv_file._read_fast(path, NAMES, COLUMNS, ())
-    problems = list(find_problems(path, NAMES, COLUMNS, optional=(), unique=()))
-    assert (fast is not None and fast.num_rows > 0) == (not problems), (fast, problems)
+    block = "".join(f"{line}\n" for line in lines[1:]).encode()
+    if not block.strip(b"\r\n"):
+        return
+    dialect = Dialect(tuple(NAMES), decimal=decimal)
+    rules = rows_module.Rules(COLUMNS, frozenset(), "in.csv")
+    typed = rows_module._typed(block, dialect, rules)
+    fast = rows_module._from_texts(block, 2, dialect, rules)
+    problems = list(find_problems(block, 2, dialect, COLUMNS, frozenset()))
+    assert (fast is not None) == (not problems), (fast, problems)
+    if typed is not None:
+        assert fast is not None, (typed, problems)
+        assert typed.equals(fast)
 
 
 def trainable(path, spec=BIKE_RENTALS):

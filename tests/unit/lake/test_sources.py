@@ -1,3 +1,4 @@
+import os
 import socket
 
 import pytest
@@ -74,6 +75,9 @@ def test_the_temporary_file_is_gone_afterwards(lake):
         ("ftp://host/x.csv", "ftp:// is not supported"),
         ("http:///x.csv", "is not an http or https URL"),
         ("http://host:x/y", "is not an http or https URL"),
+        ("http://[::1", "is not an http or https URL"),
+        ("http://u:p@[::1/x?sig=SECRET", r"'http://\[::1/x' is not an http or https URL"),
+        ("http://a b/c", "is not an http or https URL"),
     ],
 )
 def test_a_source_that_is_no_file_is_refused(lake, path, message):
@@ -100,6 +104,47 @@ def test_a_url_is_downloaded_and_told_without_its_secrets(lake):
     assert headers["Authorization"] == "Basic bWU6cGFzcyB3b3Jk"
 
 
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [("Fahrräder.csv", "/Fahrr%C3%A4der.csv"), ("a%20b.csv?q=ü", "/a%20b.csv?q=%C3%BC")],
+)
+def test_a_url_may_hold_any_letters(lake, name, asked):
+    with file_server() as server:
+        server.replies[asked.partition("?")[0]] = Reply(b"remote")
+        assert fetched(sources(lake, f"{server.url}/{name}"))[0] == "remote"
+        assert server.requests[0][0] == asked
+
+
+def test_a_pipe_is_read_once_and_whole(lake, tmp_path):
+    reader, writer = os.pipe()
+    os.write(writer, b"piped")
+    os.close(writer)
+    try:
+        held = sources(lake, f"/dev/fd/{reader}")
+        with held.hold("data/x.csv") as files:
+            assert files["data/x.csv"].path.read_text() == "piped"
+            assert fetched(held)[0] == "piped"
+    finally:
+        os.close(reader)
+
+
+def test_an_empty_pipe_is_refused(lake):
+    reader, writer = os.pipe()
+    os.close(writer)
+    try:
+        with pytest.raises(InvalidInput, match="gave no data"):
+            fetched(sources(lake, f"/dev/fd/{reader}"))
+    finally:
+        os.close(reader)
+
+
+def test_a_name_that_is_not_utf_8_is_read_and_told_in_plain_letters(lake, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")
+    with open(path, "w") as file:  # noqa: PTH123
+        file.write("own")
+    assert fetched(sources(lake, path)) == ("own", f"{tmp_path}/caf\\xe9.csv")
+
+
 def test_a_redirect_is_followed_without_the_password(lake):
     with file_server(x=b"remote") as server:
         server.replies["/old"] = Reply(status=302, headers={"Location": "/x"})
@@ -112,6 +157,8 @@ def test_a_redirect_is_followed_without_the_password(lake):
     [
         (Reply(b"", 404), BikecastError, "/x answered 404"),
         (Reply(b"abc", headers={"Content-Length": "9"}), BikecastError, "ended after 3 of 9 bytes"),
+        (Reply(b"abc", headers={"Content-Encoding": "br"}), BikecastError, "the encoding 'br'"),
+        (Reply(status=302, headers={"Location": "http://[::1"}), BikecastError, "cannot download"),
         (Reply(b"a" * 101), InvalidInput, "larger than the limit of 100 bytes"),
         (Reply(status=302, headers={"Location": "file:///etc/passwd"}), BikecastError, "302"),
     ],
@@ -123,6 +170,14 @@ def test_a_bad_answer_is_an_error_without_secrets(tmp_path, reply, error, messag
         with pytest.raises(error, match=message) as caught:
             download(url, tmp_path / "out", max_bytes=100)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("length", ["", "many", "-1"])
+def test_a_length_that_is_no_number_is_passed_over(tmp_path, length):
+    with file_server() as server:
+        server.replies["/x"] = Reply(b"abc", headers={"Content-Length": length})
+        download(f"{server.url}/x", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == b"abc"
 
 
 def test_a_body_of_unknown_length_is_limited_too(tmp_path):

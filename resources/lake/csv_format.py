@@ -1,0 +1,51 @@
+"""What people say about a CSV file whose format is not to be guessed."""
+
+from __future__ import annotations
+
+import codecs
+
+from bikecast.core.errors import InvalidInput
+from resources.lake.port import CsvFormat
+
+_DELIMITERS = {"comma": ",", "semicolon": ";", "tab": "\t", "\\t": "\t", "pipe": "|", "space": " "}
+_DECIMALS = {"point": ".", "comma": ","}
+
+
+def csv_format(
+    *,
+    rename: str = "",
+    delimiter: str = "",
+    decimal: str = "",
+    date_format: str = "",
+    encoding: str = "",
+) -> CsvFormat:
+    """The format that these texts describe; `rename` is `column=name in the file, ...`.
+
+    Raises InvalidInput that names the option that is wrong.
+    """
+    columns = {}
+    for pair in filter(None, (part.strip() for part in rename.split(","))):
+        name, equals, in_file = pair.partition("=")
+        if not (name and equals and in_file):
+            raise InvalidInput(
+                f"--rename {pair!r}: say the column and its name in the file, such as rentals=cnt"
+            )
+        columns[name.strip()] = in_file.strip()
+    delimiter = _DELIMITERS.get(delimiter, delimiter)
+    if len(delimiter) > 1 or delimiter in ('"', "\n", "\r", "\x00"):
+        raise InvalidInput(f"--delimiter {delimiter!r}: one character, or comma, semicolon, tab")
+    decimal = _DECIMALS.get(decimal, decimal)
+    if decimal not in ("", ".", ","):
+        raise InvalidInput(f"--decimal {decimal!r}: point or comma")
+    if encoding:
+        try:
+            encoding = codecs.lookup(encoding).name
+            "".encode(encoding)
+        except (LookupError, ValueError):
+            raise InvalidInput(
+                f"--encoding {encoding!r} is not a known encoding; such are utf-8, windows-1252 "
+                "and utf-16"
+            ) from None
+    if date_format and "%" not in date_format:
+        raise InvalidInput(f"--date-format {date_format!r}: in the way of strptime: %d.%m.%Y")
+    return CsvFormat(columns, delimiter, decimal, date_format, encoding)

@@ -1,0 +1,130 @@
+"""The lake's CSV files: the original as it came, and where engines need one, a copy for them.
+
+A manifest beside the original says how it is read. It is written last, and holds only for the
+original of its digest: without one, or with an older one, the file speaks for itself.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import asdict
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any, Literal
+
+from bikecast.core.errors import InvalidInput
+from bikecast.core.files import temporary_file
+from bikecast.core.spec import ModelSpec
+from resources.lake.port import CsvFormat, Lake, LakeFile
+
+if TYPE_CHECKING:
+    from resources.lake.csv_file import CsvContent
+
+Purpose = Literal["training", "scoring"]
+_VERSION = 1
+
+
+def reader(purpose: Purpose) -> Callable[..., CsvContent]:
+    """The function that reads a file of this purpose."""
+    from resources.lake.csv_file import read_scoring_csv, read_training_csv
+
+    return read_training_csv if purpose == "training" else read_scoring_csv
+
+
+def store(
+    lake: Lake, path: str, source: Path, content: CsvContent, spec: ModelSpec, told: CsvFormat
+) -> LakeFile:
+    """Store a file that was read as `content`, and its copy for engines where it needs one.
+
+    Raises InvalidInput where the file changed since it was read.
+    """
+    from resources.lake.csv_file import file_signature, write_canonical
+
+    copy: LakeFile | None = None
+    with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+        if not content.is_canonical:
+            canonical = Path(folder) / "canonical.csv"
+            write_canonical(source, content, spec, canonical, told)
+            copy = lake.put(_beside(path, ".canonical.csv"), canonical)
+        if content.signature != file_signature(source, str(source)):
+            raise InvalidInput(
+                f"{source} changed after it was checked. The file in the lake is unchanged; wait "
+                "until the new one is written, and run again."
+            )
+        stored = lake.put(path, source)
+    manifest = {
+        "version": _VERSION,
+        "digest": stored.digest,
+        "rows": content.rows,
+        "format": asdict(told),
+        "canonical": asdict(copy) if copy else None,
+    }
+    with temporary_file(json.dumps(manifest, indent=2).encode()) as file:
+        lake.put(_beside(path, ".manifest.json"), file)
+    return stored
+
+
+def kept_format(lake: Lake, path: str) -> CsvFormat:
+    """What was said about the format of the file that the lake has."""
+    stored, manifest = lake.stat(path), _manifest(lake, path)
+    if stored is None or manifest.get("digest") != stored.digest:
+        return CsvFormat()
+    return CsvFormat(**manifest["format"])
+
+
+def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str:
+    """The lake path of the form that engines read: the file itself or its copy, made if need be.
+
+    Raises InvalidInput where the file cannot be read.
+    """
+    stored, manifest = lake.stat(path), _manifest(lake, path)
+    if stored is None:
+        raise InvalidInput(f"there is no file {path} in the lake")
+    if manifest.get("digest") == stored.digest:
+        copy = manifest["canonical"]
+        if copy is None:
+            return path
+        there = lake.stat(copy["path"])
+        if there is not None and there.digest == copy["digest"]:
+            return str(copy["path"])
+    told = kept_format(lake, path)
+    with lake.local_copy(path) as original:
+        content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=5)
+        store(lake, path, original, content, spec, told)
+    return path if content.is_canonical else _beside(path, ".canonical.csv")
+
+
+def original_line(
+    lake: Lake, path: str, spec: ModelSpec, purpose: Purpose, row: int
+) -> tuple[int, str] | None:
+    """Line and text of a row (from 1) in the file as it came; None where it has no such row."""
+    from resources.lake.csv_problems import numbered_rows
+    from resources.lake.dialect import blocks
+
+    with lake.local_copy(path) as original:
+        told = kept_format(lake, path)
+        content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=0)
+        rows = 0
+        for first, block in blocks(original, content.dialect, path):
+            for line, _ in numbered_rows(block, first, content.dialect.delimiter):
+                rows += 1
+                if rows == row:
+                    return line, block.decode().split("\n")[line - first].removesuffix("\r")
+    return None
+
+
+def _manifest(lake: Lake, path: str) -> dict[str, Any]:
+    """The manifest of a file; empty where there is none of this version."""
+    place = _beside(path, ".manifest.json")
+    if lake.stat(place) is None:
+        return {}
+    with ExitStack() as stack:
+        manifest = json.loads(stack.enter_context(lake.open(place)).read())
+    return manifest if manifest.get("version") == _VERSION else {}
+
+
+def _beside(path: str, ending: str) -> str:
+    place = PurePosixPath(path)
+    return str(place.with_name(place.name.removesuffix(".csv") + ending))
