@@ -8,13 +8,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from bikecast.core.spec import Column, ModelSpec, Treatment
+from bikecast.core.suspicious import EXAMPLES, finding, places_text, rows_text
 
-_EXAMPLES = 3
 #: Scaled median absolute deviations from the median beyond which a value is an outlier.
 OUTLIER_LIMIT = 6.0
 #: Makes the median absolute deviation estimate a normal distribution's standard deviation.
 _NORMAL_SCALE = 1.4826
-_TREATED = {"flag": "kept", "impute": "replaced by the column's typical value", "drop": "left out"}
 
 
 class SuspiciousValues:
@@ -25,7 +24,7 @@ class SuspiciousValues:
 
     def __init__(self, spec: ModelSpec, *, treatment: Treatment | None = None) -> None:
         self._spec = spec
-        self._treated = _TREATED[treatment or spec.suspicious_treatment]
+        self._treatment = treatment or spec.suspicious_treatment
         self._rows = 0
         self._counts: dict[str, int] = {}
         self._places: dict[str, list[str]] = {}
@@ -40,22 +39,17 @@ class SuspiciousValues:
             if count := pc.sum(mask).as_py() or 0:
                 self._counts[column.name] = self._counts.get(column.name, 0) + count
                 places = self._places.setdefault(column.name, [])
-                if len(places) < _EXAMPLES:
+                if len(places) < EXAMPLES:
                     places += _places(table, mask, self._spec.keys, self._rows)
         self._rows += table.num_rows
 
     def findings(self) -> tuple[str, ...]:
         """One text a column that has suspicious values."""
-        findings = []
-        for column in (*self._spec.features, self._spec.target):
-            if count := self._counts.get(column.name):
-                suspicious = ", ".join(str(value) for value in column.suspicious)
-                verb = "has" if count == 1 else "have"
-                findings.append(
-                    f"{column.name}: {_rows(count)} {verb} the suspicious value {suspicious}"
-                    f"{_where(self._places[column.name], count)}, {self._treated}"
-                )
-        return tuple(findings)
+        return tuple(
+            finding(column, count, self._places[column.name], self._treatment)
+            for column in (*self._spec.features, self._spec.target)
+            if (count := self._counts.get(column.name))
+        )
 
 
 def suspicious_findings(
@@ -83,8 +77,8 @@ def outlier_findings(table: pa.Table, spec: ModelSpec) -> tuple[str, ...]:
         mask = pc.greater(distance, OUTLIER_LIMIT * spread)
         if count := pc.sum(mask).as_py() or 0:
             findings.append(
-                f"{column.name}: {_rows(count)} far from the typical {centre:.4g}"
-                f"{_where(_places(table, mask, spec.keys), count)}, kept"
+                f"{column.name}: {rows_text(count)} far from the typical {centre:.4g}"
+                f"{places_text(_places(table, mask, spec.keys), count)}, kept"
             )
     return tuple(findings)
 
@@ -113,20 +107,10 @@ def _places(
     table: pa.Table, mask: pa.ChunkedArray, keys: Sequence[Column], rows_before: int = 0
 ) -> list[str]:
     """The keys (or the numbers) of the first rows of a mask."""
-    first = pc.indices_nonzero(mask).slice(0, _EXAMPLES)
+    first = pc.indices_nonzero(mask).slice(0, EXAMPLES)
     names = [key.name for key in keys if key.name in table.column_names]
     names = [name for name in names if table[name].null_count == 0]
     if names:
         picked = table.select(names).take(first).to_pylist()
         return [" ".join(f"{name} {row[name]}" for name in names) for row in picked]
     return [f"row {rows_before + index + 1}" for index in first.to_pylist()]
-
-
-def _where(places: Sequence[str], count: int) -> str:
-    """The first places, in parentheses."""
-    more = ", ..." if count > _EXAMPLES else ""
-    return f" ({', '.join(places[:_EXAMPLES])}{more})"
-
-
-def _rows(count: int) -> str:
-    return "1 row" if count == 1 else f"{count:,} rows"

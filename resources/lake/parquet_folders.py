@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import datetime
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,20 +15,33 @@ from resources.lake.port import Lake
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.parquet as pq
 
 
 @dataclass(frozen=True)
 class ParquetFile:
-    """A file to commit: its path below the table, its size in bytes, its rows if known."""
+    """A file to commit: its path below the table, its size in bytes, its rows if known.
+
+    `limits` has the least and the greatest value of columns, by name, as JSON has them.
+    """
 
     path: str
     size: int
     rows: int | None = None
+    limits: Mapping[str, tuple[object, object]] = field(default_factory=dict)
 
     @property
     def stats(self) -> str:
         """What the table's log says about the file."""
-        return "{}" if self.rows is None else json.dumps({"numRecords": self.rows})
+        if self.rows is None:
+            return "{}"
+        return json.dumps(
+            {
+                "numRecords": self.rows,
+                "minValues": {name: low for name, (low, _) in self.limits.items()},
+                "maxValues": {name: high for name, (_, high) in self.limits.items()},
+            }
+        )
 
 
 @dataclass(frozen=True)
@@ -113,8 +127,28 @@ def local_files(table: Path, folder: str, schema: pa.Schema) -> list[ParquetFile
         ):
             raise BikecastError(f"{path}: the columns are {there}, not {schema}")
         name = path.relative_to(table).as_posix()
-        files.append(ParquetFile(name, path.stat().st_size, footer.num_rows))
+        files.append(ParquetFile(name, path.stat().st_size, footer.num_rows, _limits(footer)))
     return files
+
+
+def _limits(footer: pq.FileMetaData) -> dict[str, tuple[object, object]]:
+    """The limits of whole numbers and dates, from a Parquet file's footer.
+
+    Of texts and floats a footer may hold what is cut or rounded.
+    """
+    limits: dict[str, tuple[object, object]] = {}
+    for index, name in enumerate(footer.schema.names):
+        groups = [footer.row_group(number).column(index) for number in range(footer.num_row_groups)]
+        stats = [group.statistics for group in groups]
+        ends = [(s.min, s.max) for s in stats if s is not None and s.has_min_max]
+        if not ends or len(ends) < len(groups):
+            continue
+        low, high = min(low for low, _ in ends), max(high for _, high in ends)
+        if isinstance(low, datetime.date) and not isinstance(low, datetime.datetime):
+            limits[name] = (low.isoformat(), high.isoformat())
+        elif isinstance(low, int):
+            limits[name] = (low, high)
+    return limits
 
 
 def _alike(actual: pa.DataType, expected: pa.DataType) -> bool:

@@ -12,6 +12,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.spec_json import spec_from_json
+from resources.spark.content import FORMULA, content_of
 from resources.spark.errors import cause
 from resources.spark.transform import is_suspicious, read_raw, training_table
 
@@ -28,7 +29,8 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
     """Make the table that the job's file describes; return the error for people, or "".
 
     The job's file holds `spec`, `header` (the CSV's column names), `input` (identity of the
-    input) and `current` (data version of the table as it is). The table is written only where
+    input), `current` (data version of the table as it is) and `formula` (by which that was made).
+    A version by the first formula stays where it still holds. The table is written only where
     its content changes, by one commit whose user metadata is the outcome; the outcome is also
     the one row of the Delta table at `result_url`.
     """
@@ -37,11 +39,15 @@ def run(session: SparkSession, job_url: str, csv_url: str, table_url: str, resul
     spec = spec_from_json(job["spec"])
     raw = read_raw(session, csv_url, job["header"], spec)
     table = training_table(raw, spec)
-    rows, version = content_version(table)
+    content = content_of(table, spec.training_columns)
+    rows, version, formula = content.rows, content.version(spec.training_columns), FORMULA
+    if job["current"] and job["formula"] != FORMULA and job["current"] == first_version(table):
+        version, formula = job["current"], job["formula"]
     rows_read = raw.count()
     outcome: dict[str, Any] = {
         "input": job["input"],
         "data_version": version,
+        "formula": formula,
         "rows": rows,
         "dropped_rows": rows_read - rows,
         "changed": version != job["current"],
@@ -79,8 +85,8 @@ def register_table(session: SparkSession, name: str, url: str) -> str:
     return ""
 
 
-def content_version(table: DataFrame) -> tuple[int, str]:
-    """Rows, and a SHA-256 in hex of schema and content that does not depend on the rows' order.
+def first_version(table: DataFrame) -> str:
+    """The data version of a table by the first formula of the pool's batches.
 
     Each row is hashed by SHA-256 over its JSON; four sums of 60 bits of each hash are hashed.
     """
@@ -94,7 +100,7 @@ def content_version(table: DataFrame) -> tuple[int, str]:
     row = table.agg(f.count(f.lit(1)), *[f.sum(part) for part in slices]).collect()[0]
     schema = [(field.name, field.dataType.simpleString()) for field in table.schema.fields]
     text = json.dumps([schema, [str(value) for value in row]])
-    return int(row[0]), hashlib.sha256(text.encode()).hexdigest()
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def suspicious_counts(raw: DataFrame, spec: ModelSpec) -> list[str]:

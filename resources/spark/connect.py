@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from uuid import uuid4
 
 from dagster import ConfigurableResource
 from pydantic import Field
@@ -14,20 +17,14 @@ from resources.lake.local import lake_path
 from resources.spark.errors import cause, spark_errors
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from bikecast.core.spec import ModelSpec
-
 
 class ConnectSpark(ConfigurableResource):
     """Prepares tables in a lake folder that this process and the engine both see.
 
-    The engine reads, casts and cleans; the result comes here as Arrow, is hashed, and is
-    committed by the `deltalake` package. So exactly what was hashed is committed, in the same
-    way for every engine: a JVM session has no Delta writer without a downloaded jar, and Sail
-    0.7 does not read back a Delta table in a folder whose name has a blank or an umlaut. The
-    price is that the table passes through this process (about 60 bytes a row and column).
+    The engine's workers read, cast, clean and write Parquet below the table's folder; the data
+    version, counts and findings are its answers. Only the commit passes through this process, by
+    the `deltalake` package: a JVM session has no Delta writer without a downloaded jar, and Sail
+    0.7 does not read back a Delta table in a folder whose name has a blank or an umlaut.
     """
 
     remote: str = Field(
@@ -43,10 +40,8 @@ class ConnectSpark(ConfigurableResource):
         Raises InvalidInput for a CSV that breaks the schema or leaves no usable row, and
         BikecastError where the engine or the disk fails. The old table stays in each case.
         """
-        from resources.spark.delta_table import canonical, commit_table
         from resources.spark.preparations import input_of, record, recorded
 
-        spec = preparation.spec
         csv_file = lake_path(self.lake_root, preparation.csv_path)
         if not csv_file.is_file():
             raise InvalidInput(f"there is no file {preparation.csv_path} in the lake")
@@ -55,26 +50,7 @@ class ConnectSpark(ConfigurableResource):
         current = recorded(place, input_name)
         if current is not None:
             return current
-        rows_read, findings, table = self._transformed(csv_file, spec, preparation.csv_path)
-        if not table.num_rows:
-            raise InvalidInput(
-                f"{preparation.csv_path}: no usable row is left of {rows_read:,}; "
-                f"{spec.training_table} is unchanged"
-            )
-        committed = commit_table(place, canonical(table, spec))
-        dropped = rows_read - table.num_rows
-        if dropped:
-            findings += (f"{spec.training_table}: {dropped:,} of {rows_read:,} rows left out",)
-        prepared = PreparedTable(
-            name=spec.training_table,
-            path=preparation.table_path,
-            rows=table.num_rows,
-            data_version=committed.data_version,
-            delta_version=committed.delta_version,
-            changed=committed.changed,
-            dropped_rows=dropped,
-            findings=findings,
-        )
+        prepared = self._prepared(preparation, csv_file, place)
         if input_of(preparation, csv_file, self.remote) == input_name:  # nobody replaced the CSV
             record(place, input_name, prepared)
         return prepared
@@ -101,26 +77,74 @@ class ConnectSpark(ConfigurableResource):
         """There is nothing to cancel, see `status`."""
         return self.status(job_id)
 
-    def _transformed(
-        self, csv_file: Path, spec: ModelSpec, shown: str
-    ) -> tuple[int, tuple[str, ...], pa.Table]:
-        """Rows read, findings about them, and the training table."""
+    def _prepared(self, preparation: Preparation, csv_file: Path, place: Path) -> PreparedTable:
+        """Have the engine write the table's files, look at them and commit them."""
+        from bikecast.core.sql_types import arrow_schema
         from resources.lake.dialect import header_of
-        from resources.lake.findings import suspicious_findings
+        from resources.lake.local import LocalLake
+        from resources.lake.parquet_folders import local_files
+        from resources.spark.content import content_of
+        from resources.spark.delta_table import PREPARED, commit_folder
+        from resources.spark.scoring import write_folder
         from resources.spark.sessions import session_for
-        from resources.spark.transform import read_raw, training_table
+        from resources.spark.transform import read_raw, suspicious_rows, training_table
 
+        spec, shown = preparation.spec, preparation.csv_path
         names = header_of(csv_file, spec.training_columns, shown)
         session = session_for(self.remote)
+        folder = f"{PREPARED}{uuid4().hex}"
         try:
-            raw = read_raw(session, str(csv_file), names, spec)
-            table: pa.Table = training_table(raw, spec).toArrow()
-            if spec.suspicious_treatment == "flag":
-                return raw.count(), suspicious_findings(table, spec), table
-            # What the treatment removed can only be seen in the rows before it.
-            before = raw.toArrow()
+            with _removed_on_failure(place / folder):
+                raw = read_raw(session, str(csv_file), names, spec)
+                write_folder(training_table(raw, spec), str(place / folder))
+                files = local_files(place, folder, arrow_schema(spec.training_columns))
+                rows = sum(file.rows or 0 for file in files)
+                # Where rows are treated, what was removed is only seen in the rows before it.
+                treats = spec.suspicious_treatment != "flag"
+                read = raw.count() if treats or not rows else rows
+                if not rows:
+                    raise InvalidInput(
+                        f"{shown}: no usable row is left of {read:,}; "
+                        f"{spec.training_table} is unchanged"
+                    )
+                written = session.read.parquet(str(place / folder))
+                content = content_of(written, spec.training_columns)
+                findings = suspicious_rows(raw if treats else written, spec)
+                committed = commit_folder(
+                    LocalLake(root=self.lake_root),
+                    preparation.table_path,
+                    place,
+                    folder,
+                    spec.training_columns,
+                    content,
+                    lambda files: content_of(session.read.parquet(*files), spec.training_columns),
+                )
         except spark_errors() as error:
             raise BikecastError(
                 f"Spark cannot prepare {shown}: {cause(error)}. {spec.training_table} is unchanged"
             ) from error
-        return before.num_rows, suspicious_findings(before, spec), table
+        dropped = read - content.rows
+        if dropped:
+            findings += (f"{spec.training_table}: {dropped:,} of {read:,} rows left out",)
+        return PreparedTable(
+            name=spec.training_table,
+            path=preparation.table_path,
+            rows=content.rows,
+            data_version=committed.data_version,
+            delta_version=committed.delta_version,
+            changed=committed.changed,
+            dropped_rows=dropped,
+            findings=findings,
+        )
+
+
+@contextmanager
+def _removed_on_failure(folder: Path) -> Iterator[None]:
+    """Remove a folder, and the one it is in where that is empty, unless the block succeeds."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):
+            folder.parent.rmdir()
+        raise

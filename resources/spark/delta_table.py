@@ -1,25 +1,34 @@
-"""Committing a training table as Delta: hashed, only when changed, one writer at a time."""
+"""Training tables as Delta: the engine's Parquet files committed, only where the content is new."""
 
 from __future__ import annotations
 
-import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote
 
-import pyarrow as pa
-import pyarrow.compute as pc
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 from filelock import FileLock, Timeout
 
 from bikecast.core.errors import BikecastError
-from bikecast.core.spec import ModelSpec
+from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
+from resources.lake.parquet_folders import commit_files, local_files
+from resources.lake.port import Lake
+from resources.spark.content import FORMULA, Content
 
-#: Key of a commit's metadata that holds the data version.
-DATA_VERSION = "bikecast.dataVersion"
+#: Keys of a commit's metadata: the data version, its formula, and what it was made of.
+DATA_VERSION, FORMULA_KEY = "bikecast.dataVersion", "bikecast.dataFormula"
+CONTENT = "bikecast.content"
 LOCK_SECONDS = 120.0
+#: The folders of a table that hold the files of one preparation.
+PREPARED = "prepared-"
+_ABANDONED_SECONDS = 3600.0
 
 
 @dataclass(frozen=True)
@@ -31,70 +40,48 @@ class Commit:
     changed: bool
 
 
-def canonical(table: pa.Table, spec: ModelSpec) -> pa.Table:
-    """The table with the spec's types and in one order: by keys, then by all other columns.
+def commit_folder(
+    lake: Lake,
+    path: str,
+    place: Path,
+    folder: str,
+    columns: Sequence[Column],
+    content: Content,
+    content_of_files: Callable[[Sequence[str]], Content],
+) -> Commit:
+    """Make the Parquet files in a folder of the table its version, unless it says the same already.
 
-    Spark gives rows in any order; equal contents must give equal tables.
-    """
-    schema = arrow_schema(spec.training_columns)
-    table = table.select(schema.names).cast(schema)
-    first = [spec.time_key] if spec.time_key else []
-    order = dict.fromkeys([*first, *spec.key_names, *schema.names])
-    return table.sort_by([(name, "ascending") for name in order]).combine_chunks()
-
-
-def data_version(table: pa.Table) -> str:
-    """SHA-256 in hex of schema and content; depends on no Arrow buffer layout.
-
-    Each column is hashed as its name and type, its null mask and its values (texts as lengths,
-    then bytes).
-    """
-    digest = hashlib.sha256(str(table.num_rows).encode())
-    for field, column in zip(table.schema, table.columns, strict=True):
-        digest.update(f"\n{field.name} {field.type}\n".encode())
-        digest.update(column.is_null().to_numpy().tobytes())
-        if pa.types.is_string(field.type):
-            column = column.fill_null("")
-            digest.update(pc.binary_length(column).to_numpy().astype("<i4").tobytes())
-            digest.update("".join(column.to_pylist()).encode())
-            continue
-        if pa.types.is_date32(field.type):
-            column = column.cast(pa.int32())
-        values = column.fill_null(0).to_numpy()
-        digest.update(values.astype(values.dtype.newbyteorder("<")).tobytes())
-    return digest.hexdigest()
-
-
-def commit_table(path: Path, table: pa.Table) -> Commit:
-    """Make `table` the current version of the Delta table at `path`, unless it already is.
-
+    `path` is the table's lake path and `place` where that is here. Where the current version was
+    made by an older formula, or by somebody else, `content_of_files` tells what is in its files;
+    an older version of the same content stays as it is, so that nothing is trained again.
     A Delta commit is one atomic file, so a killed process leaves the old version. The lock keeps
     two processes of this machine from committing the same data twice.
     Raises BikecastError where the table cannot be written; the old version stays.
     """
-    version = data_version(table)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(path.parent / f".{path.name}.lock", timeout=LOCK_SECONDS):
-            current = _open(path)
-            if current is not None and _stored_version(current) == version:
+    version = content.version(columns)
+    with _alone(place):
+        current = _open(place)
+        if current is not None:
+            commit = current.history(1)[0]
+            recorded = str(commit.get(DATA_VERSION) or "")
+            if commit.get(FORMULA_KEY) != FORMULA and _has_columns(current, columns):
+                files = [unquote(uri) for uri in current.file_uris()]
+                if content_of_files(files) == content:
+                    version = recorded or version
+                    recorded = version
+            if recorded == version:
+                shutil.rmtree(place / folder, ignore_errors=True)
                 return Commit(version, current.version(), changed=False)
-            write_deltalake(
-                str(path),
-                table,
-                mode="overwrite",
-                schema_mode="overwrite",
-                commit_properties=CommitProperties(custom_metadata={DATA_VERSION: version}),
-            )
-            return Commit(version, DeltaTable(str(path)).version(), changed=True)
-    except Timeout as error:
-        raise BikecastError(
-            f"another process has been writing {path} for {LOCK_SECONDS:.0f} s; try again"
-        ) from error
-    except (OSError, DeltaError) as error:
-        raise BikecastError(
-            f"cannot write the table {path}: {error}. The old version of it is unchanged"
-        ) from error
+        schema = arrow_schema(tuple(columns))
+        files_there = local_files(place, folder, schema)
+        properties = {
+            DATA_VERSION: version,
+            FORMULA_KEY: FORMULA,
+            CONTENT: json.dumps([content.rows, *content.sums]),
+        }
+        number = commit_files(lake, path, files_there, schema, properties)
+        _remove_abandoned(place)
+        return Commit(version, number, changed=True)
 
 
 def current_files(path: Path) -> list[str]:
@@ -104,12 +91,29 @@ def current_files(path: Path) -> list[str]:
 
 
 def recorded_version(path: Path) -> tuple[str, int] | None:
-    """Data version and Delta version of the table's current commit, if `commit_table` made it."""
+    """Data version and Delta version of the table's current commit, if it was made by us."""
     table = _open(path)
     if table is None:
         return None
     version = table.history(1)[0].get(DATA_VERSION)
     return (str(version), table.version()) if version else None
+
+
+@contextmanager
+def _alone(place: Path) -> Iterator[None]:
+    """Hold the table's lock; errors of disk and Delta are ours."""
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(place.parent / f".{place.name}.lock", timeout=LOCK_SECONDS):
+            yield
+    except Timeout as error:
+        raise BikecastError(
+            f"another process has been writing {place} for {LOCK_SECONDS:.0f} s; try again"
+        ) from error
+    except (OSError, DeltaError) as error:
+        raise BikecastError(
+            f"cannot write the table {place}: {error}. The old version of it is unchanged"
+        ) from error
 
 
 def _open(path: Path) -> DeltaTable | None:
@@ -119,7 +123,19 @@ def _open(path: Path) -> DeltaTable | None:
         return None
 
 
-def _stored_version(table: DeltaTable) -> str:
-    """The data version of the current commit; computed where a foreign writer made the commit."""
-    recorded = table.history(1)[0].get(DATA_VERSION)
-    return str(recorded) if recorded else data_version(table.to_pyarrow_table())
+def _has_columns(table: DeltaTable, columns: Sequence[Column]) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.schema(table.schema().to_arrow()).equals(arrow_schema(tuple(columns))))
+
+
+def _remove_abandoned(place: Path) -> None:
+    """Remove folders of preparations that were killed: old, and in no version of the table."""
+    limit = time.time() - _ABANDONED_SECONDS
+    old = [p for p in place.glob(f"{PREPARED}*") if p.stat().st_mtime < limit]
+    if not old:
+        return
+    log = "".join(path.read_text("utf-8") for path in (place / "_delta_log").glob("*.json"))
+    for folder in old:
+        if folder.name not in log:
+            shutil.rmtree(folder, ignore_errors=True)

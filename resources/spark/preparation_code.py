@@ -6,10 +6,11 @@ from bikecast.core.code_version import LIBRARY
 #: a test says why it decides nothing.
 PREPARATION_CODE = (
     "resources/lake/dialect.py",
-    "resources/lake/findings.py",
-    "resources/lake/values.py",
+    "resources/lake/parquet_folders.py",
+    "bikecast/core/suspicious.py",
     "resources/spark/batch.py",
     "resources/spark/connect.py",
+    "resources/spark/content.py",
     "resources/spark/delta_table.py",
     "resources/spark/sessions.py",
     "resources/spark/transform.py",

@@ -150,6 +150,7 @@ class SynapseSpark(ConfigurableResource):
             "header": header,
             "input": identity,
             "current": committed.get("data_version", ""),
+            "formula": committed.get("formula", ""),
         }
         paths = [preparation.csv_path, preparation.table_path]
         return self._jobs.start(f"{identity}-{number}", job_code(), job, paths)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.sql_types import type_names
+from bikecast.core.suspicious import EXAMPLES, finding
 
 if TYPE_CHECKING:
     from pyspark.sql import Column as SparkColumn
@@ -91,6 +92,38 @@ def is_suspicious(column: Column) -> SparkColumn:
 
     spark_type = type_names(column).spark
     return f.col(column.name).isin([f.lit(value).cast(spark_type) for value in column.suspicious])
+
+
+def suspicious_rows(table: DataFrame, spec: ModelSpec) -> tuple[str, ...]:
+    """One text a column that has suspicious values, with the keys of the first such rows.
+
+    `table` has the columns of `csv_schema` or those of the training table.
+    """
+    from pyspark.sql import functions as f
+
+    columns = [column for column in (*spec.features, spec.target) if column.suspicious]
+    if not columns:
+        return ()
+    counts = [f.count(f.when(is_suspicious(column), 1)) for column in columns]
+    row = table.agg(*counts).collect()[0]
+    findings = []
+    for column, count in zip(columns, row, strict=True):
+        if not count:
+            continue
+        places = []
+        if spec.keys:
+            types = dict(table.dtypes)
+            keys = [
+                _typed(key).alias(key.name) if types[key.name] == "string" else f.col(key.name)
+                for key in spec.keys
+            ]
+            first = table.where(is_suspicious(column)).select(*keys).orderBy(*spec.key_names)
+            places = [
+                " ".join(f"{name} {each[name]}" for name in spec.key_names)
+                for each in first.limit(EXAMPLES).collect()
+            ]
+        findings.append(finding(column, int(count), places, spec.suspicious_treatment))
+    return tuple(findings)
 
 
 def spark_date_pattern(date_format: str) -> str:

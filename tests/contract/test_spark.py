@@ -1,13 +1,15 @@
 """What every Spark engine does with a CSV of the lake: the same table, to the byte."""
 
 import datetime as dt
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState
@@ -145,14 +147,14 @@ def test_a_csv_that_is_replaced_while_the_engine_reads_it_is_not_recorded(
     spark, lake, sample, monkeypatch
 ):
     store(lake, sample)
-    transformed = ConnectSpark._transformed
+    prepared = ConnectSpark._prepared
 
-    def replaced(self, csv_file, spec, shown):
+    def replaced(self, preparation, csv_file, place):
         store(lake, "\n".join(sample.read_text().splitlines()[:100]))
-        return transformed(self, csv_file, spec, shown)
+        return prepared(self, preparation, csv_file, place)
 
     with monkeypatch.context() as patched:
-        patched.setattr(ConnectSpark, "_transformed", replaced)
+        patched.setattr(ConnectSpark, "_prepared", replaced)
         assert prepare(spark).rows == 99
     store(lake, sample)
     assert prepare(spark).rows == 365
@@ -173,6 +175,44 @@ def test_a_damaged_log_is_an_error_of_ours(spark, lake, sample):
     log.write_text("{")
     with pytest.raises(BikecastError, match="cannot write the table"):
         prepare(spark)
+
+
+def folders(lake):
+    return sorted(path.name for path in lake.local_path(TABLE).glob("prepared-*"))
+
+
+def test_files_that_say_nothing_new_are_removed_and_those_of_versions_stay(spark, lake, sample):
+    store(lake, sample)
+    prepare(spark)
+    [first] = folders(lake)
+    lake.local_path(TABLE).with_name(".bike_data.json").unlink()
+    prepare(spark)
+    assert folders(lake) == [first]
+    store(lake, "\n".join(sample.read_text().splitlines()[:-1]))
+    prepare(spark)
+    assert len(folders(lake)) == 2
+
+
+def test_the_log_has_the_rows_and_the_first_and_the_last_day_of_each_file(spark, lake, sample):
+    store(lake, sample)
+    prepare(spark)
+    actions = DeltaTable(lake.url(TABLE)).get_add_actions(flatten=True)
+    [row] = pa.table(actions).to_pylist()
+    assert row["num_records"] == 365
+    assert (row["min.dteday"], row["max.dteday"]) == (dt.date(2011, 1, 1), dt.date(2011, 12, 31))
+
+
+def test_a_table_of_the_version_before_keeps_its_data_version(spark, lake, sample):
+    store(lake, sample)
+    prepare(spark)
+    table = read(lake)
+    old = CommitProperties(custom_metadata={"bikecast.dataVersion": "old"})
+    shutil.rmtree(lake.local_path(TABLE))
+    write_deltalake(lake.url(TABLE), table, commit_properties=old)
+    again = prepare(spark)
+    assert (again.data_version, again.changed, again.delta_version) == ("old", False, 0)
+    store(lake, "\n".join(sample.read_text().splitlines()[:-1]))
+    assert prepare(spark).data_version != "old"
 
 
 def test_a_table_that_somebody_else_wrote_is_prepared_again(spark, lake, sample):

@@ -40,7 +40,6 @@ DECIDES_NO_TABLE = {
     "bikecast/core/spec.py": "the table's recorded input has the spec itself",
     "bikecast/core/spec_json.py": "the spec, unchanged",
     "resources/lake/local.py": "where a file lies",
-    "resources/lake/parquet_folders.py": SCORING,
     "resources/lake/paths.py": "where a file lies",
     "resources/lake/port.py": "what a lake can do",
     "resources/spark/connect_scoring.py": SCORING,

@@ -4,14 +4,41 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
 from bikecast.core.errors import BikecastError
-from resources.spark.delta_table import canonical, commit_table, current_files, data_version
-from tests.second_spec import COFFEE_SALES
+from bikecast.core.spec import Column
+from resources.lake.local import LocalLake
+from resources.spark.content import Content
+from resources.spark.delta_table import PREPARED, commit_folder, current_files
+
+COLUMNS = (Column("a", "bigint"), Column("t", "varchar"))
+
+
+def content(table):
+    """Rows and a sum of their hashes, as an engine has them."""
+    return Content(table.num_rows, (sum(hash(str(row)) for row in table.to_pylist()),))
+
+
+def commit(path, table, columns=COLUMNS):
+    """Write a table's Parquet file as an engine does, and commit it."""
+    folder = f"{PREPARED}{uuid.uuid4().hex}"
+    (path / folder).mkdir(parents=True)
+    pq.write_table(table, path / folder / "part-0.parquet")
+    return commit_folder(
+        LocalLake(root=str(path.parent)),
+        path.name,
+        path,
+        folder,
+        columns,
+        content(table),
+        lambda files: content(pa.concat_tables([pq.read_table(file) for file in files])),
+    )
 
 
 @pytest.fixture
@@ -19,38 +46,26 @@ def table():
     return pa.table({"a": [1, None, 3], "t": ["x", "", None]})
 
 
-def test_the_data_version_does_not_depend_on_buffers(table):
-    pieces = pa.concat_tables([table.slice(0, 1), table.slice(1)])
-    padded = pa.concat_tables([table, table]).slice(3)
-    assert data_version(pieces) == data_version(padded) == data_version(table)
+def test_contents_of_parts_add_up_and_the_sums_do_not_overflow():
+    whole = Content(2, (1 << 62, 5)) + Content(1, (1 << 62, -7))
+    assert whole == Content(3, (1 << 63, -2))
+    assert len(whole.version(COLUMNS)) == 64
+    assert whole.version(COLUMNS) != whole.version(COLUMNS[:1])
+    assert whole.version(COLUMNS) != Content(2, whole.sums).version(COLUMNS)
 
 
-@pytest.mark.parametrize(
-    "other",
-    [
-        {"a": [1, 0, 3], "t": ["x", "", None]},
-        {"a": [1, None, 3], "t": ["x", None, ""]},
-        {"a": [1, None, 3], "t": ["", "x", None]},
-        {"b": [1, None, 3], "t": ["x", "", None]},
-        {"a": pa.array([1, None, 3], pa.int32()), "t": ["x", "", None]},
-    ],
-)
-def test_any_difference_is_another_data_version(table, other):
-    assert data_version(pa.table(other)) != data_version(table)
-
-
-def test_equal_rows_in_any_order_have_one_canonical_form():
-    columns = {"drink": ["a", "b"], "price": [2.0, 1.0], "seats": [1, 2], "outdoor_temp": [0.5, 1]}
-    table = pa.table(columns | {"cups": [1, 2]})
-    swapped = table.take([1, 0])
-    assert canonical(table, COFFEE_SALES).equals(canonical(swapped, COFFEE_SALES))
+def test_the_same_content_is_committed_once(tmp_path, table):
+    first, second = commit(tmp_path / "t", table), commit(tmp_path / "t", table.take([2, 0, 1]))
+    assert (first.changed, second.changed) == (True, False)
+    assert (second.data_version, second.delta_version) == (first.data_version, 0)
+    assert len(list((tmp_path / "t").glob(f"{PREPARED}*"))) == 1
 
 
 def test_a_commit_by_somebody_else_is_noticed(tmp_path, table):
     path = tmp_path / "t"
-    first = commit_table(path, table)
+    first = commit(path, table)
     write_deltalake(str(path), table.slice(0, 1), mode="overwrite")
-    again = commit_table(path, table)
+    again = commit(path, table)
     assert (again.changed, again.delta_version) == (True, 2)
     assert again.data_version == first.data_version
 
@@ -58,13 +73,19 @@ def test_a_commit_by_somebody_else_is_noticed(tmp_path, table):
 def test_a_foreign_commit_of_the_same_rows_is_no_change(tmp_path, table):
     path = tmp_path / "t"
     write_deltalake(str(path), table)
-    assert not commit_table(path, table).changed
+    assert not commit(path, table).changed
 
 
 def test_another_schema_replaces_the_old_one(tmp_path, table):
-    commit_table(tmp_path / "t", table)
-    assert commit_table(tmp_path / "t", table.select(["t"])).changed
+    commit(tmp_path / "t", table)
+    assert commit(tmp_path / "t", table.select(["t"]), COLUMNS[1:]).changed
     assert DeltaTable(str(tmp_path / "t")).to_pyarrow_table().schema.names == ["t"]
+
+
+def test_files_of_another_schema_are_not_committed(tmp_path, table):
+    with pytest.raises(BikecastError, match="the columns are"):
+        commit(tmp_path / "t", table.select(["t"]))
+    assert current_files(tmp_path / "t") == []
 
 
 def test_writers_at_the_same_moment_make_one_commit(tmp_path, table):
@@ -73,7 +94,7 @@ def test_writers_at_the_same_moment_make_one_commit(tmp_path, table):
 
     def write():
         barrier.wait()
-        results.append(commit_table(tmp_path / "t", table))
+        results.append(commit(tmp_path / "t", table))
 
     threads = [threading.Thread(target=write) for _ in range(4)]
     for thread in threads:
@@ -85,9 +106,11 @@ def test_writers_at_the_same_moment_make_one_commit(tmp_path, table):
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path, table):
-    (tmp_path / "file").write_text("in the way")
+    commit(tmp_path / "t", table)
+    [log] = (tmp_path / "t" / "_delta_log").glob("*.json")
+    log.write_text("{")
     with pytest.raises(BikecastError, match="The old version of it is unchanged"):
-        commit_table(tmp_path / "file" / "t", table)
+        commit(tmp_path / "t", table)
 
 
 def test_a_path_without_a_table_has_no_files(tmp_path):
@@ -99,11 +122,12 @@ def test_a_killed_writer_leaves_a_whole_table_and_no_lock(tmp_path):
     path = tmp_path / "t"
     script = (
         "import sys; from pathlib import Path; import pyarrow as pa\n"
-        "from resources.spark.delta_table import commit_table\n"
+        "from tests.unit.spark.test_delta_table import COLUMNS, commit\n"
         "n = 0\n"
         "while True:\n"
         "    n += 1\n"
-        "    commit_table(Path(sys.argv[1]), pa.table({'a': [n] * 200_000}))\n"
+        "    table = pa.table({'a': [n] * 200_000})\n"
+        "    commit(Path(sys.argv[1]), table, COLUMNS[:1])\n"
     )
     for seed in range(8):
         with subprocess.Popen([sys.executable, "-c", script, str(path)]) as writer:
@@ -114,4 +138,4 @@ def test_a_killed_writer_leaves_a_whole_table_and_no_lock(tmp_path):
             writer.send_signal(signal.SIGKILL)
         values = set(DeltaTable(str(path)).to_pyarrow_table()["a"].to_pylist())
         assert len(values) == 1
-        assert commit_table(path, pa.table({"a": [-seed - 1] * 3})).changed
+        assert commit(path, pa.table({"a": [-seed - 1] * 3}), COLUMNS[:1]).changed
