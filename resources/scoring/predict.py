@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from bikecast.core.spec import ModelSpec
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from resources.sql_pool.model_table import LiveVersion
 
 NO_MODEL = 51000
+_NO_PROCEDURE = 2812
 #: The pool's own state, not PREDICT: paused, warming up, busy, its firewall, a deadlock, a timeout,
 #: no answer.
 _POOL_ERRORS = frozenset({42108, 42109, 40613, 40615, 1205, 1222, 18456, -2, 0})
@@ -28,15 +30,13 @@ class PredictScoring:
     needs_predict = True
 
     def score(self, spec: ModelSpec, *, run_id: str) -> Scored:
-        """Run the procedure with PREDICT; nothing is stored.
+        """Have the pool score beside the stored predictions, which stay as they are.
 
         Raises SqlError, with the setting that helps where PREDICT may refuse the model.
         """
-        from resources.sql_pool.deployment import predicted_rows
-
         live = require_live(self.pool, spec)
         try:
-            rows = predicted_rows(self.pool, spec)
+            count, rows = self._staged(spec, run_id)
         except SqlError as error:
             if not _may_be_refusal(error):
                 raise
@@ -49,17 +49,30 @@ class PredictScoring:
             way="predict",
             reason=self.reason,
             model_version=live.version,
-            rows=rows[:MOST_ROWS],
-            count=len(rows),
+            rows=rows,
+            count=count,
             run_id=run_id,
-            version=run_id if len(rows) > MOST_ROWS else "",
+            version=run_id if count > MOST_ROWS else "",
         )
 
+    def _staged(self, spec: ModelSpec, run_id: str) -> tuple[int, list[dict[str, object]]]:
+        """The number of scored rows and the first ones, by procedures that are made if need be."""
+        from resources.sql_pool.deployment import create_procedures, stage_predictions
+
+        stage = partial(stage_predictions, self.pool, spec, run_id=run_id, limit=MOST_ROWS)
+        try:
+            return stage()
+        except SqlError as error:
+            if error.number != _NO_PROCEDURE:
+                raise
+        create_procedures(self.pool, spec)  # those of the version before score in one step
+        return stage()
+
     def store(self, spec: ModelSpec, scored: Scored) -> list[dict[str, object]]:
-        """Run the procedure that stores what PREDICT gives."""
+        """Exchange the stored predictions for those that were scored."""
         from resources.sql_pool.deployment import save_predictions
 
-        return save_predictions(self.pool, spec, run_id=scored.run_id)[:MOST_ROWS]
+        return save_predictions(self.pool, spec, run_id=scored.run_id, limit=MOST_ROWS)
 
 
 def predict_refusal(pool: SqlPool, spec: ModelSpec) -> str:

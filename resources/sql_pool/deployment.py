@@ -42,13 +42,16 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
 
 
 def procedure_script(spec: ModelSpec) -> str:
-    """The T-SQL that makes the predictions table and both procedures, with GO between batches.
+    """The T-SQL that makes the predictions tables and the procedures, with GO between batches.
 
-    The first procedure returns every column of the scoring table and the prediction; the second,
-    named save_ and the predictions table, replaces the rows of that table.
+    One procedure returns every column of the scoring table and the prediction. One, named score_
+    and the predictions table, scores into a table beside that, which a look may be taken at; and
+    one, named save_, exchanges the rows of the table for those.
     """
     predictions = table_name(spec, spec.predictions_table)
+    staged = table_name(spec, _staged_name(spec))
     predict, save = table_name(spec, spec.procedure), table_name(spec, _save_name(spec))
+    stage = table_name(spec, _stage_name(spec))
     models = table_name(spec, spec.model_table)
     output = quote_identifier(spec.output)
     scored = [*(f"d.{name}" for name in scoring_columns(spec)), f"p.{output}"]
@@ -57,11 +60,16 @@ def procedure_script(spec: ModelSpec) -> str:
         "procedures.sql",
         predictions=predictions,
         predictions_text=unicode_text(predictions),
+        staged=staged,
+        staged_text=unicode_text(staged),
         prediction_columns=",\n        ".join(stored.values()),
         prediction_names=", ".join(stored),
         predict=predict,
         predict_text=unicode_text(predict),
         predict_inner=predict.replace("'", "''"),
+        stage=stage,
+        stage_text=unicode_text(stage),
+        stage_inner=stage.replace("'", "''"),
         save=save,
         save_text=unicode_text(save),
         save_inner=save.replace("'", "''"),
@@ -106,7 +114,7 @@ def deploy_procedures(pool: SqlPool, spec: ModelSpec, *, needs_predict: bool) ->
 def drop_procedures(pool: SqlPool, spec: ModelSpec) -> None:
     """Take the procedures away, where they are."""
     with pool.session() as session:
-        for name in (spec.procedure, _save_name(spec)):
+        for name in (spec.procedure, _stage_name(spec), _save_name(spec)):
             quoted = table_name(spec, name)
             session.run(
                 f"IF OBJECT_ID({unicode_text(quoted)}, N'P') IS NOT NULL DROP PROCEDURE {quoted}"
@@ -132,14 +140,34 @@ def predicted_rows(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
     return sorted(rows, key=lambda row: int(str(row["forecast_row"])))
 
 
-def save_predictions(pool: SqlPool, spec: ModelSpec, *, run_id: str) -> list[dict[str, object]]:
-    """Score the scoring table with the live model, store the rows and return them in order.
+def stage_predictions(
+    pool: SqlPool, spec: ModelSpec, *, run_id: str, limit: int
+) -> tuple[int, list[dict[str, object]]]:
+    """Score the scoring table with the live model, beside the stored rows.
 
+    Returns the number of rows and the first `limit` of them; `save_predictions` with the same
+    run id stores them.
+    Raises SqlError 51000 while no model is live; the stored rows stay as they were.
+    """
+    staged = _staged_name(spec)
+    with pool.session() as session:
+        session.run(f"EXEC {table_name(spec, _stage_name(spec))} @run_id = ?", [run_id])
+        counted = session.run(f"SELECT COUNT_BIG(*) AS [rows] FROM {table_name(spec, staged)}")  # noqa: S608 # quoted
+        rows = session.run(_stored_rows(spec, limit, staged))[0].as_dicts()
+    return int(str(counted[0].rows[0][0])), rows
+
+
+def save_predictions(
+    pool: SqlPool, spec: ModelSpec, *, run_id: str, limit: int | None = None
+) -> list[dict[str, object]]:
+    """Store what the run has staged, and return the first `limit` rows of it in order.
+
+    Where it has staged nothing, the scoring table is scored with the live model now.
     Raises SqlError 51000 while no model is live; the stored rows stay as they were.
     """
     with pool.session() as session:
         session.run(f"EXEC {table_name(spec, _save_name(spec))} @run_id = ?", [run_id])
-        return session.run(_stored_rows(spec))[0].as_dicts()
+        return session.run(_stored_rows(spec, limit))[0].as_dicts()
 
 
 def load_predictions(
@@ -215,10 +243,10 @@ def make_table(session: Session, table: str, columns: Mapping[str, str]) -> None
     run_script(session, render("data_table.sql", table=table, table_text=text, columns=declared))
 
 
-def _stored_rows(spec: ModelSpec, limit: int | None = None) -> str:
-    """The query for the stored predictions, in order."""
+def _stored_rows(spec: ModelSpec, limit: int | None = None, name: str = "") -> str:
+    """The query for the predictions in a table (default: the stored ones), in order."""
     names = ", ".join(prediction_columns(spec))
-    table = table_name(spec, spec.predictions_table)
+    table = table_name(spec, name or spec.predictions_table)
     top = "" if limit is None else f"TOP ({limit:d}) "
     return f"SELECT {top}{names} FROM {table} ORDER BY [forecast_row]"  # noqa: S608 # quoted
 
@@ -281,3 +309,11 @@ def unicode_text(value: str) -> str:
 
 def _save_name(spec: ModelSpec) -> str:
     return f"save_{spec.predictions_table}"
+
+
+def _stage_name(spec: ModelSpec) -> str:
+    return f"score_{spec.predictions_table}"
+
+
+def _staged_name(spec: ModelSpec) -> str:
+    return f"{spec.predictions_table}_scored"

@@ -122,6 +122,13 @@ def test_nothing_is_stored_by_scoring_alone(place, way):
     assert saved_predictions(place.pool, SPEC) == []
 
 
+def test_a_pool_with_the_procedures_of_the_version_before_gets_the_new_ones(place):
+    place.publish()
+    with place.pool.session() as session:
+        session.run("DROP PROCEDURE dbo.score_predicted_rentals")
+    assert place.scoring("predict").score(SPEC, run_id="run-1").count == 10
+
+
 @pytest.mark.parametrize("way", WAYS)
 def test_without_a_live_model_nothing_is_scored(place, way):
     with pytest.raises(SqlError, match="Msg 51000: No model is live"):

@@ -15,6 +15,18 @@ BEGIN
     WITH (DISTRIBUTION = ROUND_ROBIN, HEAP);
 END
 GO
+-- What was scored and may still be turned down; its rows take the place of the stored ones.
+IF OBJECT_ID($staged_text, N'U') IS NOT NULL
+BEGIN
+    DROP TABLE $staged;
+END
+GO
+CREATE TABLE $staged
+(
+    $prediction_columns
+)
+WITH (DISTRIBUTION = ROUND_ROBIN, HEAP);
+GO
 -- A dedicated pool has no CREATE OR ALTER; ALTER replaces a procedure as a whole.
 IF OBJECT_ID($predict_text, N'P') IS NULL
 BEGIN
@@ -36,12 +48,12 @@ BEGIN
     WITH ($output real) AS p;
 END
 GO
-IF OBJECT_ID($save_text, N'P') IS NULL
+IF OBJECT_ID($stage_text, N'P') IS NULL
 BEGIN
-    EXEC (N'CREATE PROCEDURE $save_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');
+    EXEC (N'CREATE PROCEDURE $stage_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');
 END
 GO
-ALTER PROCEDURE $save @run_id varchar(64)
+ALTER PROCEDURE $stage @run_id varchar(64)
 AS
 BEGIN
     DECLARE @version int = (SELECT MAX([version]) FROM $models WHERE [is_live] = 1);
@@ -57,9 +69,8 @@ BEGIN
         WHERE [entry] = @trained_by);
     DECLARE @code_version varchar(100) = (SELECT [code_version] FROM $audit
         WHERE [entry] = @trained_by);
-    BEGIN TRANSACTION;
-    DELETE FROM $predictions;
-    INSERT INTO $predictions ($prediction_names)
+    DELETE FROM $staged;
+    INSERT INTO $staged ($prediction_names)
     SELECT
         $scored_columns,
         @version,
@@ -70,5 +81,26 @@ BEGIN
         SYSUTCDATETIME()
     FROM PREDICT(MODEL = @model, DATA = $scoring AS d, RUNTIME = ONNX)
     WITH ($output real) AS p;
+END
+GO
+IF OBJECT_ID($save_text, N'P') IS NULL
+BEGIN
+    EXEC (N'CREATE PROCEDURE $save_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');
+END
+GO
+-- Stores what the run has staged; where it has staged nothing, it scores now.
+ALTER PROCEDURE $save @run_id varchar(64)
+AS
+BEGIN
+    DECLARE @staged bigint = (SELECT COUNT_BIG(*) FROM $staged WHERE [run_id] = @run_id);
+    IF @staged = 0
+    BEGIN
+        EXEC $stage @run_id = @run_id;
+    END
+    BEGIN TRANSACTION;
+    DELETE FROM $predictions;
+    INSERT INTO $predictions ($prediction_names)
+    SELECT $prediction_names FROM $staged WHERE [run_id] = @run_id;
     COMMIT TRANSACTION;
+    DELETE FROM $staged;
 END

@@ -15,6 +15,7 @@ from resources.sql_pool.deployment import (
     procedure_script,
     save_predictions,
     saved_predictions,
+    stage_predictions,
 )
 from resources.sql_pool.model_table import Change, audit_trail, live_model, publish_model
 from resources.sql_pool.scripts import split_batches
@@ -147,6 +148,30 @@ def test_a_model_that_fails_keeps_the_stored_predictions(pool, publish, load):
     with pytest.raises(SqlError, match="no column for the model column 'word'"):
         save_predictions(pool, BIKE_RENTALS, run_id="run-2")
     assert saved_predictions(pool, BIKE_RENTALS) == before
+
+
+def test_what_was_staged_is_what_is_stored_although_the_model_changed_since(pool, publish, load):
+    create_procedures(pool, BIKE_RENTALS)
+    load([line(1, "2024-01-01", temp=0.5), line(2, "", temp=1.5)])
+    publish(1, bike_model(2.0))
+    count, [first] = stage_predictions(pool, BIKE_RENTALS, run_id="run-1", limit=1)
+    assert (count, first["variable_out1"]) == (2, 11.0)
+    assert saved_predictions(pool, BIKE_RENTALS) == []
+    publish(2, bike_model(4.0))
+    stored = save_predictions(pool, BIKE_RENTALS, run_id="run-1", limit=1)
+    assert stored == [first]
+    assert len(saved_predictions(pool, BIKE_RENTALS)) == 2
+    [again] = save_predictions(pool, BIKE_RENTALS, run_id="run-1", limit=1)
+    assert again["variable_out1"] == 22.0
+
+
+def test_rows_that_another_run_staged_are_not_stored(pool, publish, load):
+    create_procedures(pool, BIKE_RENTALS)
+    load([line(1, "2024-01-01", temp=0.5)])
+    publish(1, bike_model(2.0))
+    stage_predictions(pool, BIKE_RENTALS, run_id="run-1", limit=1)
+    [row] = save_predictions(pool, BIKE_RENTALS, run_id="run-2")
+    assert row["run_id"] == "run-2"
 
 
 def test_creating_the_procedures_twice_changes_nothing(pool):
