@@ -193,7 +193,7 @@ class Featurized:
             ir_version=8,
             producer_name="AutoML",
         )
-        return model.SerializeToString()
+        return bytes(model.SerializeToString())
 
     def _node(
         self, operator: str, inputs: list[str], output: str, domain: str = "", **attributes: Any
