@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fnmatch
+import functools
 import re
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bikecast.core.sql import SqlError as SqlError
@@ -42,15 +46,82 @@ def near(text: str, line: int = 1, column: int = 1) -> SqlError:
     return parse_error(f"Incorrect syntax near '{text}'.", line, column)
 
 
-def unsupported(what: str, instead: str = "") -> SqlError:
-    """A construct that a dedicated pool, or this emulation of it, does not have."""
-    hint = f" {instead}" if instead else ""
-    return SqlError(PARSE_ERROR, f"{what} is not supported in a dedicated SQL pool.{hint}")
+@dataclass(frozen=True)
+class Construct:
+    """A row of constructs.tsv: `fate` is runs, refused, missing or foreign."""
+
+    fate: str
+    name: str
+    page: str = ""
+    text: str = ""
+    """What to do instead; what of an area runs."""
+
+    @property
+    def url(self) -> str:
+        """The page that says so, or an empty text."""
+        return f"https://learn.microsoft.com/{self.page}" if self.page else ""
+
+    def message(self, what: str, instead: str) -> str:
+        """The text of the error for this construct, written as `what`."""
+        hint = "".join(f" {text}" for text in dict.fromkeys((instead, self.text)) if text)
+        page = f" ({self.url})" if self.page else ""
+        return {
+            "refused": f"{what} is not supported in a dedicated SQL pool{page}.{hint}",
+            "missing": f"{what} is not supported by the embedded SQL pool, although a dedicated "
+            f"SQL pool has it{page}.{hint}",
+            "foreign": f"{what} is not T-SQL.{hint}",
+            "unknown": f"{what} is not supported by the embedded SQL pool; no page says that a "
+            f"dedicated SQL pool has it.{hint}",
+        }[self.fate]
 
 
-def not_emulated(what: str) -> SqlError:
-    """A construct that a dedicated pool may have, but the embedded pool does not."""
-    return SqlError(PARSE_ERROR, f"{what} is not supported by the embedded SQL pool.")
+@functools.cache
+def constructs() -> tuple[Construct, ...]:
+    """What becomes of every construct that is known; "words: a b" are two of them."""
+    text = Path(__file__).with_name("constructs.tsv").read_text(encoding="utf-8")
+    rows = []
+    for line in text.splitlines():
+        if line.startswith("#"):
+            continue
+        fate, name, *rest = line.split("\t")
+        head, _, words = name.partition(": ")
+        space = "" if head == "@@" else " "
+        rows += [Construct(fate, f"{head}{space}{word}", *rest) for word in words.split()]
+        if not words:
+            rows.append(Construct(fate, name, *rest))
+    return tuple(rows)
+
+
+def construct(what: str) -> Construct | None:
+    """The row that a construct, written as `what`, is in."""
+    return next((c for c in constructs() if fnmatch.fnmatchcase(what, c.name)), None)
+
+
+def refused(what: str, instead: str = "") -> SqlError:
+    """The error for a construct that does not run; the table of constructs knows the cause."""
+    row = construct(what) or Construct("unknown", what)
+    return SqlError(PARSE_ERROR, row.message(what, instead))
+
+
+def refused_words(words: list[str]) -> SqlError | None:
+    """The error for a statement that begins with these upper-case words, or None."""
+    for count in range(len(words), 0, -1):
+        row = construct(" ".join(words[:count]))
+        if row is not None and "*" not in row.name:
+            return SqlError(PARSE_ERROR, row.message(" ".join(words[: count + 1]).strip(), ""))
+    return None
+
+
+@functools.cache
+def _messages() -> dict[str, str]:
+    text = Path(__file__).with_name("messages.tsv").read_text(encoding="utf-8")
+    lines = (line.partition("\t") for line in text.splitlines() if not line.startswith("#"))
+    return {key: message for key, _, message in lines}
+
+
+def failure(key: str, *values: object) -> SqlError:
+    """An error of messages.tsv with its values; the key is the number, with a letter perhaps."""
+    return SqlError(int(key.rstrip("bcdefghij")), _messages()[key].format(*values))
 
 
 def invalid_object(name: str) -> SqlError:
@@ -127,198 +198,14 @@ _TYPES = {
     "TIMESTAMP": "datetime2",
     "UUID": "uniqueidentifier",
 }
-_PATTERNS: tuple[tuple[str, int, str], ...] = (
-    (
-        r"No space left on device|not enough space|Out of disk",
-        1105,
-        "Could not allocate space in the pool's file, because the disk is full. Nothing of this "
-        "statement is kept; make room and run it again.",
-    ),
-    (
-        r"(?s)CSV Error on Line: (?P<line>\d+)\s.*?"
-        r"(?P<detail>Expected Number of Columns: \d+ Found: \d+|Invalid unicode|unterminated quote"
-        r"|Maximum line size)",
-        4864,
-        "Line {line} cannot be read: {detail}.",
-    ),
-    (r"LIMIT/OFFSET cannot be negative", 127, "A TOP N value may not be negative."),
-    (r"Division by zero", 8134, "Divide by zero error encountered."),
-    (
-        r"NOT NULL constraint failed: \"?(?P<table>[^\n]+?)(?: \(altered\))?\"?\.(?P<column>\S+)",
-        515,
-        "Cannot insert the value NULL into column '{column}', table '{table}'; column does not "
-        "allow nulls.",
-    ),
-    (
-        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to UINT8",
-        244,
-        "The conversion of the varchar value '{value}' overflowed an INT1 column. Use a larger "
-        "integer column.",
-    ),
-    (
-        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to INT16",
-        244,
-        "The conversion of the varchar value '{value}' overflowed an INT2 column. Use a larger "
-        "integer column.",
-    ),
-    (
-        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to INT32",
-        248,
-        "The conversion of the varchar value '{value}' overflowed an int column.",
-    ),
-    (
-        r"Could not convert string '(?P<value> *[+-]?\d+ *)' to (?P<type>INT64)",
-        8115,
-        "Arithmetic overflow error converting expression to data type {type}.",
-    ),
-    (
-        r"Could not convert string ['\"] *[+-]?(\d+[.]?\d*|[.]\d+) *['\"] to DECIMAL",
-        8115,
-        "Arithmetic overflow error converting varchar to data type numeric.",
-    ),
-    (
-        r"Could not convert string ['\"].*?['\"] to (?P<type>DECIMAL|DOUBLE|FLOAT|INT64)",
-        8114,
-        "Error converting data type varchar to {type}.",
-    ),
-    (
-        r"Could not convert string '(?P<value>.*?)' to (?P<type>\w+)",
-        245,
-        "Conversion failed when converting the varchar value '{value}' to data type {type}.",
-    ),
-    (
-        r"Type (DOUBLE|FLOAT) with value (?P<value>\S+) can't be cast .* destination type "
-        r"(?P<type>U?INT8|INT16|INT32)",
-        232,
-        "Arithmetic overflow error for type {type}, value = {value}.",
-    ),
-    (
-        r"with value (?P<value>\S+) can't be cast .* destination type (?P<type>U?INT8|INT16)",
-        220,
-        "Arithmetic overflow error for data type {type}, value = {value}.",
-    ),
-    (
-        r"out of range for the destination type (?P<type>\w+)"
-        r"|Overflow (in|on) \w+ of (?P<type2>\w+)",
-        8115,
-        "Arithmetic overflow error converting expression to data type {type}.",
-    ),
-    (
-        r"Casting value .* to type DECIMAL",
-        8115,
-        "Arithmetic overflow error converting numeric to data type numeric.",
-    ),
-    (
-        r"Could not cast value -?\d+ to DECIMAL",
-        8115,
-        "Arithmetic overflow error converting int to data type numeric.",
-    ),
-    (
-        r"Could not cast value .* to DECIMAL",
-        8115,
-        "Arithmetic overflow error converting float to data type numeric.",
-    ),
-    (
-        r"Could not parse string|(date|timestamp) field value out of range|"
-        r"invalid (date|timestamp) field format",
-        241,
-        "Conversion failed when converting date and/or time from character string.",
-    ),
-    (
-        r"More than one row returned by a subquery",
-        512,
-        "Subquery returned more than 1 value. This is not permitted when the subquery follows =, "
-        "!=, <, <= , >, >= or when the subquery is used as an expression.",
-    ),
-    (
-        r'column "(?P<column>[^"]+)" must appear in the GROUP BY clause',
-        8120,
-        "Column '{column}' is invalid in the select list because it is not contained in either "
-        "an aggregate function or the GROUP BY clause.",
-    ),
-    (
-        r"GROUPING (statement cannot be used without groups|child .* must be a grouping column)",
-        8161,
-        "Argument 1 of the GROUPING function does not match any of the expressions in the GROUP BY "
-        "clause.",
-    ),
-    (
-        r"Cannot combine types with different collation",
-        468,
-        "Cannot resolve the collation conflict between the operands.",
-    ),
-    (
-        r"Cannot create a string of size",
-        7119,
-        "Attempting to grow LOB beyond maximum allowed size of 2147483647 bytes.",
-    ),
-    (
-        r"Argument for ntile must be greater than zero",
-        4116,
-        "The function 'NTILE' takes only a positive int or bigint expression as its input.",
-    ),
-    (
-        r"window functions are not allowed in window definitions",
-        4109,
-        "Windowed functions cannot be used in the context of another windowed function or "
-        "aggregate.",
-    ),
-    (
-        r"cannot affect the same target row more than once",
-        8672,
-        "The MERGE statement attempted to UPDATE or DELETE the same row more than once. A target "
-        "row matches more than one source row. Refine the ON clause.",
-    ),
-    (
-        r"any following WHEN MATCHED clause would be unreachable",
-        5324,
-        "In a MERGE statement, a 'WHEN MATCHED' clause with a search condition cannot appear after "
-        "a 'WHEN MATCHED' clause with no search condition.",
-    ),
-    (
-        r"aggregate function calls cannot be nested",
-        130,
-        "Cannot perform an aggregate function on an expression containing an aggregate or a "
-        "subquery.",
-    ),
-    (
-        r"WHERE clause cannot contain aggregates",
-        147,
-        "An aggregate may not appear in the WHERE clause.",
-    ),
-    (
-        r"cannot contain window functions",
-        4108,
-        "Windowed functions can only appear in the SELECT or ORDER BY clauses.",
-    ),
-    (
-        r'TRY can not be used|subqueries in lambda expressions|"precision" argument in function',
-        PARSE_ERROR,
-        "A subquery inside of a conversion, or digits of ROUND that are a column's, are not "
-        "supported by the embedded SQL pool.",
-    ),
-    (
-        r"not in timestamp range|Overflow exception in date|Date out of range",
-        8115,
-        "Arithmetic overflow error converting expression to data type datetime.",
-    ),
-    (
-        r"Failed to cast decimal value",
-        8115,
-        "Arithmetic overflow error converting expression to data type int.",
-    ),
-    (
-        r"Out of Memory Error",
-        701,
-        "There is insufficient system memory in resource pool 'default' to run this query. "
-        "The embedded SQL pool keeps to a limit. Nothing was changed; take fewer rows at a time.",
-    ),
-    (
-        r"conflict|Conflict",
-        3960,
-        "Transaction aborted due to an update conflict with another session. Run it again.",
-    ),
-)
+
+
+@functools.cache
+def _patterns() -> tuple[tuple[re.Pattern[str], int, str], ...]:
+    """The table of DuckDB's errors: pattern, number, text."""
+    text = Path(__file__).with_name("duckdb_errors.tsv").read_text(encoding="utf-8")
+    rows = [line.split("\t") for line in text.splitlines() if not line.startswith("#")]
+    return tuple((re.compile(pattern), int(number), message) for number, pattern, message in rows)
 
 
 def duckdb_text(error: BaseException | None) -> str:
@@ -332,15 +219,16 @@ def from_duckdb(error: Exception) -> SqlError:
     raised_here = _RAISED.search(text)
     if raised_here:
         return SqlError(int(raised_here[1]), raised_here[2].split("\n\nLINE")[0].strip())
-    for pattern, number, message in _PATTERNS:
-        match = re.search(pattern, text)
+    for pattern, number, message in _patterns():
+        match = pattern.search(text)
         if match:
             groups = {key: value for key, value in match.groupdict().items() if value}
             if number == 232:
                 groups["value"] = f"{float(groups['value']):f}"
             name = groups.get("type") or groups.get("type2") or "int"
             groups["type"] = _TYPES.get(name, name.lower())
-            return SqlError(number, message.format(**groups))
+            text = message.format(**groups)
+            return refused(text) if number == PARSE_ERROR else SqlError(number, text)
     first_line = text.split("\n", 1)[0]
     return SqlError(
         INTERNAL_ERROR, f"An internal error occurred in the embedded SQL pool: {first_line}"

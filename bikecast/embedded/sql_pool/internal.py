@@ -20,7 +20,8 @@ from bikecast.core.sql import ResultSet
 from bikecast.embedded.sql_pool import inference
 from bikecast.embedded.sql_pool.batches.interpreter import Interpreter
 from bikecast.embedded.sql_pool.batches.many_rows import insert_rows
-from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlError
+from bikecast.embedded.sql_pool.catalog.requests import Requests, requests_of
+from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
@@ -72,8 +73,20 @@ class EngineSession:
         lake_root: Path,
         limits: Limits,
         lake_url: str,
+        path: str = "",
     ) -> None:
-        self._interpreter = Interpreter(connection, lake_root, limits, lake_url)
+        self._interpreter = Interpreter(
+            connection, lake_root, limits, lake_url, requests_of(path) if path else Requests()
+        )
+
+    @property
+    def number(self) -> int:
+        """@@SPID, which a connection keeps although its engine session is opened again."""
+        return self._interpreter.number
+
+    @number.setter
+    def number(self, number: int) -> None:
+        self._interpreter.number = number
 
     @property
     def messages(self) -> list[str]:
@@ -181,9 +194,7 @@ def _check_count(batch: str, count: int) -> None:
         for token in Reader(batch).tokens
     )
     if marks != count:
-        raise SqlError(
-            8178, f"The batch has {marks} parameter markers, but {count} values were supplied."
-        )
+        raise failure("8178b", marks, count)
 
 
 def declared_parameters(text: str) -> list[tuple[str, SqlType]]:

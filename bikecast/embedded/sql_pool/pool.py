@@ -73,7 +73,9 @@ class Pool:
 
         wait_seconds = self.limits.wait_seconds
         with open_database(self.path, self.lake_root, wait_seconds) as connection:
-            engine = EngineSession(connection, self.lake_root, self.limits, self.lake_url)
+            engine = EngineSession(
+                connection, self.lake_root, self.limits, self.lake_url, str(self.path.absolute())
+            )
             try:
                 yield engine
             finally:

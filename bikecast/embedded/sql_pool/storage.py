@@ -10,10 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bikecast.embedded.sql_pool.catalog.catalog import create_catalog
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.file_hold import Patience, held, in_use
-from bikecast.embedded.sql_pool.values.macros import create_macros
-from bikecast.embedded.sql_pool.values.python_functions import create_functions
+from bikecast.embedded.sql_pool.values.python_functions import create_functions, create_macros
 
 if TYPE_CHECKING:
     import duckdb
@@ -86,11 +85,7 @@ def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPy
 
 
 def _unusable(path: Path, error: Exception) -> SqlError:
-    return SqlError(
-        5120,
-        f"The pool's file {path} cannot be opened: {str(error).splitlines()[0]} Nothing was "
-        "changed. Make the folder writable or make room there, and run again.",
-    )
+    return failure("5120", path, str(error).splitlines()[0])
 
 
 def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:

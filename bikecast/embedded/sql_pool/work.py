@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
-from bikecast.embedded.sql_pool.errors import SqlError, from_duckdb
+from bikecast.embedded.sql_pool.errors import SqlError, failure, from_duckdb, refused
 from bikecast.embedded.sql_pool.expressions.context import Context, Variable
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
@@ -34,8 +34,11 @@ class Work:
         variables: dict[str, Variable],
         server: ServerValues,
         limits: Limits,
+        identity_insert: str = "",
     ) -> None:
         self.connection = connection
+        self.identity_insert = identity_insert
+        """The key of the table whose IDENTITY column takes values."""
         self.catalog = catalog
         self.scorers = Scorers(connection, limits)
         self.context = Context(catalog, variables, server, self.scorers, self._scalar)
@@ -97,7 +100,7 @@ class SessionTransaction:
         """BEGIN TRANSACTION."""
         self.require_healthy()
         if self.is_open:
-            raise SqlError(103010, "A nested transaction is not supported in a dedicated SQL pool.")
+            raise refused("A nested transaction")
         self._connection.execute("BEGIN")
         self.is_open = True
 
@@ -107,9 +110,7 @@ class SessionTransaction:
 
         self.require_healthy()
         if not self.is_open:
-            raise SqlError(
-                3902, "The COMMIT TRANSACTION request has no corresponding BEGIN TRANSACTION."
-            )
+            raise failure("3902")
         self.is_open = False
         try:
             self._connection.execute("COMMIT")
@@ -120,9 +121,7 @@ class SessionTransaction:
     def rollback(self) -> None:
         """ROLLBACK TRANSACTION."""
         if not self.is_open:
-            raise SqlError(
-                3903, "The ROLLBACK TRANSACTION request has no corresponding BEGIN TRANSACTION."
-            )
+            raise failure("3903")
         if self.is_doomed:
             self.is_open = self.is_doomed = False
             return
@@ -145,12 +144,7 @@ class SessionTransaction:
     def require_healthy(self) -> None:
         """Raise 111233 in a doomed transaction."""
         if self.is_doomed:
-            raise SqlError(
-                111233,
-                "The current transaction has aborted, and any pending changes have been rolled "
-                "back. Cause: A transaction in a rollback-only state was not explicitly rolled "
-                "back before a DDL, DML, or SELECT statement.",
-            )
+            raise failure("111233")
 
     def forbid(self) -> None:
         """Raise in an open transaction: definitions and loads are not allowed there."""
@@ -195,7 +189,8 @@ def server_values(
         "VERSION": ("bikecast embedded dedicated SQL pool", nvarchar(300)),
         "SERVERNAME": ("bikecast", nvarchar(128)),
         "DATEFIRST": (7, SqlType("tinyint")),
-        "SPID": (1, SqlType("smallint")),
+        "LANGUAGE": ("us_english", nvarchar(128)),
+        "LANGID": (0, SqlType("smallint")),
         "XACT_STATE": (transaction.state, SqlType("smallint")),
         "ERROR_NUMBER": (error.number if error else None, INT),
         "ERROR_MESSAGE": (error.message if error else None, nvarchar(4000)),

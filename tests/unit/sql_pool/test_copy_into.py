@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from bikecast.core.sql import SqlError
+from bikecast.embedded.sql_pool.copy import records
 
 OPTIONS = "FILE_TYPE = 'CSV', FIRSTROW = 2, ENCODING = 'UTF8', ROWTERMINATOR = '0x0A'"
 
@@ -326,3 +327,38 @@ def test_a_model_is_loaded_from_hexadecimal_text(session, lake, rows):
 def test_the_value_that_cannot_be_converted_is_shown_as_it_is(copy):
     with pytest.raises(SqlError, match=r"varchar value 'bex' to data type int\. No row was loaded"):
         copy("h,h,h,h\nbex,,,\n")
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "reason"),
+    [
+        (b"a,b\n1,x\n2,y\n", "FIRSTROW = 2", r"lines end in 0x0A, .* write ROWTERMINATOR = '0x0A'"),
+        (b"1,x\n2,y\n", "FILE_TYPE = 'CSV'", r"write ROWTERMINATOR = '0x0A'"),
+        (b"a,b\r\n1,x\r\n", "FIRSTROW = 2, ROWTERMINATOR = '|'", r"write ROWTERMINATOR = '\\r\\n'"),
+        (b"1,x\r2,y\r", "ROWTERMINATOR = '0x0A'", r"write ROWTERMINATOR = '0x0D'"),
+    ],
+)  # fmt: skip
+def test_a_wrong_row_terminator_is_an_error_that_names_the_right_one(
+    session, lake, content, options, reason
+):
+    # a load of nothing without a word, or of one long row
+    session.run("CREATE TABLE dbo.days (id int, name nvarchar(20)) WITH (HEAP)")
+    (lake / "days.csv").write_bytes(content)
+    with pytest.raises(SqlError, match=reason):
+        session.run(f"COPY INTO dbo.days FROM 'file://{lake}/days.csv' WITH ({options})")
+    assert session.run("SELECT COUNT(*) FROM dbo.days")[0].rows == [(0,)]
+
+
+def test_a_row_has_a_largest_size(session, lake, monkeypatch):
+    monkeypatch.setattr(records, "LARGEST_RECORD", 2**20)
+    session.run("CREATE TABLE dbo.days (id int, name nvarchar(20)) WITH (HEAP)")
+    (lake / "days.csv").write_bytes(b"1,x\n" * 2**19)
+    with pytest.raises(SqlError, match=r"longer than 1048576 characters.*'0x0A'.*No row"):
+        session.run(f"COPY INTO dbo.days FROM 'file://{lake}/days.csv'")
+
+
+def test_fewer_rows_than_firstrow_are_no_error_where_the_terminator_is_right(session, lake):
+    session.run("CREATE TABLE dbo.days (id int, name nvarchar(20)) WITH (HEAP)")
+    (lake / "days.csv").write_bytes(b"id,name\r\n")
+    session.run(f"COPY INTO dbo.days FROM 'file://{lake}/days.csv' WITH (FIRSTROW = 3)")
+    assert session.run("SELECT COUNT(*) FROM dbo.days")[0].rows == [(0,)]

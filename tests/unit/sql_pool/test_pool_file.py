@@ -12,7 +12,7 @@ from filelock import FileLock, Timeout
 
 from bikecast.embedded.sql_pool import Limits, Pool, SqlError, storage
 from bikecast.embedded.sql_pool.errors import from_duckdb
-from bikecast.embedded.sql_pool.values import macros
+from bikecast.embedded.sql_pool.values import python_functions
 
 HOLDER = """
 import sys
@@ -148,8 +148,8 @@ def test_a_file_that_is_no_pool_is_a_clear_error(tmp_path):
 def test_macros_of_another_program_version_are_made_anew(pool, monkeypatch):
     length = "SELECT LEN('a ') AS n"
     with monkeypatch.context() as other:
-        other.setattr(macros, "_digest", lambda: "of another version")
-        other.setattr(macros, "_text", lambda: "CREATE MACRO tsql_length(value) AS 7")
+        other.setattr(python_functions, "_digest", lambda: "of another version")
+        other.setattr(python_functions, "_text", lambda: "CREATE MACRO tsql_length(value) AS 7")
         with pool.session() as session:
             assert session.run(length)[0].rows == [(7,)]
     with pool.session() as session:
@@ -159,7 +159,7 @@ def test_macros_of_another_program_version_are_made_anew(pool, monkeypatch):
 def test_macros_are_made_once_a_file(pool, monkeypatch):
     with pool.session():
         pass
-    monkeypatch.setattr(macros, "_text", lambda: "this is no SQL")
+    monkeypatch.setattr(python_functions, "_text", lambda: "this is no SQL")
     with pool.session() as session:
         assert session.run("SELECT LEN('a ') AS n")[0].rows == [(1,)]
 

@@ -8,8 +8,8 @@ from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from bikecast.core.errors import ModelRejected
-from bikecast.embedded.sql_pool.predict import sessions
-from bikecast.embedded.sql_pool.predict.sessions import LoadedModel, load_model
+from bikecast.embedded.sql_pool.predict import contract
+from bikecast.embedded.sql_pool.predict.contract import LoadedModel, load_model
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
@@ -112,7 +112,7 @@ def trees():
 
 @pytest.mark.parametrize("cores", [1, 2, 3])
 def test_a_prediction_does_not_depend_on_the_rows_beside_it(trees, cores, monkeypatch):
-    monkeypatch.setattr(sessions, "CORES", cores)
+    monkeypatch.setattr(contract, "CORES", cores)
     model = LoadedModel(trees, load_model(trees, 10**7).signature)
     matrix = np.random.default_rng(1).random((2048, 3), dtype=np.float32)
     columns = dict(zip("abc", np.ascontiguousarray(matrix.T), strict=True))
@@ -128,7 +128,7 @@ def test_a_model_is_loaded_once_and_the_oldest_ones_are_let_go():
     loaded = [load_model(model, 10**6) for model in models]
     assert load_model(models[-1], 10**6) is loaded[-1]
     assert load_model(models[0], 10**6) is not loaded[0]
-    assert len(sessions._models) <= sessions.KEPT_MODELS
+    assert len(contract._models) <= contract.KEPT_MODELS
 
 
 def test_the_size_limit_holds_for_a_loaded_model_too():

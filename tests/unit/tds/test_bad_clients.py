@@ -7,8 +7,7 @@ import pytest
 from bikecast.embedded.sql_pool.tds import packets
 from bikecast.embedded.sql_pool.tds.login import parse_login, parse_prelogin
 from bikecast.embedded.sql_pool.tds.packets import HEADER, Kind
-from bikecast.embedded.sql_pool.tds.rpc import read_calls
-from bikecast.embedded.sql_pool.tds.wire import ProtocolError
+from bikecast.embedded.sql_pool.tds.rpc import ProtocolError, read_calls
 from tests.tds_server import sql_server
 from tests.unit.tds.sessions import (
     REQUESTS,

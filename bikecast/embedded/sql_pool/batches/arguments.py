@@ -1,16 +1,17 @@
-"""Arguments of EXEC: by position or by name, and back again for OUTPUT."""
+"""Arguments of EXEC, by position or by name, and of THROW and RAISERROR."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.values.types import SqlType
+from bikecast.embedded.sql_pool.values.types import INT, MAX, SqlType, nvarchar
 
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
 
@@ -49,9 +50,7 @@ def bind_arguments(
         elif named:
             raise SqlError(119, f"Must pass parameter number {position + 1} as '@name = value'.")
         elif not parameters:
-            raise SqlError(
-                8146, f"Procedure {label} has no parameters and arguments were supplied."
-            )
+            raise failure("8146", label)
         elif position >= len(parameters):
             raise SqlError(8144, f"Procedure or function {label} has too many arguments specified.")
         else:
@@ -59,29 +58,21 @@ def bind_arguments(
         if parameter is None:
             raise SqlError(8145, f"@{argument.name} is not a parameter for procedure {label}.")
         if argument.value is None:
-            raise unsupported("DEFAULT as an argument")
+            raise refused("DEFAULT as an argument")
         require_constants((argument.value,), "EXEC")
         if argument.output and not isinstance(argument.value, exp.Parameter):
-            raise SqlError(
-                179, "Cannot use the OUTPUT option when passing a constant to a stored procedure."
-            )
+            raise failure("179")
         if parameter.name.lower() in bound:
             raise SqlError(8143, f"Parameter '@{parameter.name}' was supplied multiple times.")
         if argument.output and not parameter.output:
-            raise SqlError(
-                8162,
-                f'The formal parameter "@{parameter.name}" was not declared as an OUTPUT '
-                "parameter, but the actual parameter passed in requested output.",
-            )
+            raise failure("8162", parameter.name)
         try:
             value = evaluate(argument.value, parameter.type)
         except SqlError as error:
             if error.number not in _CONVERSIONS:
                 raise
             source = _type_name(argument.value, variables)
-            raise SqlError(
-                8114, f"Error converting data type {source} to {parameter.type.name}."
-            ) from error
+            raise failure("8114", source, parameter.type.name) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
         if parameter.name.lower() not in bound and parameter.default is not None:
@@ -89,16 +80,8 @@ def bind_arguments(
             bound[parameter.name.lower()] = Variable(parameter.type, value)
         elif parameter.name.lower() not in bound:
             if label == "sp_executesql":
-                raise SqlError(
-                    8178,
-                    f"The parameterized query expects the parameter '@{parameter.name}', which "
-                    "was not supplied.",
-                )
-            raise SqlError(
-                201,
-                f"Procedure or function '{label}' expects parameter '@{parameter.name}', which "
-                "was not supplied.",
-            )
+                raise failure("8178", parameter.name)
+            raise failure("201", label, parameter.name)
     return bound
 
 
@@ -140,6 +123,99 @@ def require_national(statement: exp.Expression, variables: dict[str, Variable]) 
         variable = variables.get(statement.name.lower())
         type_name = variable.type.name if variable is not None else ""
     if type_name in ("char", "varchar"):
-        raise SqlError(
-            214, "Procedure expects parameter '@statement' of type 'ntext/nchar/nvarchar'."
-        )
+        raise failure("214")
+
+
+Evaluate = Callable[[exp.Expression, SqlType], object]
+_TEXT = nvarchar(MAX)
+_FIELD = re.compile(r"%(%|[-+ 0#]*\d*(?:\.\d+)?(?:I64|[hl])?[diouxXs])")
+
+
+def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -> SqlError:
+    """The error of THROW; without arguments the caught one again."""
+    if not statement.arguments:
+        if caught is None:
+            return SqlError(10704, "THROW without arguments must be inside of a CATCH block.")
+        return caught
+    if len(statement.arguments) != 3:
+        return SqlError(103010, "THROW takes a number, a message and a state.")
+    require_constants(statement.arguments, "THROW")
+    number_node, message_node, state_node = statement.arguments
+    number = evaluate(number_node, INT)
+    if not isinstance(number, int) or number < 50000 or 100_000 <= number <= 150_000:
+        return failure("35100", number)
+    message = str(evaluate(message_node, nvarchar(2048)) or "")
+    return SqlError(number, message, state=_number(evaluate(state_node, INT)))
+
+
+def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, Variable]) -> str:
+    """The message of a RAISERROR up to severity 10.
+
+    Raises SqlError 50000 with the message for a higher one.
+    """
+    if len(statement.arguments) < 3:
+        raise SqlError(103010, "RAISERROR takes a message, a severity and a state.")
+    require_constants(statement.arguments, "RAISERROR")
+    if isinstance(statement.arguments[0], exp.Literal) and not statement.arguments[0].is_string:
+        raise refused("RAISERROR of a message number")
+    message = str(evaluate(statement.arguments[0], _TEXT) or "")
+    severity, state = (_number(evaluate(a, INT)) for a in statement.arguments[1:3])
+    values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
+    _check_fields(message, statement.arguments[3:], variables)
+    message = _FIELD.sub(lambda match: _field(match[1], values), message)
+    if severity > 18:
+        raise failure("2754")
+    if severity <= 10:
+        return message
+    if state < 0:  # https://learn.microsoft.com/sql/t-sql/language-elements/raiserror-transact-sql
+        state = 1
+    raise SqlError(50000, message, state=state, severity=severity)
+
+
+def _check_fields(
+    message: str, arguments: tuple[exp.Expression, ...], variables: dict[str, Variable]
+) -> None:
+    """Raise 2786 for a text where the message has a number, or a number where it has a text.
+
+    Raises SqlError 2748 for a value of another type.
+    """
+    letters = [form[-1] for form in _FIELD.findall(message) if form != "%"]
+    for place, node in enumerate(arguments, 1):
+        family = _family(node, variables)
+        if family == "other":
+            raise failure("2748", place)
+        if family and place <= len(letters) and (family == "text") != (letters[place - 1] == "s"):
+            raise failure("2786", place)
+
+
+def _family(node: exp.Expression, variables: dict[str, Variable]) -> str:
+    """text, integer or other; empty for NULL, and for what is not known."""
+    inner = node.this if isinstance(node, exp.Neg) else node
+    if isinstance(inner, exp.National):
+        return "text"
+    if isinstance(inner, exp.Literal):
+        return "text" if inner.is_string else "integer" if inner.name.isdigit() else "other"
+    variable = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
+    if variable is None or variable.type.is_binary:
+        return ""
+    return "text" if variable.type.is_text else "integer" if variable.type.is_integer else "other"
+
+
+def _number(value: object) -> int:
+    return value if isinstance(value, int) else 1
+
+
+def _field(form: str, values: object) -> str:
+    if form == "%":
+        return "%"
+    value = next(values, None)  # type: ignore[call-overload]
+    if value is None:
+        return "(null)"
+    letter = "d" if form[-1] in "iu" else form[-1]
+    flags = re.sub(r"I64|[hl]", "", form[:-1])
+    if letter == "s":
+        return str(f"%{flags}s" % value)
+    try:
+        return str(f"%{flags}{letter}" % int(str(value)))
+    except ValueError:
+        return str(value)

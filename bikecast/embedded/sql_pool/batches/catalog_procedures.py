@@ -103,30 +103,11 @@ def data_types(odbc_type: int = 0) -> ResultSet:
         text = quotes in ("char", "n")
         *_, number, radix = TYPES[name]
         moment = code in (91, 93)
-        rows.append(
-            (
-                name,
-                code,
-                precision,
-                prefix,
-                suffix,
-                create,
-                1,
-                0,
-                3 if text else 2,
-                (1 if name in ("bit", "tinyint") else 0) if number else None,
-                money,
-                0 if number else None,
-                name,
-                scales[0] if scales else None,
-                scales[1] if scales else None,
-                9 if moment else code,
-                {91: 1, 93: 3}.get(code),
-                radix,
-                None,
-                0,
-            )
-        )
+        head = (name, code, precision, prefix, suffix, create, 1, 0, 3 if text else 2)
+        sign = (1 if name in ("bit", "tinyint") else 0) if number else None
+        low, high = scales or (None, None)
+        odbc = (9 if moment else code, {91: 1, 93: 3}.get(code), radix, None, 0)
+        rows.append((*head, sign, money, 0 if number else None, name, low, high, *odbc))
     return ResultSet(_TYPE_COLUMNS, rows)
 
 
@@ -226,29 +207,8 @@ def _column(row: tuple[object, ...]) -> tuple[object, ...]:
     elif type_name not in ("decimal", "numeric") and not (scale and not number):
         precision = most
     moment = code in (91, 93)
-    return (
-        DATABASE,
-        schema,
-        table,
-        name,
-        code,
-        type_name,
-        precision,
-        length,
-        None if octets is not None or type_name in ("float", "real") else scale,
-        radix,
-        int(bool(nullable)),
-        None,
-        default,
-        9 if moment else code,
-        {91: 1, 93: 3}.get(code),
-        octets,
-        place,
-        "YES" if nullable else "NO",
-        0,
-        0,
-        0,
-        int(bool(identity)),
-        *[None] * 6,
-        0,
-    )
+    decimals = None if octets is not None or type_name in ("float", "real") else scale
+    head = (DATABASE, schema, table, name, code, type_name, precision, length, decimals, radix)
+    flags = (int(bool(nullable)), None, default, 9 if moment else code, {91: 1, 93: 3}.get(code))
+    place_of = (octets, place, "YES" if nullable else "NO", 0, 0, 0, int(bool(identity)))
+    return (*head, *flags, *place_of, *[None] * 6, 0)

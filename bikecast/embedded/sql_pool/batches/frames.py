@@ -1,13 +1,21 @@
-"""The variables of a batch or a procedure call, its counters and errors, and jumps out of it."""
+"""The variables of a batch or a call, its counters, errors, jumps and order of dates."""
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax.statements import Statement
+from bikecast.embedded.sql_pool.values.moment_text import DATE_ORDERS
+
+if TYPE_CHECKING:
+    import duckdb
+
 
 MAX_NESTING = 8
 
@@ -93,8 +101,30 @@ class Frame:
         Raises SqlError 217 beyond the limit of nesting.
         """
         if self.level >= MAX_NESTING:
-            raise SqlError(
-                217,
-                f"Maximum stored procedure or view nesting level exceeded (limit {MAX_NESTING}).",
-            )
+            raise failure("217", MAX_NESTING)
         return Frame(variables, level=self.level + 1, procedure=procedure)
+
+
+@dataclass
+class DateOrder:
+    """The order of one session, which the compiled SQL reads from a variable of its connection."""
+
+    connection: duckdb.DuckDBPyConnection
+    wanted: str = "mdy"
+    _applied: str = "mdy"
+
+    def apply(self) -> None:
+        """Let the next statement read by the order that is wanted."""
+        if self.wanted != self._applied:
+            code = DATE_ORDERS[self.wanted]
+            self.connection.execute(f"SET VARIABLE tsql_date_order = {code}")
+            self._applied = self.wanted
+
+    @contextlib.contextmanager
+    def restored(self) -> Iterator[None]:
+        """What a procedure or an executed text sets ends with it."""
+        kept = self.wanted
+        try:
+            yield
+        finally:
+            self.wanted = kept

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 from sqlglot import exp
 
 from bikecast.core.sql import ResultSet
-from bikecast.embedded.sql_pool.batches.date_order import DateOrder
-from bikecast.embedded.sql_pool.batches.frames import Counters, Failures, Frame, Leaving
+from bikecast.embedded.sql_pool.batches.arguments import raised, thrown
+from bikecast.embedded.sql_pool.batches.frames import Counters, DateOrder, Failures, Frame, Leaving
 from bikecast.embedded.sql_pool.batches.procedures import TEXT, execute_procedure, execute_text
-from bikecast.embedded.sql_pool.batches.raising import raised, thrown
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
+from bikecast.embedded.sql_pool.catalog.requests import Requests
 from bikecast.embedded.sql_pool.copy import copy_into
-from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError
+from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads, renames
+from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
-from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
+from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.values.types import INT, SqlType
 from bikecast.embedded.sql_pool.work import SessionTransaction, Work, server_values
 
@@ -38,8 +38,8 @@ _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateSchema: definitions.create_schema,
     st.Drop: definitions.drop,
     st.Truncate: definitions.truncate,
-    st.Rename: renames.rename,
-    st.Transfer: renames.transfer,
+    st.Rename: alterations.rename,
+    st.Transfer: alterations.transfer,
     st.AlterTable: alterations.alter_table,
     st.TableNote: alterations.table_note,
     st.CreateFunction: definitions.create_function,
@@ -60,11 +60,13 @@ class Interpreter:
     lake_root: Path
     limits: Limits
     lake_url: str = ""
+    requests: Requests = field(default_factory=Requests)
     messages: list[str] = field(default_factory=list)
     cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
-        self.catalog = Catalog(self.connection)
+        self.catalog = Catalog(self.connection, self.requests)
+        self.number = self.requests.new_session()
         self.transaction = SessionTransaction(self.connection)
         self.date_order = DateOrder(self.connection)
         self.failures = Failures()
@@ -76,14 +78,18 @@ class Interpreter:
         """Run a batch; an error ends it and rolls back an open transaction."""
         self.outcomes = []
         self.failures.caught = None
+        request = self.requests.begin(self.number, text)
         try:
             frame = Frame(variables)
             statements = parse_batch(text)
             check_declared(statements, variables)
             self.run(statements, frame)
+            request.end("Completed")
         except Leaving:
-            pass
+            request.end("Completed")
         except BaseException as error:
+            is_failure = isinstance(error, Exception) and not self.cancelled
+            request.end("Failed" if is_failure else "Cancelled", str(error) if is_failure else "")
             if self.transaction.is_open:
                 self.transaction.rollback()
             if isinstance(error, RecursionError):
@@ -99,8 +105,10 @@ class Interpreter:
             self.catalog,
             frame.variables,
             server_values(self.transaction, self.failures.caught, self.failures.procedure)
+            | {"SPID": (self.number, SqlType("smallint"))}
             | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
             self.limits,
+            self.options.get("IDENTITY_INSERT", ""),
         )
 
     def run(self, statements: Sequence[st.Statement], frame: Frame) -> None:
@@ -190,6 +198,10 @@ class Interpreter:
         elif isinstance(statement, flow.ExecuteText):
             text = self.evaluate(statement.text, TEXT, frame)
             execute_text(self, str(text or ""), {}, frame)
+        elif isinstance(statement, flow.SetIdentityInsert):
+            current = self.options.get("IDENTITY_INSERT", "")
+            table = changes.identity_insert(self.work(frame), statement, current)
+            self.options["IDENTITY_INSERT"] = table
         elif isinstance(statement, flow.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
             if statement.name.upper() == "DATEFORMAT":
@@ -201,9 +213,7 @@ class Interpreter:
         if statement.value is None:
             return Leaving(statement)
         if frame.procedure is None:
-            raise SqlError(
-                178, "A RETURN statement with a return value cannot be used in this context."
-            )
+            raise failure("178")
         return Leaving(statement, int(str(self.evaluate(statement.value, INT, frame) or 0)))
 
     def evaluate(self, tree: exp.Expression, to: SqlType, frame: Frame) -> object:
@@ -239,11 +249,7 @@ class Interpreter:
         for name, _, _ in statement.variables:
             declared = name.lower() in frame.variables and id(statement) not in frame.declared
             if declared or len(names) < len(statement.variables):
-                raise SqlError(
-                    134,
-                    f"The variable name '@{name}' has already been declared. Variable names "
-                    "must be unique within a query batch or stored procedure.",
-                )
+                raise failure("134", name)
         frame.declared.add(id(statement))
         values = [
             None if tree is None else self.evaluate(tree, type_, frame)

@@ -17,7 +17,7 @@ from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.statements import changes
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
-from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
+from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.values.scope import Typed
 
 if TYPE_CHECKING:

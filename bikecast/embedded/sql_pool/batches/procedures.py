@@ -17,20 +17,20 @@ from bikecast.embedded.sql_pool.batches.frames import Failures, Frame, Leaving
 from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, near
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
-from bikecast.embedded.sql_pool.statements import renames
+from bikecast.embedded.sql_pool.statements import alterations
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
+from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.syntax.reader import Reader
-from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType, nvarchar
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
     from bikecast.core.sql import ResultSet
-    from bikecast.embedded.sql_pool.batches.date_order import DateOrder
+    from bikecast.embedded.sql_pool.batches.frames import DateOrder
     from bikecast.embedded.sql_pool.work import SessionTransaction, Work
 
 TEXT = nvarchar(MAX)
@@ -142,14 +142,14 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
 
 def _rename_column(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
     """sp_rename @objname, @newname, @objtype."""
-    variables = _bound(runner, renames.PARAMETERS, statement.arguments, "sp_rename", frame)
+    variables = _bound(runner, alterations.PARAMETERS, statement.arguments, "sp_rename", frame)
     runner.transaction.forbid()
     work = runner.work(frame)
     with runner.transaction.statement(work):
-        renames.rename_column(
-            work, *(str(variables[p.name].value or "") for p in renames.PARAMETERS)
+        alterations.rename_column(
+            work, *(str(variables[p.name].value or "") for p in alterations.PARAMETERS)
         )
-    runner.messages.append(renames.CAUTION)
+    runner.messages.append(alterations.CAUTION)
 
 
 def execute_text(runner: Runner, text: str, variables: dict[str, Variable], frame: Frame) -> None:

@@ -11,7 +11,8 @@ import json
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.catalog.requests import Requests
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.syntax.statements import ColumnDefinition, ObjectName
 from bikecast.embedded.sql_pool.values.scope import quoted
 from bikecast.embedded.sql_pool.values.types import SqlType, parse_declaration
@@ -95,16 +96,17 @@ def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
         connection.execute("COMMIT")
     row = connection.execute("SELECT max(number) FROM bikecast.version").fetchone()
     if row and row[0] != SCHEMA_VERSION:
-        raise SqlError(
-            948, f"The pool's file has version {row[0]}; this program reads {SCHEMA_VERSION}."
-        )
+        raise failure("948", row[0], SCHEMA_VERSION)
 
 
 class Catalog:
     """The catalog as one session sees it."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, requests: Requests | None = None
+    ) -> None:
         self._connection = connection
+        self.requests = requests or Requests()
         self._temporary: dict[str, SqlObject] = {}
         self._temporary_id = 0
 
@@ -185,11 +187,7 @@ class Catalog:
             self._temporary[name.name.lower()] = temporary
             return temporary
         if not self.has_schema(name.schema):
-            raise SqlError(
-                2760,
-                f'The specified schema name "{name.schema}" either does not exist or you do '
-                "not have permission to use it.",
-            )
+            raise failure("2760", name.schema)
         row = self._connection.execute(
             "INSERT INTO bikecast.objects SELECT coalesce(max(object_id), 1000) + 1, ?, ?, ?, ?, ?,"
             " current_localtimestamp(), current_localtimestamp() FROM bikecast.objects "

@@ -4,53 +4,90 @@
 from __future__ import annotations
 
 import datetime
+import fnmatch
 import functools
 import re
 from pathlib import Path
 
-from bikecast.embedded.sql_pool.values.scope import BoundQuery, quoted, text_literal
+from bikecast.embedded.sql_pool.catalog.requests import Requests
+from bikecast.embedded.sql_pool.errors import refused
+from bikecast.embedded.sql_pool.values.moments import time_zone_info
+from bikecast.embedded.sql_pool.values.scope import BoundQuery, text_literal
 from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar, parse_declaration
-from bikecast.embedded.sql_pool.values.windows_zones import time_zone_info
 
 _FILE = Path(__file__).with_name("system_views.sql")
-_COLUMN = re.compile(r" AS (\w+), -- (\S+)$", re.MULTILINE)
-_OBJECT_COLUMNS = "-- columns of sys.objects\n"
+_DECLARED = re.compile(r"(\w+) (\w+(?:\([^)]*\))?)")
 _ALL = {
-    f"all_{name}": name for name in ("objects", "columns", "views", "sql_modules", "parameters")
+    f"sys.all_{name}": f"sys.{name}"
+    for name in ("objects", "columns", "views", "sql_modules", "parameters")
 }
 
 
 @functools.cache
 def _views() -> dict[str, BoundQuery]:
     """The views by lower-case name; columns are named c1, c2, ... as in every compiled query."""
-    shared, *sections = _FILE.read_text(encoding="utf-8").split("\n-- view ")
-    object_columns, relations = shared.split(_OBJECT_COLUMNS)[1].split("-- relations\n")
+    relations, *sections = _FILE.read_text(encoding="utf-8").split("\n-- view ")
+    relations = re.sub(r"^--.*\n", "", relations, flags=re.MULTILINE).strip()
+    columns_of: dict[str, list[tuple[str, str, str]]] = {}
     views = {}
     for section in sections:
-        name, _, body = section.replace(f"    {_OBJECT_COLUMNS}", object_columns).partition("\n")
-        columns = tuple((item[1], _declared(item[2])) for item in _COLUMN.finditer(body))
-        body = re.sub(r" -- \S+$", "", body, flags=re.MULTILINE).strip()
+        head, _, rows = section.partition("\nFROM ")
+        name, _, listed = head.partition("\n")
+        columns = columns_of[name] = []
+        for item in " ".join(listed.split()).split("; "):
+            column, _, expression = item.partition(" = ")
+            label, _, type_ = column.partition(" ")
+            shared = columns_of[label[1:]] if label[0] == "@" else None
+            columns += [(label, type_, expression or label)] if shared is None else shared
+        typed = [(label, _declared(type_), sql) for label, type_, sql in columns]
         selected = ", ".join(
-            f"CAST(q.{quoted(column)} AS {type_.duckdb}) AS c{i}"
-            for i, (column, type_) in enumerate(columns, 1)
+            f"CAST({e} AS {t.duckdb}) AS c{i}" for i, (_, t, e) in enumerate(typed, 1)
         )
-        sql = f"WITH {relations.strip()} SELECT {selected} FROM ({body}) AS q"
-        views[name.strip()] = BoundQuery(sql, columns)
+        sql = f"WITH {relations} SELECT {selected} FROM {rows}"
+        if rows:
+            views[name] = BoundQuery(sql, tuple((label, type_) for label, type_, _ in typed))
     return views
+
+
+@functools.cache
+def _without_rows() -> tuple[dict[str, str], dict[str, str]]:
+    """The columns of the empty views by name, and why views of a name or a pattern are refused."""
+    lines = _FILE.with_name("views_without_rows.txt").read_text(encoding="utf-8").splitlines()
+    empty = dict(line.split(" = ", 1) for line in lines if " = " in line)
+    return empty, dict(line.split(" ! ", 1) for line in lines if " ! " in line)
 
 
 def _declared(text: str) -> SqlType:
     return parse_declaration("nvarchar(128)" if text == "sysname" else text)
 
 
-def system_view(schema: str, name: str) -> BoundQuery | None:
+def system_view(schema: str, name: str, requests: Requests | None = None) -> BoundQuery | None:
     """The catalog view of that name as a query, or None.
 
-    sys.all_objects and its kin hold the users' objects alone.
+    sys.all_objects and its kin hold the users' objects alone. Raises SqlError, with the reason,
+    for a view that a dedicated pool has and this one has not.
     """
-    if f"{schema}.{name}".lower() == "sys.time_zone_info":
+    full = f"{schema}.{name}".lower()
+    full = _ALL.get(full, full)
+    if full == "sys.time_zone_info":
         return _time_zones()
-    return _views().get(f"{schema.lower()}.{_ALL.get(name.lower(), name.lower())}")
+    if full in Requests.VIEWS:
+        return (requests or Requests()).view(full)
+    if full in _views():
+        return _views()[full]
+    empty, reasons = _without_rows()
+    if full in empty:
+        return _empty([(c, _declared(type_)) for c, type_ in _DECLARED.findall(empty[full])])
+    for pattern, reason in reasons.items():
+        if fnmatch.fnmatchcase(full, pattern):
+            raise refused(f"The view {full}", f"It shows {reason}.")
+    return None
+
+
+def _empty(columns: list[tuple[str, SqlType]]) -> BoundQuery:
+    """A view in which nothing is."""
+    nulls = ", ".join(f"CAST(NULL AS {t.duckdb}) AS c{i}" for i, (_, t) in enumerate(columns, 1))
+    return BoundQuery(f"SELECT {nulls} WHERE false", tuple(columns))
 
 
 def _time_zones() -> BoundQuery:

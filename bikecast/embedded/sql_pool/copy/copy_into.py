@@ -8,21 +8,26 @@ from __future__ import annotations
 from pathlib import Path
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject
-from bikecast.embedded.sql_pool.copy.files import find_files, in_lake
-from bikecast.embedded.sql_pool.copy.options import PARQUET, CopyOptions, copy_options
-from bikecast.embedded.sql_pool.copy.parquet import load_parquet
-from bikecast.embedded.sql_pool.copy.records import is_compressed, read_records
-from bikecast.embedded.sql_pool.copy.rejects import RejectedRows, error_folder
-from bikecast.embedded.sql_pool.copy.rows import insert_records
+from bikecast.embedded.sql_pool.copy.options import (
+    PARQUET,
+    CopyOptions,
+    RejectedRows,
+    copy_options,
+    error_folder,
+    find_files,
+    in_lake,
+)
+from bikecast.embedded.sql_pool.copy.records import insert_records, is_compressed, read_records
 from bikecast.embedded.sql_pool.copy.targets import (
     Field,
     load_file,
+    load_parquet,
     path_literal,
     target_fields,
     unreadable,
     with_default,
 )
-from bikecast.embedded.sql_pool.errors import not_emulated
+from bikecast.embedded.sql_pool.errors import refused
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
@@ -32,6 +37,15 @@ from bikecast.embedded.sql_pool.work import Work
 
 #: Delimiters of more characters are read record by record.
 _LONGEST_DELIMITER = 4
+
+#: Text that DuckDB converts as T-SQL does, and several times faster.
+_USUAL = {
+    "smallint": "-?[0-9]{1,4}",
+    "int": "-?[0-9]{1,9}",
+    "bigint": "-?[0-9]{1,18}",
+    "float": "-?[0-9]{1,15}([.][0-9]{1,15})?",
+    "date": "[12][0-9]{3}-[0-9]{2}-[0-9]{2}",
+}
 
 
 def copy_into(work: Work, statement: st.CopyInto, lake_root: Path, lake_url: str = "") -> int:
@@ -44,7 +58,7 @@ def copy_into(work: Work, statement: st.CopyInto, lake_root: Path, lake_url: str
     options = copy_options(statement.options)
     rejected = RejectedRows(options.max_errors, error_folder(options.error_folder, lake_root))
     if table.details.get("identity"):
-        raise not_emulated("COPY into a table with an IDENTITY column")
+        raise refused("COPY into a table with an IDENTITY column")
     fields = target_fields(work, table, statement.columns)
     paths = [
         path
@@ -107,7 +121,7 @@ def _is_plain(path: Path, options: CopyOptions) -> bool:
         return False
     with path.open("rb") as file:
         line = file.readline(2**20)
-    return line.endswith(b"\r\n") == (options.row_end == "\r\n")
+    return line.endswith(b"\n") and line.endswith(b"\r\n") == (options.row_end == "\r\n")
 
 
 def _from_text(field: Field, options: CopyOptions) -> str:
@@ -123,6 +137,13 @@ def _from_text(field: Field, options: CopyOptions) -> str:
         sql = assign(ordered, column.type, column=column.name).sql
     else:
         sql = assign(value, column.type, column=column.name).sql
+    if (usual := _USUAL.get(column.type.name)) and not options.date_order:
+        is_date = column.type.name == "date"
+        order = "coalesce(getvariable('tsql_date_order'), 0) = 0 AND " if is_date else ""
+        sql = (
+            f"CASE WHEN {order}regexp_full_match({source}, '{usual}') "
+            f"THEN CAST({source} AS {column.type.duckdb}) ELSE {sql} END"
+        )
     return with_default(sql, field)
 
 

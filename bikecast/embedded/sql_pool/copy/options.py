@@ -1,15 +1,20 @@
-"""The options of COPY INTO, checked.
+"""The options of COPY INTO, checked; the files that it reads, and those of rejected rows.
 
 Source: https://learn.microsoft.com/sql/t-sql/statements/copy-into-transact-sql (azure-sqldw)
 """
 
 from __future__ import annotations
 
+import datetime
+import os
 import re
+import uuid
 from dataclasses import dataclass
+from pathlib import Path
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, parse_error, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, failure, parse_error, refused
 
+CONVERSION_ERROR = 13812
 CSV, PARQUET = "CSV", "PARQUET"
 _CREDENTIALS = frozenset({"CREDENTIAL", "ERRORFILE_CREDENTIAL"})
 _CSV_ONLY = frozenset(
@@ -50,19 +55,19 @@ def copy_options(options: dict[str, str]) -> CopyOptions:
     """
     for name in options:
         if name not in _KNOWN:
-            raise unsupported(f"The COPY option {name}")
+            raise refused(f"The COPY option {name}")
     if "FILE_FORMAT" in options:
-        raise not_emulated("COPY with FILE_FORMAT")
+        raise refused("COPY with FILE_FORMAT")
     file_type = options.get("FILE_TYPE", CSV).upper()
     if file_type not in (CSV, PARQUET):
         exists = file_type == "ORC"
         text = f"COPY with FILE_TYPE = '{file_type}'"
-        raise not_emulated(text) if exists else parse_error(f"{text} is not CSV, PARQUET or ORC.")
+        raise refused(text) if exists else parse_error(f"{text} is not CSV, PARQUET or ORC.")
     for name in sorted(_CSV_ONLY & options.keys() if file_type == PARQUET else ()):
-        raise unsupported(f"The COPY option {name} with FILE_TYPE = 'PARQUET'")
+        raise refused(f"The COPY option {name} with FILE_TYPE = 'PARQUET'")
     for name in ("IDENTITY_INSERT", "AUTO_CREATE_TABLE"):
         if _choice(options, name, "OFF", ("ON", "OFF")) == "ON":
-            raise not_emulated(f"COPY with {name} = 'ON'")
+            raise refused(f"COPY with {name} = 'ON'")
     for name in sorted(_CREDENTIALS & options.keys()):
         if not re.match(r"(?i)\(\s*IDENTITY\s*=\s*'", options[name]):
             raise parse_error(f"{name} needs an IDENTITY.")
@@ -115,9 +120,7 @@ def _text(options: dict[str, str], name: str, default: str) -> str:
     try:
         return bytes.fromhex(text[2:]).decode("utf-8")
     except ValueError as error:
-        raise SqlError(
-            103010, f"{name} = '{text}' is no hexadecimal notation of a text."
-        ) from error
+        raise failure("103010", name, text) from error
 
 
 def _terminator(options: dict[str, str], name: str, default: str) -> str:
@@ -125,3 +128,138 @@ def _terminator(options: dict[str, str], name: str, default: str) -> str:
     if not text or not text.isascii():
         raise parse_error(f"{name} must have one or more ASCII characters.")
     return text
+
+
+PATH_ERROR = 13807
+_WILDCARD = re.compile(r"(?<!\\)\*")
+
+
+def find_files(location: str, lake_root: Path) -> list[Path]:
+    """The files of a location in the order of their names.
+
+    A location is file:///path or an absolute path of a file, of a folder (with all below it), or
+    with wildcards, where * stands for any text, folders included, and \\* for a star. What
+    starts with _ or . is left out unless the location itself names it. Raises SqlError for a
+    location outside of the lake or without a file.
+    """
+    root = lake_root.resolve()
+    if re.match(r"(?i)(?!file:)[a-z]+://", location):
+        raise SqlError(
+            PATH_ERROR,
+            f"The embedded SQL pool reads file:// locations of the lake only, not '{location}'.",
+        )
+    text = location.removeprefix("file://")
+    wildcard = _WILDCARD.search(text)
+    # Wildcards are matched below the folder before the first of them.
+    plain = text[: wildcard.start()].rpartition("/")[0] if wildcard else text
+    base = Path(plain.replace("\\*", "*"))
+    if not base.is_absolute() or not _inside(base, root):
+        raise SqlError(PATH_ERROR, f"The location '{location}' is not inside of the lake {root}.")
+    if base.is_dir():
+        rest = text[len(plain) :].lstrip("/") if wildcard else "*"
+        paths = sorted(path for path in base.rglob("*") if _matches(path, base, rest))
+    else:
+        paths = [base] if base.is_file() and not wildcard else []
+    if not paths:
+        raise SqlError(PATH_ERROR, f"Content of the path '{location}' cannot be listed.")
+    for path in paths:
+        if not _inside(path, root):
+            raise SqlError(PATH_ERROR, f"The file '{path}' is not inside of the lake {root}.")
+    return [path.resolve() for path in paths]
+
+
+def in_lake(location: str, lake_root: Path, lake_url: str) -> str:
+    """The location below `lake_root` that an https location below `lake_url` stands for.
+
+    Any other location comes back as it is. An account's blob and dfs hosts are the same lake.
+    """
+    if not lake_url:
+        return location
+    prefix = _dfs(lake_url).rstrip("/") + "/"
+    url = _dfs(location)
+    if not url.lower().startswith(prefix.lower()):
+        return location
+    return f"file://{lake_root.resolve()}/{url[len(prefix) :]}"
+
+
+def _dfs(url: str) -> str:
+    return url.replace(".blob.core.windows.net", ".dfs.core.windows.net", 1)
+
+
+def _matches(path: Path, base: Path, pattern: str) -> bool:
+    relative = path.relative_to(base)
+    hidden = any(part.startswith(("_", ".")) for part in relative.parts)
+    named = any(part.startswith(("_", ".")) for part in pattern.split("/"))
+    parts = (re.escape(part.replace("\\*", "*")) for part in _WILDCARD.split(pattern))
+    return (
+        (named or not hidden)
+        and re.fullmatch(".*".join(parts), relative.as_posix()) is not None
+        and path.is_file()
+    )
+
+
+def _inside(path: Path, root: Path) -> bool:
+    return path.resolve().is_relative_to(root)
+
+
+def error_folder(location: str, lake_root: Path) -> Path | None:
+    """The folder of ERRORFILE: file:///path, or a path from the root of the lake.
+
+    Raises SqlError for a folder outside of the lake.
+    """
+    if not location:
+        return None
+    root = lake_root.resolve()
+    path = Path(location.removeprefix("file://"))
+    if not location.startswith("file://"):
+        path = root / location.lstrip("/")
+    if "://" in location.removeprefix("file://") or not path.resolve().is_relative_to(root):
+        raise SqlError(PATH_ERROR, f"ERRORFILE '{location}' is not inside of the lake {root}.")
+    return path
+
+
+class RejectedRows:
+    """The rejected rows of one COPY statement."""
+
+    def __init__(self, max_errors: int, folder: Path | None) -> None:
+        self._max_errors = max_errors
+        self._folder = folder
+        self._started = datetime.datetime.now(tz=datetime.UTC)
+        self._rows: list[tuple[str, int, str, str]] = []
+
+    def add(self, file: Path, row: int, text: str, reason: str) -> None:
+        """Count a row; `text` is the record as the file has it.
+
+        Raises SqlError with the row's reason for the first one over MAXERRORS.
+        """
+        self._rows.append((str(file), row, text, reason))
+        if len(self._rows) <= self._max_errors:
+            return
+        self.write()
+        if self._max_errors:
+            reason = (
+                f"Query aborted: the maximum reject threshold ({self._max_errors} rows) was "
+                f"reached: {len(self._rows)} rows were rejected; the last one: {reason}"
+            )
+        raise SqlError(
+            CONVERSION_ERROR,
+            f"Bulk load data conversion error in the file '{file}', row {row}: {reason} "
+            "No row was loaded.",
+        )
+
+    def write(self) -> None:
+        """Write reasons and rows below ERRORFILE; each file is there as a whole or not at all."""
+        if self._folder is None or not self._rows:
+            return
+        folder = self._folder / "_rejectedrows" / self._started.strftime("%Y%m%d-%H%M%S")
+        folder.mkdir(parents=True, exist_ok=True)
+        prefix = f"QID{os.getpid()}_1_{uuid.uuid4().hex}"
+        reasons = "".join(f"{file}, row {row}: {reason}\n" for file, row, _, reason in self._rows)
+        _write(folder / f"{prefix}.Error.Txt", reasons)
+        _write(folder / f"{prefix}.Row.Txt", "".join(f"{text}\n" for _, _, text, _ in self._rows))
+
+
+def _write(path: Path, text: str) -> None:
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text, encoding="utf-8", newline="")
+    partial.replace(path)

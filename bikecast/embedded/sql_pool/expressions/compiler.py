@@ -14,15 +14,16 @@ from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import (
     SqlError,
+    construct,
     describe,
+    failure,
     invalid_column,
     invalid_operand,
     near,
-    not_emulated,
-    unsupported,
+    refused,
 )
 from bikecast.embedded.sql_pool.expressions.conditions import CONDITIONS, compile_condition
-from bikecast.embedded.sql_pool.expressions.context import Context
+from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
     AGGREGATES,
     RANKINGS,
@@ -30,16 +31,10 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
     window,
 )
 from bikecast.embedded.sql_pool.expressions.functions.builtin import FUNCTIONS
-from bikecast.embedded.sql_pool.expressions.functions.time_zones import at_time_zone
+from bikecast.embedded.sql_pool.expressions.functions.dates import at_time_zone
 from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
-from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
 from bikecast.embedded.sql_pool.syntax import dialect
-from bikecast.embedded.sql_pool.syntax.profile import (
-    COLLATION_FAMILIES,
-    NO_FUNCTION,
-    NO_VARIABLE,
-    only,
-)
+from bikecast.embedded.sql_pool.syntax.profile import COLLATION_FAMILIES, only
 from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert
 from bikecast.embedded.sql_pool.values.operators import (
     LITERAL_TYPES,
@@ -107,7 +102,7 @@ class ExpressionCompiler:
                 raise near(node.key.upper())
             if type(node) in CONDITIONS:
                 raise near(describe(node))
-            raise unsupported(f"The expression {describe(node)}")
+            raise refused(f"The expression {describe(node)}")
         return self._of_group(compile_node(self, node))
 
     def condition(self, node: exp.Expression) -> str:
@@ -159,8 +154,8 @@ class ExpressionCompiler:
         if not isinstance(node.this, exp.Parameter):
             return self.context.variable(node.name)
         name = node.this.name.upper()
-        if name in NO_VARIABLE:
-            raise unsupported(f"@@{name}")
+        if name not in self.context.server and construct(f"@@{name}"):
+            raise refused(f"@@{name}")
         if name not in self.context.server:
             raise SqlError(137, f'Must declare the scalar variable "@@{name}".')
         value, type_ = self.context.server[name]
@@ -205,11 +200,7 @@ class ExpressionCompiler:
         """CASE over typed results; the last result is the ELSE."""
         type_ = self.unify(results)
         if type_.name == "null":
-            raise SqlError(
-                8133,
-                "At least one of the result expressions in a CASE specification must be an "
-                "expression other than the NULL constant.",
-            )
+            raise failure("8133")
         values = [assign(result, type_).sql for result in results]
         branches = " ".join(
             f"WHEN {condition} THEN {value}"
@@ -231,7 +222,7 @@ class ExpressionCompiler:
         style = None
         if style_node is not None:
             if not isinstance(style_node, exp.Literal) or style_node.is_string:
-                raise not_emulated("CONVERT with a style that is not a constant")
+                raise refused("CONVERT with a style that is not a constant")
             style = int(style_node.name)
         result = convert(value, to, style)
         # TRY has no type where DuckDB finds at once that its argument fails
@@ -245,9 +236,9 @@ class ExpressionCompiler:
                 return aggregate(self, node)
         if name in RANKINGS:
             raise SqlError(10753, f"The function '{name}' must have an OVER clause.")
-        if name in NO_FUNCTION:
-            raise unsupported(f"The function {name}")
         compile_call = FUNCTIONS.get(name)
+        if compile_call is None and construct(f"The function {name}"):
+            raise refused(f"The function {name}")
         if compile_call is None:
             raise SqlError(195, f"'{node.name}' is not a recognized built-in function name.")
         return compile_call(self, node)
@@ -271,11 +262,7 @@ class ExpressionCompiler:
     def _scalar_subquery(self, node: exp.Expression) -> Typed:
         query = self.subquery(node)
         if len(query.columns) != 1:
-            raise SqlError(
-                116,
-                "Only one expression can be specified in the select list when the subquery is "
-                "not introduced with EXISTS.",
-            )
+            raise failure("116")
         return Typed(f"({query.sql})", query.columns[0][1])
 
     def subquery(self, node: exp.Expression) -> BoundQuery:

@@ -7,8 +7,8 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, describe, near
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler
+from bikecast.embedded.sql_pool.errors import SqlError, describe, failure, near
+from bikecast.embedded.sql_pool.expressions.context import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.operators import (
     comparable_type,
@@ -38,11 +38,7 @@ def compile_condition(compiler: Compiler, node: exp.Expression) -> str:
         return comparison(operator, compiler.value(node.this), compiler.value(node.expression))
     compile_node = _CONDITIONS.get(type(node))
     if compile_node is None:
-        raise SqlError(
-            4145,
-            "An expression of non-boolean type specified in a context where a condition is "
-            f"expected, near '{describe(node)}'.",
-        )
+        raise failure("4145", describe(node))
     return compile_node(compiler, node)
 
 
@@ -113,10 +109,7 @@ def _escape(compiler: Compiler, node: exp.Escape) -> str:
     if not isinstance(node.this, exp.Like) or character is None:
         raise near("ESCAPE")
     if len(character) != 1:
-        raise SqlError(
-            506,
-            f'The invalid escape character "{character}" was specified in a LIKE predicate.',
-        )
+        raise failure("506", character)
     return _like(compiler, node.this, character)
 
 

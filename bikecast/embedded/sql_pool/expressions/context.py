@@ -1,15 +1,18 @@
-"""What the compiler needs to know of the session: catalog, variables, server values, models."""
+"""What a compiler needs: of the session (catalog, variables, models), and of other compilers."""
 
 from __future__ import annotations
 
 import datetime
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Protocol
+
+from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.errors import undeclared
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
-from bikecast.embedded.sql_pool.values.scope import BoundQuery, Typed
+from bikecast.embedded.sql_pool.values.scope import BoundQuery, Scope, Typed
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 
@@ -87,3 +90,40 @@ class Context:
         name = f"bound_{len(self.parameters)}_"
         self.parameters[name] = value
         return f"CAST(${name} AS {type_.duckdb})"
+
+
+class Compiler(Protocol):
+    """Compiles the expressions of one scope."""
+
+    context: Context
+    scope: Scope
+
+    def value(self, node: exp.Expression) -> Typed:
+        """Compile an expression that yields a value."""
+
+    def condition(self, node: exp.Expression) -> str:
+        """Compile a condition."""
+
+    def subquery(self, node: exp.Expression) -> BoundQuery:
+        """Compile a query in parentheses; it sees this scope's columns."""
+
+    def arguments(self, node: exp.Expression, least: int, most: int) -> list[exp.Expression]:
+        """The arguments of a function call.
+
+        Raises SqlError 174 or 189 where there are fewer than `least` or more than `most`.
+        """
+
+    def unify(self, values: list[Typed]) -> SqlType:
+        """The common type of several values."""
+
+    def choose(self, conditions: list[str], results: list[Typed]) -> Typed:
+        """CASE over typed results; the last result is the ELSE."""
+
+    def in_scope(self, scope: Scope) -> Compiler:
+        """A compiler of the same statement for another scope."""
+
+
+#: Compiles a query in a scope.
+CompileQuery = Callable[[exp.Expression, Scope], BoundQuery]
+#: Compiles a call of a function of T-SQL.
+Function = Callable[[Compiler, exp.Expression], Typed]

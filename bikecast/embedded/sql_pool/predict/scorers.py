@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     import duckdb
     from numpy.typing import NDArray
 
-    from bikecast.embedded.sql_pool.predict.sessions import LoadedModel
+    from bikecast.embedded.sql_pool.predict.contract import LoadedModel
 
 _DUCKDB_TYPES = {
     "INT32": "INTEGER",
@@ -72,7 +72,7 @@ class Scorers:
 
         Raises SqlError where model, data and outputs do not fit.
         """
-        from bikecast.embedded.sql_pool.predict.sessions import load_model
+        from bikecast.embedded.sql_pool.predict.contract import load_model
 
         try:
             loaded = load_model(model, self._limits.max_model_bytes)

@@ -14,9 +14,10 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.errors import (
     SqlError,
     describe,
+    failure,
     invalid_column,
     near,
-    unsupported,
+    refused,
 )
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
@@ -26,8 +27,10 @@ from bikecast.embedded.sql_pool.queries.grouping import (
     combined,
     distinct_clause,
     group_clause,
+    output_place,
+    refuse_constant,
+    selected_place,
 )
-from bikecast.embedded.sql_pool.queries.ordering import output_place, refuse_constant
 from bikecast.embedded.sql_pool.queries.sources import SourceCompiler
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert
@@ -78,18 +81,14 @@ class QueryCompiler:
         if not top_level and tree.args.get("options"):
             raise near("OPTION")
         if not top_level and tree.args.get("order") is not None and not tree.args.get("limit"):
-            raise SqlError(
-                1033,
-                "The ORDER BY clause is invalid in views, derived tables, subqueries, and common "
-                "table expressions, unless TOP is also specified.",
-            )
+            raise failure("1033")
         prefix = self._ctes(tree.args.get("with_"), scope)
         if type(tree) in _SET_OPERATORS:
             query = self._set_operation(tree, scope)
         elif isinstance(tree, exp.Select):
             query = self._select(tree, scope)
         else:
-            raise unsupported(f"The query {describe(tree)}")
+            raise refused(f"The query {describe(tree)}")
         return replace(query, sql=prefix + query.sql) if prefix else query
 
     def expressions(self, scope: Scope) -> ExpressionCompiler:
@@ -107,9 +106,7 @@ class QueryCompiler:
             only(cte, "this", "alias")
             name = cte.alias
             if name.lower() in scope.ctes:
-                raise SqlError(
-                    239, f"Duplicate common table expression name '{name}' was specified."
-                )
+                raise failure("239", name)
             query = self.query(cte.this, Scope(ctes=dict(scope.ctes)))
             columns = tuple(column.name for column in cte.args["alias"].args.get("columns") or ())
             query.source(name, name, columns)  # names must be there, and differ
@@ -126,11 +123,7 @@ class QueryCompiler:
         right = self.query(tree.expression, Scope(parent=scope.parent, ctes=scope.ctes))
         operator = _SET_OPERATORS[type(tree)]
         if len(left.columns) != len(right.columns):
-            raise SqlError(
-                205,
-                "All queries combined using a UNION, INTERSECT or EXCEPT operator must have an "
-                "equal number of expressions in their target lists.",
-            )
+            raise failure("205")
         distinct = tree.args.get("distinct")
         if not distinct and operator != "UNION":
             raise near("ALL")
@@ -147,15 +140,11 @@ class QueryCompiler:
             return query
         items = []
         for item in order.expressions:
-            place = output_place(item.this, columns)
+            place = output_place(item.this, columns) or selected_place(item.this, tree)
             if place is None:
                 if isinstance(item.this, exp.Column) and not item.this.table:
                     raise invalid_column(item.this.name)
-                raise SqlError(
-                    104,
-                    "ORDER BY items must appear in the select list if the statement contains a "
-                    "UNION, INTERSECT or EXCEPT operator.",
-                )
+                raise failure("104")
             key = equality_key(Typed(f"c{place}", columns[place - 1][1]))
             items.append(f"{key} {direction(item)}")
         return replace(query, sql=f"SELECT * FROM ({sql}) ORDER BY {', '.join(items)}")
@@ -255,11 +244,7 @@ class QueryCompiler:
         if not sources and qualifier is None:
             raise SqlError(263, "Must specify table to select from.")
         if not sources:
-            raise SqlError(
-                107,
-                f"The column prefix '{qualifier}' does not match with a table name or alias "
-                "name used in the query.",
-            )
+            raise failure("107", qualifier)
         return [
             _Projection(column.name, column_value(column))
             for source in sources
@@ -295,19 +280,11 @@ class QueryCompiler:
                 value = compiler.value(item.this)
                 sql = equality_key(value)
                 if distinct and value.sql not in {p.value.sql for p in projections}:
-                    raise SqlError(
-                        145,
-                        "ORDER BY items must appear in the select list if SELECT DISTINCT is "
-                        "specified.",
-                    )
+                    raise failure("145")
             if place is not None or isinstance(item.this, exp.Column):
                 column = str(place or value.sql)
                 if column in listed:
-                    raise SqlError(
-                        169,
-                        "A column has been specified more than once in the order by list. Columns "
-                        "in the order by list must be unique.",
-                    )
+                    raise failure("169")
                 listed.add(column)
             items.append(f"{sql} {direction(item)}")
         return " ORDER BY " + ", ".join(items)
@@ -318,11 +295,11 @@ class QueryCompiler:
         if node is None:
             return ""
         if isinstance(node, exp.Fetch):
-            raise unsupported("OFFSET ... FETCH", "Use TOP.")
+            raise refused("OFFSET ... FETCH", "Use TOP.")
         only(node, "expression", "limit_options")
         options = node.args.get("limit_options")
         if options is not None and options.args.get("percent"):
-            raise unsupported("TOP ... PERCENT")
+            raise refused("TOP ... PERCENT")
         count = compiler.value(node.expression)
         if not count.type.is_integer:
             raise SqlError(1060, _NO_NUMBER)

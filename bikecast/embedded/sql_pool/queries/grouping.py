@@ -1,4 +1,4 @@
-"""Which values are one: GROUP BY, DISTINCT and the set operators.
+"""Which values are one: GROUP BY, DISTINCT and the set operators; and items of ORDER BY.
 
 Values that compare as equal are one group, although they may differ: texts by case or by trailing
 blanks, moments by their offset. DuckDB compares keys, and one value of a group stands for all.
@@ -7,12 +7,13 @@ blanks, moments by their offset. DuckDB compares keys, and one value of a group 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import AGGREGATES
 from bikecast.embedded.sql_pool.expressions.functions.dates import PART_FUNCTIONS
 from bikecast.embedded.sql_pool.syntax.profile import only
@@ -23,6 +24,10 @@ from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:
     from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
+
+
+#: DuckDB knows the range of a part of a date, and groups by it without a hash table.
+_PART_OF_DATE = re.compile(r"CAST\((date_part\('\w+', [^()]+\)) AS INTEGER\)")
 
 
 def group_clause(compiler: ExpressionCompiler, node: exp.Expression | None) -> str:
@@ -44,27 +49,21 @@ def group_clause(compiler: ExpressionCompiler, node: exp.Expression | None) -> s
             items.append(f"ROLLUP ({', '.join(equality_key(value) for value in values)})")
             continue
         if isinstance(item, exp.Rollup | exp.Cube | exp.GroupingSets | exp.Tuple):
-            raise unsupported(f"GROUP BY {item.key.upper()}")
+            raise refused(f"GROUP BY {item.key.upper()}")
         value = _grouped(compiler, item)
-        keys[value.sql] = f"first({value.sql})"
-        items.append(equality_key(value))
+        part = _PART_OF_DATE.fullmatch(value.sql)
+        if part is None:
+            keys[value.sql] = f"first({value.sql})"
+        items.append(equality_key(value) if part is None else part[1])
     compiler.scope.groups = {sql: one for sql, one in keys.items() if sql not in items}
     return " GROUP BY " + ", ".join(items) if items else ""
 
 
 def _grouped(compiler: ExpressionCompiler, node: exp.Expression) -> Typed:
     if isinstance(node, exp.Literal | exp.National):
-        raise SqlError(
-            164,
-            "Each GROUP BY expression must contain at least one column that is not an outer "
-            "reference.",
-        )
+        raise failure("164")
     if isinstance(node, exp.Select | exp.Subquery) or _has_aggregate_or_window(node):
-        raise SqlError(
-            144,
-            "Cannot use an aggregate or a subquery in an expression used for the group by list of "
-            "a GROUP BY clause.",
-        )
+        raise failure("144")
     return compiler.value(node)
 
 
@@ -186,3 +185,47 @@ class _GroupCheck:
                 number,
                 f"Column '{column}' is invalid {_NOT_GROUPED[number]} the GROUP BY clause.",
             )
+
+
+_CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null)
+
+
+def refuse_constant(node: exp.Expression, number: int) -> None:
+    """Refuse what orders nothing; DuckDB would take some of it for a column's number."""
+    if node.find(exp.Func, exp.Query, exp.Subquery):
+        return
+    leaves = [leaf for leaf in node.walk() if leaf.is_leaf()]
+    if all(isinstance(leaf, _CONSTANTS) for leaf in leaves):
+        raise failure("408", number)
+    if all(
+        isinstance(leaf, _CONSTANTS) or isinstance(leaf.parent, exp.Parameter) for leaf in leaves
+    ):
+        raise failure("1008", number)
+
+
+def output_place(node: exp.Expression, columns: tuple[tuple[str, SqlType], ...]) -> int | None:
+    """The output column that an ORDER BY item means by number or by name."""
+    if isinstance(node, exp.Literal) and not node.is_string:
+        if not node.name.isdigit() or not 1 <= int(node.name) <= len(columns):
+            raise failure("108", node.name)
+        return int(node.name)
+    if isinstance(node, exp.Column) and not node.table:
+        places = [i for i, (name, _) in enumerate(columns, 1) if name.lower() == node.name.lower()]
+        if len(places) > 1:
+            raise SqlError(209, f"Ambiguous column name '{node.name}'.")
+        return places[0] if places else None
+    return None
+
+
+def selected_place(node: exp.Expression, tree: exp.Expression) -> int | None:
+    """The output column of a set operation that is this column of a table in its first query."""
+
+    def key(item: exp.Expression) -> tuple[str, str]:
+        return item.name.lower(), item.text("table").lower()
+
+    while isinstance(tree, exp.SetOperation | exp.Subquery):
+        tree = tree.this
+    if not isinstance(node, exp.Column) or not isinstance(tree, exp.Select):
+        return None
+    columns = [key(item) if isinstance(item, exp.Column) else None for item in tree.expressions]
+    return columns.index(key(node)) + 1 if key(node) in columns else None

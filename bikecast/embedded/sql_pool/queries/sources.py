@@ -12,16 +12,14 @@ from bikecast.embedded.sql_pool.catalog.system_views import system_view
 from bikecast.embedded.sql_pool.errors import (
     SqlError,
     describe,
+    failure,
     invalid_object,
     near,
-    not_emulated,
-    unsupported,
+    refused,
 )
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
-from bikecast.embedded.sql_pool.expressions.context import Context
-from bikecast.embedded.sql_pool.expressions.protocol import CompileQuery
-from bikecast.embedded.sql_pool.queries.predict import predict_source
-from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, unpivot
+from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context
+from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, predict_source, unpivot
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.syntax.reader import Reader
@@ -74,7 +72,7 @@ class SourceCompiler:
                 raise near("ON")
             return f", {item}" if join.meta.get("comma") else f"CROSS JOIN {item}"
         if join_type not in ("", "INNER", "OUTER") or side not in ("", "LEFT", "RIGHT", "FULL"):
-            raise unsupported(f"{side} {join_type} JOIN".strip())
+            raise refused(f"{side} {join_type} JOIN".strip())
         if condition is None:
             raise near("JOIN")
         joined = Scope(self.scope.parent, self.scope.sources[visible:], self.scope.ctes)
@@ -137,8 +135,8 @@ class SourceCompiler:
         if isinstance(node, dialect.Predict):
             return self._predict(node)
         if isinstance(node, exp.Values):
-            raise unsupported("VALUES as a table source")
-        raise unsupported(f"The table source {describe(node)}")
+            raise refused("VALUES as a table source")
+        raise refused(f"The table source {describe(node)}")
 
     def _pivot(self, node: exp.Expression, pivots: list[exp.Pivot]) -> str:
         if len(pivots) != 1:
@@ -148,7 +146,7 @@ class SourceCompiler:
         inner = SourceCompiler(self.context, _around(self.scope), self.query)
         sql = inner.item(plain)
         if len(inner.scope.sources) != 1:
-            raise not_emulated("PIVOT or UNPIVOT of a join")
+            raise refused("PIVOT or UNPIVOT of a join")
         source, physical = inner.scope.sources[0], next_alias()
         if pivots[0].args.get("unpivot"):
             sql, source = unpivot(source, sql, pivots[0], physical)
@@ -173,8 +171,8 @@ class SourceCompiler:
                 raise invalid_object(f"{node.db}.{node.this.name}")
             return self._function(node)
         only(node, "this", "db", "catalog", "alias", "hints")
-        self._check_hints(node.args.get("hints") or [])
         name = table_name(node)
+        self._check_hints(node.args.get("hints") or [], name.schema)
         alias = node.args.get("alias")
         if alias is not None:
             only(alias, "this")
@@ -182,11 +180,13 @@ class SourceCompiler:
         self.scope.add(source)
         return sql
 
-    def _check_hints(self, hints: list[exp.Expression]) -> None:
+    def _check_hints(self, hints: list[exp.Expression], schema: str) -> None:
+        # Nothing is locked in the catalog, and SQLAlchemy reads it so.
+        taken = _HINTS | {"READPAST"} if schema.lower() == "sys" else _HINTS
         for hint in hints:
             for item in hint.expressions:
-                if item.name.upper() not in _HINTS:
-                    raise unsupported(f"The table hint {item.name.upper()}")
+                if item.name.upper() not in taken:
+                    raise refused(f"The table hint {item.name.upper()}")
 
     def _predict(self, node: dialect.Predict) -> str:
         sql, *sources = predict_source(node, self.context, self.query, self._named)
@@ -202,7 +202,8 @@ class SourceCompiler:
             cte_name, query, columns = cte
             return f"{cte_name} AS {physical}", query.source(alias or name.name, physical, columns)
         schema = None if alias else name.schema
-        system = system_view(name.schema, name.name) if qualified else None
+        requests = self.context.catalog.requests
+        system = system_view(name.schema, name.name, requests) if qualified else None
         if system is not None:
             source = system.source(alias or name.name, physical)
             return f"({system.sql}) AS {physical}", replace(source, schema=schema)
@@ -247,7 +248,7 @@ class SourceCompiler:
         if alias is None or not node.alias:
             raise near(")")
         if isinstance(node.this, exp.Values):
-            raise unsupported("VALUES as a table source")
+            raise refused("VALUES as a table source")
         names = tuple(column.name for column in alias.args.get("columns") or ())
         # A derived table sees no column of its neighbours, but those of the queries around.
         query = self.query(node.this, Scope(parent=_around(self.scope)))
@@ -272,11 +273,7 @@ def _as_defined(view: BoundQuery, definition: SqlObject) -> tuple[BoundQuery, tu
     """
     count = len(definition.columns)
     if len(view.columns) < count:
-        raise SqlError(
-            4502,
-            f"View or function '{definition.name}' has more column names specified than columns "
-            "defined.",
-        )
+        raise failure("4502", definition.name)
     names = tuple(column.name for column in definition.columns)
     return replace(view, columns=view.columns[:count]), names
 

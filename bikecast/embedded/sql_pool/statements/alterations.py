@@ -1,4 +1,4 @@
-"""ALTER TABLE: the table is written anew, with its rows, in the same transaction.
+"""ALTER TABLE, which writes the table anew in the same transaction, and new names.
 
 Indexes and statistics change no result here, so they are names in the catalog.
 """
@@ -7,25 +7,38 @@ Indexes and statistics change no result here, so they are names in the catalog.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn, duckdb_name
-from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.catalog.catalog import (
+    TABLE,
+    VIEW,
+    SqlObject,
+    TableColumn,
+    duckdb_name,
+)
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_object, refused
 from bikecast.embedded.sql_pool.statements.changes import default_value
 from bikecast.embedded.sql_pool.statements.definitions import (
+    add_key,
     check_columnstore,
+    check_in_no_key,
     default_names,
     existing_table,
-)
-from bikecast.embedded.sql_pool.statements.keys import (
-    add_key,
-    check_in_no_key,
     not_null,
     table_keys,
 )
 from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.names import DATABASE, cross_database, is_current
+from bikecast.embedded.sql_pool.syntax.statements import (
+    ObjectName,
+    ParameterDefinition,
+    Rename,
+    Transfer,
+)
 from bikecast.embedded.sql_pool.values.conversion import assign
+from bikecast.embedded.sql_pool.values.patterns import name_part
 from bikecast.embedded.sql_pool.values.scope import Typed, quoted
+from bikecast.embedded.sql_pool.values.types import nvarchar
 
 if TYPE_CHECKING:
     from bikecast.embedded.sql_pool.work import Work
@@ -51,11 +64,7 @@ def alter_table(work: Work, statement: st.AlterTable) -> None:
 def _table(work: Work, statement: st.AlterTable) -> SqlObject:
     table = work.catalog.find(statement.name)
     if table is None:
-        raise SqlError(
-            4902,
-            f'Cannot find the object "{statement.name}" because it does not exist or you do not '
-            "have permissions.",
-        )
+        raise failure("4902", statement.name)
     return existing_table(work, statement.name)
 
 
@@ -90,22 +99,14 @@ def _add(work: Work, table: SqlObject, added: tuple[st.ColumnDefinition, ...]) -
     filled = work.count(f"SELECT count(*) FROM {table.duckdb_name}") > 0
     for new in added:
         if any(column.name.lower() == new.name.lower() for column, _ in columns):
-            raise SqlError(
-                2705,
-                f"Column names in each table must be unique. Column name '{new.name}' in table "
-                f"'{table.name}' is specified more than once.",
-            )
+            raise failure("2705", new.name, table.name)
         if new.identity is not None:
-            raise unsupported("ALTER TABLE that adds an IDENTITY column")
+            raise refused("ALTER TABLE that adds an IDENTITY column")
         column = TableColumn(new.name, new.type, new.nullable, new.default_text)
         value = f"CAST(NULL AS {new.type.duckdb})"
         if not new.nullable:  # a column that allows NULL gets its default in new rows only
             if filled and not new.default_text:
-                raise SqlError(
-                    4901,
-                    "ALTER TABLE only allows columns to be added that can contain nulls, or have "
-                    f"a DEFAULT definition specified. Column '{new.name}' cannot be added.",
-                )
+                raise failure("4901", new.name)
             if new.default_text:
                 default = default_value(work, column)
                 value = assign(default, column.type, column=column.name).sql
@@ -125,17 +126,11 @@ def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
         if column is None:
             if statement.if_exists:
                 continue
-            raise SqlError(
-                4924,
-                f"ALTER TABLE DROP COLUMN failed because column '{name}' does not exist in table "
-                f"'{table.name.name}'.",
-            )
+            raise failure("4924b", name, table.name.name)
         check_in_no_key(table, column.name)
         used = str(table.details.get("hash_columns", [])).lower()
         if column.default_text or f"'{name.lower()}'" in used:
-            raise SqlError(
-                5074, f"The column '{name}' is used by a constraint or by the distribution."
-            )
+            raise failure("5074", name)
         gone.add(column.name)
     columns = [(c, quoted(c.name)) for c in table.columns if c.name not in gone]
     if not columns:
@@ -146,15 +141,11 @@ def _drop(work: Work, table: SqlObject, statement: st.AlterTable) -> None:
 def _change_type(work: Work, table: SqlObject, new: st.ColumnDefinition) -> None:
     old = table.column(new.name)
     if old is None:
-        raise SqlError(
-            4924,
-            f"ALTER TABLE ALTER COLUMN failed because column '{new.name}' does not exist in "
-            f"table '{table.name.name}'.",
-        )
+        raise failure("4924", new.name, table.name.name)
     if new.default_text or new.identity is not None or new.keys:
-        raise unsupported("ALTER COLUMN with more than a type and NULL or NOT NULL")
+        raise refused("ALTER COLUMN with more than a type and NULL or NOT NULL")
     if old.name == table.details.get("identity"):
-        raise unsupported("ALTER COLUMN of an IDENTITY column")
+        raise refused("ALTER COLUMN of an IDENTITY column")
     check_in_no_key(table, old.name)
     changed = replace(old, type=new.type, nullable=new.nullable)
     columns = []
@@ -213,17 +204,11 @@ def table_note(work: Work, statement: st.TableNote) -> None:
     if statement.drop and work.catalog.find(statement.table) is None:
         if statement.if_exists:
             return
-        raise SqlError(
-            3701,
-            f"Cannot drop the {noun} '{statement.table}.{statement.name}', because it does not "
-            "exist or you do not have permission.",
-        )
+        raise failure("3701b", noun, statement.table, statement.name)
     table = existing_table(work, statement.table)
     for column in statement.columns:
         if table.column(column) is None:
-            raise SqlError(
-                1911, f"Column name '{column}' does not exist in the target table or view."
-            )
+            raise failure("1911", column)
     names = list(table.details.get(statement.kind, []))
     exists = statement.name.lower() in {str(name).lower() for name in names}
     if statement.update:
@@ -233,26 +218,27 @@ def table_note(work: Work, statement: st.TableNote) -> None:
                 if noun == "index"
                 else SqlError(2767, f"Could not locate statistics '{statement.name}'.")
             )
+        if noun == "statistics":
+            updated = [statement.name] if statement.name else names
+            work.catalog.change_details(table, _dated(work, table.details, updated))
         return
     if statement.drop:
         if not exists and statement.if_exists:
             return
         if not exists:
-            raise SqlError(
-                3701, f"Cannot drop the {noun} '{statement.name}', because it does not exist."
-            )
+            raise failure("3701", noun, statement.name)
         names = [name for name in names if str(name).lower() != statement.name.lower()]
     else:
         if exists and noun == "statistics":
-            raise SqlError(
-                1927,
-                f"There are already statistics on table '{table.name.name}' named "
-                f"'{statement.name}'.",
-            )
+            raise failure("1927", table.name.name, statement.name)
         if exists:
             raise SqlError(1913, f"The index '{statement.name}' already exists on the table.")
         names.append(statement.name)
     details = {**table.details, statement.kind: names}
+    if noun == "statistics" and not statement.drop:
+        of_name = {statement.name.lower(): list(statement.columns)}
+        details["statistics_columns"] = {**details.get("statistics_columns", {}), **of_name}
+        details = _dated(work, details, [statement.name])
     if statement.kind == "indexes":
         for part, columns in (
             ("index_columns", statement.columns),
@@ -261,3 +247,106 @@ def table_note(work: Work, statement: st.TableNote) -> None:
             of_index = {statement.name.lower(): [] if statement.drop else list(columns)}
             details[part] = {**table.details.get(part, {}), **of_index}
     work.catalog.change_details(table, details)
+
+
+def _dated(work: Work, details: dict[str, Any], names: list[str]) -> dict[str, Any]:
+    """Details with this moment as the date of some statistics."""
+    dates = {name.lower(): str(work.context.now) for name in names}
+    return {**details, "statistics_dates": {**details.get("statistics_dates", {}), **dates}}
+
+
+#: Of sp_rename; in a dedicated pool all three are required.
+PARAMETERS = (
+    ParameterDefinition("objname", nvarchar(776), False),
+    ParameterDefinition("newname", nvarchar(128), False),
+    ParameterDefinition("objtype", nvarchar(13), False),
+)
+CAUTION = "Caution: Changing any part of an object name could break scripts and stored procedures."
+
+
+def rename(work: Work, statement: Rename) -> None:
+    """RENAME OBJECT of a table, or of a view.
+
+    The page speaks of tables alone, but tools such as dbt-synapse rename views by it.
+    """
+    table = work.catalog.find(statement.name)
+    if table is None or table.type not in (TABLE, VIEW):
+        raise invalid_object(str(statement.name))
+    new = ObjectName(statement.new_name, statement.name.schema)
+    if table.name.is_temporary or new.is_temporary:
+        raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
+    if work.catalog.find(new) is not None:
+        raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
+    if table.type == TABLE:
+        work.run(f"ALTER TABLE {table.duckdb_name} RENAME TO {quoted(new.name)}")
+    work.catalog.rename(table, new)
+
+
+def transfer(work: Work, statement: Transfer) -> None:
+    """ALTER SCHEMA ... TRANSFER; DuckDB has none, so the rows of a table are written anew."""
+    if not work.catalog.has_schema(statement.schema):
+        raise _missing("alter the schema", statement.schema)
+    object_ = work.catalog.find(statement.name)
+    if object_ is None or object_.name.is_temporary:
+        raise _missing("find the object", statement.name.name)
+    new = ObjectName(object_.name.name, statement.schema)
+    if work.catalog.find(new) is not None:
+        raise SqlError(15530, f'The object with name "{new.name}" already exists.')
+    if object_.type == TABLE:
+        write_copy(work, object_, new, [(c, quoted(c.name)) for c in object_.columns])
+    work.catalog.rename(object_, new)
+
+
+def _missing(action: str, name: str) -> SqlError:
+    return failure("15151b", action, name)
+
+
+def rename_column(work: Work, place: str, new: str, object_type: str) -> None:
+    """sp_rename of 'table.column' or 'schema.table.column'.
+
+    Raises SqlError 15248 where there is no such column, 15004 for a new name that is empty and
+    15335 for one that is taken.
+    """
+    if object_type.upper() != "COLUMN":
+        raise refused("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
+    if not is_current(name_part(place, 4) or DATABASE):
+        raise cross_database([place])
+    old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
+    table = work.catalog.find(ObjectName(name, schema or "dbo"))
+    column = table.column(old) if table else None
+    if table is None or table.type != TABLE or column is None or table.name.is_temporary:
+        raise failure("15248")
+    if not new.strip():
+        raise SqlError(15004, "Name cannot be NULL.")
+    if any(c is not column and c.name.lower() == new.lower() for c in table.columns):
+        raise failure("15335", new)
+    work.run(f"ALTER TABLE {table.duckdb_name} RENAME {quoted(column.name)} TO {quoted(new)}")
+    columns = tuple(replace(c, name=new) if c is column else c for c in table.columns)
+    work.catalog.change_columns(table, columns)
+    work.catalog.change_details(table, _details(table, column.name, new))
+
+
+def _details(table: SqlObject, old: str, new: str) -> dict[str, object]:
+    """The details of a table with another name of a column."""
+
+    def named(name: str) -> str:
+        return new if name.lower() == old.lower() else name
+
+    details: dict[str, Any] = dict(table.details)
+    if "identity" in details:
+        details["identity"] = named(details["identity"])
+    if "hash_columns" in details:
+        details["hash_columns"] = [named(name).lower() for name in details["hash_columns"]]
+    for part in ("index_columns", "descending", "statistics_columns"):
+        if part in details:
+            details[part] = {
+                i: [named(name) for name in names] for i, names in details[part].items()
+            }
+    if "default_names" in details:
+        labels = details["default_names"].items()
+        details["default_names"] = {named(name).lower(): label for name, label in labels}
+    if "keys" in details:
+        details["keys"] = [
+            {**key, "columns": [named(c) for c in key["columns"]]} for key in table_keys(table)
+        ]
+    return details

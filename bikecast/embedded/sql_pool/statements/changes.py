@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_column, near, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_column, near, refused
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.queries.grouping import has_aggregate
 from bikecast.embedded.sql_pool.queries.sources import SourceCompiler, table_source
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
+from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.syntax.reader import Reader
@@ -43,7 +44,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
     tree = statement.tree
     only(tree, "this", "expression", "with_")
     if tree.args.get("with_") is not None:
-        raise unsupported("A common table expression before INSERT")
+        raise refused("A common table expression before INSERT")
     target, names = tree.this, None
     if isinstance(target, exp.Schema):
         names = [item.name for item in target.expressions]
@@ -54,7 +55,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
     if isinstance(tree.expression, exp.Values):
         values = _row(work, tree.expression, columns)
     elif tree.expression is None:
-        raise unsupported("INSERT ... DEFAULT VALUES")
+        raise refused("INSERT ... DEFAULT VALUES")
     else:
         if tree.expression.args.get("with_") is not None:
             raise near("WITH")
@@ -64,12 +65,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
         source = f" FROM ({compiled.sql}) AS q"
     identity = table.details.get("identity")
     if names is None and identity and len(values) == len(table.columns):
-        raise SqlError(
-            8101,
-            "An explicit value for the identity column in table "
-            f"'{table.name.name}' can only be specified when a column list is used and "
-            "IDENTITY_INSERT is ON.",
-        )
+        raise failure("8101", table.name.name)
     if len(values) != len(columns):
         constants = isinstance(tree.expression, exp.Values)
         raise _count_error(names is not None, len(values) > len(columns), constants=constants)
@@ -78,18 +74,32 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
         for value, column in zip(values, columns, strict=True)
     }
     row = _with_defaults(work, table, assigned)
-    if identity in assigned:
-        raise SqlError(
-            544,
-            f"Cannot insert explicit value for identity column in table '{table.name.name}' when "
-            "IDENTITY_INSERT is set to OFF.",
-        )
-    if identity:
+    takes_values = bool(identity) and work.identity_insert == table.name.key
+    if takes_values and identity not in assigned:
+        raise failure("545", table.name.name)
+    if identity in assigned and not takes_values:
+        raise failure("544", table.name.name)
+    if identity and not takes_values:
         row[identity] = f"nextval('{table.sequence}')"
     return work.count(
         f"INSERT INTO {table.duckdb_name} ({', '.join(map(quoted, row))}) "
         f"SELECT {', '.join(row.values())}{source}"
     )
+
+
+def identity_insert(work: Work, statement: flow.SetIdentityInsert, current: str) -> str:
+    """The key of the table that SET IDENTITY_INSERT leaves ON, or an empty text.
+
+    Source: https://learn.microsoft.com/sql/t-sql/statements/set-identity-insert-transact-sql
+    """
+    table = existing_table(work, statement.table)
+    if not table.details.get("identity"):
+        raise failure("8106", statement.table)
+    if statement.on and current and current != table.name.key:
+        raise failure("8107", current, statement.table)
+    if statement.on:
+        return table.name.key
+    return "" if current == table.name.key else current
 
 
 def _with_defaults(work: Work, table: SqlObject, values: dict[str, str]) -> dict[str, str]:
@@ -124,9 +134,7 @@ def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColum
 
 def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> SqlError:
     if not named:
-        return SqlError(
-            213, "Column name or number of supplied values does not match table definition."
-        )
+        return failure("213")
     if not constants:
         relation = "more" if more_values else "fewer"
         return SqlError(
@@ -135,16 +143,14 @@ def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> S
             "list. The number of SELECT values must match the number of INSERT columns.",
         )
     if more_values:
-        return SqlError(
-            110, "There are fewer columns in the INSERT statement than values specified."
-        )
+        return failure("110b")
     return SqlError(109, "There are more columns in the INSERT statement than values specified.")
 
 
 def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed]:
     """The one row of VALUES: constants, variables and DEFAULT."""
     if len(node.expressions) != 1:
-        raise unsupported("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
+        raise refused("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
     row = node.expressions[0]
     items = row.expressions if isinstance(row, exp.Tuple) else [row]
     compiler = QueryCompiler(work.context).expressions(Scope())
@@ -158,11 +164,7 @@ def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed
             values.append(default_value(work, column))
             continue
         if not isinstance(inner, _CONSTANTS):
-            raise SqlError(
-                104334,
-                "Insert values statement can contain only constant literal values or "
-                "variable references.",
-            )
+            raise failure("104334")
         values.append(compiler.value(item))
     return values
 
@@ -297,13 +299,9 @@ def _assigned(
         if column.name == table.details.get("identity"):
             raise SqlError(8102, f"Cannot update identity column '{column.name}'.")
         if any(isinstance(node, exp.Window) for node in change.value.walk(prune=_is_query)):
-            raise SqlError(
-                4108, "Windowed functions can only appear in the SELECT or ORDER BY clauses."
-            )
+            raise failure("4108")
         if has_aggregate(change.value):
-            raise SqlError(
-                157, "An aggregate may not appear in the set list of an UPDATE statement."
-            )
+            raise failure("157")
         assigned.append((column.name, _value(work, compiler, column, change.value)))
     return assigned
 
@@ -370,9 +368,7 @@ def _branch(
         return f"{head} UPDATE SET " + ", ".join(f"{quoted(c)} = {v}" for c, v in values)
     columns = target_columns(table, list(branch.names) if branch.names is not None else None)
     if len(columns) != len(branch.values):
-        raise SqlError(
-            110, "The numbers of columns and values of the INSERT clause of MERGE differ."
-        )
+        raise failure("110")
     row = {
         column.name: _value(work, compiler, column, tree)
         for column, tree in zip(columns, branch.values, strict=True)

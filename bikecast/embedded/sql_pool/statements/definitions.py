@@ -1,8 +1,11 @@
-"""CREATE, ALTER, DROP and TRUNCATE: the catalog and DuckDB change together."""
+"""CREATE, ALTER, DROP, TRUNCATE and keys: the catalog and DuckDB change together."""
 # ruff: noqa: S608 # the compiler writes SQL: names are quoted, values are bound
 
 from __future__ import annotations
 
+import uuid
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from sqlglot import exp
@@ -15,19 +18,21 @@ from bikecast.embedded.sql_pool.catalog.catalog import (
     SqlObject,
     TableColumn,
 )
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_object, not_emulated
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_object, refused
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
-from bikecast.embedded.sql_pool.statements.keys import added, not_null
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.names import is_current
+from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.syntax.reader import Reader
-from bikecast.embedded.sql_pool.syntax.undeclared import check_declared
 from bikecast.embedded.sql_pool.values.scope import Scope, quoted
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 if TYPE_CHECKING:
+    from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
+    from bikecast.embedded.sql_pool.syntax import statements as st
     from bikecast.embedded.sql_pool.work import Work
+
 
 _TYPES = {"TABLE": TABLE, "VIEW": VIEW, "PROCEDURE": PROCEDURE, "FUNCTION": FUNCTION}
 #: Schemas that the pool or DuckDB has.
@@ -98,17 +103,9 @@ def _from_query(
         source = query.source(statement.name.name, "q", statement.column_names)
     except SqlError as error:
         if error.number == 8155:
-            raise SqlError(
-                1038,
-                "An object or column name is missing or empty. Each column of a new table needs a "
-                "name.",
-            ) from error
+            raise failure("1038") from error
         if error.number == 8156:
-            raise SqlError(
-                2705,
-                "Column names in each table must be unique. A column name in table "
-                f"'{statement.name}' is specified more than once.",
-            ) from error
+            raise failure("2705b", statement.name) from error
         raise
     columns = tuple(
         st.ColumnDefinition(
@@ -135,11 +132,7 @@ def check_columnstore(index: str, columns: tuple[st.ColumnDefinition | TableColu
         return
     for column in columns:
         if column.type.length == MAX:
-            raise SqlError(
-                35343,
-                f"The statement failed. Column '{column.name}' has a data type that cannot "
-                "participate in a columnstore index. Add HEAP to the WITH clause.",
-            )
+            raise failure("35343", column.name)
 
 
 def create_view(work: Work, statement: st.CreateView) -> None:
@@ -147,37 +140,21 @@ def create_view(work: Work, statement: st.CreateView) -> None:
     reader = Reader(statement.text)
     tree = reader.tree_until(len(reader.tokens))
     if any(table.name.startswith("#") for table in tree.find_all(exp.Table)):
-        raise SqlError(
-            4508,
-            "Views or functions are not allowed on temporary tables. Table names that begin with "
-            "'#' denote temporary tables.",
-        )
+        raise failure("4508")
     columns: tuple[st.ColumnDefinition, ...] = ()
     if tree.find(dialect.Predict) is None:
         query = QueryCompiler(work.context).query(tree, Scope())
         for position, (name, _) in enumerate(query.columns, 1):
             if not name and not statement.columns:
-                raise SqlError(
-                    4511,
-                    "Create View or Function failed because no column name was specified for "
-                    f"column {position}.",
-                )
+                raise failure("4511", position)
         try:
             if len(statement.columns) > len(query.columns):
-                raise SqlError(
-                    4502,
-                    f"View or function '{statement.name}' has more column names specified than "
-                    "columns defined.",
-                )
+                raise failure("4502", statement.name)
             source = query.source(statement.name.name, "q", statement.columns)
         except SqlError as error:
             if error.number != 8156:
                 raise
-            raise SqlError(
-                4506,
-                "Column names in each view or function must be unique. A column name in view or "
-                f"function '{statement.name.name}' is specified more than once.",
-            ) from error
+            raise failure("4506", statement.name.name) from error
         columns = tuple(st.ColumnDefinition(c.name, c.type, not c.not_null) for c in source.columns)
     details = {"columns": list(statement.columns), "definition": statement.definition}
     _define(work, statement.name, VIEW, statement.text, details, columns, alter=statement.alter)
@@ -191,7 +168,7 @@ def create_function(work: Work, statement: st.CreateFunction) -> None:
 def create_procedure(work: Work, statement: st.CreateProcedure) -> None:
     """CREATE PROCEDURE and ALTER PROCEDURE; the text was parsed already."""
     if statement.name.is_temporary:
-        raise SqlError(103010, "A temporary procedure is not supported in a dedicated SQL pool.")
+        raise refused("A temporary procedure")
     names = [parameter.name for parameter in statement.parameters]
     for name in names:
         if [other.lower() for other in names].count(name.lower()) > 1:
@@ -239,11 +216,7 @@ def drop(work: Work, statement: st.Drop) -> None:
         noun = statement.kind.lower()
         if object_ is not None and object_.type != _TYPES[statement.kind]:
             actual = next(word for word, code in _TYPES.items() if code == object_.type)
-            raise SqlError(
-                3705,
-                f"Cannot use DROP {statement.kind} with '{name}' because '{name}' is a "
-                f"{actual.lower()}. Use DROP {actual}.",
-            )
+            raise failure("3705", statement.kind, name, name, actual.lower(), actual)
         if object_ is None:
             raise SqlError(
                 3701,
@@ -273,11 +246,7 @@ def truncate(work: Work, statement: st.Truncate) -> None:
     """TRUNCATE TABLE."""
     table = work.catalog.find(statement.name)
     if table is None or table.type != TABLE:
-        raise SqlError(
-            4701,
-            f'Cannot find the object "{statement.name.name}" because it does not exist or you do '
-            "not have permissions.",
-        )
+        raise failure("4701", statement.name.name)
     work.run(f"TRUNCATE {table.duckdb_name}")
 
 
@@ -286,13 +255,9 @@ def create_schema(work: Work, statement: st.CreateSchema) -> None:
     if statement.name.lower() in _SCHEMAS or work.catalog.has_schema(statement.name):
         raise SqlError(2714, f"There is already an object named '{statement.name}'.")
     if is_current(statement.name):  # DuckDB could not tell the two apart
-        raise not_emulated("A schema with the name of the database")
+        raise refused("A schema with the name of the database")
     if statement.owner.lower() != "dbo":
-        raise SqlError(
-            15151,
-            f"Cannot find the user '{statement.owner}', because it does not exist or you do not "
-            "have permission.",
-        )
+        raise failure("15151", statement.owner)
     work.run(f"CREATE SCHEMA {quoted(statement.name)}")
 
 
@@ -307,3 +272,80 @@ def existing_table(work: Work, name: st.ObjectName) -> SqlObject:
     if table.type == VIEW:
         raise SqlError(4406, f"The view '{name}' cannot be changed in the embedded SQL pool.")
     return table
+
+
+def table_keys(table: SqlObject) -> list[dict[str, Any]]:
+    """The keys of a table as its details hold them."""
+    return list(table.details.get("keys", []))
+
+
+def not_null(
+    table: str, columns: tuple[st.ColumnDefinition, ...], keys: Sequence[st.KeyConstraint]
+) -> tuple[st.ColumnDefinition, ...]:
+    """The columns of a new table: those of its primary key are NOT NULL.
+
+    Raises SqlError 8111 where one of them says NULL.
+    """
+    primary = {name.lower() for key in keys if key.kind == "PK" for name in key.columns}
+    for column in columns:
+        if column.name.lower() in primary and column.null_given:
+            raise _nullable(table)
+    return tuple(replace(c, nullable=False) if c.name.lower() in primary else c for c in columns)
+
+
+def _nullable(table: str) -> SqlError:
+    return failure("8111", table)
+
+
+def added(
+    work: Work,
+    name: st.ObjectName,
+    columns: Sequence[st.ColumnDefinition | TableColumn],
+    keys: list[dict[str, Any]],
+    key: st.KeyConstraint,
+) -> list[dict[str, Any]]:
+    """The keys of a table and a new one.
+
+    Raises SqlError 1911 or 1909 for its columns, 8110 and 8111 for a primary key, 2714 for a name
+    that is taken.
+    """
+    by_name = {column.name.lower(): column for column in columns}
+    for column in key.columns:
+        if column.lower() not in by_name:
+            raise failure("1911", column)
+    kept = [by_name[column.lower()] for column in key.columns]
+    if len({column.name for column in kept}) < len(kept):
+        raise SqlError(1909, "Cannot use duplicate column names in a key.")
+    if key.kind == "PK":
+        if any(other["kind"] == "PK" for other in keys):
+            raise failure("8110", name.name)
+        if any(column.nullable for column in kept):
+            raise _nullable(name.name)
+    names = {str(other["name"]).lower() for other in keys}
+    if key.name and (key.name.lower() in names or work.catalog.has_key(name.schema, key.name)):
+        raise SqlError(2714, f"There is already an object named '{key.name}' in the database.")
+    label = key.name or f"{key.kind}__{name.name[:9]}__{uuid.uuid4().hex[:16].upper()}"
+    number = 1 + max((int(other["number"]) for other in keys), default=0)
+    return [
+        *keys,
+        {
+            "kind": key.kind,
+            "name": label,
+            "columns": [column.name for column in kept],
+            "number": number,
+            "named": bool(key.name),
+        },
+    ]
+
+
+def add_key(work: Work, table: SqlObject, key: st.KeyConstraint) -> None:
+    """ALTER TABLE ... ADD of a key."""
+    keys = added(work, table.name, table.columns, table_keys(table), key)
+    work.catalog.change_details(table, {**table.details, "keys": keys})
+
+
+def check_in_no_key(table: SqlObject, column: str) -> None:
+    """Raise SqlError 5074 for a column that a key has."""
+    for key in table_keys(table):
+        if column.lower() in {str(name).lower() for name in key["columns"]}:
+            raise SqlError(5074, f"The object '{key['name']}' is dependent on column '{column}'.")

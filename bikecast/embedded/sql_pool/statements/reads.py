@@ -8,7 +8,7 @@ import datetime
 from sqlglot import exp
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.errors import failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.statements import definitions
@@ -62,11 +62,7 @@ def _assignments(tree: exp.Expression) -> list[str]:
         return []
     names = [node.this.name for node in tree.expressions if _is_assignment(node)]
     if names and len(names) != len(tree.expressions):
-        raise SqlError(
-            141,
-            "A SELECT statement that assigns a value to a variable must not be combined with "
-            "data-retrieval operations.",
-        )
+        raise failure("141")
     return names
 
 
@@ -127,7 +123,7 @@ def _refers(values: list[exp.Expression], targets: list[str]) -> bool:
 def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> int:
     """SELECT @a = @a + x: a row sees what the one before it, and the item before it, left."""
     if tree.args.get("distinct") is not None:
-        raise not_emulated("SELECT DISTINCT that assigns a variable from itself")
+        raise refused("SELECT DISTINCT that assigns a variable from itself")
     for row in range(_MOST_ASSIGNED_ROWS + 1):
         for item, name in zip(tree.expressions, targets, strict=True):
             plain = tree.copy()
@@ -140,7 +136,7 @@ def _assign_row_by_row(work: Work, tree: exp.Expression, targets: list[str]) -> 
             if not rows:
                 return row
             variable.value = rows[0][0]
-    raise not_emulated(
+    raise refused(
         f"An assignment of a variable from itself over more than {_MOST_ASSIGNED_ROWS} rows"
     )
 

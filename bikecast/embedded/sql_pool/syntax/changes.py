@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, refused
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.reader import Reader
 
@@ -42,9 +42,9 @@ def delete(reader: Reader, line: int) -> st.Statement:
 
 def _no_hint(reader: Reader) -> None:
     if reader.word() == "WITH":
-        raise unsupported("A table hint on the target")
+        raise refused("A table hint on the target")
     if reader.word() == "OUTPUT":
-        raise unsupported(_OUTPUT)
+        raise refused(_OUTPUT)
 
 
 def _top(reader: Reader) -> exp.Expression | None:
@@ -54,7 +54,7 @@ def _top(reader: Reader) -> exp.Expression | None:
         raise reader.error()
     tree = reader.tree_until(reader.closing_parenthesis(), expression=True)
     if reader.word() == "PERCENT":
-        raise unsupported("TOP ... PERCENT")
+        raise refused("TOP ... PERCENT")
     return tree
 
 
@@ -64,7 +64,7 @@ def _assignments(reader: Reader) -> tuple[st.Assignment, ...]:
 
 def _assignment(reader: Reader) -> st.Assignment:
     if reader.kind() is TokenType.PARAMETER:
-        raise unsupported("UPDATE that assigns a variable")
+        raise refused("UPDATE that assigns a variable")
     name = reader.identifier()
     while reader.match("."):
         name = reader.identifier()
@@ -82,7 +82,7 @@ def _assignment(reader: Reader) -> st.Assignment:
 def _tail(reader: Reader) -> exp.Select | None:
     """FROM, WHERE and OPTION as the query SELECT * FROM ... WHERE ... OPTION ..."""
     if reader.word() == "OUTPUT":
-        raise unsupported(_OUTPUT)
+        raise refused(_OUTPUT)
     if reader.word() not in _TAIL:
         if not reader.at_statement_end():
             raise reader.error()
@@ -105,11 +105,11 @@ def merge(reader: Reader, line: int) -> st.Statement:
     """MERGE [INTO] target USING source ON condition WHEN ... THEN ... ;"""
     reader.expect("MERGE")
     if reader.word() == "TOP":
-        raise unsupported("MERGE with TOP")
+        raise refused("MERGE with TOP")
     reader.match("INTO")
     target = reader.object_name()
     if reader.word() == "WITH":
-        raise unsupported("A table hint on the target")
+        raise refused("A table hint on the target")
     reader.match("AS")
     alias = "" if reader.word() == "USING" else reader.identifier()
     reader.expect("USING")
@@ -123,7 +123,7 @@ def merge(reader: Reader, line: int) -> st.Statement:
     while reader.match("WHEN"):
         branches.append(_branch(reader))
     if reader.word() == "OUTPUT":
-        raise unsupported(_OUTPUT)
+        raise refused(_OUTPUT)
     if not branches:
         raise reader.error()
     if reader.word() == "OPTION":

@@ -1,30 +1,24 @@
-"""CREATE, ALTER, DROP, TRUNCATE, RENAME and COPY INTO: tokens to statements."""
+"""CREATE, ALTER, DROP, TRUNCATE, RENAME, indexes and COPY INTO: tokens to statements."""
 
 from __future__ import annotations
 
 from sqlglot.tokenizer_core import TokenType
 
-from bikecast.embedded.sql_pool.errors import not_emulated, parse_error, unsupported
-from bikecast.embedded.sql_pool.syntax import alterations
+from bikecast.embedded.sql_pool.errors import parse_error, refused, refused_words
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.profile import first_in_batch
+from bikecast.embedded.sql_pool.syntax.profile import first_in_batch, refused_statement
 from bikecast.embedded.sql_pool.syntax.reader import Reader
-from bikecast.embedded.sql_pool.syntax.tables import create_table
+from bikecast.embedded.sql_pool.syntax.tables import (
+    column_definition,
+    create_table,
+    default_value,
+    require_constant,
+    table_constraint,
+)
 
 _KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "PROC": "PROCEDURE", "PROCEDURE": "PROCEDURE"}
 _KINDS |= {"FUNCTION": "FUNCTION", "SCHEMA": "SCHEMA"}
 _INDEX_WORDS = frozenset({"INDEX", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "CLUSTERED INDEX"})
-_REFUSED = {
-    "TRIGGER": "A trigger",
-    "SEQUENCE": "A sequence",
-    "SYNONYM": "A synonym",
-    "TYPE": "A user-defined type",
-    "OR": "CREATE OR ALTER",
-    "UNIQUE": "A unique index",
-    "DEFAULT": "CREATE DEFAULT",
-    "RULE": "CREATE RULE",
-    "DATABASE": "CREATE DATABASE inside a pool",
-}
 
 
 def create(reader: Reader, line: int) -> st.Statement:
@@ -32,8 +26,10 @@ def create(reader: Reader, line: int) -> st.Statement:
     first = reader.position == 0 or reader.kind(-1) is TokenType.SEMICOLON
     alter = reader.take().text.upper() == "ALTER"
     noun = reader.word()
-    if noun in _REFUSED:
-        raise unsupported(_REFUSED[noun])
+    reader.position -= 1
+    if reason := refused_statement(reader.words()):
+        raise reason
+    reader.take()
     if noun == "VIEW":
         if not first:
             raise first_in_batch("CREATE/ALTER VIEW")
@@ -41,11 +37,11 @@ def create(reader: Reader, line: int) -> st.Statement:
     if noun == "TABLE" and not alter:
         return create_table(reader, line)
     if noun == "TABLE":
-        return alterations.alter_table(reader, line)
+        return alter_table(reader, line)
     if not alter and noun in _INDEX_WORDS:
-        return alterations.create_index(reader, line)
+        return create_index(reader, line)
     if not alter and noun == "STATISTICS":
-        return alterations.create_statistics(reader, line)
+        return create_statistics(reader, line)
     if noun == "SCHEMA" and not alter:
         if not first:
             raise first_in_batch("CREATE SCHEMA")
@@ -53,8 +49,8 @@ def create(reader: Reader, line: int) -> st.Statement:
     if noun == "SCHEMA":
         return _transfer(reader, line)
     if noun == "INDEX":
-        return alterations.alter_index(reader, line)
-    raise not_emulated(f"{'ALTER' if alter else 'CREATE'} {noun}")
+        return alter_index(reader, line)
+    raise reader.error()
 
 
 def _schema(reader: Reader, line: int) -> st.Statement:
@@ -80,10 +76,10 @@ def _view(reader: Reader, line: int, alter: bool) -> st.Statement:
     reader.take()
     name = reader.object_name()
     if name.is_temporary:
-        raise unsupported("A temporary view")
+        raise refused("A temporary view")
     columns = reader.names_in_parentheses() if reader.word() == "(" else ()
     if reader.word() == "WITH":
-        raise unsupported("CREATE VIEW with options")
+        raise refused("CREATE VIEW with options")
     reader.expect("AS")
     if reader.at_end:
         raise reader.error()
@@ -94,44 +90,52 @@ def _view(reader: Reader, line: int, alter: bool) -> st.Statement:
     return st.CreateView(line, name, columns, query, alter, reader.text)
 
 
-def procedure_parameters(reader: Reader) -> tuple[st.ParameterDefinition, ...]:
-    """`@name type [OUTPUT], ...`; a default is refused, as a dedicated pool refuses it."""
+def procedure_parameters(
+    reader: Reader, *, defaults: bool = False
+) -> tuple[st.ParameterDefinition, ...]:
+    """`@name type [= default] [OUTPUT], ...`; only functions have defaults."""
     wrapped = reader.match("(")
     parameters: list[st.ParameterDefinition] = []
     while reader.kind() is TokenType.PARAMETER:
         name = reader.variable()
         reader.match("AS")
         type_ = reader.type_name()
-        if reader.word() == "=":
-            raise unsupported(f"A default value of the parameter @{name}")
+        default = None
+        if reader.word() == "=" and not defaults:
+            raise refused(f"A default value of the parameter @{name}")
+        if reader.match("="):
+            default = reader.expression(frozenset({",", "RETURNS"}))
+            require_constant(default)
         if reader.word() == "READONLY":
-            raise unsupported("A table-valued parameter")
+            raise refused("A table-valued parameter")
         output = reader.match("OUTPUT") or reader.match("OUT")
-        parameters.append(st.ParameterDefinition(name, type_, output))
+        parameters.append(st.ParameterDefinition(name, type_, output, default))
         if not reader.match(","):
             break
     if wrapped:
         reader.expect(")")
     if reader.word() == "WITH":
-        raise unsupported("A procedure option (WITH ...)")
+        raise refused("A procedure option (WITH ...)")
     return tuple(parameters)
 
 
 def drop(reader: Reader, line: int) -> st.Statement:
     """DROP TABLE, VIEW or PROCEDURE, with IF EXISTS."""
+    if reason := refused_statement(reader.words()):
+        raise reason
     reader.take()
     if reader.word() in ("INDEX", "STATISTICS"):
-        return alterations.drop_note(reader, line)
+        return drop_note(reader, line)
     noun = _KINDS.get(reader.word())
     if noun is None:
-        raise not_emulated(f"DROP {reader.word()}")
+        raise reader.error()
     reader.take()
     if_exists = reader.match("IF", "EXISTS")
     if noun == "SCHEMA":
         return st.Drop(line, noun, (st.ObjectName(reader.identifier(), ""),), if_exists)
     names = (reader.object_name(),)
     if reader.word() == ",":
-        raise unsupported(f"DROP {noun} of more than one", "Write a statement for each.")
+        raise refused(f"DROP {noun} of more than one", "Write a statement for each.")
     return st.Drop(line, noun, names, if_exists)
 
 
@@ -140,7 +144,7 @@ def truncate(reader: Reader, line: int) -> st.Statement:
     reader.expect("TRUNCATE", "TABLE")
     name = reader.object_name()
     if reader.word() == "WITH":
-        raise not_emulated("TRUNCATE TABLE ... WITH (PARTITIONS ...)")
+        raise refused("TRUNCATE TABLE ... WITH (PARTITIONS ...)")
     return st.Truncate(line, name)
 
 
@@ -202,3 +206,138 @@ def _string(reader: Reader) -> str:
     if reader.kind() not in (TokenType.STRING, TokenType.NATIONAL_STRING):
         raise reader.error()
     return reader.take().text
+
+
+def alter_table(reader: Reader, line: int) -> st.Statement:
+    """ALTER TABLE name ADD, ALTER COLUMN, DROP COLUMN or DROP CONSTRAINT."""
+    reader.expect("TABLE")
+    name = reader.object_name()
+    if reader.match("ADD"):
+        return _add(reader, line, name)
+    if reader.match("ALTER", "COLUMN"):
+        return st.AlterTable(line, name, "ALTER COLUMN", (column_definition(reader),))
+    if reader.match("DROP"):
+        return _drop(reader, line, name)
+    raise refused_words(["ALTER", "TABLE", reader.word()]) or reader.error()
+
+
+def _add(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:
+    label = ""
+    if reader.word() == "CONSTRAINT":
+        if reader.word(2) in ("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+            return st.AlterTable(line, name, "ADD KEY", key=table_constraint(reader))
+        reader.take()
+        label = reader.identifier()
+    if reader.word() in ("PRIMARY", "UNIQUE", "FOREIGN", "CHECK"):
+        return st.AlterTable(line, name, "ADD KEY", key=table_constraint(reader))
+    if reader.match("DEFAULT"):
+        text = default_value(reader, frozenset({"FOR"}))
+        reader.expect("FOR")
+        return st.AlterTable(line, name, "ADD DEFAULT", (), (reader.identifier(),), label, text)
+    columns = reader.listed(lambda: column_definition(reader))
+    return st.AlterTable(line, name, "ADD", columns)
+
+
+def _drop(reader: Reader, line: int, name: st.ObjectName) -> st.Statement:
+    action = "DROP COLUMN" if reader.match("COLUMN") else "DROP CONSTRAINT"
+    if action == "DROP CONSTRAINT":
+        reader.match("CONSTRAINT")
+    if_exists = reader.match("IF", "EXISTS")
+    names = [reader.identifier()]
+    while reader.match(","):
+        reader.match("COLUMN")
+        names.append(reader.identifier())
+    return st.AlterTable(line, name, action, (), tuple(names), if_exists=if_exists)
+
+
+def create_index(reader: Reader, line: int) -> st.Statement:
+    """CREATE [NONCLUSTERED | CLUSTERED [COLUMNSTORE]] INDEX name ON table [(columns)]."""
+    form = ""
+    while not reader.match("INDEX"):
+        if reader.match("CLUSTERED INDEX"):
+            form = "CLUSTERED"
+            break
+        word = reader.take().text.upper()
+        if word not in ("CLUSTERED", "NONCLUSTERED", "COLUMNSTORE"):
+            reader.position -= 1
+            raise reader.error()
+        form = f"{form} {word}".strip()
+    name = reader.identifier()
+    reader.expect("ON")
+    table = reader.object_name()
+    columns: tuple[str, ...] = ()
+    descending: tuple[str, ...] = ()
+    if reader.word() == "(":
+        columns, descending = reader.column_list()
+    if reader.word() in ("WHERE", "INCLUDE"):
+        raise refused(f"CREATE INDEX with {reader.word()}")
+    if reader.word() == "WITH":
+        reader.position = reader.span()
+    return st.TableNote(line, table, "indexes", name, columns, descending)
+
+
+def alter_index(reader: Reader, line: int) -> st.Statement:
+    """ALTER INDEX {name | ALL} ON table {REBUILD | REORGANIZE} [PARTITION = n] [WITH ...].
+
+    DuckDB keeps its tables in order by itself, so this does nothing.
+    """
+    reader.expect("INDEX")
+    name = "" if reader.match("ALL") else reader.identifier()
+    reader.expect("ON")
+    table = reader.object_name()
+    if not reader.match("REORGANIZE"):
+        reader.expect("REBUILD")
+    if reader.match("PARTITION"):
+        reader.expect("=")
+        if not reader.match("ALL"):
+            reader.expression(frozenset({"WITH"}))
+    if reader.word() == "WITH":
+        reader.position = reader.span()
+    if not reader.at_statement_end():
+        raise reader.error()
+    return st.TableNote(line, table, "indexes", name, (), update=True)
+
+
+def create_statistics(reader: Reader, line: int) -> st.Statement:
+    """CREATE STATISTICS name ON table (columns) [WHERE ...] [WITH ...]."""
+    reader.expect("STATISTICS")
+    name = reader.identifier()
+    reader.expect("ON")
+    table = reader.object_name()
+    columns, _ = reader.column_list()
+    if reader.match("WHERE"):
+        reader.expression(frozenset({"WITH"}))
+    if reader.word() == "WITH":
+        reader.position = reader.span()
+    return st.TableNote(line, table, "statistics", name, columns)
+
+
+def update_statistics(reader: Reader, line: int) -> st.Statement:
+    """UPDATE STATISTICS table [(name)] [WITH ...]; DuckDB keeps its own statistics."""
+    reader.expect("UPDATE", "STATISTICS")
+    table = reader.object_name()
+    name = ""
+    if reader.word() == "(":
+        (name,) = reader.names_in_parentheses()
+    if reader.word() == "WITH":
+        reader.position = reader.span()
+    return st.TableNote(line, table, "statistics", name, (), update=True)
+
+
+def drop_note(reader: Reader, line: int) -> st.Statement:
+    """DROP INDEX name ON table, and DROP STATISTICS schema.table.name."""
+    noun = reader.take().text.upper()
+    if_exists = reader.match("IF", "EXISTS")
+    if noun == "INDEX":
+        name = reader.identifier()
+        reader.expect("ON")
+        return st.TableNote(
+            line, reader.object_name(), "indexes", name, (), drop=True, if_exists=if_exists
+        )
+    parts = [reader.identifier()]
+    while reader.match("."):
+        parts.append(reader.identifier())
+    if not 2 <= len(parts) <= 3:
+        raise reader.error()
+    table = st.ObjectName(parts[-2], parts[0] if len(parts) == 3 else "dbo")
+    return st.TableNote(line, table, "statistics", parts[-1], (), drop=True, if_exists=if_exists)

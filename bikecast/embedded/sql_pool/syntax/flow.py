@@ -37,6 +37,14 @@ class SetOption(Statement):
 
 
 @dataclass(frozen=True)
+class SetIdentityInsert(Statement):
+    """SET IDENTITY_INSERT table ON or OFF."""
+
+    table: ObjectName
+    on: bool
+
+
+@dataclass(frozen=True)
 class Use(Statement):
     """USE of the database that the session is in."""
 

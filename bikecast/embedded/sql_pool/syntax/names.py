@@ -1,4 +1,4 @@
-"""Names with the pool's database in front: pool.dbo.t and pool..t are dbo.t.
+"""Names: reserved words, and the pool's database in front: pool.dbo.t and pool..t are dbo.t.
 
 A batch loses them here, before anything reads it, so nothing else knows of databases.
 """
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from sqlglot import exp
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, describe, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, describe, refused
 from bikecast.embedded.sql_pool.values.patterns import name_part
 
 DATABASE = "pool"
@@ -62,7 +62,7 @@ def named(text: str) -> ObjectName | None:
 
 def cross_database(parts: Sequence[str]) -> SqlError:
     """The error for a name of another database."""
-    return unsupported(
+    return refused(
         f"The cross-database name {'.'.join(parts)}", f"The database here is {DATABASE}."
     )
 
@@ -108,8 +108,31 @@ def table_name(node: exp.Expression) -> ObjectName:
         parts = node.parts if isinstance(node, exp.Table) else [node]
         raise cross_database([part.name for part in parts])
     if not isinstance(node.this, exp.Identifier):
-        raise unsupported(f"The table source {describe(node.this)}")
+        raise refused(f"The table source {describe(node.this)}")
     if node.this.args.get("global_"):
-        raise unsupported("A global temporary table")
+        raise refused("A global temporary table")
     name, schema = node.this.name, node.args["db"].name if node.args.get("db") else ""
     return ObjectName(name, schema or "dbo", f"{schema}.{name}" if schema else name)
+
+
+RESERVED = frozenset(
+    "ADD ALL ALTER AND ANY AS ASC AUTHORIZATION BACKUP BEGIN BETWEEN BREAK BROWSE BULK BY CASCADE "
+    "CASE CHECK CHECKPOINT CLOSE CLUSTERED COALESCE COLLATE COLUMN COMMIT COMPUTE CONSTRAINT "
+    "CONTAINS CONTAINSTABLE CONTINUE CONVERT CREATE CROSS CURRENT CURRENT_DATE CURRENT_TIME "
+    "CURRENT_TIMESTAMP CURRENT_USER CURSOR DATABASE DBCC DEALLOCATE DECLARE DEFAULT DELETE DENY "
+    "DESC DISK DISTINCT DISTRIBUTED DOUBLE DROP DUMP ELSE END ERRLVL ESCAPE EXCEPT EXEC EXECUTE "
+    "EXISTS EXIT EXTERNAL FETCH FILE FILLFACTOR FOR FOREIGN FREETEXT FREETEXTTABLE FROM FULL "
+    "FUNCTION GOTO GRANT GROUP HAVING HOLDLOCK IDENTITY IDENTITY_INSERT IDENTITYCOL IF IN INDEX "
+    "INNER INSERT INTERSECT INTO IS JOIN KEY KILL LEFT LIKE LINENO LOAD MERGE NATIONAL NOCHECK "
+    "NONCLUSTERED NOT NULL NULLIF OF OFF OFFSETS ON OPEN OPENDATASOURCE OPENQUERY OPENROWSET "
+    "OPENXML OPTION OR ORDER OUTER OVER PERCENT PIVOT PLAN PRIMARY PRINT PROC PROCEDURE "
+    "PUBLIC RAISERROR READ READTEXT RECONFIGURE REFERENCES REPLICATION RESTORE RESTRICT RETURN "
+    "REVERT REVOKE RIGHT ROLLBACK ROWCOUNT ROWGUIDCOL RULE SAVE SCHEMA SECURITYAUDIT SELECT "
+    "SESSION_USER SET SETUSER SHUTDOWN SOME STATISTICS SYSTEM_USER TABLE TABLESAMPLE TEXTSIZE THEN "
+    "TO TOP TRAN TRANSACTION TRIGGER TRUNCATE TRY_CONVERT TSEQUAL UNION UNIQUE UNPIVOT UPDATE "
+    "UPDATETEXT USE USER VALUES VARYING VIEW WAITFOR WHEN WHERE WHILE WITH WRITETEXT".split()
+)
+#: Of these, what the trees hold as names: functions without parentheses, and DEFAULT as a value.
+NAMES_OF_VALUES = frozenset(
+    "CURRENT_TIMESTAMP CURRENT_USER SESSION_USER SYSTEM_USER USER DEFAULT".split()
+)

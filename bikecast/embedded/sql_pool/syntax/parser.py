@@ -9,8 +9,8 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, unsupported
-from bikecast.embedded.sql_pool.syntax import alterations, changes, definitions, flow, profile
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
+from bikecast.embedded.sql_pool.syntax import changes, definitions, flow, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.names import is_current
 from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
@@ -96,7 +96,7 @@ class BatchParser:
         word = self.reader.word()
         parse = self._parsers.get(word)
         if parse is None:
-            if reason := profile.refused_statement(word):
+            if reason := profile.refused_statement(self.reader.words()):
                 raise reason
             if self.reader.position or self.reader.kind() is TokenType.PARAMETER:
                 raise self.reader.error()
@@ -107,11 +107,7 @@ class BatchParser:
     def _use(self, line: int) -> st.Statement:
         self.reader.take()
         if not is_current(self.reader.identifier()):
-            raise SqlError(
-                40508,
-                "USE statement is not supported to switch between databases. Use a new connection "
-                "to connect to a different database.",
-            )
+            raise failure("40508")
         return flow.Use(line)
 
     def _query(self, line: int) -> st.Statement:
@@ -120,7 +116,7 @@ class BatchParser:
         end = reader.span(selects=selects)
         following = reader.tokens[end].text.upper() if end < len(reader.tokens) else ""
         if selects and following in ("UPDATE", "DELETE", "INSERT", "MERGE"):
-            raise unsupported(f"A common table expression before {following}")
+            raise refused(f"A common table expression before {following}")
         return st.Query(line, reader.tree_until(end))
 
     def _insert(self, line: int) -> st.Statement:
@@ -130,12 +126,12 @@ class BatchParser:
         if "VALUES" not in words:
             end = reader.span(selects=1)
         if end < len(reader.tokens) and reader.tokens[end].text.upper() in ("EXEC", "EXECUTE"):
-            raise unsupported("INSERT ... EXEC", "Write to a temporary table in the procedure.")
+            raise refused("INSERT ... EXEC", "Write to a temporary table in the procedure.")
         return st.Insert(line, reader.tree_until(end))
 
     def _update(self, line: int) -> st.Statement:
         if self.reader.word(1) == "STATISTICS":
-            return alterations.update_statistics(self.reader, line)
+            return definitions.update_statistics(self.reader, line)
         return changes.update(self.reader, line)
 
     def _declare(self, line: int) -> st.Statement:
@@ -147,13 +143,19 @@ class BatchParser:
         name = reader.variable()
         reader.match("AS")
         if reader.word() == "CURSOR":
-            raise unsupported("A cursor", "Use WHILE.")
+            raise refused("A cursor", "Use WHILE.")
         type_ = reader.type_name()
         return name, type_, reader.expression(_COMMA) if reader.match("=") else None
 
     def _set(self, line: int) -> st.Statement:
         reader = self.reader
         reader.take()
+        if reader.match("IDENTITY_INSERT"):
+            table = reader.object_name()
+            on = reader.match("ON")
+            if not on:
+                reader.expect("OFF")
+            return flow.SetIdentityInsert(line, table, on)
         if reader.kind() is not TokenType.PARAMETER:
             return self._set_option(line)
         name = reader.variable()
@@ -219,13 +221,13 @@ class BatchParser:
         reader = self.reader
         reader.take()
         if reader.take().text.upper() == "DISTRIBUTED":
-            raise unsupported("A distributed transaction")
+            raise refused("A distributed transaction")
         self._no_transaction_name()
         return flow.Transaction(line, "BEGIN")
 
     def _no_transaction_name(self) -> None:
         if not self.reader.at_statement_end():
-            raise unsupported("A named or marked transaction")
+            raise refused("A named or marked transaction")
 
     def _end_transaction(self, line: int) -> st.Statement:
         action = self.reader.take().text.upper()
@@ -242,7 +244,7 @@ class BatchParser:
         status = None
         if reader.kind() is TokenType.PARAMETER:
             if reader.word(2) != "=":
-                raise unsupported("EXEC of a variable")
+                raise refused("EXEC of a variable")
             status = reader.variable()
             reader.expect("=")
         return self._call(line, status)
@@ -318,10 +320,10 @@ class BatchParser:
         alter = reader.take().text.upper() == "ALTER"
         reader.take()
         name = reader.object_name()
-        parameters = definitions.procedure_parameters(reader)
+        parameters = definitions.procedure_parameters(reader, defaults=True)
         reader.expect("RETURNS")
         if reader.word() == "TABLE":
-            raise not_emulated("A function that returns a table")
+            raise refused("A function that returns a table")
         returns = reader.type_name()
         while not reader.at_end and reader.word() not in ("AS", "BEGIN"):
             reader.take()

@@ -1,40 +1,30 @@
-"""What a dedicated SQL pool refuses, by name, so that the error says what to do.
-
-Source: https://learn.microsoft.com/azure/synapse-analytics/sql/overview-features and the pages
-of the statements. Whatever is neither here nor known to the compiler is refused as well.
-"""
+"""What does not run, undeclared variables among it; the causes are in constructs.tsv."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable, Iterator
+
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, refused, refused_words, undeclared
+from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.types import SqlType
 
-#: Statements that a dedicated pool does not have.
-_NO_STATEMENT = {
+_STATEMENTS = {
     "SAVE": "A savepoint",
     "OPEN": "A cursor",
     "CLOSE": "A cursor",
     "FETCH": "A cursor",
     "DEALLOCATE": "A cursor",
-    "GOTO": "GOTO",
-    "WAITFOR": "WAITFOR",
-    "BACKUP": "BACKUP",
-    "RESTORE": "RESTORE",
+    "CREATE TRIGGER": "A trigger",
+    "CREATE SEQUENCE": "A sequence",
+    "CREATE SYNONYM": "A synonym",
+    "CREATE TYPE": "A user-defined type",
+    "CREATE OR": "CREATE OR ALTER",
+    "CREATE UNIQUE": "A unique index",
 }
-#: Statements that a dedicated pool has and the embedded pool has not.
-_NOT_EMULATED = frozenset(
-    "GRANT REVOKE DENY DBCC KILL EXPLAIN LABEL CHECKPOINT REVERT RECONFIGURE".split()
-)
-#: Functions that a dedicated pool lacks.
-NO_FUNCTION = frozenset(
-    "CHOOSE PARSE TRY_PARSE STRING_ESCAPE TRANSLATE SCOPE_IDENTITY IDENT_CURRENT ERROR_LINE "
-    "CHECKSUM_AGG GROUPING_ID "
-    "OPENROWSET OPENQUERY OPENXML OPENDATASOURCE OPENJSON GENERATE_SERIES GREATEST LEAST "
-    "DATETRUNC DATE_BUCKET".split()
-)
 #: The first words of collation names (fn_helpcollations of SQL Server).
 COLLATION_FAMILIES = frozenset(
     "ALBANIAN ARABIC ASSAMESE AZERI BASHKIR BENGALI BOSNIAN BRETON CHINESE CORSICAN CROATIAN "
@@ -44,7 +34,6 @@ COLLATION_FAMILIES = frozenset(
     "ROMANIAN ROMANSH SAMI SERBIAN SLOVAK SLOVENIAN SQL SYRIAC TAMAZIGHT TATAR THAI TIBETAN "
     "TRADITIONAL TURKISH TURKMEN UIGHUR UKRAINIAN UPPER URDU UZBEK VIETNAMESE WELSH YAKUT".split()
 )
-NO_VARIABLE = frozenset("IDENTITY NESTLEVEL FETCH_STATUS CURSOR_ROWS PROCID".split())
 _SET_OPTIONS = {
     "NOCOUNT": ("ON", "OFF"),
     "XACT_ABORT": ("ON",),
@@ -60,20 +49,15 @@ _SET_OPTIONS = {
     "CONCAT_NULL_YIELDS_NULL": ("ON",),
     "TRANSACTION ISOLATION LEVEL READ": ("UNCOMMITTED", "COMMITTED"),
 }
-#: Options that a dedicated pool has, and of which the embedded pool has not all values.
-_SESSION_OPTIONS = frozenset(
-    "DATEFIRST DATEFORMAT LANGUAGE IMPLICIT_TRANSACTIONS ROWCOUNT LOCK_TIMEOUT".split()
-)
 _QUERY_OPTIONS = frozenset({"LABEL", "MAXDOP", "HASH", "MERGE", "LOOP", "FORCE", "DISABLE"})
 
 
-def refused_statement(word: str) -> SqlError | None:
-    """The error for a statement that starts with `word`, or None for a plain parse error."""
-    if word in _NO_STATEMENT:
-        return unsupported(_NO_STATEMENT[word])
-    if word in _NOT_EMULATED:
-        return not_emulated(word)
-    return None
+def refused_statement(words: list[str]) -> SqlError | None:
+    """The error for a statement that starts with these words, or None for a plain parse error."""
+    for count in (2, 1):
+        if name := _STATEMENTS.get(" ".join(words[:count])):
+            return refused(name)
+    return refused_words(words)
 
 
 def check_set_option(name: str, value: str) -> None:
@@ -82,9 +66,7 @@ def check_set_option(name: str, value: str) -> None:
         return
     if name == "DATEFORMAT":
         raise SqlError(2741, f"SET DATEFORMAT date order '{value.lower()}' is invalid.")
-    if name.split(" ")[0] in _SESSION_OPTIONS:
-        raise not_emulated(f"SET {name} {value}")
-    raise unsupported(f"SET {name} {value}")
+    raise refused(f"SET {name} {value}")
 
 
 def check_column_collation(name: str, type_: SqlType) -> None:
@@ -100,7 +82,7 @@ def check_column_collation(name: str, type_: SqlType) -> None:
     if rules[0] not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
         raise SqlError(448, f"Invalid collation '{name}'.")
     if not {"CI", "AS"} <= set(rules):
-        raise not_emulated(f"The collation {name} of a column")
+        raise refused(f"The collation {name} of a column")
 
 
 def first_in_batch(words: str) -> SqlError:
@@ -122,7 +104,7 @@ def only(node: exp.Expression, *arguments: str) -> None:
     for name, value in node.args.items():
         if name in arguments or value is None or value is False or value == []:
             continue
-        raise unsupported(_ARGUMENTS.get(name, f"{node.key.upper()} with {name.strip('_')}"))
+        raise refused(_ARGUMENTS.get(name, f"{node.key.upper()} with {name.strip('_')}"))
 
 
 #: Names for the arguments of sqlglot's trees.
@@ -155,4 +137,41 @@ def check_query_options(options: list[exp.Expression] | None) -> None:
     for option in options or ():
         name = option.name.split(" ")[0].upper()
         if name not in _QUERY_OPTIONS:
-            raise unsupported(f"OPTION ({option.name.upper()})")
+            raise refused(f"OPTION ({option.name.upper()})")
+
+
+def check_declared(statements: Iterable[st.Statement], variables: Iterable[str]) -> None:
+    """Raise SqlError 137 for a variable that neither `variables` nor a DECLARE before it names."""
+    names = {name.lower() for name in variables}
+    for declared, used in _uses(tuple(statements)):
+        if used and used.lower() not in names:
+            raise undeclared(used)
+        if declared:
+            names.add(declared.lower())
+
+
+def _uses(item: object) -> Iterator[tuple[str, str]]:
+    """Declared and used names in the order of the text; one of the two is empty."""
+    if isinstance(item, exp.Expression):
+        for node in item.find_all(exp.Parameter, bfs=False):
+            if not isinstance(node.this, exp.Parameter) and not isinstance(
+                node.parent, exp.Parameter
+            ):
+                yield "", node.name
+    elif isinstance(item, tuple | list):
+        for part in item:
+            yield from _uses(part)
+    elif isinstance(item, flow.Declare):
+        for _, _, value in item.variables:
+            yield from _uses(value)
+        for name, _, _ in item.variables:
+            yield name, ""
+    elif isinstance(item, st.CreateProcedure | st.CreateFunction | st.CreateView):
+        return  # a definition has variables of its own
+    elif dataclasses.is_dataclass(item):
+        if isinstance(item, flow.SetVariable):
+            yield "", item.name
+        if isinstance(item, flow.ExecuteProcedure) and item.status:
+            yield "", item.status
+        for field in dataclasses.fields(item):
+            yield from _uses(getattr(item, field.name))

@@ -15,10 +15,14 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, refused
 from bikecast.embedded.sql_pool.syntax import dialect
-from bikecast.embedded.sql_pool.syntax.names import cross_database, without_database
-from bikecast.embedded.sql_pool.syntax.reserved import NAMES_OF_VALUES, RESERVED
+from bikecast.embedded.sql_pool.syntax.names import (
+    NAMES_OF_VALUES,
+    RESERVED,
+    cross_database,
+    without_database,
+)
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.types import SqlType, make_type
 
@@ -37,6 +41,8 @@ BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
 #: Words behind which something must come.
 _UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
 _BEFORE_SELECT = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
+_JOIN_HINTS = frozenset({"REDUCE", "REPLICATE", "REDISTRIBUTE"})
+_JOIN_TYPES = frozenset({"INNER", "LEFT", "RIGHT", "FULL", "OUTER"})
 _NAME_START = re.compile(r"#?[^\W\d]")
 _ENDING = (TokenType.R_PAREN, TokenType.COMMA)
 _OPENING = {TokenType.L_PAREN: 1, TokenType.R_PAREN: -1}
@@ -72,6 +78,10 @@ class Reader:
         if not 0 <= index < len(self.tokens) or self.tokens[index].token_type in _NOT_WORDS:
             return ""
         return self.tokens[index].text.upper()
+
+    def words(self) -> list[str]:
+        """The next words, as many as name a statement."""
+        return [self.word(offset) for offset in range(4)]
 
     def kind(self, offset: int = 0) -> TokenType | None:
         """The token type at an offset."""
@@ -110,7 +120,7 @@ class Reader:
     def identifier(self) -> str:
         """One part of a name, quoted or not; #name too."""
         if self.kind() is self.kind(1) is TokenType.HASH:
-            raise unsupported("A global temporary table")
+            raise refused("A global temporary table")
         token = self.take()
         quoted = token.token_type is TokenType.IDENTIFIER
         if not quoted and (
@@ -142,7 +152,7 @@ class Reader:
     def type_name(self) -> SqlType:
         """A type with its arguments."""
         if self.word() == "TABLE":
-            raise unsupported("A table variable", "Use a temporary table.")
+            raise refused("A table variable", "Use a temporary table.")
         name = self.identifier()
         arguments: list[str] = []
         if self.kind() is TokenType.L_PAREN:
@@ -253,6 +263,7 @@ class Reader:
         tokens = [*before, *self.tokens[self.position : end]]
         if not tokens:
             raise self.error()
+        tokens = _without_hints(tokens)
         _check_tokens(tokens)
         try:
             tree = dialect.parse_tokens(tokens, self.text, expression=expression)
@@ -283,6 +294,24 @@ def _number_placeholders(tokens: list[Token]) -> list[Token]:
         result.append(Token(TokenType.PARAMETER, "@", *place))
         result.append(Token(TokenType.VAR, f"{PARAMETER_PREFIX}{count}", *place))
     return result
+
+
+def _without_hints(tokens: list[Token]) -> list[Token]:
+    """The tokens without hints on distribution, which change no result.
+
+    Sources: https://learn.microsoft.com/sql/t-sql/queries/hints-transact-sql-join and
+    select-group-by-transact-sql
+    """
+    words = ["" if token.token_type in _NOT_WORDS else token.text.upper() for token in tokens]
+    gone: set[int] = set()
+    for index, word in enumerate(words):
+        if word == "DISTRIBUTED_AGG" and words[index - 2 : index] == ["WITH", "("]:
+            gone |= {index - 2, index - 1, index, index + 1}
+        if word in _JOIN_HINTS and words[index - 1] in _JOIN_TYPES:
+            end = index + (4 if words[index + 1 : index + 2] == ["("] else 1)
+            if words[end : end + 1] == ["JOIN"]:
+                gone |= set(range(index, end))
+    return [token for index, token in enumerate(tokens) if index not in gone] if gone else tokens
 
 
 def _check_tokens(tokens: list[Token]) -> None:

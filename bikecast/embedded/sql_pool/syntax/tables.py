@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, parse_error, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, failure, parse_error, refused
 from bikecast.embedded.sql_pool.syntax import profile
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.reader import Reader
@@ -37,16 +37,17 @@ def create_table(reader: Reader, line: int) -> st.Statement:
     if columns:
         raise parse_error("CREATE TABLE AS SELECT takes column names only.", line)
     if not options.distribution:
-        raise unsupported("CREATE TABLE AS SELECT without a DISTRIBUTION option")
+        raise refused("CREATE TABLE AS SELECT without a DISTRIBUTION option")
     end = reader.span(selects=1 if reader.word() == "WITH" else 0)
     return st.CreateTable(line, name, (), options, reader.tree_until(end), names)
 
 
-def _is_constant(node: exp.Expression) -> bool:
-    """Whether a default is a literal, with a sign or in parentheses."""
+def require_constant(node: exp.Expression) -> None:
+    """Refuse a default that is no literal, with a sign or in parentheses."""
     while isinstance(node, exp.Paren | exp.Neg):
         node = node.this
-    return isinstance(node, _CONSTANTS)
+    if not isinstance(node, _CONSTANTS):
+        raise refused("A default that is not a constant")
 
 
 def _columns(reader: Reader, keys: list[st.KeyConstraint]) -> list[st.ColumnDefinition]:
@@ -75,7 +76,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
     """name type [NULL | NOT NULL] [DEFAULT constant] [IDENTITY (seed, increment)] ..."""
     name = reader.identifier()
     if reader.word() == "AS":
-        raise unsupported("A computed column")
+        raise refused("A computed column")
     type_ = reader.type_name()
     nullable: bool | None = None
     text = label = default_name = ""
@@ -84,9 +85,7 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
     while reader.word() not in _ITEM_END and not reader.at_statement_end():
         if reader.word() in ("NOT", "NULL"):
             if nullable is not None:
-                raise SqlError(
-                    8148, f"More than one column NULL constraint specified for column '{name}'."
-                )
+                raise failure("8148", name)
             nullable = not reader.match("NOT")
             reader.expect("NULL")
         elif reader.match("COLLATE"):
@@ -101,9 +100,9 @@ def column_definition(reader: Reader) -> st.ColumnDefinition:
             keys.append(_key(reader, label, (name,)))
             label = ""
         elif reader.word() in ("REFERENCES", "FOREIGN"):
-            raise unsupported("A foreign key")
+            raise refused("A foreign key")
         elif reader.word() == "CHECK":
-            raise unsupported("A CHECK constraint")
+            raise refused("A CHECK constraint")
         else:
             raise reader.error()
     if identity is not None and nullable:
@@ -133,8 +132,7 @@ def default_value(reader: Reader, stop: frozenset[str]) -> str:
         reader.take()
         return "NULL"
     tree = reader.expression(stop) if end == 1 else reader.tree_until(start + 2, expression=True)
-    if not _is_constant(tree):
-        raise unsupported("A default that is not a constant")
+    require_constant(tree)
     return reader.text_since(start)
 
 
@@ -168,9 +166,9 @@ def table_constraint(reader: Reader) -> st.KeyConstraint:
     """A key of a table; other constraints are refused."""
     name = reader.identifier() if reader.match("CONSTRAINT") else ""
     if reader.word() == "FOREIGN":
-        raise unsupported("A foreign key")
+        raise refused("A foreign key")
     if reader.word() not in ("PRIMARY", "UNIQUE"):
-        raise unsupported(f"A {reader.word()} constraint")
+        raise refused(f"A {reader.word()} constraint")
     return _key(reader, name, ())
 
 
@@ -183,13 +181,13 @@ def _key(reader: Reader, name: str, columns: tuple[str, ...]) -> st.KeyConstrain
     if word == "PRIMARY":
         reader.expect("KEY")
         if not reader.match("NONCLUSTERED"):
-            raise unsupported("PRIMARY KEY without NONCLUSTERED NOT ENFORCED")
+            raise refused("PRIMARY KEY without NONCLUSTERED NOT ENFORCED")
     else:
         reader.match("NONCLUSTERED")
     if reader.word() == "(" or not columns:
         columns = reader.names_in_parentheses()
     if not reader.match("NOT", "ENFORCED"):
-        raise unsupported(f"An enforced {word} constraint")
+        raise refused(f"An enforced {word} constraint")
     return st.KeyConstraint("PK" if word == "PRIMARY" else "UQ", name, columns)
 
 
@@ -227,6 +225,9 @@ def _option(reader: Reader) -> dict[str, object]:
         return {"index": "CLUSTERED INDEX", "index_columns": columns, "descending": descending}
     if reader.match("PARTITION"):
         return _partition(reader)
+    if reader.match("LOCATION"):  # of older scripts; there is no other place
+        reader.expect("=", "USER_DB")
+        return {}
     raise reader.error()
 
 

@@ -16,10 +16,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from bikecast.core.sql import ResultColumn, ResultSet
-from bikecast.embedded.sql_pool.tds import moments
-from bikecast.embedded.sql_pool.tds.moments import Bytes2D
-from bikecast.embedded.sql_pool.tds.types import CODE_PAGE, COLLATION
-from bikecast.embedded.sql_pool.tds.wire import b_varchar
+from bikecast.embedded.sql_pool.tds import types
+from bikecast.embedded.sql_pool.tds.packets import b_varchar
+from bikecast.embedded.sql_pool.tds.types import CODE_PAGE, COLLATION, Bytes2D
 
 #: One column of some rows: a matrix of bytes, or one item a row.
 Piece = Bytes2D | list[bytes]
@@ -169,15 +168,15 @@ _FIXED: dict[str, Encoding] = {
     "bit": Encoding(b"\x68\x01", _fixed(1, _numbers("u1"), 0)),
     "real": Encoding(b"\x6d\x04", _fixed(4, _numbers("<f4"), 0)),
     "float": Encoding(b"\x6d\x08", _fixed(8, _numbers("<f8"), 0)),
-    "money": Encoding(b"\x6e\x08", _fixed(8, _money, moments.ZERO)),
-    "smallmoney": Encoding(b"\x6e\x04", _fixed(4, _small_money, moments.ZERO)),
+    "money": Encoding(b"\x6e\x08", _fixed(8, _money, types.ZERO)),
+    "smallmoney": Encoding(b"\x6e\x04", _fixed(4, _small_money, types.ZERO)),
     "uniqueidentifier": Encoding(b"\x24\x10", _fixed(16, _identifiers, uuid.UUID(int=0))),
-    "date": Encoding(b"\x28", _fixed(3, moments.dates, moments.DAY)),
-    "time": Encoding(b"\x29\x07", _fixed(5, moments.times, moments.MIDNIGHT)),
-    "datetime2": Encoding(b"\x2a\x07", _fixed(8, moments.datetimes2, moments.MOMENT)),
-    "datetimeoffset": Encoding(b"\x2b\x07", _fixed(10, moments.offsets, moments.MOMENT_UTC)),
-    "datetime": Encoding(b"\x6f\x08", _fixed(8, moments.datetimes, moments.MOMENT)),
-    "smalldatetime": Encoding(b"\x6f\x04", _fixed(4, moments.small_datetimes, moments.MOMENT)),
+    "date": Encoding(b"\x28", _fixed(3, types.dates, types.DAY)),
+    "time": Encoding(b"\x29\x07", _fixed(5, types.times, types.MIDNIGHT)),
+    "datetime2": Encoding(b"\x2a\x07", _fixed(8, types.datetimes2, types.MOMENT)),
+    "datetimeoffset": Encoding(b"\x2b\x07", _fixed(10, types.offsets, types.MOMENT_UTC)),
+    "datetime": Encoding(b"\x6f\x08", _fixed(8, types.datetimes, types.MOMENT)),
+    "smalldatetime": Encoding(b"\x6f\x04", _fixed(4, types.small_datetimes, types.MOMENT)),
 }
 
 

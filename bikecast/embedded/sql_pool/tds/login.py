@@ -8,8 +8,13 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass, field
 
-from bikecast.embedded.sql_pool.tds.packets import DEFAULT_SIZE, LARGEST_SIZE
-from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError, decode_utf16
+from bikecast.embedded.sql_pool.tds.packets import (
+    DEFAULT_SIZE,
+    LARGEST_SIZE,
+    Fields,
+    ProtocolError,
+    decode_utf16,
+)
 
 VERSION, ENCRYPTION, INSTANCE, THREAD_ID, MARS, TRACE_ID, FEDERATED, NONCE = range(8)
 TERMINATOR = 0xFF

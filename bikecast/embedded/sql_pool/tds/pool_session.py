@@ -46,6 +46,7 @@ class PoolSession:
         self._pool = pool
         self._stack = contextlib.ExitStack()
         self._session: EngineSession | None = None
+        self._number = 0
         self._options: dict[str, str] = {}  # what SET gave a session that was released
         self.implicit = False
         """SET IMPLICIT_TRANSACTIONS ON: a batch begins a transaction where none is open."""
@@ -129,6 +130,7 @@ class PoolSession:
         if self._session is None:
             self._session = self._stack.enter_context(self._pool.engine_session())
             self._session.options = self._options
+            self._session.number = self._number = self._number or self._session.number
         return self._session
 
     def undeclared_parameters(self, batch: str, declared: set[str]) -> dict[str, SqlType | None]:

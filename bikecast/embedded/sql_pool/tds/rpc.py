@@ -8,8 +8,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from bikecast.embedded.sql_pool.internal import Variable
+from bikecast.embedded.sql_pool.tds.packets import Fields, ProtocolError
 from bikecast.embedded.sql_pool.tds.types import read_type, read_value
-from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError
 
 _BY_NUMBER = {
     1: "sp_cursor",

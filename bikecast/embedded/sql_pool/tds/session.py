@@ -22,15 +22,17 @@ from bikecast.embedded.sql_pool.tds.credentials import Credentials
 from bikecast.embedded.sql_pool.tds.packets import (
     RESET,
     RESET_KEEP_TRANSACTION,
+    Fields,
     Kind,
     Message,
     Packets,
+    ProtocolError,
+    decode_utf16,
 )
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.procedures import Procedures
 from bikecast.embedded.sql_pool.tds.rpc import Call, read_calls, skip_headers
 from bikecast.embedded.sql_pool.tds.transport import HANDSHAKE_SECONDS, Disconnected, Transport
-from bikecast.embedded.sql_pool.tds.wire import Fields, ProtocolError, decode_utf16
 
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)

@@ -12,8 +12,8 @@ from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.internal import Variable, parameter_variable
 from bikecast.embedded.sql_pool.tds.columns import encoding_of, split
 from bikecast.embedded.sql_pool.tds.login import SERVER_VERSION, TDS_7_3, TDS_7_4
+from bikecast.embedded.sql_pool.tds.packets import b_varchar, us_varchar
 from bikecast.embedded.sql_pool.tds.types import COLLATION
-from bikecast.embedded.sql_pool.tds.wire import b_varchar, us_varchar
 
 SERVER_NAME = "bikecast"
 DONE, DONE_PROCEDURE, DONE_IN_PROCEDURE = 0xFD, 0xFE, 0xFF

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from bikecast.embedded.sql_pool.errors import (
     HIDDEN_LETTERS,
-    SqlError,
+    failure,
     no_conversion,
-    not_emulated,
     operand_clash,
+    refused,
 )
 from bikecast.embedded.sql_pool.values.moments import moment_text, ticks, to_moment
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
@@ -67,11 +67,7 @@ def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
     if {source.name, to.name} == {"date", "time"}:
         raise operand_clash(source.name, to.name)
     if (source.is_text and to.is_binary) or (source.is_moment and to.is_number):
-        raise SqlError(
-            257,
-            f"Implicit conversion from data type {source.name} to {to.name} is not allowed. "
-            "Use the CONVERT function to run this query.",
-        )
+        raise failure("257", source.name, to.name)
     if not column or to.length in (None, MAX) or source.name == "null":
         return convert(value, to)
     if to.is_text:
@@ -140,9 +136,7 @@ def _to_text(value: Typed, to: SqlType, style: int | None) -> str:
         return f"CAST(CAST({value.sql} AS DECIMAL(19,{digits})) AS VARCHAR)"
     if source.name == "uniqueidentifier":
         if to.length is not None and to.length != MAX and to.length < 36:
-            raise SqlError(
-                8170, "Insufficient result space to convert uniqueidentifier value to char."
-            )
+            raise failure("8170")
         return f"upper(CAST({value.sql} AS VARCHAR))"
     if source.name == "decimal" and source.precision == source.scale:
         # DuckDB writes .5 for a decimal(1,1), T-SQL 0.5
@@ -167,7 +161,7 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
     elif source.name == "uniqueidentifier":
         sql = f"tsql_uuid_bytes(CAST({value.sql} AS VARCHAR))"
     elif source.is_number or source.is_moment:
-        raise not_emulated(f"Conversion from {source.name} to {to.name}")
+        raise refused(f"Conversion from {source.name} to {to.name}")
     else:
         raise no_conversion(source.name, to.name)
     if to.length == MAX:

@@ -10,7 +10,7 @@ import datetime as dt
 import re
 from functools import lru_cache
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 
 EPOCH = dt.datetime(1900, 1, 1)
 _MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
@@ -140,16 +140,12 @@ def _parsed(text: str, type_name: str, style: int) -> dt.datetime:
 
 def unreadable() -> SqlError:
     """The error for a text that is no date or time."""
-    return SqlError(
-        241, "Conversion failed when converting date and/or time from character string."
-    )
+    return failure("241")
 
 
 def _failed(type_name: str = "") -> SqlError:
     if type_name == "smalldatetime":
-        return SqlError(
-            295, "Conversion failed when converting character string to smalldatetime data type."
-        )
+        return failure("295")
     return unreadable()
 
 
@@ -199,11 +195,11 @@ def _ordered(match: re.Match[str], order: str, type_name: str) -> tuple[int, int
     elif first or last:
         place = 0 if first else 2
         if not older and order[place] != "y":
-            raise not_emulated(f"The date '{match[0]}' after SET DATEFORMAT {order}")
+            raise refused(f"The date '{match[0]}' after SET DATEFORMAT {order}")
         rest = order.replace("y", "")
         order = "y" + rest if first else rest + "y"
     if not older and order == "ydm":
-        raise not_emulated(f"The date '{match[0]}' after SET DATEFORMAT {order}")
+        raise refused(f"The date '{match[0]}' after SET DATEFORMAT {order}")
     read = dict(zip(order, parts, strict=True))
     return _century(read["y"]), int(read["m"]), int(read["d"])
 
@@ -250,11 +246,7 @@ def _checked(year: int, month: int, day: int, type_name: str) -> dt.datetime:
 
 def _out_of_range(type_name: str) -> SqlError:
     if type_name in ("datetime", "smalldatetime"):
-        return SqlError(
-            242,
-            f"The conversion of a varchar data type to a {type_name} data type resulted in an "
-            "out-of-range value.",
-        )
+        return failure("242", type_name)
     return _failed()
 
 

@@ -1,4 +1,4 @@
-"""Conversion to and from the date and time types, as DuckDB SQL.
+"""Conversion to and from the date and time types, as DuckDB SQL, and Windows' time zones.
 
 datetimeoffset is a struct of the moment in UTC and the minutes of the offset, so that values
 compare by the moment and keep their offset.
@@ -6,7 +6,17 @@ compare by the moment and keep their offset.
 
 from __future__ import annotations
 
-from bikecast.embedded.sql_pool.errors import SqlError, no_conversion
+import datetime as dt
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from bikecast.embedded.sql_pool.errors import (
+    SqlError,
+    failure,
+    no_conversion,
+    offset_overflow,
+    refused,
+)
 from bikecast.embedded.sql_pool.values.moment_text import STYLES, seventh_digit, unreadable
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import SCALED_MOMENTS, SqlType
@@ -17,11 +27,7 @@ _HIJRI = (130, 131)
 
 def _check_style(style: int, source: SqlType, target: str) -> int:
     if style in _HIJRI or style not in STYLES:
-        raise SqlError(
-            281,
-            f"{style} is not a valid style number when converting from {source.name} to a "
-            f"{target}.",
-        )
+        raise failure("281", style, source.name, target)
     return style
 
 
@@ -132,3 +138,67 @@ def rounded(sql: str, to: SqlType) -> str:
     step = int(10 ** max(6 - to.scale, 0))
     moment = sql if step == 1 else f"tsql_round_time({sql}, {step})"
     return f"CAST({moment} AS TIME)" if to.name == "time" else moment
+
+
+#: Windows has rules by the year from here on; it reads all years before by the first of them.
+FIRST_YEAR = 2007
+_FIRST_UTC = dt.datetime(FIRST_YEAR - 1, 12, 31)
+
+
+@lru_cache(maxsize=1)
+def _zones() -> dict[str, tuple[str, str]]:
+    """The IANA zone and the Windows name, by the Windows name in lower case."""
+    from tzlocal.windows_tz import win_tz
+
+    return {name.lower(): (zone, name) for name, zone in win_tz.items()}
+
+
+@lru_cache(maxsize=256)
+def _zone(name: str) -> ZoneInfo:
+    zone, _ = _zones().get(name.lower() if name.isascii() else "", ("", ""))
+    if not zone:
+        raise failure("9820", name)
+    return ZoneInfo(zone)
+
+
+def _check_year(moment: dt.datetime, name: str, first: dt.datetime) -> None:
+    if moment < first and not name.upper().startswith("UTC"):
+        raise refused(f"AT TIME ZONE '{name}' of a moment before the year {FIRST_YEAR}")
+
+
+def zone_utc(local: dt.datetime, name: str) -> dt.datetime:
+    """The moment, in UTC, of a clock time in a zone.
+
+    A time that the clock skips or shows twice is read by the offset before the change. Raises
+    SqlError 9820 for an unknown zone, 9813 for a moment that is out of range.
+    """
+    zone = _zone(name)
+    _check_year(local, name, dt.datetime(FIRST_YEAR, 1, 1))
+    try:
+        return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC).replace(tzinfo=None)
+    except OverflowError as error:
+        raise offset_overflow("AT TIME ZONE") from error
+
+
+def zone_minutes(utc: dt.datetime, name: str) -> int:
+    """The minutes of a zone's offset at a moment in UTC.
+
+    Raises SqlError as `zone_utc` does.
+    """
+    zone = _zone(name)
+    _check_year(utc, name, _FIRST_UTC)
+    try:
+        offset = utc.replace(tzinfo=dt.UTC).astimezone(zone).utcoffset()
+    except OverflowError as error:
+        raise offset_overflow("AT TIME ZONE") from error
+    return 0 if offset is None else int(offset.total_seconds() // 60)
+
+
+def time_zone_info(now: dt.datetime) -> list[tuple[str, int, bool]]:
+    """Name, minutes of the offset, and whether it is daylight saving time, of every zone."""
+    zones = []
+    for zone, name in sorted(_zones().values(), key=lambda item: item[1]):
+        local = now.astimezone(ZoneInfo(zone))
+        offset = local.utcoffset() or dt.timedelta()
+        zones.append((name, int(offset.total_seconds() // 60), bool(local.dst())))
+    return zones

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_operand, operand_clash
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_operand, operand_clash
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import utc_time
 from bikecast.embedded.sql_pool.values.patterns import like_regex
@@ -47,11 +47,7 @@ def literal_number(text: str) -> Typed:
         text += "0"
     if "e" in text.lower():
         if math.isinf(float(text)):
-            raise SqlError(
-                168,
-                f"The floating point value '{text}' is out of the range of computer "
-                "representation (8 bytes).",
-            )
+            raise failure("168", text)
         return Typed(cast(text, FLOAT), FLOAT, not_null=True)
     whole, _, fraction = text.lstrip("-").partition(".")
     whole = whole.lstrip("0")
@@ -133,10 +129,7 @@ def _bitwise(operator: str, left: str, right: str) -> str:
 
 
 def _incompatible(left: SqlType, right: SqlType, operator: str) -> SqlError:
-    return SqlError(
-        402,
-        f"The data types {left.name} and {right.name} are incompatible in the {operator} operator.",
-    )
+    return failure("402", left.name, right.name, operator)
 
 
 def bitwise_not(value: Typed) -> Typed:

@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import failure
 
 
 @lru_cache(maxsize=256)
@@ -201,9 +201,7 @@ def multiplied(left: str, right: str, scale: int) -> str:
 def _decimal_text(value: Decimal, scale: int, rounding: str) -> str:
     result = value.quantize(Decimal(1).scaleb(-scale), rounding)
     if len(result.as_tuple().digits) > 38:
-        raise SqlError(
-            8115, "Arithmetic overflow error converting expression to data type numeric."
-        )
+        raise failure("8115")
     return format(result, "f")
 
 

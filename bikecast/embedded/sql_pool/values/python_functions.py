@@ -1,4 +1,4 @@
-"""Functions in Python that the compiled SQL calls, by way of the macros of their names.
+"""Functions in Python that the compiled SQL calls, and the macros that call them.
 
 Every one returns text, and none raises: an SqlError becomes a text of its number and message, on
 which the cast in the macro fails.
@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import datetime
 import functools
+import hashlib
 import logging
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikecast.embedded.sql_pool.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
@@ -16,8 +18,8 @@ from bikecast.embedded.sql_pool.values import (
     formats,
     json_text,
     moment_text,
+    moments,
     patterns,
-    windows_zones,
 )
 
 if TYPE_CHECKING:
@@ -25,14 +27,15 @@ if TYPE_CHECKING:
 
     import duckdb
 
+
 _log = logging.getLogger(__name__)
 #: By the name of their macro without its prefix `tsql_`.
 _FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
     "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
     "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
     "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
-    "zone_utc": (windows_zones.zone_utc, ["TIMESTAMP", "VARCHAR"]),
-    "zone_minutes": (windows_zones.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
+    "zone_utc": (moments.zone_utc, ["TIMESTAMP", "VARCHAR"]),
+    "zone_minutes": (moments.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
     "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
     "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR", "VARCHAR", "INTEGER"]),
     "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
@@ -101,3 +104,28 @@ def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
     for name, (_, arguments) in _FUNCTIONS.items():
         call = _CALLED[name]
         create(f"python_{name}", call, arguments, "VARCHAR", null_handling="special")
+
+
+@functools.cache
+def _text() -> str:
+    return Path(__file__).with_name("macros.sql").read_text(encoding="utf-8")
+
+
+@functools.cache
+def _digest() -> str:
+    return hashlib.sha256(_text().encode()).hexdigest()
+
+
+def create_macros(connection: duckdb.DuckDBPyConnection) -> None:
+    """Define the macros, unless the file has those of this program.
+
+    A file of another program version gets them anew, in one transaction.
+    """
+    rows = connection.execute("SELECT digest FROM bikecast.macros").fetchall()
+    if rows == [(_digest(),)]:
+        return
+    connection.execute("BEGIN")
+    connection.execute(_text())
+    connection.execute("DELETE FROM bikecast.macros")
+    connection.execute("INSERT INTO bikecast.macros VALUES (?)", [_digest()])
+    connection.execute("COMMIT")

@@ -7,7 +7,7 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
-from bikecast.embedded.sql_pool.errors import SqlError, invalid_column
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_column
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 _aliases = itertools.count(1)
@@ -107,9 +107,7 @@ class BoundQuery:
         lowered: set[str] = set()
         for position, name in enumerate(labels, 1):
             if not name:
-                raise SqlError(
-                    8155, f"No column name was specified for column {position} of '{alias}'."
-                )
+                raise failure("8155", position, alias)
             if name.lower() in lowered:
                 raise SqlError(8156, f"The column '{name}' was specified multiple times.")
             lowered.add(name.lower())
@@ -143,16 +141,8 @@ class Scope:
                 continue
             if source.schema is not None:
                 name = f"{source.schema}.{source.alias}"
-                raise SqlError(
-                    1013,
-                    f'The objects "{name}" and "{name}" in the FROM clause have the same exposed '
-                    "names. Use correlation names to distinguish them.",
-                )
-            raise SqlError(
-                1011,
-                f"The correlation name '{source.alias}' is specified multiple times in a "
-                "FROM clause.",
-            )
+                raise failure("1013", name, name)
+            raise failure("1011", source.alias)
         self.sources.append(source)
 
     @contextlib.contextmanager

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bikecast.embedded.sql_pool.errors import SqlError, near, unsupported
+from bikecast.embedded.sql_pool.errors import SqlError, construct, near, refused
 
 MAX = -1
 """The length of varchar(max) and its kin."""
@@ -56,10 +56,6 @@ _DUCKDB = {
     **dict.fromkeys(CHARACTERS, "VARCHAR"),
 }
 _DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
-_REFUSED = frozenset(
-    "cursor hierarchyid text ntext image rowversion timestamp geometry geography sql_variant xml "
-    "table json".split()
-)
 
 
 @dataclass(frozen=True)
@@ -174,8 +170,8 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     SqlError for a type that a dedicated pool lacks, or a bad length.
     """
     type_name = _SYNONYMS.get(name.lower(), name.lower())
-    if type_name in _REFUSED:
-        raise unsupported(f"The data type {type_name}")
+    if construct(f"The data type {type_name}"):
+        raise refused(f"The data type {type_name}")
     if (type_name not in _DUCKDB and type_name != "decimal") or type_name == "null":
         if in_cast:
             raise SqlError(243, f"Type {name} is not a defined system type.")

@@ -10,11 +10,12 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.errors import (
     PARSE_ERROR,
     SqlError,
+    failure,
     invalid_operand,
     near,
-    not_emulated,
+    refused,
 )
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler
+from bikecast.embedded.sql_pool.expressions.context import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import equality_key
@@ -76,17 +77,9 @@ def aggregate(
     if name in ("COUNT", "COUNT_BIG"):
         return _count(compiler, name, arguments[0], distinct, over)
     if arguments[0].find(exp.Window) is not None:
-        raise SqlError(
-            4109,
-            "Windowed functions cannot be used in the context of another windowed function or "
-            "aggregate.",
-        )
+        raise failure("4109")
     if arguments[0].find(exp.Select) is not None:
-        raise SqlError(
-            130,
-            "Cannot perform an aggregate function on an expression containing an aggregate or a "
-            "subquery.",
-        )
+        raise failure("130")
     value = compiler.value(arguments[0])
     if name == "STRING_AGG":
         return _string_agg(compiler, value, arguments, order, over)
@@ -198,11 +191,7 @@ def window(compiler: Compiler, node: exp.Window) -> Typed:
         parts.append("PARTITION BY " + ", ".join(keys))
     if node.args.get("order") is not None:
         if any(isinstance(item.this, exp.Literal) for item in node.args["order"].expressions):
-            raise SqlError(
-                5308,
-                "Windowed functions, aggregates and NEXT VALUE FOR functions do not support "
-                "integer indices as ORDER BY clause expressions.",
-            )
+            raise failure("5308")
         parts.append("ORDER BY " + order_items(compiler, node.args["order"]))
     if node.args.get("spec") is not None:
         if name in RANKINGS and name not in ("FIRST_VALUE", "LAST_VALUE"):
@@ -214,7 +203,7 @@ def window(compiler: Compiler, node: exp.Window) -> Typed:
     if name in AGGREGATES:
         return aggregate(compiler, call, over=over)
     if name not in RANKINGS:
-        raise not_emulated(f"The window function {name}")
+        raise refused(f"The window function {name}")
     if name.startswith("PERCENTILE") or within is not None:
         return _percentile(compiler, call, name, within, over)
     if node.args.get("order") is None:
@@ -279,11 +268,7 @@ def _frame(spec: exp.Expression) -> str:
         value, side = spec.args.get(which), spec.args.get(f"{which}_side") or ""
         if isinstance(value, exp.Literal) and not value.is_string and value.name.isdigit():
             if str(spec.args.get("kind")).upper() == "RANGE":
-                raise SqlError(
-                    4194,
-                    "RANGE is only supported with UNBOUNDED and CURRENT ROW window frame "
-                    "delimiters.",
-                )
+                raise failure("4194")
             return f"{int(value.name)} {side}"
         if isinstance(value, str) and value.upper() in ("UNBOUNDED", "CURRENT ROW"):
             return f"{value} {side}".strip()
@@ -294,10 +279,7 @@ def _frame(spec: exp.Expression) -> str:
     frame = f"{spec.args['kind']} BETWEEN {start} AND {end}"
     ends_early = _side(end) < _side(start) or end == "UNBOUNDED PRECEDING"
     if ends_early or start == "UNBOUNDED FOLLOWING":
-        raise SqlError(
-            4193,
-            f"'{frame}' is not a valid window frame and cannot be used with the OVER clause.",
-        )
+        raise failure("4193", frame)
     return frame
 
 

@@ -7,18 +7,25 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, not_emulated
-from bikecast.embedded.sql_pool.expressions.functions.dates import DATE_FUNCTIONS
-from bikecast.embedded.sql_pool.expressions.functions.json import JSON_FUNCTIONS
+from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_argument, refused
+from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
+from bikecast.embedded.sql_pool.expressions.functions.dates import DATE_FUNCTIONS, ZONE_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.metadata import METADATA_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.numbers import MATH_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.text import TEXT_FUNCTIONS
-from bikecast.embedded.sql_pool.expressions.functions.time_zones import ZONE_FUNCTIONS
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
 from bikecast.embedded.sql_pool.values.operators import comparison, equality_key
 from bikecast.embedded.sql_pool.values.scope import Typed
-from bikecast.embedded.sql_pool.values.types import FLOAT, MAX, SqlType, varbinary
+from bikecast.embedded.sql_pool.values.types import (
+    APPROXIMATE,
+    FLOAT,
+    INT,
+    INTEGERS,
+    MAX,
+    SqlType,
+    nvarchar,
+    varbinary,
+)
 
 
 def _is_null(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -39,11 +46,7 @@ def _coalesce(compiler: Compiler, node: exp.Expression) -> Typed:
 def _null_if(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     if first.type.name == "null":
-        raise SqlError(
-            4151,
-            "The type of the first argument to NULLIF cannot be the NULL constant because the type "
-            "of the first argument has to be known.",
-        )
+        raise failure("4151")
     equal = comparison("=", first, second)
     return Typed(f"(CASE WHEN {equal} THEN NULL ELSE {first.sql} END)", first.type)
 
@@ -74,7 +77,7 @@ def _hash_bytes(compiler: Compiler, node: exp.Expression) -> Typed:
     algorithm, value = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     name, size = _HASHES.get((algorithm.constant or "").upper(), ("", 0))
     if not name:
-        raise not_emulated("HASHBYTES by this algorithm, or by one that is not a constant")
+        raise refused("HASHBYTES by this algorithm, or by one that is not a constant")
     if not (value.type.is_text or value.type.is_binary or value.type.name == "null"):
         raise SqlError(8116, f"Argument data type {value.type.name} is invalid for hashbytes.")
     return Typed(f"tsql_hash('{name}', {convert(value, varbinary(MAX)).sql})", varbinary(size))
@@ -97,6 +100,73 @@ def _constant(sql: str, type_: SqlType) -> Function:
         return Typed(sql, type_)
 
     return compile_call
+
+
+#: Functions whose text JSON_MODIFY takes for JSON.
+_JSON = frozenset({"JSON_QUERY", "JSON_MODIFY"})
+_TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar"})
+_NEW_VALUES = _TEXTS | frozenset(INTEGERS) | frozenset(APPROXIMATE) | {"bit", "decimal", "null"}
+_SCIENTIFIC = 2
+"""The style of CONVERT that writes a float with 16 digits, as JSON_MODIFY does."""
+
+
+def _argument(value: Typed, place: int, function: str, types: frozenset[str]) -> Typed:
+    """An argument of one of these types.
+
+    Raises SqlError 8116 for any other.
+    """
+    if value.type.name not in types:
+        name = "NULL" if value.type.name == "null" else value.type.name
+        raise invalid_argument(name, place, function)
+    return value
+
+
+def _call(macro: str, function: str, type_: SqlType, path: str = "") -> Function:
+    """A function of a text and a path; `path` is what the path is where it is left out."""
+    most = 2 if function != "isjson" else 1
+    least = 1 if path or most == 1 else 2
+
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
+        values = [compiler.value(item) for item in compiler.arguments(node, least, most)]
+        texts = [_argument(values[0], 1, function, _TEXTS | {"null"})]
+        texts += [_argument(value, 2, function, _TEXTS) for value in values[1:]]
+        arguments = [convert(text, nvarchar(MAX)).sql for text in texts]
+        if len(arguments) < most:
+            arguments.append(path)
+        return Typed(f"{macro}({', '.join(arguments)})", type_)
+
+    return compile_call
+
+
+def _modify(compiler: Compiler, node: exp.Expression) -> Typed:
+    """JSON_MODIFY; numbers and bits stay such, and a text is quoted unless it is known as JSON."""
+    nodes = compiler.arguments(node, 3, 3)
+    text, path, new = (compiler.value(item) for item in nodes)
+    _argument(text, 1, "json_modify", _TEXTS | {"null"})
+    _argument(path, 2, "json_modify", _TEXTS)
+    _argument(new, 3, "json_modify", _NEW_VALUES)
+    type_ = nvarchar(MAX)
+    if new.type.name == "bit":
+        value = f"CAST({new.sql} AS VARCHAR)"
+    else:
+        value = convert(new, type_, _SCIENTIFIC if new.type.name in APPROXIMATE else None).sql
+    quoted = new.type.is_text and not _is_json(nodes[2])
+    arguments = f"{convert(text, type_).sql}, {convert(path, type_).sql}, {value}"
+    return Typed(f"tsql_json_modify({arguments}, {str(quoted).lower()})", type_)
+
+
+def _is_json(node: exp.Expression) -> bool:
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return isinstance(node, exp.Anonymous) and node.name.upper() in _JSON
+
+
+JSON_FUNCTIONS: dict[str, Function] = {
+    "ISJSON": _call("tsql_is_json", "isjson", INT),
+    "JSON_VALUE": _call("tsql_json_value", "json_value", nvarchar(4000)),
+    "JSON_QUERY": _call("tsql_json_query", "json_query", nvarchar(MAX), "'$'"),
+    "JSON_MODIFY": _modify,
+}
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -9,8 +9,8 @@ from __future__ import annotations
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
-from bikecast.embedded.sql_pool.errors import not_emulated
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
+from bikecast.embedded.sql_pool.errors import refused
+from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.syntax.names import DATABASE, named
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed
@@ -49,7 +49,7 @@ def _values(
 def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
     arguments = [compiler.value(item) for item in compiler.arguments(node, 1, 2)]
     if len(arguments) == 2 and arguments[1].constant is None:
-        raise not_emulated("OBJECT_ID of a type that is not a constant or a variable")
+        raise refused("OBJECT_ID of a type that is not a constant or a variable")
     code = (arguments[1].constant or "").strip() if len(arguments) == 2 else ""
     if arguments[0].constant is None:
         return _object_id_of_value(arguments[0], code)
@@ -184,6 +184,95 @@ def _object_property(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"{sql}WHERE object_id = {number})", INT)
 
 
+def _listed(text: str) -> dict[str, tuple[object, SqlType]]:
+    """Values of properties by upper-case name; digits alone are an int."""
+    items = (item.split("=") for item in text.split(";"))
+    return {k: (int(v), INT) if v.isdigit() and len(v) == 1 else (v, _NAME) for k, v in items}
+
+
+#: SERVERPROPERTY: https://learn.microsoft.com/sql/t-sql/functions/serverproperty-transact-sql
+_SERVER_PROPERTIES = _listed(  # engine edition 6 is a dedicated pool
+    "EDITION=SQL Azure;ENGINEEDITION=6;PRODUCTVERSION=12.0.2000.8;PRODUCTMAJORVERSION=12;"
+    "PRODUCTBUILD=2000;PRODUCTLEVEL=RTM;SERVERNAME=bikecast;ISCLUSTERED=0;ISHADRENABLED=0;"
+    "COLLATION=SQL_Latin1_General_CP1_CI_AS;ISINTEGRATEDSECURITYONLY=0;ISFULLTEXTINSTALLED=0;"
+    "ISXTPSUPPORTED=0"
+)
+#: https://learn.microsoft.com/sql/t-sql/functions/databasepropertyex-transact-sql
+_DATABASE_PROPERTIES = _listed(
+    "COLLATION=SQL_Latin1_General_CP1_CI_AS;EDITION=DataWarehouse;STATUS=ONLINE;"
+    "UPDATEABILITY=READ_WRITE;USERACCESS=MULTI_USER;ISAUTOCREATESTATISTICS=0;"
+    "ISAUTOUPDATESTATISTICS=0"
+)
+
+
+def _properties(properties: dict[str, tuple[object, SqlType]], names: int) -> Function:
+    """A function of a property behind `names` names of databases; NULL for another of either."""
+
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
+        arguments = compiler.arguments(node, names + 1, names + 1)
+        *databases, name = (compiler.value(item) for item in arguments)
+        if name.constant is None:
+            raise refused(f"{node.name.upper()} of a property that is not a constant")
+        value, type_ = properties.get(name.constant.strip().upper(), (None, _NAME))
+        sql = compiler.context.bind(value, type_)
+        for database in databases:
+            sql = f"(CASE WHEN lower({database.sql}) = '{DATABASE}' THEN {sql} END)"
+        return Typed(sql, type_)
+
+    return compile_call
+
+
+def _has_access(compiler: Compiler, node: exp.Expression) -> Typed:
+    (name,) = _values(compiler, node, _NAME)
+    return Typed(f"(CASE WHEN lower({name}) = '{DATABASE}' THEN 1 END)", INT)
+
+
+def _statistics_date(compiler: Compiler, node: exp.Expression) -> Typed:
+    """STATS_DATE of statistics; the pool keeps none by itself."""
+    table, number = _values(compiler, node, INT, INT)
+    name = _lookup("sys.stats", "name", _NAME, object_id=table, stats_id=number).sql
+    dates = "CAST(json_extract(details, '$.statistics_dates') AS MAP(VARCHAR, VARCHAR))"
+    sql = f"(SELECT {dates}[lower({name})] FROM bikecast.objects WHERE object_id = {table})"
+    return Typed(f"CAST({sql} AS TIMESTAMP)", SqlType("datetime"))
+
+
+_INDEX_PROPERTIES = {
+    "INDEXID": "index_id",
+    "ISCLUSTERED": "CASE WHEN type IN (1, 5) THEN 1 ELSE 0 END",
+    "ISCOLUMNSTORE": "CASE WHEN type = 5 THEN 1 ELSE 0 END",
+    "ISUNIQUE": "CAST(is_unique AS INTEGER)",
+    "ISDISABLED": "0",
+    "ISHYPOTHETICAL": "0",
+    "ISSTATISTICS": "0",
+}
+_TYPE_PROPERTIES = {
+    "PRECISION": "CASE WHEN precision > 0 THEN precision ELSE max_length END",
+    "SCALE": "CASE WHEN precision > 0 THEN scale END",
+    "ALLOWSNULL": "CAST(is_nullable AS INTEGER)",
+    "OWNERID": "1",
+    "USESANSITRIM": "CASE WHEN precision = 0 THEN 1 END",
+}
+
+
+def _row_property(view: str, key: tuple[str, ...], properties: dict[str, str]) -> Function:
+    """A property of the row of a view that the arguments before it name."""
+
+    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
+        types = [INT if column == "object_id" else _NAME for column in key]
+        values = _values(compiler, node, *types, _NAME)
+        name = (compiler.value(node.expressions[-1]).constant or "").strip().upper()
+        if name not in properties:
+            return Typed("CAST(NULL AS INTEGER)", INT)
+        sql, columns = _view(view)
+        names = ", ".join(f"{place} AS {column}" for column, place in columns.items())
+        where = " AND ".join(f"{c} = {v}" for c, v in zip(key, values, strict=False))
+        rows = f"(SELECT {names} FROM ({sql}) AS v)"
+        selected = f"SELECT max(CAST({properties[name]} AS INTEGER)) FROM {rows} AS p"
+        return Typed(f"({selected} WHERE {where})", INT)
+
+    return compile_call
+
+
 def _fixed(value: str) -> Function:
     """A function without arguments (some take an optional one) that names the session's user."""
 
@@ -214,6 +303,12 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "COLUMNPROPERTY": _column_property,
     "PARSENAME": _part_of_name,
     "SESSION_ID": _session_id,
+    "SERVERPROPERTY": _properties(_SERVER_PROPERTIES, 0),
+    "DATABASEPROPERTYEX": _properties(_DATABASE_PROPERTIES, 1),
+    "HAS_DBACCESS": _has_access,
+    "STATS_DATE": _statistics_date,
+    "INDEXPROPERTY": _row_property("sys.indexes", ("object_id", "name"), _INDEX_PROPERTIES),
+    "TYPEPROPERTY": _row_property("sys.types", ("name",), _TYPE_PROPERTIES),
     "USER_NAME": _fixed("dbo"),
     "CURRENT_USER": _fixed("dbo"),
     "SESSION_USER": _fixed("dbo"),

@@ -10,7 +10,7 @@ import random
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
+from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import in_range
 from bikecast.embedded.sql_pool.values.scope import Typed

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import invalid_argument, not_emulated
-from bikecast.embedded.sql_pool.expressions.protocol import Compiler, Function
+from bikecast.embedded.sql_pool.errors import invalid_argument, refused
+from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
@@ -229,7 +229,7 @@ def _number_text(compiler: Compiler, node: exp.Expression) -> Typed:
 def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     value, pattern, *culture = (compiler.value(item) for item in compiler.arguments(node, 2, 3))
     if culture and (culture[0].constant or "").lower() != "en-us":
-        raise not_emulated("FORMAT with another culture than en-US")
+        raise refused("FORMAT with another culture than en-US")
     type_ = nvarchar(4000)
     if value.type.is_moment:
         minutes = offset_of(value.sql) if value.type.name == "datetimeoffset" else "0"
