@@ -1,0 +1,1 @@
+select * from {{ ref('rides_so_far') }} where minutes <= 0
