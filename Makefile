@@ -54,9 +54,10 @@ LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-
 
 EVERYTHING := --extra azure --extra deploy
 
-bench: test-setup ## Measure the pipeline, and PREDICT on ROWS rows (10 million), as ratios
+bench: test-setup ## Measure the pipeline, PREDICT and T-SQL on ROWS rows (10 million), as ratios
 	@$(BIN)/python benchmarks/pipeline.py $(ARGS)
 	@$(BIN)/python benchmarks/predict.py --rows $(ROWS)
+	@$(BIN)/python benchmarks/pool_queries.py --rows $(ROWS)
 	@$(BIN)/python benchmarks/scoring.py
 
 bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon (half an hour)
