@@ -18,8 +18,18 @@ def main() -> None:
     assets, resources or tests. Neither this process nor one that it starts takes them. One that
     is named bikecast itself would be imported instead of this module.
     """
+    run_with_docstrings()
     put_checkout_first()
     import_module("pipelines.cli").main()
+
+
+def run_with_docstrings() -> None:
+    """Start again without PYTHONOPTIMIZE where it takes docstrings away.
+
+    `--help` shows them, and libraries of the training do not import without theirs.
+    """
+    if sys.flags.optimize > 1 and os.environ.pop("PYTHONOPTIMIZE", ""):
+        os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  # no shell
 
 
 def put_checkout_first() -> None:

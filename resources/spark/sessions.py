@@ -10,6 +10,8 @@ import atexit
 import os
 import socket
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -25,6 +27,11 @@ CONNECT_SECONDS = 10.0
 #: take leave of a server that is gone while the process wants to end.
 _RETRIES, _LONGEST_WAIT_MS = 5, 5000
 _DEFAULT_PORT = 15002  # of sc:// URLs
+#: What PySpark would take instead of the engine that was asked for.
+_OTHER_ENGINE = ("MASTER", "SPARK_API_MODE", "SPARK_LOCAL_REMOTE", "SPARK_REMOTE")
+#: The token of a cluster would make the connection to the embedded server an encrypted one; and
+#: this machine is not reached through a proxy.
+_OF_CLUSTERS = ("SPARK_CONNECT_AUTHENTICATE_TOKEN", "grpc_proxy", "https_proxy", "http_proxy")
 
 _lock = threading.RLock()
 _open: dict[tuple[int, str], SparkSession] = {}  # by process id and remote; one at most
@@ -46,7 +53,9 @@ def session_for(remote: str) -> SparkSession:
         _close_session()
         try:
             address = _embedded_address() if engine == "embedded" else remote
-            session = _new_session(engine, address)
+            hidden = _OTHER_ENGINE + (_OF_CLUSTERS if engine == "embedded" else ())
+            with _hidden_variables(hidden):
+                session = _new_session(engine, address)
         except Exception as error:
             raise BikecastError(_advice(engine, remote, error)) from error
         _open[key] = session
@@ -87,6 +96,17 @@ def _engine(remote: str) -> str:
         f"spark_remote {_shown(remote)!r} is not known: leave it empty for the embedded server, or "
         "use sc://HOST:PORT or local[*]"
     )
+
+
+@contextmanager
+def _hidden_variables(names: Iterable[str]) -> Iterator[None]:
+    """Take variables that are meant for other tools out of the environment for a while."""
+    values = {name: os.environ.pop(name) for name in names if name in os.environ}
+    try:
+        yield
+    finally:
+        for name in values:
+            os.environ.setdefault(name, values[name])
 
 
 def _embedded_address() -> str:

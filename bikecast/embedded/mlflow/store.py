@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from functools import lru_cache
@@ -103,6 +104,10 @@ def mlflow_client(tracking_uri: str) -> MlflowClient:
 def _configure_mlflow() -> None:
     for name, value in _SETTINGS.items():
         os.environ.setdefault(name, value)
+    try:
+        Path.home()
+    except RuntimeError:  # a user id without a name and no HOME: MLflow's import asks for a folder
+        os.environ["HOME"] = tempfile.gettempdir()
     import mlflow  # noqa: F401  # sets its own log level, which is INFO
 
     for name in ("mlflow", "alembic"):
