@@ -69,7 +69,7 @@ def _model(wanted: str) -> tuple[bytes, dict[str, Any] | None]:
         return (folder / "model.onnx").read_bytes(), columns
     from assets.live_model.live_model import ALIAS
     from pipelines.environments import resources_for
-    from pipelines.models import load_models
+    from pipelines.model_files import load_models
     from pipelines.settings import load_settings
     from resources.registry.port import numbered
 

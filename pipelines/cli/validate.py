@@ -45,7 +45,8 @@ def validate(
     """
     from pipelines.environments import resources_for
     from pipelines.in_process.checked_files import checked_files, without_refusal
-    from pipelines.models import chosen_model, load_models
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
     told = format_settings(rename, delimiter, decimal, date_format, encoding)
