@@ -1,6 +1,6 @@
 # Targets with "##" are listed by `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help run test ui setup test-setup test-slow lint types validate lock bench bench-automl screenshots clean
+.PHONY: help run test ui setup test-setup test-slow lint types validate lock bench bench-scale bench-automl screenshots clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -59,6 +59,10 @@ bench: test-setup ## Measure the pipeline, PREDICT and T-SQL on ROWS rows (10 mi
 	@$(BIN)/python benchmarks/predict.py --rows $(ROWS)
 	@$(BIN)/python benchmarks/pool_queries.py --rows $(ROWS)
 	@$(BIN)/python benchmarks/scoring.py
+
+bench-scale: ROWS = 4000000
+bench-scale: test-setup ## Measure the driver's memory and time on ROWS rows of a CSV (4 million)
+	@$(BIN)/python benchmarks/scale.py --rows $(ROWS)
 
 bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache/autogluon (half an hour)
 	@test -x .cache/autogluon/bin/python || $(BIN)/python -m venv .cache/autogluon
