@@ -31,7 +31,7 @@ READS: dict[tuple[str, str], tuple[str, ...]] = {
     ("GET", "/sqlPools/{name}"): ("properties.status",),
     ("GET", "/bigDataPools/{name}"): ("properties.sparkVersion", "properties.nodeCount"),
     ("GET", "/batches"): (
-        *("sessions", "total", "sessions[].id", "sessions[].name", "sessions[].state"),
+        *("sessions", "sessions[].id", "sessions[].name", "sessions[].state"),
         "sessions[].result",
     ),
     ("POST", "/batches"): ("id", "name", "state", "result"),

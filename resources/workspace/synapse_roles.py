@@ -73,8 +73,9 @@ def assign(endpoint: str, role: str, principal: Principal, scope: str) -> None:
 
 def _assignments(endpoint: str, scope: str) -> Iterator[Any]:
     """What was given at a scope and above it, page by page."""
-    token = None
+    token: str | None = None
     while True:
+        # The client gives back what `cls` makes, and its stubs do not say so.
         answer: Any = _client(endpoint).role_assignments.list_role_assignments(
             scope=scope,
             continuation_token_parameter=token,

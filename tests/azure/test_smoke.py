@@ -361,7 +361,9 @@ def test_a_smoke_run_that_is_done_in_a_cloud_that_answers_otherwise_ends_with_it
     user, smoke, capsys
 ):
     original = user.livy._body
-    user.livy._body = lambda batch: {k: v for k, v in original(batch).items() if k != "result"}
+    user.livy._body = lambda *call: {k: v for k, v in original(*call).items() if k != "result"}
+    older = user.livy.add({"name": "somebody", "file": "f"})
+    older.state = "success"
 
     assert smoke() == DIFFERS
     told = capsys.readouterr().out
