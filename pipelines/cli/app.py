@@ -58,6 +58,10 @@ COMMANDS = {
         "new_model",
         "Make the file of a new model from a CSV: columns, types and settings, with comments.",
     ),
+    "script": (
+        "script",
+        "Show the T-SQL that makes a model's predictions table and its PREDICT procedures.",
+    ),
     "check": ("check", "Check the models' files: each fault by file, line and field."),
     "doctor": (
         "doctor",

@@ -191,3 +191,11 @@ def test_python_builds_a_model_with_the_same_checks():
     with pytest.raises(ValidationError, match="time_key 'z' is not one of the keys"):
         ForecastModel(name="tea", time_key="z", **columns)
     assert issubclass(ForecastModel, dg.Component)
+
+
+def test_the_script_is_shown_before_it_runs_and_kept_where_asked(tmp_path):
+    shown = CliRunner().invoke(cli.app, ["script", "--model", "bike_rentals"])
+    assert "CREATE PROCEDURE [dbo].[predict_rentals]" in shown.stdout
+    kept = tmp_path / "predict.sql"
+    CliRunner().invoke(cli.app, ["script", "--model", "bike_rentals", "-o", str(kept)])
+    assert kept.read_text("utf-8").strip() == shown.stdout.strip()
