@@ -21,6 +21,7 @@ from bikecast.core.jobs import JobState
 from bikecast.core.spec_json import spec_from_json
 from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.job import JobRecord
+from bikecast.embedded.automl.locks import exclusive
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("bikecast.automl")
 
 HEARTBEAT_SECONDS = 0.5
+TRAINER_LOCK = ".trainer.lock"
 #: Kept for logging the trials and the artifacts to MLflow.
 TRACKING_SECONDS = 1.5
 
@@ -136,13 +138,24 @@ def _live_order(trial: Trial) -> tuple[float, str]:
 
 
 def main() -> int:
-    """Run the job. The exit code is 0 for a result, else 1; the record says why."""
-    import psutil
+    """Run the job. The exit code is 0 for a result, else 1; the record says why.
 
+    One job of a folder trains at a time, whatever model it is for. Another one is queued until
+    then; its budget begins with its turn.
+    """
     os.set_inheritable(int(sys.argv[2]), False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     record = JobRecord(Path(sys.argv[1]))
-    started = float(sys.argv[3])
+    launched = time.time()
+    with exclusive(record.folder.absolute().parent / TRAINER_LOCK):
+        waited = time.time() - launched
+        return work(record, float(sys.argv[3]) + waited)
+
+
+def work(record: JobRecord, started: float) -> int:
+    """Run the job whose budget began at `started`; returns the exit code."""
+    import psutil
+
     record.write_process(os.getpid(), psutil.Process().create_time(), started)
     try:
         run(record, record.request(), started)
