@@ -17,7 +17,8 @@ from pipelines.settings import PROJECT
 if TYPE_CHECKING:
     import pyarrow as pa
 
-_DATE_FORMATS = ("%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
+_MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
+_DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 #: Texts in a file get at most twice as long as those that were seen.
 _SPARE = 2
@@ -91,7 +92,11 @@ def inferred(wish: Wish) -> Draft:
     that is no number."""
     from bikecast.embedded.automl import read_csv, tabular_data
 
-    table, draft = read_csv(wish.csv), Draft()
+    content = read_csv(wish.csv)
+    texts, draft = content.table, Draft(notes=list(content.notes))
+    table = texts
+    for place, name in enumerate(texts.column_names):
+        table = table.set_column(place, name, typed(texts[name]))
     keys = list(dict.fromkeys([*wish.keys, *([wish.time] if wish.time else [])]))
     named = [wish.target, *keys]
     if unknown := [name for name in named if name not in table.column_names]:
@@ -119,17 +124,19 @@ def inferred(wish: Wish) -> Draft:
     chosen = [
         name for name in table.column_names if _is_feature(name, table, wish, keys, dates, draft)
     ]
-    tabular = tabular_data(table, target=wish.target, features=chosen, name=wish.csv.name)
-    for column in tabular.spec.features:
-        text = f"name: {column.name}, type: {column.sql_type}"
-        if column.sql_type == "varchar":
-            text += f", length: {min(8000, max(16, _SPARE * column.length))}"
-        if column.codes:
-            text += f", codes: {list(column.codes)}"
-        draft.features.append(text)
+    tabular = tabular_data(texts, target=wish.target, features=chosen, name=wish.csv.name)
+    if not chosen:
+        raise InvalidInput(f"{wish.csv.name} has no column to learn from. Nothing was written.")
+    codes = {column.name: column.codes for column in tabular.spec.features}
+    for name in chosen:
+        kind = _type(table[name])
+        numbers = kind == "type: bigint" and codes.get(name)
+        draft.features.append(
+            f"name: {name}, {kind}" + (f", codes: {list(numbers)}" if numbers else "")
+        )
     draft.segments = [name for name in tabular.spec.segments if name in chosen]
-    draft.target = f"name: {wish.target}, type: {_number(table[wish.target])}"
-    draft.keys = [f"name: {key}, {_key_type(table[key], dates.get(key))}" for key in keys]
+    draft.target = f"name: {wish.target}, {_type(table[wish.target])}"
+    draft.keys = [f"name: {key}, {_type(table[key], dates.get(key))}" for key in keys]
     return draft
 
 
@@ -149,7 +156,7 @@ def _is_feature(
     values, reason = table[name], ""
     if not _IDENTIFIER.fullmatch(name):
         reason = "its name is none in SQL"
-    elif name in dates or pa.types.is_temporal(values.type):
+    elif name in dates:
         reason = "it is a date; add its parts, such as month and weekday, to the CSV"
     elif pa.types.is_null(values.type):
         reason = "it has no value"
@@ -166,8 +173,6 @@ def date_format(values: pa.ChunkedArray) -> str:
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if pa.types.is_date(values.type):
-        return "%Y-%m-%d"
     if not pa.types.is_string(values.type) or values.null_count:
         return ""
     for form in _DATE_FORMATS:
@@ -186,25 +191,36 @@ def _only_day(table: pa.Table, dates: dict[str, str]) -> str | None:
     return day if is_key and _IDENTIFIER.fullmatch(day) else None
 
 
-def _number(values: pa.ChunkedArray) -> str:
-    import pyarrow as pa
-
-    whole = pa.types.is_integer(values.type) and not values.null_count
-    return "bigint" if whole else "float"
-
-
-def _key_type(values: pa.ChunkedArray, form: str | None) -> str:
+def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
+    """A column of texts as whole numbers, as floats, or as it is; words for nothing are nulls."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    if form:
-        return f'type: date, format: "{form}"'
+    missing = pc.is_in(texts, pa.array(_MISSING))
+    values = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
+    if values.null_count == len(values):
+        return values.cast(pa.null())
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return values.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return values
+
+
+def _type(values: pa.ChunkedArray, date: str | None = None) -> str:
+    """The fields of a column in the file that say its type."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    if date:
+        return f'type: date, format: "{date}"'
     if pa.types.is_integer(values.type):
-        return "type: bigint"
-    if pa.types.is_string(values.type):
-        longest = pc.max(pc.utf8_length(values)).as_py() or 1
-        return f"type: varchar, length: {min(8000, max(16, _SPARE * longest))}"
-    raise InvalidInput(f"A key is a whole number, a text or a date, not {values.type}.")
+        return "type: float" if values.null_count else "type: bigint"
+    if pa.types.is_floating(values.type):
+        return "type: float"
+    longest = pc.max(pc.utf8_length(values)).as_py() or 1
+    return f"type: varchar, length: {min(8000, max(16, _SPARE * longest))}"
 
 
 def file_text(wish: Wish, draft: Draft) -> str:
