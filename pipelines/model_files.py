@@ -73,7 +73,7 @@ class ModelFile:
 
     def read(self) -> ModelFile:
         """Make the model, or collect what is wrong."""
-        from pipelines.component import ForecastModel
+        from pipelines.forecast_model import ForecastModel
 
         if self.problems:
             return self

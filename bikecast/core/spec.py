@@ -308,6 +308,9 @@ class ModelSpec:
             if column.name.casefold() in places:
                 raise SpecError(path, f"{self.name}: columns appear twice: {column.name}")
             places[column.name.casefold()] = path
+        for name in self.columns:
+            if name.casefold() not in places:
+                raise SpecError(("columns", name), f"{self.name}: there is no column {name}")
 
     def _derive_names(self) -> None:
         """Fill in the names that are empty, and look at all of them."""

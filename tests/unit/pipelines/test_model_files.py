@@ -100,6 +100,7 @@ WRONG = {
     "owner that is none": ("  time_key: day", "  time_key: day\n  owners: [me]", 12, "owners"),
     "sample that is none": ("  time_key: day", "  time_key: day\n  sample: tea", 12, "sample"),
     "day that is none": ("  time_key: day", "  time_key: day\n  first_day: today", 12, "first_day"),
+    "name for no column": ("  time_key:", "  columns: {a: X}\n  time_key:", 11, "columns.a"),
     "template": ("minimum: 0", 'minimum: "{{ env.MINIMUM }}"', 6, "features.1.minimum"),
 }  # fmt: skip
 
