@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import logging
+import re
 import tempfile
 import threading
 from collections.abc import Mapping
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 #: counts, so that moving an alias is one write.
 ALIAS = "bikecast.alias."
 
+#: So often a number is tried that somebody else takes at the same moment.
+ATTEMPTS = 3
+
+_log = logging.getLogger(__name__)
 _registering = threading.Lock()
 
 
@@ -32,7 +38,11 @@ class AzureMlRegistry(ConfigurableResource):
 
     Job, digest, scores and aliases are tags of a version. The file is uploaded to the workspace's
     own blob store. Two processes that register one job at the same moment may make two
-    versions: the lower one counts and the other is archived.
+    versions: the older one counts and the other is archived.
+
+    Azure ML's versions are any text. Ours are numbers, one above the highest that is there,
+    whatever others have registered beside them; the pool's tables keep them as int. A version of
+    ours that somebody gave another name is left out with a warning.
     """
 
     subscription_id: str
@@ -65,21 +75,26 @@ class AzureMlRegistry(ConfigurableResource):
             raise BikecastError(
                 f"Azure ML took the model of {job_id} but does not list it yet; run again"
             )
-        first, *twins = sorted(registered, key=lambda entry: entry.version)
+        first, *twins = reversed(registered)
         for twin in twins:
             self._client.models.archive(name, version=str(twin.version))
         return first
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions that are not archived, newest first; empty where the model is unknown."""
-        models = self._models(name)
+        models, others = _numbered(self._models(name))
+        ours = {number: model for number, model in models.items() if JOB_ID in (model.tags or {})}
+        for model in others:
+            if JOB_ID in (model.tags or {}):
+                _log.warning(
+                    "version %s of %s is no number from 1 on, so it is left out; register its file "
+                    "again without naming a version",
+                    model.version,
+                    name,
+                )
         holders = {alias: number for alias, (_, number) in _alias_holders(models).items()}
-        versions = [
-            self._version(name, model, holders)
-            for model in models
-            if (model.tags or {}).get(JOB_ID) is not None
-        ]
-        return sorted(versions, key=lambda entry: entry.version, reverse=True)
+        versions = [self._version(name, number, model, holders) for number, model in ours.items()]
+        return sorted(versions, key=lambda entry: (entry.created_at, entry.version), reverse=True)
 
     def download(self, name: str, version: int) -> bytes:
         """The ONNX file of a version.
@@ -111,7 +126,7 @@ class AzureMlRegistry(ConfigurableResource):
         if alias in numbered(self.versions(name), name, version).aliases:
             return
         tag = f"{ALIAS}{alias}"
-        models = {int(model.version): model for model in self._models(name)}
+        models, _ = _numbered(self._models(name))
         self._tag(models[version], {tag: datetime.now(UTC).isoformat()}, without=())
         for number, model in models.items():
             if number != version and tag in (model.tags or {}):
@@ -121,11 +136,13 @@ class AzureMlRegistry(ConfigurableResource):
     def _client(self) -> MLClient:
         return workspace_client(self.subscription_id, self.resource_group, self.workspace)
 
-    def _models(self, name: str) -> list[Any]:
+    def _models(self, name: str, *, archived: bool = False) -> list[Any]:
+        from azure.ai.ml.constants import ListViewType
         from azure.core.exceptions import ResourceNotFoundError
 
+        view = ListViewType.ALL if archived else ListViewType.ACTIVE_ONLY
         try:
-            return list(self._client.models.list(name=name))
+            return list(self._client.models.list(name=name, list_view_type=view))
         except ResourceNotFoundError:
             return []
 
@@ -133,25 +150,43 @@ class AzureMlRegistry(ConfigurableResource):
         return [entry for entry in self.versions(name) if entry.job_id == job_id]
 
     def _create(self, name: str, model_path: Path, tags: Mapping[str, str]) -> None:
+        """Register the file under the next number; somebody who takes it meanwhile is no error."""
         from azure.ai.ml.entities import Model
-        from azure.core.exceptions import AzureError
+        from azure.ai.ml.exceptions import AssetPathException
+        from azure.core.exceptions import AzureError, ResourceExistsError
 
-        model = Model(name=name, path=str(model_path), type="custom_model", tags=dict(tags))
-        try:
-            self._client.models.create_or_update(model)
-        except AzureError as error:
-            raise BikecastError(
-                f"Azure ML did not take {name}: {first_line(error)}. Nothing was registered."
-            ) from error
+        for _ in range(ATTEMPTS):
+            numbers, _others = _numbered(self._models(name, archived=True))
+            model = Model(
+                name=name,
+                version=str(max(numbers, default=0) + 1),
+                path=str(model_path),
+                type="custom_model",
+                tags=dict(tags),
+            )
+            try:
+                self._client.models.create_or_update(model)
+                return
+            except (ResourceExistsError, AssetPathException):
+                continue
+            except AzureError as error:
+                raise BikecastError(
+                    f"Azure ML did not take {name}: {first_line(error)}. Nothing was registered."
+                ) from error
+        raise BikecastError(
+            f"Azure ML did not take {name}: others took its number {ATTEMPTS} times. Nothing was "
+            "registered; run again."
+        )
 
     def _tag(self, model: Any, added: Mapping[str, str], *, without: tuple[str, ...]) -> None:
         kept = {name: text for name, text in (model.tags or {}).items() if name not in without}
         model.tags = {**kept, **added}
         self._client.models.create_or_update(model)
 
-    def _version(self, name: str, model: Any, holders: Mapping[str, int]) -> ModelVersion:
+    def _version(
+        self, name: str, number: int, model: Any, holders: Mapping[str, int]
+    ) -> ModelVersion:
         tags = dict(model.tags or {})
-        number = int(model.version)
         own = (JOB_ID, DIGEST, SCORES)
         return ModelVersion(
             name=name,
@@ -170,13 +205,26 @@ class AzureMlRegistry(ConfigurableResource):
         )
 
 
-def _alias_holders(models: list[Any]) -> dict[str, tuple[str, int]]:
+def _numbered(models: list[Any]) -> tuple[dict[int, Any], list[Any]]:
+    """The models whose version is a number as we write it, by that number, and all others."""
+    numbered_models: dict[int, Any] = {}
+    others = []
+    for model in models:
+        version = str(model.version)
+        if re.fullmatch(r"[1-9][0-9]{0,8}", version):
+            numbered_models[int(version)] = model
+        else:
+            others.append(model)
+    return numbered_models, others
+
+
+def _alias_holders(models: Mapping[int, Any]) -> dict[str, tuple[str, int]]:
     """Time and version of each alias: the latest setting counts."""
     holders: dict[str, tuple[str, int]] = {}
-    for model in models:
+    for number, model in models.items():
         for tag, when in (model.tags or {}).items():
             if tag.startswith(ALIAS):
-                alias, entry = tag.removeprefix(ALIAS), (str(when), int(model.version))
+                alias, entry = tag.removeprefix(ALIAS), (str(when), number)
                 holders[alias] = max(holders.get(alias, entry), entry)
     return holders
 

@@ -93,7 +93,8 @@ class MachineLearning:
 
     def __init__(self, clock: Clock, storage: Storage, trainer: Trainer) -> None:
         self.jobs: dict[str, Job] = {}
-        self.models: dict[str, dict[int, dict[str, Any]]] = {}
+        self.models: dict[str, dict[str, dict[str, Any]]] = {}
+        """Versions by model and by the text that names them, in the order of their creation."""
         self.stores = dict(STORES)
         self.exists = True
         self.names_best = True
@@ -383,13 +384,14 @@ class MachineLearning:
         versions = self.models.get(name)
         if not versions:
             return no_model(name)
+        numbers = [int(version) for version in versions if version.isdecimal()]
         properties = {
             "description": None,
             "tags": {},
             "properties": {},
             "isArchived": False,
-            "latestVersion": str(max(versions)),
-            "nextVersion": str(max(versions) + 1),
+            "latestVersion": list(versions)[-1],
+            "nextVersion": str(max(numbers, default=0) + 1),
         }
         return answer(
             {
@@ -406,19 +408,23 @@ class MachineLearning:
         found = self.models.get(request.match["name"])
         if not found:
             return no_model(request.match["name"])
-        newest = sorted(found.items(), reverse=True)
-        top = int(request.query.get("$top", len(newest)))
-        return answer({"value": [body for _, body in newest[:top]]})
+        every = request.query.get("listViewType") == "All"
+        newest = [
+            body
+            for body in reversed(found.values())
+            if every or not body["properties"].get("isArchived")
+        ]
+        return answer({"value": newest[: int(request.query.get("$top", len(newest)))]})
 
     @route("GET", ARM, WORKSPACE + r"/models/(?P<name>[^/]+)/versions/(?P<v>[^/]+)", *MODELS)
     def model_version(self, request: Request) -> Response:
-        found = self.models.get(request.match["name"], {}).get(int(request.match["v"]))
+        found = self.models.get(request.match["name"], {}).get(request.match["v"])
         return answer(found) if found else no_model(request.match["name"])
 
     @route("PUT", ARM, WORKSPACE + r"/models/(?P<name>[^/]+)/versions/(?P<v>[^/]+)", *MODELS)
     def put_model_version(self, request: Request) -> Response:
         versions = self.models.setdefault(request.match["name"], {})
-        number, asked = int(request.match["v"]), request.json["properties"]
+        number, asked = request.match["v"], request.json["properties"]
         before = versions.get(number)
         address, job = resolved(asked["modelUri"], request.match["workspace"])
         if before and before["properties"]["modelUri"] != address:
@@ -427,7 +433,7 @@ class MachineLearning:
         always = {"description": None, "flavors": {}, "isAnonymous": False, "isArchived": False}
         versions[number] = {
             "id": request.path,
-            "name": str(number),
+            "name": number,
             "type": "Microsoft.MachineLearningServices/workspaces/models/versions",
             "properties": {**always, **asked, "modelUri": address, "jobName": job},
             "systemData": created,
