@@ -212,7 +212,7 @@ def test_an_answer_with_another_field_and_one_with_another_status_are_reported(u
     assert told["sqlPools"].problems == ("lacks properties.status, which is read",)
     assert "also has properties.powerState" in told["sqlPools"].notes
     assert told["{name}"].problems == ("status 410 (Gone), expected 200",)
-    assert told["{name}"].sure == "observed"
+    assert told["{name}"].sure == "recorded"
 
 
 def test_a_dropped_connection_is_recorded_and_is_no_difference(user, tmp_path):
