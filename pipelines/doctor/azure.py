@@ -142,7 +142,8 @@ def data_lake(azure: AzureSettings, place: AzurePlace) -> list[Diagnosis]:
 def azure_ml(
     azure: AzureSettings, place: AzurePlace, models: Registry, specs: Sequence[ModelSpec]
 ) -> list[Diagnosis]:
-    """The workspace, its registry and the compute answer."""
+    """The workspace, its registry, the store of the training data and the compute answer."""
+    from resources.automl.training_data import DATASTORE, has_credentials
     from resources.azure.ml_client import workspace_client
 
     client = workspace_client(place.subscription_id, place.resource_group, place.ml_workspace)
@@ -162,12 +163,22 @@ def azure_ml(
         entity = client.compute.get(azure.ml_compute)
         return f"{entity.name}: {entity.type}, {_text(entity.provisioning_state)}"
 
+    def store() -> str:
+        entity: Any = client.datastores.get(DATASTORE)
+        where = f"{DATASTORE} in {entity.account_name}"
+        if has_credentials(entity):
+            return f"{where}, with credentials"
+        return (
+            f"{where}, by identity: this process and the compute need Storage Blob Data Contributor"
+        )
+
     role, scope = "AzureML Data Scientist", place.ml_workspace_id
     there = f"-g {place.resource_group} -o table"
     computes = f"az ml compute list -w {place.ml_workspace} {there}; then AZUREML_COMPUTE"
     return [
         _asked("Azure ML workspace", workspace, role, scope, f"az ml workspace list {there}"),
         _asked("Azure ML registry", registry, role, scope, ""),
+        _asked("training data", store, role, scope, f"az ml datastore list {there}"),
         _asked("training compute", compute, role, scope, computes),
     ]
 

@@ -77,6 +77,13 @@ def _digest(names: list[str]) -> str:
     return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
 
 
+def has_credentials(store: AzureBlobDatastore) -> bool:
+    """Whether a datastore keeps a key, a token or a service principal; else identities read it."""
+    from azure.ai.ml.entities import NoneCredentialConfiguration
+
+    return not isinstance(store.credentials, NoneCredentialConfiguration | None)
+
+
 def blob_container(store: AzureBlobDatastore) -> ContainerClient:
     """The container of a datastore that was read with its secrets.
 

@@ -8,12 +8,19 @@ from dataclasses import replace
 import onnx
 import pyarrow.parquet as pq
 import pytest
+from azure.ai.ml.entities import (
+    AccountKeyConfiguration,
+    AzureBlobDatastore,
+    NoneCredentialConfiguration,
+    SasTokenConfiguration,
+)
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.core.jobs import JobState
 from bikecast.core.onnx.contract import inspect_model
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.automl.azure_job import regression_job
+from resources.automl.training_data import blob_container, has_credentials
 from resources.azure.ml_client import workspace_client
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS, Trial
@@ -283,3 +290,24 @@ def test_a_best_trial_without_an_onnx_file_is_a_clear_error(azure, cloud):
 
     with pytest.raises(BikecastError, match="bikes-1_0 of bikes-1 has no ONNX file"):
         azure.result("bikes-1")
+
+
+@pytest.mark.parametrize(
+    ("credentials", "kind"),
+    [
+        (AccountKeyConfiguration(account_key="a2V5"), "SharedKeyCredentialPolicy"),
+        (SasTokenConfiguration(sas_token="sv=1&sig=x"), None),
+        (NoneCredentialConfiguration(), "RenewableCredential"),
+        (None, "RenewableCredential"),
+    ],
+)
+def test_the_blob_store_is_opened_by_its_own_secret_or_else_by_this_process(
+    cloud, credentials, kind
+):
+    store = AzureBlobDatastore(
+        name="s", account_name="acc", container_name="c", credentials=credentials
+    )
+    with blob_container(store) as container:
+        assert container.url.startswith("https://acc.blob.core.windows.net/c")
+        assert type(container.credential).__name__ == (kind or "NoneType")
+    assert has_credentials(store) is (kind != "RenewableCredential")

@@ -37,6 +37,8 @@ def test_a_sound_environment_with_its_roles_passes(doctor, user):
     assert "az synapse sql pool resume" in found["SQL login"]["remedy"]
     assert found["training compute"]["detail"] == "serverless"
     assert found["Azure ML registry"]["detail"].startswith("0 versions")
+    store = found["training data"]["detail"]
+    assert store == "workspaceblobstore in mlstorage, with credentials"
     assert user.login.secret not in json.dumps(found)
 
 
