@@ -14,6 +14,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -43,7 +44,14 @@ def install(folder: Path, names: list[str]) -> Path:
     packages = " ".join(package for name, package in PYTHON.items() if name in names).split()
     if DBT in names:
         packages += ["dbt-synapse", "dbt-core<1.10"]
-    pip = [folder / "env/bin/pip", "install", "-q", "mssql-python-odbc", "pyodbc", *packages]
+    pip: list[str | Path] = [
+        folder / "env/bin/pip",
+        "install",
+        "-q",
+        "mssql-python-odbc",
+        "pyodbc",
+        *packages,
+    ]
     subprocess.run(pip, check=True, stderr=subprocess.DEVNULL)
     modules = [name for name in NODE if name in names]
     if modules and shutil.which("npm"):
@@ -54,7 +62,7 @@ def install(folder: Path, names: list[str]) -> Path:
     return driver
 
 
-def steps(command: list[str | Path], folder: Path) -> Outcome:
+def steps(command: Sequence[str | Path], folder: Path) -> Outcome:
     """What a client's program prints: a step and ok, or failed and why."""
     try:
         done = subprocess.run(
@@ -73,7 +81,12 @@ def dbt(folder: Path, environment: dict[str, str]) -> Outcome:
     shutil.copytree(CLIENTS / "dbt", project)
 
     def run(*words: str) -> str:
-        command = [folder / "env/bin/dbt", "--no-version-check", "--no-use-colors", *words]
+        command: list[str | Path] = [
+            folder / "env/bin/dbt",
+            "--no-version-check",
+            "--no-use-colors",
+            *words,
+        ]
         done = subprocess.run(
             [*command, "--profiles-dir", "."],
             cwd=project, env={**os.environ, **environment}, capture_output=True, text=True,
@@ -105,10 +118,11 @@ def run(names: list[str]) -> dict[str, Outcome]:
         credentials, context = Credentials("someone", password), server_context(folder)
         with serve(pool, "127.0.0.1", 0, credentials, context=context) as server:
             port = str(server.port)
-            of_node = [CLIENTS / "node_client.js", port, password]
+            of_node = CLIENTS / "node_client.js"
             environment = {"POOL_PORT": port, "POOL_PASSWORD": password, "ODBC_DRIVER": str(driver)}
             environment |= {"DO_NOT_TRACK": "1"}
             outcomes = {}
+            command: list[str | Path]
             for name in names:
                 if name in PYTHON:
                     command = [folder / "env/bin/python", CLIENTS / "python_client.py", name, port]
@@ -116,7 +130,7 @@ def run(names: list[str]) -> dict[str, Outcome]:
                         [*command, password, driver, folder / "server.pem"], folder
                     )
                 elif name in NODE:
-                    command = ["node", "--no-deprecation", of_node[0], name, *of_node[1:]]
+                    command = ["node", "--no-deprecation", of_node, name, port, password]
                     outcomes[name] = steps(command, folder)
                 else:
                     outcomes[name] = dbt(folder, environment)

@@ -180,6 +180,14 @@ def test_requests_are_listed_with_label_status_and_error(session, error_of):
     assert session.run(status)[0].rows == [("Active",)]
 
 
+def test_a_call_of_sp_executesql_is_listed_by_its_text_and_label(session):
+    session.run(
+        "EXEC sp_executesql N'SELECT @a AS b OPTION (LABEL = ''named'')', N'@a int', @a = 1"
+    )
+    listed = session.run("SELECT label, command FROM sys.dm_pdw_exec_requests")[0].rows[0]
+    assert listed == ("named", "SELECT @a AS b OPTION (LABEL = 'named')")
+
+
 def test_the_list_of_requests_shows_no_secret(session, error_of):
     error_of(
         session,

@@ -78,7 +78,7 @@ class Interpreter:
         """Run a batch; an error ends it and rolls back an open transaction."""
         self.outcomes = []
         self.failures.caught = None
-        request = self.requests.begin(self.number, text)
+        self.request = request = self.requests.begin(self.number, text)
         try:
             frame = Frame(variables)
             statements = parse_batch(text)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from bikecast.core.sql import ResultSet
     from bikecast.embedded.sql_pool.batches.frames import DateOrder
+    from bikecast.embedded.sql_pool.catalog.requests import Request
     from bikecast.embedded.sql_pool.work import SessionTransaction, Work
 
 TEXT = nvarchar(MAX)
@@ -45,6 +46,7 @@ class Runner(Protocol):
     failures: Failures
     messages: list[str]
     outcomes: list[ResultSet | int]
+    request: Request
 
     def work(self, frame: Frame) -> Work:
         """What the next statement needs to run."""
@@ -125,6 +127,8 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
         raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
     require_national(statement.arguments[0].value, frame.variables)
     text = str(runner.evaluate(statement.arguments[0].value, TEXT, frame) or "")
+    if not frame.level:  # a driver's call shows as the text that it executes
+        runner.request.show(text)
     variables: dict[str, Variable] = {}
     rest = statement.arguments[2:]
     if len(statement.arguments) > 1 and statement.arguments[1].value is not None:

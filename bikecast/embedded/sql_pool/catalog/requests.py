@@ -55,6 +55,10 @@ class Request:
     status: str = "Running"
     error: str = ""
 
+    def show(self, command: str) -> None:
+        """Take a text as the command, without secrets."""
+        self.command = _SECRET.sub(r"\1'***'", command[:8000])
+
     def end(self, status: str, error: str = "") -> None:
         """Completed, Failed or Cancelled."""
         self.ended, self.status, self.error = _now(), status, error
@@ -106,8 +110,8 @@ class Requests:
 
     def begin(self, session: int, command: str) -> Request:
         """Keep a request that starts now."""
-        kept = _SECRET.sub(r"\1'***'", command[:8000])
-        request = Request(next(self._numbers), session, kept, _now())
+        request = Request(next(self._numbers), session, "", _now())
+        request.show(command)
         self.latest.append(request)
         return request
 
@@ -118,18 +122,17 @@ class Requests:
             rows = [request for request in rows if request.error]
         elif name != "sys.dm_pdw_exec_requests":  # the latest request of each session
             rows = list({request.session: request for request in rows}.values())
-        items = [item.partition(":") for item in self.VIEWS[name].split()]
-        columns = tuple((column, _type(rest.split("=")[0])) for column, _, rest in items)
-        shown = [rest.split("=")[-1] if "=" in rest else column for column, _, rest in items]
+        parts = [item.partition(":") for item in self.VIEWS[name].split()]
+        columns = tuple((column, declared(rest.split("=")[0])) for column, _, rest in parts)
+        shown = [rest.split("=")[-1] if "=" in rest else column for column, _, rest in parts]
         values = [request.fields() for request in rows]
-        selects = [
-            "SELECT "
-            + ", ".join(
-                f"CAST({_literal(fields.get(key))} AS {type_.duckdb}) AS c{place}"
-                for place, (key, (_, type_)) in enumerate(zip(shown, columns, strict=True), 1)
-            )
-            for fields in values or [{}]
-        ]
+        selects = []
+        for fields in values or [{}]:
+            texts = [None if fields.get(key) is None else str(fields[key]) for key in shown]
+            literals = ("NULL" if v is None else text_literal(v) for v in texts)
+            items = enumerate(zip(literals, columns, strict=True), 1)
+            casts = ", ".join(f"CAST({v} AS {t.duckdb}) AS c{i}" for i, (v, (_, t)) in items)
+            selects.append(f"SELECT {casts}")
         return BoundQuery(" UNION ALL ".join(selects) + ("" if values else " WHERE false"), columns)
 
 
@@ -143,9 +146,6 @@ def _now() -> datetime.datetime:
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
 
 
-def _type(text: str) -> SqlType:
+def declared(text: str) -> SqlType:
+    """The type of a view's column; sysname is nvarchar(128)."""
     return parse_declaration("nvarchar(128)" if text == "sysname" else text)
-
-
-def _literal(value: object) -> str:
-    return "NULL" if value is None else text_literal(str(value))

@@ -9,11 +9,11 @@ import functools
 import re
 from pathlib import Path
 
-from bikecast.embedded.sql_pool.catalog.requests import Requests
+from bikecast.embedded.sql_pool.catalog.requests import Requests, declared
 from bikecast.embedded.sql_pool.errors import refused
 from bikecast.embedded.sql_pool.values.moments import time_zone_info
 from bikecast.embedded.sql_pool.values.scope import BoundQuery, text_literal
-from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar, parse_declaration
+from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar
 
 _FILE = Path(__file__).with_name("system_views.sql")
 _DECLARED = re.compile(r"(\w+) (\w+(?:\([^)]*\))?)")
@@ -39,7 +39,7 @@ def _views() -> dict[str, BoundQuery]:
             label, _, type_ = column.partition(" ")
             shared = columns_of[label[1:]] if label[0] == "@" else None
             columns += [(label, type_, expression or label)] if shared is None else shared
-        typed = [(label, _declared(type_), sql) for label, type_, sql in columns]
+        typed = [(label, declared(type_), sql) for label, type_, sql in columns]
         selected = ", ".join(
             f"CAST({e} AS {t.duckdb}) AS c{i}" for i, (_, t, e) in enumerate(typed, 1)
         )
@@ -55,10 +55,6 @@ def _without_rows() -> tuple[dict[str, str], dict[str, str]]:
     lines = _FILE.with_name("views_without_rows.txt").read_text(encoding="utf-8").splitlines()
     empty = dict(line.split(" = ", 1) for line in lines if " = " in line)
     return empty, dict(line.split(" ! ", 1) for line in lines if " ! " in line)
-
-
-def _declared(text: str) -> SqlType:
-    return parse_declaration("nvarchar(128)" if text == "sysname" else text)
 
 
 def system_view(schema: str, name: str, requests: Requests | None = None) -> BoundQuery | None:
@@ -77,7 +73,7 @@ def system_view(schema: str, name: str, requests: Requests | None = None) -> Bou
         return _views()[full]
     empty, reasons = _without_rows()
     if full in empty:
-        return _empty([(c, _declared(type_)) for c, type_ in _DECLARED.findall(empty[full])])
+        return _empty([(c, declared(type_)) for c, type_ in _DECLARED.findall(empty[full])])
     for pattern, reason in reasons.items():
         if fnmatch.fnmatchcase(full, pattern):
             raise refused(f"The view {full}", f"It shows {reason}.")
