@@ -91,7 +91,7 @@ def busy(cloud, count: int) -> None:
         batch.started -= 3600
 
 
-@pytest.mark.parametrize("before", [0, 50, 1_050])
+@pytest.mark.parametrize("before", [0, 50, pytest.param(1_050, marks=pytest.mark.slow)])
 def test_a_late_twin_is_detected_canceled_and_reported(pool, cloud, caplog, before):
     busy(cloud, before)
     cloud.livy.listing_lag = 600.0
@@ -202,7 +202,7 @@ def listed(cloud) -> int:
     return len([call for call in cloud.calls("GET", "/batches") if call.path.endswith("/batches")])
 
 
-@pytest.mark.parametrize("older", [50, 1_050])
+@pytest.mark.parametrize("older", [50, pytest.param(1_050, marks=pytest.mark.slow)])
 def test_a_batch_on_a_busy_pool_is_submitted_once_and_canceled_by_its_id(pool, cloud, older):
     busy(cloud, older)
     first = pool.prepare(PREPARATION)
