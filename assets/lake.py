@@ -56,9 +56,11 @@ class CsvFile:
     columns: tuple[Column, ...]
 
     def read(self, fetched: FetchedFile, spec: ModelSpec) -> "CsvContent":
-        """Check the file and read its first rows. Raises InvalidInput."""
-        from resources.lake.csv_file import read_scoring_csv, read_training_csv
+        """Check the file and read its first rows, if that was not done. Raises InvalidInput."""
+        from resources.lake.csv_file import CsvContent, read_scoring_csv, read_training_csv
 
+        if isinstance(fetched.content, CsvContent):
+            return fetched.content
         read = (
             read_scoring_csv
             if self.purpose == "scoring"

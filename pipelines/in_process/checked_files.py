@@ -35,7 +35,9 @@ def checked_files(
     with sources.hold(*files) as fetched:
         for path, file in files.items():
             try:
-                contents[path] = (fetched[path].origin, file.read(fetched[path], spec))
+                content = file.read(fetched[path], spec)
+                contents[path] = (fetched[path].origin, content)
+                sources.read(path, content)
             except InvalidInput as error:
                 problems.append(without_refusal(error))
         if problems:

@@ -48,7 +48,9 @@ class FetchedFile:
     origin: str
     is_new: bool = True
     is_sample: bool = False
-    format: CsvFormat = CsvFormat()  # it is frozen
+    format: CsvFormat = CsvFormat()
+    content: object = None
+    """What was read of it before the run began, so that it is not read again; None if nothing."""
 
 
 class SourceFiles(Protocol):

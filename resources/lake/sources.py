@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
@@ -45,7 +45,7 @@ class Sources:
 
     lake: Lake
     paths: Mapping[str, str | None] = field(default_factory=dict)
-    format: CsvFormat = CsvFormat()  # noqa: RUF009  # it is frozen
+    format: CsvFormat = CsvFormat()
     samples: Mapping[str, Sample] = field(default_factory=dict)
     _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
 
@@ -66,6 +66,10 @@ class Sources:
             if problems:
                 raise InvalidInput("\n".join(problems))
             yield dict(self._held)
+
+    def read(self, lake_path: str, content: object) -> None:
+        """Keep what was read of a held file; `fetch` gives it with the file."""
+        self._held[lake_path] = replace(self._held[lake_path], content=content)
 
     def holds(self, lake_path: str) -> bool:
         """Whether `hold` has fetched the file."""
