@@ -45,7 +45,7 @@ class Sources:
 
     lake: Lake
     paths: Mapping[str, str | None] = field(default_factory=dict)
-    format: CsvFormat = CsvFormat()
+    format: CsvFormat = field(default_factory=CsvFormat)
     samples: Mapping[str, Sample] = field(default_factory=dict)
     _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
 
