@@ -1,0 +1,99 @@
+"""The original of a file in the lake, its copy for engines, and the manifest between them."""
+
+import pytest
+
+from bikecast.core.errors import InvalidInput
+from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.sample.simulator import simulate, write_csv
+from resources.lake.csv_file import read_training_csv
+from resources.lake.csv_format import csv_format
+from resources.lake.local import LocalLake
+from resources.lake.port import CsvFormat
+from resources.lake.raw_files import engine_path, kept_format, original_line, store
+
+PATH = SPEC.source_file
+COPY = PATH.replace(".csv", ".canonical.csv")
+PLAIN, TOLD = CsvFormat(), csv_format(rename="rentals=cnt")
+
+
+@pytest.fixture
+def lake(tmp_path):
+    return LocalLake(root=str(tmp_path / "lake"))
+
+
+@pytest.fixture
+def plain(tmp_path):
+    path = tmp_path / "plain.csv"
+    write_csv(simulate(years=1).slice(0, 30), path)
+    return path
+
+
+@pytest.fixture
+def other(tmp_path, plain):
+    """The same rows as another program writes them, with a blank line."""
+    path = tmp_path / "other.csv"
+    text = plain.read_text().replace("rentals", "cnt").replace(",", ";").replace("\n", "\n\n", 1)
+    path.write_text(text, encoding="utf-16")
+    return path
+
+
+def put(lake, path, told=PLAIN):
+    content = read_training_csv(path, SPEC, source_name=path.name, told=told)
+    store(lake, PATH, path, content, SPEC, told)
+    return content.table
+
+
+def rows_of_engines(lake):
+    place = lake.local_path(engine_path(lake, PATH, SPEC, "training"))
+    content = read_training_csv(place, SPEC, source_name="engines")
+    assert content.is_canonical
+    return content.table
+
+
+def test_a_plain_file_is_what_engines_read_and_is_not_copied(lake, plain):
+    put(lake, plain)
+    assert engine_path(lake, PATH, SPEC, "training") == PATH
+    assert lake.stat(COPY) is None
+
+
+def test_the_original_is_kept_as_it_came_and_engines_read_a_copy(lake, plain, other):
+    table = put(lake, other, TOLD)
+    assert lake.local_path(PATH).read_bytes() == other.read_bytes()
+    assert engine_path(lake, PATH, SPEC, "training") == COPY
+    assert rows_of_engines(lake).equals(table)
+    assert kept_format(lake, PATH) == TOLD
+    put(lake, plain)
+    assert engine_path(lake, PATH, SPEC, "training") == PATH
+    assert kept_format(lake, PATH) == CsvFormat()
+
+
+@pytest.mark.parametrize("damage", [lambda path: path.unlink(), lambda path: path.write_text("x")])
+def test_a_copy_that_is_lost_or_damaged_is_made_again(lake, other, damage):
+    table = put(lake, other, TOLD)
+    damage(lake.local_path(COPY))
+    assert rows_of_engines(lake).equals(table)
+
+
+def test_a_file_of_the_version_before_or_put_there_by_hand_speaks_for_itself(lake, plain):
+    path = lake.local_path(PATH)
+    path.parent.mkdir(parents=True)
+    path.write_bytes(plain.read_bytes())
+    table = rows_of_engines(lake)
+    path.write_text(plain.read_text().replace(",", "\t"))
+    assert rows_of_engines(lake).equals(table)
+
+
+def test_a_line_of_the_original_is_cited(lake, other):
+    put(lake, other, TOLD)
+    text = other.read_text(encoding="utf-16").splitlines()
+    assert original_line(lake, PATH, SPEC, "training", 1) == (3, text[2])
+    assert original_line(lake, PATH, SPEC, "training", 30) == (32, text[31])
+    assert original_line(lake, PATH, SPEC, "training", 31) is None
+
+
+def test_a_file_that_changed_after_it_was_checked_is_not_stored(lake, plain):
+    content = read_training_csv(plain, SPEC, source_name="plain")
+    plain.write_text(plain.read_text() + "\n")
+    with pytest.raises(InvalidInput, match="changed after it was checked"):
+        store(lake, PATH, plain, content, SPEC, CsvFormat())
+    assert lake.stat(PATH) is None
