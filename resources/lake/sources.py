@@ -97,8 +97,8 @@ class Sources:
                 )
             return
         if source is not None and source != SAMPLE and not is_url(source):
-            with _existing_file(source) as path:
-                yield FetchedFile(path, shown(source, path), format=self.format)
+            with _existing_file(source) as (path, name):
+                yield FetchedFile(path, name, format=self.format)
             return
         with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
             path = Path(folder) / Path(lake_path).name
@@ -120,14 +120,14 @@ class Sources:
 
 
 @contextmanager
-def _existing_file(source: str) -> Iterator[Path]:
-    """The file at a path; what a pipe gives is put into a temporary file.
+def _existing_file(source: str) -> Iterator[tuple[Path, str]]:
+    """The file at a path, and its name; what a pipe gives is put into a temporary file.
 
     Raises InvalidInput where there is no file.
     """
     if source == STANDARD_INPUT:
         with _drained(sys.stdin.buffer, "standard input") as drained:
-            yield drained
+            yield drained, "standard input"
         return
     parts = urlsplit(source)
     if parts.scheme == "file":
@@ -142,7 +142,7 @@ def _existing_file(source: str) -> Iterator[Path]:
     if path.is_fifo() or path.is_char_device():
         try:
             with path.open("rb") as pipe, _drained(pipe, name) as drained:
-                yield drained
+                yield drained, name
         except OSError as error:
             raise InvalidInput(
                 f"cannot read {name}: {error.strerror or error}. Nothing was stored."
@@ -151,7 +151,7 @@ def _existing_file(source: str) -> Iterator[Path]:
     if not path.is_file():
         problem = "is a folder, not a file" if path.is_dir() else "does not exist"
         raise InvalidInput(f"the file {name} {problem}. Nothing was stored; correct the path.")
-    yield path
+    yield path, name
 
 
 @contextmanager
@@ -164,11 +164,6 @@ def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
         if not path.stat().st_size:
             raise InvalidInput(f"{name} gave no data. Nothing was stored.")
         yield path
-
-
-def shown(source: str, path: Path) -> str:
-    """A source for people."""
-    return "standard input" if source == STANDARD_INPUT else printable(str(path))
 
 
 def printable(name: str) -> str:

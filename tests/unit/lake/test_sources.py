@@ -123,7 +123,7 @@ def test_a_pipe_is_read_once_and_whole(lake, tmp_path):
         held = sources(lake, f"/dev/fd/{reader}")
         with held.hold("data/x.csv") as files:
             assert files["data/x.csv"].path.read_text() == "piped"
-            assert fetched(held)[0] == "piped"
+            assert fetched(held) == ("piped", f"/dev/fd/{reader}")
     finally:
         os.close(reader)
 
