@@ -4,6 +4,7 @@ import shutil
 
 import pytest
 
+from pipelines.environments import sql_pool_for
 from pipelines.home import Home
 from tests.cli import Cli
 from tests.e2e.conftest import TRIALS
@@ -19,11 +20,13 @@ TABLES = "SELECT * FROM dbo.predicted_rentals ORDER BY forecast_row"
 TABLES += "; SELECT * FROM dbo.weather_forecast ORDER BY forecast_row"
 
 
-def state_of(cli: Cli) -> tuple[str, list[tuple[str, bytes]]]:
+def state_of(cli: Cli) -> tuple[list[object], list[tuple[str, bytes]]]:
     """The pool's rows and every file of the lake."""
-    lake = Home(cli.home).lake
-    files = sorted(path for path in lake.rglob("*") if path.is_file())
-    return cli("sql", TABLES).stdout, [(str(path), path.read_bytes()) for path in files]
+    home = Home(cli.home)
+    with sql_pool_for(home).session() as session:
+        rows = [result.rows for result in session.run(TABLES)]
+    files = sorted(path for path in home.lake.rglob("*") if path.is_file())
+    return rows, [(str(path), path.read_bytes()) for path in files]
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,8 @@ from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.build import build_definitions
 from pipelines.environments import local_resources
 from pipelines.home import Home
-from pipelines.in_process.main_job import checked_files, run_main_job, run_rollback
+from pipelines.in_process.checked_files import checked_files
+from pipelines.in_process.main_job import run_main_job, run_rollback
 from pipelines.in_process.rescoring import run_rescoring
 from pipelines.installation import Installation
 from pipelines.models import Model
