@@ -370,8 +370,9 @@ class ModelSpec:
         tables = (
             *(self.training_table, self.model_table, self.scoring_table, self.predictions_table),
             *(f"{self.model_table}_audit", f"{self.scoring_table}_staging"),
-            *(f"{self.predictions_table}_staging", *by_day, *(f"{n}_staging" for n in by_day)),
-            *(self.procedure, f"save_{self.predictions_table}"),
+            *(f"{self.predictions_table}_staging", f"{self.predictions_table}_scored"),
+            *(*by_day, *(f"{name}_staging" for name in by_day), self.procedure),
+            *(f"score_{self.predictions_table}", f"save_{self.predictions_table}"),
         )
         return {
             "asset": (

@@ -62,7 +62,7 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
         (f"folders of {azure.container}: {', '.join(folders)}", deletes),
         (f"small files of {azure.container}: {small}, logs", "in Azure Storage Explorer"),
         (
-            f"tables and procedures of {azure.sql_pool}: smoke_*, save_smoke_*",
+            f"tables and procedures of {azure.sql_pool}: smoke_*, score_smoke_*, save_smoke_*",
             f'bikecast sql "{clean_up_sql()}"',
         ),
         (
@@ -89,7 +89,8 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
 def clean_up_sql() -> str:
     """T-SQL that takes away what a smoke run makes in the pool."""
     audit = f"{SMOKE.model_table}_audit"
-    tables = (SMOKE.model_table, audit, SMOKE.scoring_table, SMOKE.predictions_table)
-    procedures = (SMOKE.procedure, f"save_{SMOKE.predictions_table}")
+    predictions = SMOKE.predictions_table
+    tables = (SMOKE.model_table, audit, SMOKE.scoring_table, predictions, f"{predictions}_scored")
+    procedures = (SMOKE.procedure, f"score_{predictions}", f"save_{predictions}")
     drops = [f"DROP PROCEDURE dbo.{name}" for name in procedures]
     return "; ".join(drops + [f"DROP TABLE dbo.{name}" for name in tables])

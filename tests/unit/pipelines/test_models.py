@@ -1,5 +1,8 @@
 """Models stand side by side: their names derive from a short name and belong to one of them."""
 
+import contextlib
+import datetime as dt
+import re
 from dataclasses import replace
 from itertools import chain
 
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql import ResultSet
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.build import build_definitions
 from pipelines.environments import local_resources
@@ -21,6 +25,9 @@ from pipelines.models import (
     source_paths,
 )
 from pipelines.settings import load_settings
+from resources.sql_pool.daily import Days, Scorer, load_days, score_days
+from resources.sql_pool.deployment import create_procedures, load_predictions, load_scoring_table
+from resources.sql_pool.model_table import ensure_tables
 from tests.second_spec import COFFEE_SALES
 
 X, Y = Column("x", "float"), Column("y", "float")
@@ -133,6 +140,11 @@ def test_models_that_are_let_stand_side_by_side_share_no_name(names):
         (replace(COFFEE_SALES, source_file="data/weather-forecast.csv"), "weather-forecast.csv"),
         (replace(COFFEE_SALES, model_name="rental-prediction-model"), "the registered model"),
         (replace(COFFEE_SALES, predictions_table="weather_forecast"), "dbo.weather_forecast"),
+        (
+            replace(COFFEE_SALES, training_table="predicted_rentals_scored"),
+            "dbo.predicted_rentals_scored",
+        ),
+        (replace(COFFEE_SALES, procedure="score_predicted_rentals"), "score_predicted_rentals"),
         (replace(COFFEE_SALES, prefix=""), "asset, job or sensor train is of"),
         (small("shop", model_table="shop"), "sensor shop is of shop and of shop"),
         (small("automl_run_sensor"), "automl_run_sensor is of the installation"),
@@ -189,3 +201,36 @@ def test_files_in_the_settings_without_a_model_are_refused_where_there_are_sever
     models = [Model(BIKE_RENTALS), Model(COFFEE_SALES)]
     with pytest.raises(InvalidInput, match="Set BIKECAST_MODEL"):
         source_paths(load_settings(csv="https://a/b.csv"), models)
+
+
+class WritingPool:
+    """A pool that only notes what it is told."""
+
+    def __init__(self):
+        self.batches: list[str] = []
+
+    @contextlib.contextmanager
+    def session(self):
+        yield self
+
+    def run(self, batch, parameters=()):
+        self.batches.append(batch)
+        empty = (dt.date(2020, 1, 1), 0) if "GROUP BY" in batch else (0,)
+        return [ResultSet((), [empty] if "COUNT_BIG" in batch else [])]
+
+
+def test_a_model_owns_all_that_its_scripts_make_or_drop():
+    """A script of one model once dropped the table of another, whose name was of no model."""
+    spec, pool = BIKE_RENTALS, WritingPool()
+    day = Days(dt.date(2020, 1, 1), dt.date(2020, 1, 1))
+    load_scoring_table(pool, spec, url="file:///a.csv")
+    create_procedures(pool, spec)
+    load_predictions(pool, spec, url="file:///a")
+    ensure_tables(pool, spec)
+    load_days(pool, spec, day, url="file:///a.csv")
+    score_days(pool, spec, day, Scorer(1, b"", "", ""), run_id="r")
+
+    changes = r"(?:CREATE|ALTER|DROP) (?:TABLE|PROCEDURE|VIEW) \[(\w+)\]\.\[(\w+)\]"
+    made = {".".join(pair) for batch in pool.batches for pair in re.findall(changes, batch)}
+    assert len(made) > 10
+    assert made <= set(spec.owned_names()["table or procedure"])
