@@ -18,13 +18,15 @@ from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON, TRAINED_TH
 from assets.waiting import TRAINING_SENSOR
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
-from bikecast.core.jobs import JobStatus, current_attempt, job_base_name
-from bikecast.core.spec import ModelSpec
+from bikecast.core.jobs import Attempt, JobStatus, current_attempt, job_base_name
+from bikecast.core.spec import ModelSpec, TrainingSettings
 from bikecast.core.training import TrainingResult
 from resources.automl.port import AutoML, TrainingRequest
 from resources.costs.port import Costs
 from resources.registry.port import Registry
 
+#: Seconds that earlier versions trained for at most where no setting said others.
+_EARLIER_BUDGET = 120.0
 Submission = Literal["started", "joined", "unchanged"]
 
 
@@ -171,6 +173,22 @@ def training_job_name(spec: ModelSpec, automl: AutoML, data_version: str, second
     )
 
 
+def training_attempt(
+    spec: ModelSpec, automl: AutoML, data_version: str, seconds: float, *, retrain: bool
+) -> Attempt:
+    """The attempt to attach to, or the next one.
+
+    Within the default time, a model that an earlier version trained within its own is as good.
+    """
+    base = training_job_name(spec, automl, data_version, seconds)
+    attempt = current_attempt(base, automl.status, retrain=retrain)
+    if attempt.status or retrain or seconds != TrainingSettings.max_training_hours * 3600:
+        return attempt
+    earlier = training_job_name(spec, automl, data_version, _EARLIER_BUDGET)
+    trained = current_attempt(earlier, automl.status)
+    return trained if trained.status else attempt
+
+
 def submit_training(
     context: dg.AssetExecutionContext,
     spec: ModelSpec,
@@ -192,8 +210,7 @@ def submit_training(
             f"Nothing was submitted. Materialize {spec.training_table} first."
         )
     budget = budget_of(spec, config)
-    base = training_job_name(spec, automl, data_version, budget)
-    attempt = current_attempt(base, automl.status, retrain=config.retrain)
+    attempt = training_attempt(spec, automl, data_version, budget, retrain=config.retrain)
     if attempt.status is not None:
         return attempt.status, "joined" if not attempt.status.state.is_terminal else "unchanged"
     check_limit(costs, spec, budget)

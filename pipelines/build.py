@@ -26,10 +26,11 @@ from pipelines.settings import Settings
 
 
 def trained_by(spec: ModelSpec, settings: Settings) -> ModelSpec:
-    """The spec, trained within the settings' budget and number of trials."""
+    """The spec, trained within the settings' budget and number of trials, where they say them."""
+    seconds, hours = settings.budget, spec.training.max_training_hours
     training = replace(
         spec.training,
-        max_training_hours=settings.budget / 3600,
+        max_training_hours=hours if seconds is None else seconds / 3600,
         max_trials=settings.max_trials or spec.training.max_trials,
     )
     return replace(spec, training=training)
@@ -40,8 +41,8 @@ def build_definitions(
 ) -> dg.Definitions:
     """Everything of these models, by these settings.
 
-    Their budget replaces the models' training time where a run does not set its own. Runs are in
-    one process: the assets are chained and wait on other systems. With daily partitions
+    A budget in them replaces the models' training time where a run does not set its own. Runs are
+    in one process: the assets are chained and wait on other systems. With daily partitions
     "Materialize all" on the whole graph asks for days.
     Raises InvalidInput where two models share a name.
     """

@@ -155,7 +155,12 @@ class Settings(BaseSettings):
     decimal: str = Field("", description="Decimal mark of the files, point or comma; likewise")
     date_format: str = Field("", description="Dates in the files, as strptime has it; likewise")
     encoding: str = Field("", description="Encoding of the files; likewise")
-    budget: float = Field(120.0, ge=1, le=86_400, description="Seconds for the training at most")
+    budget: float | None = Field(
+        None,
+        ge=1,
+        le=86_400,
+        description="Seconds for the training at most; default: the model's max_training_hours",
+    )
     max_trials: int = Field(0, ge=0, description="Models that a training tries at most; 0 for all")
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
     scoring: Literal["predict", "spark", "auto"] = Field(

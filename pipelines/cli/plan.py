@@ -53,13 +53,13 @@ def plan(
     told = format_settings(rename, delimiter, decimal, date_format, encoding)
     settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **told)
     models = load_models()
-    chosen = chosen_model(models, settings.model)
+    spec = trained_by(chosen_model(models, settings.model).spec, settings)
     with open_installation(settings, models=models) as here:
         planned = make_plan(
             here.instance,
-            trained_by(chosen.spec, settings),
+            spec,
             here.resources,
-            budget_seconds=settings.budget,
+            budget_seconds=spec.training.max_training_hours * 3600,
             retrain=retrain,
         )
     if as_json:

@@ -50,7 +50,7 @@ def run(
             min=1,
             max=86_400,
             help="Seconds for the training at most; it ends when all is tried.  "
-            "[default: BIKECAST_BUDGET, else 120]",
+            "[default: BIKECAST_BUDGET, else the model's max_training_hours]",
             show_default=False,
         ),
     ] = None,
@@ -113,7 +113,8 @@ def run(
     sources = f"csv {settings.csv}, forecast {settings.forecast}"
     log.info("run: model %s, %s, retrain %s", spec.name, sources, retrain)
     resources = resources_for(settings, models)
-    training = {"budget_seconds": settings.budget, "retrain": retrain}
+    budget_seconds = {} if settings.budget is None else {"budget_seconds": settings.budget}
+    training = {"retrain": retrain, **budget_seconds}
     with (
         full_disk_explained(home),
         Progress(spec) as progress,

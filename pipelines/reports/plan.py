@@ -8,11 +8,11 @@ import dagster as dg
 
 from assets.costs import training_part
 from assets.events import latest_materialization
-from assets.training import training_job_name
+from assets.training import training_attempt
 from assets.training_table import TABLE_CODE
 from bikecast.core.code_version import code_version
 from bikecast.core.files import file_digest
-from bikecast.core.jobs import JobState, current_attempt
+from bikecast.core.jobs import JobState
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
 from pipelines.in_process.checked_files import checked_files
@@ -129,8 +129,7 @@ def _training(
         why = f"{minutes}; not if the table turns out equal"
         return PlannedStep(name, "train", why), True
     data_version = (event.tags or {}).get("dagster/data_version", "")
-    base = training_job_name(spec, resources.automl, data_version, seconds)
-    attempt = current_attempt(base, resources.automl.status, retrain=retrain)
+    attempt = training_attempt(spec, resources.automl, data_version, seconds, retrain=retrain)
     if attempt.status is None:
         again = (
             "asked to train again" if retrain else "data, code or settings are new, or it failed"

@@ -9,7 +9,6 @@ from typer.testing import CliRunner
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli.app import app
 from pipelines.reports.plan import make_plan
-from pipelines.settings import load_settings
 from tests.azure.environment import Location
 
 
@@ -96,7 +95,7 @@ def test_actual_minutes_stand_beside_the_estimate_and_a_repeated_run_costs_no_tr
     event = location.instance.get_latest_materialization_event(dg.AssetKey("automl_run"))
     assert event.asset_materialization.metadata["estimated_cost"].value > 0
 
-    plan, actions = planned(location, seconds=load_settings().budget)
+    plan, actions = planned(location)
     assert actions["bike_data"] == "re-use"
     assert actions["automl_run"] == "re-use"
     assert actions["rental_prediction_model"] == "re-use"

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 from typer.testing import CliRunner
 
-from assets.training import training_job_name
+from assets.training import training_attempt, training_job_name
 from bikecast.core.errors import InvalidInput
+from bikecast.core.jobs import JobState, JobStatus
 from pipelines import model_files
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.cli import app as cli
@@ -75,6 +76,33 @@ def test_the_bike_models_training_is_known_by_the_name_of_the_version_before():
 
     name = training_job_name(BIKE_RENTALS, NoCode(), "data", 20.0)
     assert name == "rental-prediction-model-ebb481d5b89f"
+
+
+class JobTable:
+    """An AutoML whose jobs of these names are complete."""
+
+    training_code = ()
+
+    def __init__(self, *jobs):
+        self.jobs = jobs
+
+    def status(self, job_id):
+        state = JobState.COMPLETED if job_id in self.jobs else JobState.NOT_FOUND
+        return JobStatus(job_id, state)
+
+
+def test_what_the_version_before_trained_by_default_is_not_trained_again():
+    earlier = f"{training_job_name(BIKE_RENTALS, JobTable(), 'data', 120.0)}-1"
+    automl = JobTable(earlier)
+
+    def job(seconds, **options):
+        settings = {"retrain": False} | options
+        attempt = training_attempt(BIKE_RENTALS, automl, "data", seconds, **settings)
+        return attempt.status and attempt.job_id
+
+    assert job(900.0) == job(120.0) == earlier
+    assert job(1800.0) is None
+    assert job(900.0, retrain=True) is None
 
 
 #: What stands in the file, what stands there instead, and the line and the field that are named.

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
-from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 from bikecast.core.sql import ResultSet
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.build import build_definitions
+from pipelines.build import build_definitions, trained_by
 from pipelines.environments import local_resources
 from pipelines.models import (
     Model,
@@ -234,3 +234,10 @@ def test_a_model_owns_all_that_its_scripts_make_or_drop():
     made = {".".join(pair) for batch in pool.batches for pair in re.findall(changes, batch)}
     assert len(made) > 10
     assert made <= set(spec.owned_names()["table or procedure"])
+
+
+def test_a_model_trains_for_the_hours_of_its_file_unless_the_settings_say_a_budget():
+    """The file's hours once had no effect."""
+    spec = small("cafe", training=TrainingSettings(max_training_hours=2))
+    assert trained_by(spec, load_settings()).training.max_training_hours == 2
+    assert trained_by(spec, load_settings(budget=60)).training.max_training_hours == 1 / 60
