@@ -157,7 +157,7 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
             **{field: getattr(self, field) for field in _SAME},
             **{field: tuple(getattr(self, field)) for field in _TUPLES},
         }
-        return ModelSpec(
+        spec = ModelSpec(
             name=self.name or name,
             features=tuple(each.column() for each in self.features),
             target=self.target.column(),
@@ -165,6 +165,8 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
             labels={each.name: each.words for each in columns if each.words},
             **fields,
         )
+        spec.check_predictions()
+        return spec
 
     def as_model(self, name: str = "") -> Model:
         """The model with its sources; `name` is for a component without one."""

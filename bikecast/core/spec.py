@@ -7,6 +7,7 @@ its short name, so models stand side by side; a spec may say any of them itself.
 from __future__ import annotations
 
 import datetime
+import math
 import re
 from dataclasses import dataclass, field, replace
 from typing import Literal
@@ -50,6 +51,8 @@ AZURE_ALGORITHMS = (
 )
 ALGORITHMS = tuple(dict.fromkeys((*EMBEDDED_ALGORITHMS, *AZURE_ALGORITHMS)))
 
+#: Hours; the shortest that Dagster watches, and ten years.
+_MINUTE, _MOST_HOURS = 1 / 60, 24 * 3660
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 #: Names of tables and jobs get endings of up to 28 characters.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
@@ -88,6 +91,14 @@ class Column:
     def __post_init__(self) -> None:
         if not _IDENTIFIER.fullmatch(self.name):
             raise ValueError(f"column name {self.name!r} is not an SQL identifier")
+        numbers = [value for value in self.suspicious if not isinstance(value, str)]
+        limits = [limit for limit in (self.minimum, self.maximum) if limit is not None]
+        if not all(map(math.isfinite, (*numbers, *limits))):
+            raise ValueError(f"{self.name}: minimum, maximum and suspicious take finite numbers")
+        if len(limits) == 2 and limits[0] > limits[1]:
+            raise ValueError(
+                f"{self.name}: minimum is {self.minimum:g}, above maximum, {self.maximum:g}"
+            )
 
     @property
     def sql_declaration(self) -> str:
@@ -97,6 +108,15 @@ class Column:
 
 #: Numbers the rows of a scoring file from 1, in the normalized file and in the pool.
 FORECAST_ROW = Column("forecast_row", "bigint", "Number of the row in the file, from 1")
+#: SQL types of what a prediction says of its origin, by the columns' names, in order.
+ORIGIN_TYPES = {
+    "model_version": "int",
+    "model_digest": "char(64)",
+    "data_version": "varchar(100)",
+    "code_version": "varchar(100)",
+    "run_id": "varchar(64)",
+    "predicted_at": "datetime2(6)",
+}
 
 
 @dataclass(frozen=True)
@@ -143,8 +163,8 @@ class TrainingSettings:
             problems.append(f"max_trials is {self.max_trials}, below 0")
         if not 0 <= self.seed < 2**31:
             problems.append(f"seed is {self.seed}, not 0 to 2147483647")
-        if self.min_rows_per_second < 0:
-            problems.append(f"min_rows_per_second is {self.min_rows_per_second}, below 0")
+        if not 0 <= self.min_rows_per_second < math.inf:
+            problems.append(f"min_rows_per_second is {self.min_rows_per_second}, not 0 or more")
         named = {*self.allowed_algorithms, *self.blocked_algorithms}
         if unknown := sorted(named - set(ALGORITHMS)):
             names = ", ".join(ALGORITHMS)
@@ -175,6 +195,10 @@ class Schedules:
     recent_hours: float = 7 * 24 - 1
     """A training this young makes the scheduled one needless: new data was trained on before."""
 
+    def __post_init__(self) -> None:
+        if not 0 <= self.recent_hours <= _MOST_HOURS:
+            raise ValueError(f"recent_hours is {self.recent_hours:g}, not 0 to {_MOST_HOURS}")
+
 
 @dataclass(frozen=True)
 class Freshness:
@@ -188,10 +212,10 @@ class Freshness:
     def __post_init__(self) -> None:
         for kind in ("trained", "scored"):
             late, warning = getattr(self, f"{kind}_hours"), getattr(self, f"{kind}_warning_hours")
-            if not 0 < warning < late:
+            if not _MINUTE <= warning < late <= _MOST_HOURS:
                 raise ValueError(
-                    f"{kind}_warning_hours is {warning:g}, not above 0 and below {kind}_hours, "
-                    f"which is {late:g}"
+                    f"{kind}_warning_hours is {warning:g} and {kind}_hours {late:g}: the first is "
+                    f"a minute at least and below the second, which is {_MOST_HOURS} at most"
                 )
 
 
@@ -209,6 +233,13 @@ class Thresholds:
     """Rank correlation on rows held back that a new version needs at least."""
     max_segment_loss: float = 0.25
     """How much larger than the live version's the RMSE of a segment may be, relatively."""
+
+    def __post_init__(self) -> None:
+        if not -1 <= self.min_spearman <= 1:
+            raise ValueError(f"min_spearman is {self.min_spearman:g}, not -1 to 1")
+        for name in ("drift_psi", "far_above", "min_gain", "max_segment_loss"):
+            if not 0 <= getattr(self, name) < math.inf:
+                raise ValueError(f"{name} is {getattr(self, name):g}, not a number from 0 on")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -305,12 +336,44 @@ class ModelSpec:
             (("target",), self.target),
             *((("keys", number), each) for number, each in enumerate(self.keys)),
         ):
-            if column.name.casefold() in places:
+            name = column.name.casefold()
+            if name in places:
                 raise SpecError(path, f"{self.name}: columns appear twice: {column.name}")
-            places[column.name.casefold()] = path
+            places[name] = path
         for name in self.columns:
             if name.casefold() not in places:
                 raise SpecError(("columns", name), f"{self.name}: there is no column {name}")
+        read = {self.columns.get(column.name, column.name) for column in self.training_columns}
+        for number, name in enumerate(self.ignored):
+            if name in read:
+                raise SpecError(
+                    ("ignored", number), f"{self.name}: {name} is ignored, and is a column too"
+                )
+
+    def check_predictions(self) -> None:
+        """Raise SpecError where PREDICT cannot take the features, or where the predictions tables
+        cannot hold them: beside features and keys these have the output, and columns that say
+        where a prediction comes from."""
+        own = (FORECAST_ROW.name, *ORIGIN_TYPES)
+        for place, columns in (("features", self.features), ("keys", self.keys)):
+            for number, column in enumerate(columns):
+                if column.name.casefold() in own:
+                    raise SpecError(
+                        (place, number),
+                        f"{self.name}: {column.name} is a column of each predictions table; give "
+                        "this one another name, and say under `columns` what the files call it",
+                    )
+                if column.sql_type == "date" and place == "features":
+                    raise SpecError(
+                        (place, number),
+                        f"{self.name}: PREDICT takes no date, which {column.name} is; take its "
+                        "parts, such as month and weekday, as features, or the date as a key",
+                    )
+        names = {column.name.casefold() for column in (*self.features, *self.keys)}
+        if self.output.casefold() in {*names, *own}:
+            raise SpecError(
+                ("output",), f"{self.name}: output {self.output!r} is another column's name"
+            )
 
     def _derive_names(self) -> None:
         """Fill in the names that are empty, and look at all of them."""

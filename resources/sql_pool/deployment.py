@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bikecast.core.spec import FORECAST_ROW, ModelSpec
+from bikecast.core.spec import FORECAST_ROW, ORIGIN_TYPES, ModelSpec
 from bikecast.core.sql import ResultSet, SqlError
 from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
@@ -263,14 +263,7 @@ def returned_types(spec: ModelSpec) -> dict[str, str]:
 
 def prediction_types(spec: ModelSpec) -> dict[str, str]:
     """SQL types of the predictions table's columns, by name, in order."""
-    return returned_types(spec) | {
-        "model_version": "int",
-        "model_digest": "char(64)",
-        "data_version": "varchar(100)",
-        "code_version": "varchar(100)",
-        "run_id": "varchar(64)",
-        "predicted_at": "datetime2(6)",
-    }
+    return returned_types(spec) | ORIGIN_TYPES
 
 
 def prediction_columns(spec: ModelSpec) -> dict[str, str]:

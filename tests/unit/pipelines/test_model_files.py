@@ -129,6 +129,9 @@ WRONG = {
     "sample that is none": ("  time_key: day", "  time_key: day\n  sample: tea", 12, "sample"),
     "day that is none": ("  time_key: day", "  time_key: day\n  first_day: today", 12, "first_day"),
     "name for no column": ("  time_key:", "  columns: {a: X}\n  time_key:", 11, "columns.a"),
+    "date as feature": ("price, type: float, minimum: 0", "price, type: date", 6, "features.1"),
+    "column of our own": ("{name: hour,", "{name: run_id,", 10, "keys.1"),
+    "output that is a column": ("offers", "offers\n    output: price", 16, "names.output"),
     "template": ("minimum: 0", 'minimum: "{{ env.MINIMUM }}"', 6, "features.1.minimum"),
 }  # fmt: skip
 
