@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import SpecError
-from pipelines.models import Model, shared_names
+from pipelines.models import Model, name_problems
 from pipelines.settings import PROJECT
 
 if TYPE_CHECKING:
@@ -52,6 +53,7 @@ class ModelFile:
         self.model: Model | None = None
         self.content: Any = None
         self._root: yaml.Node | None = None
+        self._seen: set[int] = set()
         try:
             text = path.read_text("utf-8")
             self._root = yaml.compose(text, Loader=yaml.CSafeLoader)
@@ -61,20 +63,40 @@ class ModelFile:
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             self._add(mark.line + 1 if mark else 1, "", f"is not YAML: {error.problem}")
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, ValueError) as error:  # 2024-13-01 is a ValueError
             self._add(1, "", f"is not YAML: {error}")
+        except RecursionError:
+            self._add(1, "", "cannot be read: it is nested too deeply")
 
     @cached_property
     def is_model(self) -> bool:
-        """Whether it is a model of ours, or another component."""
-        return bool(self.problems) or (
-            isinstance(self.content, dict) and self.content.get("type") == TYPE
-        )
+        """Whether it is a model of ours, or a file that nobody could load; else it is another
+        component."""
+        return bool(self.problems or self._other_form()) or self.content.get("type") == TYPE
+
+    def _other_form(self) -> str:
+        """Why the file is no component at all; empty where it is one."""
+        if not isinstance(self.content, dict):
+            what = "empty" if self.content is None else "no mapping"
+            return f"the file is {what}; a model's has type: {TYPE}, and attributes"
+        kind = self.content.get("type")
+        if not isinstance(kind, str):
+            return f"is missing; for a model it is {TYPE}"
+        module, _, name = kind.rpartition(".")
+        if kind == TYPE:
+            return ""
+        try:
+            getattr(import_module(module), name)
+        except Exception as error:  # noqa: BLE001  # a module may fail by anything
+            return f"{kind} cannot be loaded: {error}; for a model it is {TYPE}"
+        return ""
 
     def read(self) -> ModelFile:
         """Make the model, or collect what is wrong."""
         from pipelines.forecast_model import ForecastModel
 
+        if not self.problems and (other := self._other_form()):
+            self._wrong(("type",) if isinstance(self.content, dict) else (), other)
         if self.problems:
             return self
         self._look_for_repetitions(self._root, ())
@@ -154,7 +176,10 @@ class ModelFile:
         return line, len(path)
 
     def _look_for_repetitions(self, node: yaml.Node | None, path: FieldPath) -> None:
-        """YAML would silently take the last of two equal fields."""
+        """YAML would silently take the last of two equal fields. A field may hold itself."""
+        if id(node) in self._seen:
+            return
+        self._seen.add(id(node))
         if isinstance(node, yaml.MappingNode):
             seen: set[str] = set()
             for key, value in node.value:
@@ -184,7 +209,8 @@ def spec_path(error: SpecError, attributes: dict[str, Any]) -> FieldPath:
 
 
 def model_files(folder: Path = DEFS) -> list[ModelFile]:
-    """The files of models, by folder name; those of other components are left out."""
+    """The files of models and those that nobody could load, by folder name; those of other
+    components are left out."""
     files = [ModelFile(path) for path in sorted(folder.glob("*/defs.yaml"))]
     return [file for file in files if file.is_model]
 
@@ -211,11 +237,11 @@ def other_definitions(folder: Path = DEFS) -> list[dg.Definitions]:
 
 
 def read_models(files: Sequence[ModelFile]) -> tuple[list[Model], list[Problem]]:
-    """The models of these files, and all that is wrong with them, shared names included."""
+    """The models of these files, and all that is wrong with them, names included."""
     problems = [problem for file in files for problem in file.read().problems]
     by_name = {file.model.spec.name: file for file in files if file.model is not None}
     models = [file.model for file in files if file.model is not None]
-    for name, text in shared_names([model.spec for model in models]):
+    for name, text in name_problems([model.spec for model in models]):
         file = by_name[name]
         field = file.written(("attributes", "names"))
         problems.append(Problem(file.path, file.line_of(field), _dotted(field), text))

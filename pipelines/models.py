@@ -41,34 +41,57 @@ class Model:
 
 
 def check_names(specs: Sequence[ModelSpec]) -> None:
-    """Raise InvalidInput where two models share a name that only one may have.
+    """Raise InvalidInput where two models share a name that only one may have, or where Dagster
+    has a name for itself.
 
     Names that differ only in case are the same: SQL has them so.
     """
-    if problems := shared_names(specs):
+    if problems := name_problems(specs):
         raise InvalidInput(
-            "Models share names, so one would overwrite the other; nothing was loaded.\n  "
+            "The models' names do not go; nothing was loaded.\n  "
             + "\n  ".join(text for _, text in problems)
-            + "\nGive one of them another `name`, or say that name in its defs.yaml."
+            + "\nGive the model another `name`, or say that name in its defs.yaml."
         )
 
 
-def shared_names(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
-    """The names that two models share: the later model's name, and a sentence."""
+def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
+    """The names that two models share, or that Dagster does not take: the (later) model's name,
+    and a sentence."""
+    problems = []
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in SHARED_NAMES:
         owners[_LOCATION, name].append("the installation")
     for spec in specs:
         owned = spec.owned_names()
         owned[_LOCATION] = (*owned.pop("asset"), *automation_names(spec))
+        problems += [
+            (
+                spec.name,
+                f"{name!r} of {spec.name} can be no {_LOCATION}: it has other "
+                "characters than letters, digits and underscores, or is a reserved word",
+            )
+            for name in owned[_LOCATION]
+            if not _is_taken_by_dagster(name)
+        ]
         for kind, names in owned.items():
             for name in names:
                 owners[kind, name.casefold()].append(spec.name)
-    return [
+    return problems + [
         (names[-1], f"the {kind} {name} is of {' and of '.join(names)}")
         for (kind, name), names in owners.items()
         if len(names) > 1
     ]
+
+
+def _is_taken_by_dagster(name: str) -> bool:
+    """Whether Dagster takes a name: of letters, digits and underscores, and no reserved word."""
+    import dagster as dg
+
+    try:
+        dg.GraphDefinition(name=name)
+    except dg.DagsterInvalidDefinitionError:
+        return False
+    return True
 
 
 def automation_names(spec: ModelSpec) -> tuple[str, ...]:

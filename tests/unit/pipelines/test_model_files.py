@@ -152,13 +152,21 @@ def test_what_is_wrong_is_named_by_file_line_and_field(defs, old, new, line, fie
         ("type: [\n", 2, "is not YAML"),
         ("type: pipelines.component.ForecastModel\n", 1, "is missing"),
         (f"{SHOP}requirements: {{}}\n", 16, "is not read"),
+        ("", 1, "the file is empty"),
+        ("- a\n", 1, "the file is no mapping"),
+        ("attributes: {}\n", 1, "is missing; for a model it is pipelines.component"),
+        ("# ours\ntype: pipelines.component.Forecast\n", 2, "Forecast cannot be loaded"),
+        ("type: nowhere.Model\n", 1, "nowhere.Model cannot be loaded"),
+        ("type: Model\n", 1, "Model cannot be loaded"),
+        (f"{SHOP}  first_day: 2024-13-01\n", 1, "is not YAML: month must be"),
+        (f"{SHOP}  segments: &own [*own]\n", 16, "segments"),
     ],
 )
 def test_a_file_that_has_another_form_is_named_too(defs, text, line, said):
     defs.write(text=text)
-    [(_, at, _, told)] = defs.problems()
+    (_, at, field, told) = defs.problems()[0]
     assert at == line
-    assert said in told
+    assert said in told + field
 
 
 def test_a_folder_whose_name_is_no_identifier_is_named(defs):
