@@ -3,37 +3,23 @@
 from __future__ import annotations
 
 import logging
-import os
-import re
 from logging.handlers import RotatingFileHandler
 
+from bikecast.core.redaction import redacted
 from pipelines.home import Home
 
 MAX_BYTES = 1_000_000
 KEPT_FILES = 5
 LOGGER = logging.getLogger("bikecast")
 
-_SECRET_NAMES = re.compile(r"(SECRET|PASSWORD|PASSWD|TOKEN|KEY|CONNECTION_STRING|SAS)$", re.I)
-_USERINFO = re.compile(r"(?<=://)[^/\s@]+@")
-_QUERY = re.compile(r"(://[^\s'\"?]*)\?[^\s'\"]*")
-_SHORTEST_SECRET = 6
-
 
 class Redaction(logging.Filter):
-    """Blanks values of secret environment variables, user names in URLs and signed queries."""
+    """Blanks secrets, as `redacted` does."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Rewrite the record's text; keeps every record."""
         record.msg, record.args = redacted(record.getMessage()), ()
         return True
-
-
-def redacted(text: str) -> str:
-    """The text without what the environment or a URL holds as a secret."""
-    for name, value in os.environ.items():
-        if len(value) >= _SHORTEST_SECRET and _SECRET_NAMES.search(name):
-            text = text.replace(value, "***")
-    return _QUERY.sub(r"\1?***", _USERINFO.sub("***@", text))
 
 
 def open_log(home: Home) -> logging.Logger:

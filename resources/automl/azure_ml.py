@@ -15,6 +15,7 @@ from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected, first_line
 from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.redaction import redacted
 from bikecast.core.training import TrainingResult
 from resources.automl.azure_job import (
     SHORTEST_MINUTES,
@@ -258,7 +259,7 @@ def _reason(job: Any, state: JobState) -> str:
     properties = job.properties or {}
     for name in ("errors", "error", "failure_reason", "message"):
         if properties.get(name):
-            return str(properties[name])
+            return redacted(str(properties[name]))
     return f"Azure ML says {state}; the reason is on {job.studio_url}"
 
 
