@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.redaction import redacted
 from resources.azure.credentials import TIMEOUTS, azure_credential, client_options
 
 if TYPE_CHECKING:
@@ -32,6 +33,9 @@ RESULTS = {
 }
 #: Livy gives 20 batches a page at most, oldest first; its `total` is the number on the page.
 PAGE = 20
+#: So often the list is read again from further ahead because it became shorter meanwhile; a list
+#: of a million batches is halved 20 times.
+_MOST_REREADS = 40
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ class Batches:
     def search(self, name: str, since: ListEnd = ListEnd()) -> tuple[list[Any], ListEnd]:
         """The batches of a name that are newer than `since`, newest first; and the list's end.
 
-        One request for each 20 batches that are newer.
+        One request for each 19 batches that are newer.
         """
         batches: list[Any] = []
         end = since
@@ -128,7 +132,7 @@ class Batches:
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             errors = [e.message for e in batch.errors or () if e.message]
-            error = failure_reason(batch.log_lines or ()) or "; ".join(errors)
+            error = failure_reason(batch.log_lines or ()) or redacted("; ".join(errors))
             error = error or f"Livy says {livy_state}, {result}"
         progress = {"state": livy_state, "livy_id": batch.id}
         return JobStatus(batch.name, state, self.link(batch), error, progress)
@@ -149,20 +153,21 @@ class Batches:
 
     def _newer(self, since: ListEnd) -> Iterator[tuple[int, Any]]:
         """Index and batch of all that are newer than an earlier end of the list, oldest first."""
-        first, last = since.index, -1
-        page = self._page(first)
-        while first and (not page or int(page[0].id) > since.newest):
-            # The list has become shorter: that end is further ahead.
-            first //= 2
+        first, last, end, rereads = since.index, since.newest, -1, 0
+        while True:
             page = self._page(first)
-        while page and int(page[-1].id) > last:
+            while first and (not page or int(page[0].id) > last) and rereads < _MOST_REREADS:
+                # The list has become shorter: the last batch that was seen is further ahead.
+                first, rereads = first // 2, rereads + 1
+                page = self._page(first)
             for index, batch in enumerate(page, start=first):
-                if int(batch.id) > max(since.newest, last):
+                if int(batch.id) > last:
                     yield index, batch
-            if len(page) < PAGE:
+            if len(page) < PAGE or int(page[-1].id) == end:
                 return
-            first, last = first + len(page), int(page[-1].id)
-            page = self._page(first)
+            # Pages share one batch, which shows that none between them is left out.
+            end = int(page[-1].id)
+            first, last = first + len(page) - 1, max(last, end)
 
     def _page(self, first: int) -> list[Any]:
         page = self._client.spark_batch.get_spark_batch_jobs(
@@ -171,15 +176,19 @@ class Batches:
         return list(page.sessions or ())
 
 
-#: The line that ends a traceback of Python, and an error with its message anywhere in a line.
-_TRACEBACK_END = re.compile(r"[A-Za-z_][\w.]*(: .*)?")
+#: The line that ends a traceback of Python, by its exception's name: a builtin, or one of a module
+#: with a message; and an error with its message anywhere in a line.
+_TRACEBACK_END = re.compile(
+    r"(?:[a-z_]\w*\.)*[A-Z]\w*(?:Error|Exception|Exit|Group|Interrupt|Iteration|Warning)(?:: .*)?"
+    r"|(?:[a-z_]\w*\.)+[A-Z]\w*: .*"
+)
 _ERROR = re.compile(r"(?<![\w$.])[A-Za-z_][\w$.]*(?:Error|Exception): .*")
 #: So many characters of a reason are shown.
 _LONGEST_REASON = 500
 
 
 def failure_reason(log: Sequence[str]) -> str:
-    """Why a batch failed, from the lines of its driver; empty where they do not say it.
+    """Why a batch failed, from the lines of its driver, without secrets; empty where they do not.
 
     The last line of the last Python traceback, else the last error in the lines: Livy keeps the
     log's end only, so that a traceback may have lost its head.
@@ -190,9 +199,9 @@ def failure_reason(log: Sequence[str]) -> str:
         if _TRACEBACK_END.fullmatch(lines[number]):
             # Py4J says on the next line what the JVM raised.
             more = [line for line in lines[number + 1 : number + 2] if line.startswith(": ")]
-            return "".join([lines[number], *more])[:_LONGEST_REASON]
+            return redacted("".join([lines[number], *more]))[:_LONGEST_REASON]
     errors = [match[0] for line in lines if (match := _ERROR.search(line))]
-    return errors[-1][:_LONGEST_REASON] if errors else ""
+    return redacted(errors[-1])[:_LONGEST_REASON] if errors else ""
 
 
 @cache
