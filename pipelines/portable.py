@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import lzma
+import math
+import re
 import zipfile
+import zlib
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,26 +15,32 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput, first_line
 from bikecast.core.files import replaced_file
-from bikecast.core.onnx.contract import inspect_model, model_digest
+from bikecast.core.onnx.contract import MAX_MODEL_BYTES, inspect_model, model_digest
+from resources.registry.port import OWN
 
 if TYPE_CHECKING:
     import dagster as dg
 
-    from bikecast.core.spec import ModelSpec
+    from bikecast.core.spec import Column, ModelSpec
     from pipelines.environments import Resources
     from resources.registry.port import ModelVersion
 
 FORMAT = 1
 _MODEL, _FACTS, _CARD, _SCORES = "model.onnx", "version.json", "model-card.md", "scores.json"
-#: No model of ours is larger; a damaged or hostile archive may claim anything.
-_MOST_BYTES = 1_000_000_000
+#: What a file may have of each; a damaged or hostile archive may claim anything.
+_MOST_BYTES = {_FACTS: 1_000_000, _MODEL: MAX_MODEL_BYTES}
+_KEYS = ("model", "version", "digest", "job_id", "scores", "tags")
+_TAG, _LONGEST_TAG = re.compile(r"[\w. -]{1,100}"), 1000
 
 
 @dataclass(frozen=True)
 class PortableVersion:
-    """What a file holds: the model's bytes, and the facts beside them."""
+    """What a file holds: the model's bytes, and the facts beside them.
+
+    The digest protects against damage, not against somebody who changes both.
+    """
 
     model: bytes
     facts: Mapping[str, Any]
@@ -84,21 +94,31 @@ def read_version(path: Path) -> PortableVersion:
     """Read a file that `export_version` wrote. Raises InvalidInput for any other one."""
     try:
         with zipfile.ZipFile(path) as archive:
-            for name in (_FACTS, _MODEL):
-                if archive.getinfo(name).file_size > _MOST_BYTES:
+            for name, most in _MOST_BYTES.items():
+                if archive.getinfo(name).file_size > most:
                     raise ValueError(f"{name} is too large")
             facts = json.loads(archive.read(_FACTS))
             model = archive.read(_MODEL)
         if facts["format"] != FORMAT:
             raise ValueError(f"it has format {facts['format']}, not {FORMAT}")
+        if missing := [key for key in _KEYS if key not in facts]:
+            raise ValueError(f"{_FACTS} lacks {', '.join(missing)}")
         if model_digest(model) != facts["digest"]:
             raise ValueError("the model's bytes do not have its digest")
-        scores = {str(name): float(value) for name, value in facts["scores"].items()}
-        tags = {str(name): str(value) for name, value in facts["tags"].items()}
-        facts = {**facts, "scores": scores, "tags": tags, "job_id": str(facts["job_id"])}
+        facts = {
+            **facts,
+            **{name: str(facts[name])[:_LONGEST_TAG] for name in ("model", "version", "job_id")},
+            "scores": {str(name): _finite(value) for name, value in facts["scores"].items()},
+            "tags": _tags(facts["tags"]),
+        }
     except (
         OSError,
         zipfile.BadZipFile,
+        zlib.error,
+        lzma.LZMAError,
+        EOFError,
+        RuntimeError,  # encrypted, an unknown compression, or JSON that is too deep
+        ArithmeticError,
         LookupError,
         TypeError,
         AttributeError,
@@ -109,6 +129,22 @@ def read_version(path: Path) -> PortableVersion:
             "bikecast models export NAME"
         ) from error
     return PortableVersion(model, facts)
+
+
+def _finite(value: Any) -> float:
+    number = float(value)
+    if not math.isfinite(number):
+        raise ValueError(f"a score is {number}")
+    return number
+
+
+def _tags(tags: Mapping[str, Any]) -> dict[str, str]:
+    """The tags without those that a registry makes itself, such as the live version's."""
+    texts = {name: str(value) for name, value in tags.items() if not name.startswith(OWN)}
+    for name, text in texts.items():
+        if not _TAG.fullmatch(name) or len(text) > _LONGEST_TAG:
+            raise ValueError("a tag has a name or text that is not allowed")
+    return texts
 
 
 def import_version(
@@ -136,6 +172,7 @@ def import_version(
         raise InvalidInput(
             f"The model in {path} has no output {spec.output}. Nothing was registered."
         )
+    _score_one_row(portable.model, spec, path)
     facts = portable.facts
     before = {entry.version for entry in resources.registry.versions(spec.model_name)}
     with TemporaryDirectory(prefix="bikecast-") as folder:
@@ -154,8 +191,7 @@ def import_version(
                 "imported_job": facts["job_id"],
             },
         )
-    is_new = entry.version not in before
-    if is_new:
+    if not _is_reported(instance, spec.model_table, entry):
         instance.report_runless_asset_event(
             dg.AssetMaterialization(
                 spec.model_table,
@@ -164,4 +200,46 @@ def import_version(
                 tags={DATA_VERSION_TAG: entry.digest},
             )
         )
-    return entry.version, is_new
+    return entry.version, entry.version not in before
+
+
+def _score_one_row(model: bytes, spec: ModelSpec, path: Path) -> None:
+    """Raise InvalidInput for a model that cannot be loaded or cannot score a row of the spec."""
+    import pyarrow as pa
+
+    from bikecast.core.onnx.scoring import score_table
+    from bikecast.core.sql_types import arrow_schema
+
+    row = {column.name: _value(column) for column in spec.features}
+    try:
+        score_table(model, spec, pa.Table.from_pylist([row], arrow_schema(spec.features)))
+    except Exception as error:  # ONNX Runtime has no base class of its errors
+        raise InvalidInput(
+            f"The model in {path} cannot score a row of {spec.name}: {first_line(error)}. Nothing "
+            "was registered."
+        ) from error
+
+
+def _value(column: Column) -> object:
+    """A valid value of a feature."""
+    if column.codes:
+        return column.codes[0]
+    if column.sql_type == "varchar":
+        return ""
+    number = column.minimum if column.minimum is not None else min(0.0, column.maximum or 0.0)
+    return math.ceil(number) if column.sql_type in ("int", "bigint") else number
+
+
+def _is_reported(instance: dg.DagsterInstance, table: str, entry: ModelVersion) -> bool:
+    """Whether the event log has a version: a process may end between registry and log."""
+    import dagster as dg
+
+    from assets.events import DATA_VERSION_TAG
+
+    records = instance.fetch_materializations(dg.AssetKey(table), limit=1000).records
+    return any(
+        event.metadata.get("version") == dg.MetadataValue.int(entry.version)
+        and (event.tags or {}).get(DATA_VERSION_TAG) == entry.digest
+        for record in records
+        if (event := record.asset_materialization)
+    )

@@ -17,7 +17,7 @@ from dagster import ConfigurableResource
 from bikecast.core.errors import BikecastError, ModelRejected, first_line
 from bikecast.core.onnx.contract import model_digest, unchanged_model
 from resources.azure.ml_client import workspace_client
-from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
+from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, no_own_tags, numbered
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
@@ -62,8 +62,10 @@ class AzureMlRegistry(ConfigurableResource):
         """Register the model of a job, or return the version that this job already made.
 
         Raises ModelRejected where the file does not match its digest, InvalidInput where it
-        cannot be read, and BikecastError where Azure ML refuses the model.
+        cannot be read or where a tag is not allowed, and BikecastError where Azure ML refuses the
+        model.
         """
+        no_own_tags(tags)
         unchanged_model(model_path, job_id=job_id, digest=digest)
         own = {JOB_ID: job_id, DIGEST: digest, SCORES: json.dumps(dict(scores))}
         with _registering:

@@ -16,7 +16,7 @@ from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
 from bikecast.core.onnx.contract import model_digest, unchanged_model
 from bikecast.embedded.mlflow import database_path, is_ready, mlflow_client, writing
-from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, numbered
+from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, no_own_tags, numbered
 from resources.registry.version_memo import remembered
 
 if TYPE_CHECKING:
@@ -54,9 +54,7 @@ class MlflowRegistry(ConfigurableResource):
         folder cannot be written.
         """
         target = self._file(name, digest)
-        reserved = sorted(set(tags) & set(_OWN_TAGS))
-        if reserved:
-            raise InvalidInput(f"the tags {reserved} are reserved; nothing was registered")
+        no_own_tags(tags)
         data = unchanged_model(model_path, job_id=job_id, digest=digest)
         registered = self._of_job(name, job_id)
         if registered:

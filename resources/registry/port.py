@@ -29,7 +29,14 @@ class ModelVersion:
 
 
 #: Tags by which an adapter keeps what is ours of a version.
-JOB_ID, DIGEST, SCORES = "bikecast.job_id", "bikecast.digest", "bikecast.scores"
+OWN = "bikecast."
+JOB_ID, DIGEST, SCORES = f"{OWN}job_id", f"{OWN}digest", f"{OWN}scores"
+
+
+def no_own_tags(tags: Mapping[str, str]) -> None:
+    """Raise InvalidInput for a tag such as an adapter makes: it could name the live version."""
+    if reserved := sorted(tag for tag in tags if tag.startswith(OWN)):
+        raise InvalidInput(f"the tags {reserved} are reserved; nothing was registered")
 
 
 def numbered(versions: Sequence[ModelVersion], name: str, number: int) -> ModelVersion:
@@ -59,7 +66,8 @@ class Registry(Protocol):
     ) -> ModelVersion:
         """Register the model of a job, or return the version that this job already made.
 
-        Raises ModelRejected where the file does not match its digest.
+        Raises ModelRejected where the file does not match its digest, and InvalidInput for a tag
+        that begins with `bikecast.`.
         """
         ...
 

@@ -5,7 +5,7 @@ import logging
 import pytest
 from azure.ai.ml.entities import Model
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.onnx.contract import model_digest
 from resources.azure.ml_client import workspace_client
 from resources.registry.port import DIGEST, JOB_ID
@@ -18,11 +18,11 @@ TAKEN = arm_error(409, "UserError", "A model with this name and version already 
 
 @pytest.fixture
 def register(cloud, tmp_path):
-    def call(job_id):
+    def call(job_id, **tags):
         file = tmp_path / f"{job_id}.onnx"
         file.write_bytes(job_id.encode())
         digest = model_digest(job_id.encode())
-        return registry().register(NAME, file, job_id=job_id, digest=digest, scores={}, tags={})
+        return registry().register(NAME, file, job_id=job_id, digest=digest, scores={}, tags=tags)
 
     return call
 
@@ -95,3 +95,10 @@ def test_a_number_that_is_always_taken_is_an_error_that_says_so(register, cloud)
     cloud.faults.add("PUT", f"/models/{NAME}/versions/1", TAKEN, times=3)
     with pytest.raises(BikecastError, match=r"took its number 3 times. Nothing was registered"):
         register("job-1")
+
+
+def test_a_tag_that_would_name_the_live_version_is_refused(register):
+    with pytest.raises(InvalidInput, match="reserved"):
+        register("job-1", **{"bikecast.alias.champion": "9999"})
+
+    assert registry().versions(NAME) == []

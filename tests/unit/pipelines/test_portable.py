@@ -91,8 +91,20 @@ def rewritten(path, change):
             archive.writestr(name, data)
 
 
-def newer(content):
-    content["version.json"] = json.dumps(json.loads(content["version.json"]) | {"format": 2})
+def facts(**changes):
+    def change(content):
+        content["version.json"] = json.dumps(json.loads(content["version.json"]) | changes)
+
+    return change
+
+
+def without(key):
+    def change(content):
+        kept = json.loads(content["version.json"])
+        del kept[key]
+        content["version.json"] = json.dumps(kept)
+
+    return change
 
 
 @pytest.mark.parametrize(
@@ -101,13 +113,75 @@ def newer(content):
         (lambda content: content.update({"model.onnx": b"other"}), "do not have its digest"),
         (lambda content: content.pop("version.json"), "version.json"),
         (lambda content: content.update({"version.json": b"["}), "no exported version"),
-        (newer, "format 2, not 1"),
+        (lambda content: content.update({"version.json": b"[" * 200_000}), "no exported version"),
+        (lambda content: content.update({"version.json": b" " * 1_000_001}), "too large"),
+        (lambda content: content.update({"version.json": b"[1]"}), "no exported version"),
+        (facts(format=2), "format 2, not 1"),
+        (without("model"), "lacks model"),
+        (without("tags"), "lacks tags"),
+        (facts(scores={"rmse": 10**400}), "no exported version"),
+        (facts(scores={"rmse": float("nan")}), "a score is nan"),
+        (facts(scores=[]), "no exported version"),
+        (facts(tags={"a/b": "1"}), "not allowed"),
     ],
 )
 def test_a_file_that_was_changed_is_refused(file, change, said):
     rewritten(file, change)
     with pytest.raises(InvalidInput, match=said):
         read_version(file)
+
+
+@pytest.mark.parametrize(
+    ("local", "central", "value"),
+    [(6, 8, 1), (8, 10, 99), (8, 10, 8), (8, 10, 14)],
+    ids=["encrypted", "unknown compression", "bad deflate", "bad lzma"],
+)
+def test_an_archive_that_cannot_be_unpacked_is_refused(file, local, central, value):
+    """Each was a traceback of another kind: the fields of both headers of the first entry."""
+    data = bytearray(file.read_bytes())
+    for place in (local, data.index(b"PK\x01\x02") + central):
+        data[place] = value
+    file.write_bytes(data)
+    with pytest.raises(InvalidInput, match="no exported version"):
+        read_version(file)
+
+
+def test_a_file_cannot_make_its_version_the_live_one(file, tmp_path, prepared_database):
+    rewritten(file, facts(tags={"bikecast.alias.champion": "9999", "data_version": "d1"}))
+    there = installation(tmp_path / "there", prepared_database)
+    with dg.DagsterInstance.ephemeral() as instance:
+        import_version(instance, there, SPEC, file)
+    [entry] = there.registry.versions(SPEC.model_name)
+    assert entry.aliases == ()
+    assert entry.tags.keys() == {"data_version", "imported_from", "imported_job"}
+
+
+def test_a_version_that_was_registered_before_a_crash_is_reported_once(
+    file, tmp_path, prepared_database
+):
+    there = installation(tmp_path / "there", prepared_database)
+    with dg.DagsterInstance.ephemeral() as crashed:
+        import_version(crashed, there, SPEC, file)
+    with dg.DagsterInstance.ephemeral() as instance:
+        for _ in range(2):
+            assert import_version(instance, there, SPEC, file) == (1, False)
+        key = dg.AssetKey(SPEC.model_table)
+        assert len(instance.fetch_materializations(key, limit=9).records) == 1
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        weighted_sum({"price": "varchar"}, 2.0, output=SPEC.output),
+        weighted_sum({"price": "float"}, 2.0, output=SPEC.output, shape=(7, 1)),
+    ],
+    ids=["another type of input", "another number of rows"],
+)
+def test_a_model_that_cannot_score_a_row_is_refused(file, here, model):
+    rewritten(file, facts(digest=hashlib.sha256(model).hexdigest()))
+    rewritten(file, lambda content: content.update({"model.onnx": model}))
+    with pytest.raises(InvalidInput, match="cannot score a row of"):
+        import_version(None, here, SPEC, file)
 
 
 def test_a_model_that_asks_for_other_columns_is_refused(file, here):

@@ -196,9 +196,10 @@ def test_a_digest_that_is_none_is_refused(registry, model, digest):
         register(registry, model, digest=digest)
 
 
-def test_a_reserved_tag_is_refused(registry, model):
+@pytest.mark.parametrize("tag", ["bikecast.job_id", "bikecast.alias.champion"])
+def test_a_reserved_tag_is_refused(registry, model, tag):
     with pytest.raises(InvalidInput, match="reserved"):
-        register(registry, model, tags={"bikecast.job_id": "another"})
+        register(registry, model, tags={tag: "another"})
 
 
 def test_a_model_file_that_is_not_there_is_named(registry, tmp_path):
