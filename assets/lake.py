@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 FILE_CODE = (
     "resources/lake/csv_file.py",
     "resources/lake/csv_problems.py",
+    "resources/lake/decimal_marks.py",
     "resources/lake/dialect.py",
     "resources/lake/findings.py",
     "resources/lake/raw_files.py",

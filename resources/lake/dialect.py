@@ -44,7 +44,7 @@ _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _WITH_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?")
 _WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
 #: A decimal number, or a whole one with a separator of thousands.
-_EITHER = re.compile(r"[+-]?[1-9][0-9]{0,2},[0-9]{3}")
+_EITHER = re.compile(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}")
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,7 @@ class Dialect:
 
     `rows_from` is the line (from 1) after the header. `notes` say what differs from the canonical
     form, which has no notes: commas, decimal points, UTF-8, the spec's names, not compressed.
+    A kind of number is settled where its mark, as in `1.234`, cannot be a separator of thousands.
     """
 
     names: tuple[str, ...]
@@ -62,6 +63,8 @@ class Dialect:
     is_gzip: bool = False
     rows_from: int = 2
     notes: tuple[str, ...] = ()
+    floats_settled: bool = True
+    integers_settled: bool = True
 
     @property
     def is_canonical(self) -> bool:
@@ -112,9 +115,11 @@ def recognise(
     missing = [name for name in required if name not in names]
     if missing:
         raise _missing(missing, raw, spare, f"{source_name}, line {start + 1}", delimiter)
-    decimal = told.decimal or _decimal(
-        lines[start + 1 :], delimiter, names, columns, source_name, start + 2
-    )
+    decimal, is_settled = told.decimal, True
+    if not decimal:
+        decimal, is_settled = _decimal(
+            lines[start + 1 :], delimiter, names, columns, source_name, start + 2
+        )
     if decimal != ".":
         notes.append("with a decimal comma")
     return replace(
@@ -124,6 +129,8 @@ def recognise(
         decimal=decimal,
         rows_from=start + 2,
         notes=tuple(notes),
+        floats_settled=is_settled,
+        integers_settled=bool(told.decimal) or (delimiter, decimal) == (",", "."),
     )
 
 
@@ -378,8 +385,11 @@ def _decimal(
     columns: Sequence[Column],
     source_name: str,
     first: int,
-) -> str:
-    """The decimal mark of the first rows. Raises InvalidInput where both, or either, may be it."""
+) -> tuple[str, bool]:
+    """The decimal mark of the first rows, and whether a value there, or the delimiter, settles it.
+
+    Raises InvalidInput where both marks, or a comma that may separate thousands, are there.
+    """
     by_name: Mapping[str, Column] = {column.name: column for column in columns}
     numbers = [
         index
@@ -387,6 +397,7 @@ def _decimal(
         if name in by_name and by_name[name].sql_type in ("real", "float")
     ]
     point = comma = either = ""
+    is_settled = delimiter == ","
     for number, row in enumerate(csv.reader(lines, delimiter=delimiter), first):
         for index in numbers:
             text = row[index].strip() if index < len(row) else ""
@@ -398,6 +409,7 @@ def _decimal(
                     comma = comma or place
             elif _WITH_POINT.fullmatch(text):
                 point = point or place
+                is_settled = is_settled or not _EITHER.fullmatch(text)
     if (comma or either) and point:
         raise InvalidInput(
             f"{source_name}: decimal commas ({comma or either}) and decimal points ({point}); "
@@ -408,4 +420,4 @@ def _decimal(
             f"{source_name}, {either} is a decimal number or has a separator of thousands; say "
             "--decimal comma, or remove the separators"
         )
-    return "," if comma else "."
+    return ("," if comma else "."), is_settled or bool(comma)

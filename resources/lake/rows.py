@@ -19,6 +19,7 @@ import pyarrow.csv as pa_csv
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
 from resources.lake.csv_problems import MOST, find_problems, problems_error
+from resources.lake.decimal_marks import DecimalMarks
 from resources.lake.dialect import Dialect, blocks
 from resources.lake.values import (
     BLANKS,
@@ -54,10 +55,11 @@ def checked_rows(
     Raises InvalidInput with the first problems after the whole file, or the first thousand.
     """
     problems: list[str] = []
+    marks = DecimalMarks(dialect, rules.source_name)
     for line, block in blocks(path, dialect, rules.source_name):
-        table = None if problems else _typed(block, dialect, rules)
+        table = None if problems or marks.are_due(block) else _typed(block, dialect, rules)
         if table is None:
-            table = _from_texts(block, line, dialect, rules)
+            table = _from_texts(block, line, dialect, rules, marks)
         if table is not None:
             if not problems:
                 yield table
@@ -70,6 +72,7 @@ def checked_rows(
     if problems:
         is_missing = any("the value is missing" in problem for problem in problems)
         raise problems_error(problems, rules.source_name, hint if is_missing else "")
+    marks.check(rules.columns)
 
 
 def _parsed(block: bytes, dialect: Dialect, types: dict[str, pa.DataType]) -> pa.Table | None:
@@ -139,7 +142,9 @@ def _assembled(
     return pa.table(arrays, schema=schema)
 
 
-def _from_texts(block: bytes, line: int, dialect: Dialect, rules: Rules) -> pa.Table | None:
+def _from_texts(
+    block: bytes, line: int, dialect: Dialect, rules: Rules, marks: DecimalMarks
+) -> pa.Table | None:
     """The rows from their fields' texts, in any form that the contract takes; else None."""
     types = {
         str(index): pa.string()
@@ -153,6 +158,7 @@ def _from_texts(block: bytes, line: int, dialect: Dialect, rules: Rules) -> pa.T
 
     def convert(values: pa.ChunkedArray, column: Column) -> pa.ChunkedArray | None:
         texts = values
+        marks.add(texts, column, block, line)
         if column.sql_type != "varchar":
             texts, changed = _plain(values, column, dialect.decimal)
             for form in changed:

@@ -168,6 +168,8 @@ def _reason(text: str, expected: str) -> str:
         hint = "; remove the separators of thousands"
     elif re.fullmatch(r"-?[0-9]*,[0-9]+", text):
         hint = "; if that is a decimal comma: --decimal comma"
+    elif re.fullmatch(r"-?[0-9]{1,3}(?:\.[0-9]{3})+", text):
+        hint = "; if that is a separator of thousands, remove it"
     elif text.casefold() in ("true", "false", "yes", "no"):
         hint = "; write 1 and 0"
     return f"is not {expected}{hint}"

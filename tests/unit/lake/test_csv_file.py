@@ -303,7 +303,9 @@ def test_the_typed_the_textual_and_the_exact_reader_accept_the_same_rows(rows, f
     dialect = Dialect(tuple(NAMES), decimal=decimal)
     rules = rows_module.Rules(COLUMNS, frozenset(), "in.csv")
     typed = rows_module._typed(block, dialect, rules)
-    fast = rows_module._from_texts(block, 2, dialect, rules)
+    fast = rows_module._from_texts(
+        block, 2, dialect, rules, rows_module.DecimalMarks(dialect, "in.csv")
+    )
     problems = list(find_problems(block, 2, dialect, COLUMNS, frozenset()))
     assert (fast is not None) == (not problems), (fast, problems)
     if typed is not None:

@@ -13,9 +13,10 @@ from dataclasses import replace
 import pytest
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.spec import Column
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sample.simulator import simulate, write_csv
-from resources.lake.csv_file import read_training_csv, write_canonical
+from resources.lake.csv_file import read_csv, read_training_csv, write_canonical
 from resources.lake.csv_format import csv_format
 
 ROWS = 40
@@ -142,6 +143,16 @@ READ = {
         {},
         "whole numbers with zeros",
     ),
+    "whole numbers as 331.000, by commas": (
+        lambda r: encoded(text_of(column(r, "rentals", "{}.000".format))),
+        {},
+        "whole numbers with zeros",
+    ),
+    "whole numbers as 331,000, told": (
+        lambda r: encoded(semicolons(column(r, "rentals", "{},000".format))),
+        {"decimal": "comma"},
+        "whole numbers with zeros",
+    ),
     "days with a time": (
         lambda r: encoded(text_of(column(r, "dteday", lambda d: f"{iso(d)} 00:00:00"))),
         {},
@@ -255,6 +266,18 @@ REFUSED = {
         lambda r: encoded(text_of(columns(r, REALS, lambda _: "1,234"), ";")),
         "is a decimal number or has a separator of thousands; say --decimal comma",
     ),
+    "either, with points": (
+        lambda r: encoded(text_of(columns(r, REALS, lambda _: "1.234"), ";")),
+        "line 2, column temp: '1.234' is a decimal number or has a separator of thousands; say",
+    ),
+    "thousands of whole numbers, points": (
+        lambda r: encoded(text_of(column(r, "rentals", lambda _: "2.000"), ";")),
+        "line 2, column rentals: '2.000' is a decimal number or has a separator of thousands",
+    ),
+    "thousands of whole numbers, commas": (
+        lambda r: encoded(semicolons(column(r, "rentals", lambda _: "1,000"))),
+        "line 2, column rentals: '1,000' is a decimal number or .*say --decimal comma",
+    ),
     "windows-1252": (
         lambda r: encoded(text_of([*r[:3], [*r[3][:-1], "ü"], *r[4:]]), "cp1252"),
         "line 4: not UTF-8 .byte 0xfc.*--encoding windows-1252",
@@ -289,6 +312,27 @@ def test_what_is_not_clear_is_refused_with_its_place_and_what_to_do(sample, tmp_
     plain = said if ".*" in said else re.escape(said)
     assert re.search(plain, told), told
     assert "Nothing was stored" in told
+
+
+NUMBERS = (
+    Column(name="k", sql_type="int", description="number"),
+    Column(name="v", sql_type="float", description="value"),
+)
+
+
+@pytest.mark.parametrize(
+    ("last", "values"),
+    [("1.234", None), ("1.234\n1501;0.5", [1.234, 0.5]), ("2.5\n1501;1.234", [2.5, 1.234])],
+)
+def test_a_doubtful_number_far_down_is_refused_unless_another_settles_it(tmp_path, last, values):
+    path = tmp_path / "in.csv"
+    path.write_text("k;v\n" + "".join(f"{n};{n}\n" for n in range(1500)) + f"1500;{last}\n")
+    if values:
+        content = read_csv(path, NUMBERS, source_name="in.csv")
+        assert content.table["v"].to_pylist()[1500:] == values
+        return
+    with pytest.raises(InvalidInput, match=r"line 1502, column v: '1\.234' .*--decimal point"):
+        read_csv(path, NUMBERS, source_name="in.csv")
 
 
 @pytest.mark.parametrize("treatment", ["drop", "impute"])
