@@ -8,7 +8,7 @@ silently as categories.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal, cast
 
@@ -99,8 +99,11 @@ class ReadColumn:
     first: tuple[int, str] | None = None
 
 
-def infer(texts: pa.Array, name: str, notes: list[str]) -> ColumnType:
-    """The type of a column of texts (null is missing), with what people should know of it."""
+def infer(texts: pa.Array, name: str, notes: list[str], likely: str = "") -> ColumnType:
+    """The type of a column of texts (null is missing), with what people should know of it.
+
+    `likely` is the file's `decimal_mark`.
+    """
     present = texts.filter(pc.invert(_is_missing(texts, MISSING)))
     distinct = pc.unique(present)
     words = _yes_no(distinct)
@@ -109,14 +112,13 @@ def infer(texts: pa.Array, name: str, notes: list[str]) -> ColumnType:
     values = present.filter(pc.invert(_is_missing(present, DASHES)))
     if not len(values):
         return ColumnType("text" if len(present) else "ignore")
-    numbers, share = _best_number(values)
+    numbers, share, doubt = number_type(texts, name, likely)
     layouts = date_layouts(values)
     if layouts and not (share == 1.0 and numbers.decimal == "." and not layouts[0].compact):
         _note_ambiguous(name, layouts, notes)
         return ColumnType("date", layout=layouts[0])
     if share >= NEARLY:
-        if share == 1.0:
-            _note_thousands(values, name, numbers, notes)
+        notes.extend([doubt] if doubt else [])
         return numbers
     near_dates = date_layouts(values, NEARLY)
     if near_dates:
@@ -131,9 +133,10 @@ def infer(texts: pa.Array, name: str, notes: list[str]) -> ColumnType:
     return ColumnType("text")
 
 
-def parse_type(name: str, text: str, texts: pa.Array) -> ColumnType:
+def parse_type(name: str, text: str, texts: pa.Array, likely: str = "") -> ColumnType:
     """What a user says of a column: `number`, `number:,` (a decimal comma), `date`, `date:dmy`, ...
 
+    `likely` is the file's `decimal_mark`, for a number without one.
     Raises InvalidInput for an unknown type and for one that no value has.
     """
     kind, _, detail = text.partition(":")
@@ -145,7 +148,7 @@ def parse_type(name: str, text: str, texts: pa.Array) -> ColumnType:
     present = texts.filter(pc.invert(_is_missing(texts, (*MISSING, *DASHES))))
     result = ColumnType(cast(Kind, kind))
     if kind == "number":
-        result = _best_number(present, detail)[0]
+        result = _best_number(present, detail)[0] if detail else number_type(texts, name, likely)[0]
     if kind == "date":
         layouts = [each for each in date_layouts(present, 0.01) if detail in ("", each.order)]
         result = replace(result, layout=layouts[0] if layouts else None)
@@ -182,9 +185,58 @@ def read(texts: pa.Array, how: ColumnType) -> ReadColumn:
     return ReadColumn(result, times, *_counted(texts, marks), *_counted(texts, unread))
 
 
-def number_type(texts: pa.Array) -> ColumnType:
-    """The way of writing numbers that reads the most of the texts."""
-    return _best_number(texts.filter(pc.invert(_is_missing(texts, (*MISSING, *DASHES)))))[0]
+def number_type(texts: pa.Array, name: str, likely: str = "") -> tuple[ColumnType, float, str]:
+    """The way of writing numbers that reads the most of a column's texts, and its share of them.
+
+    The last is a note where the texts may be other numbers as well: 1.349 is one thousand and more
+    with a decimal comma. `likely`, the file's `decimal_mark`, settles it.
+    """
+    values = texts.filter(pc.invert(_is_missing(texts, (*MISSING, *DASHES))))
+    how, share = _best_number(values)
+    if share < NEARLY or not _any(values, r"\d[.,]\d{3}(?:\D|$)"):
+        return how, share, ""
+    other, other_share = _best_number(values, "," if how.decimal == "." else ".")
+    if other_share < share:
+        return how, share, ""
+    if likely:
+        return (other if other.decimal == likely else how), share, ""
+    numbers, others = _numbers(texts, how), _numbers(texts, other)  # of all rows, to name one
+    differs = pc.fill_null(pc.not_equal(numbers, others), False)
+    count, first = _counted(texts, differs)
+    if first is None:
+        return how, share, ""
+    row, text = first
+    mark, use = (
+        (how.thousands, "between thousands") if how.thousands else (how.decimal, "as decimal mark")
+    )
+    return (
+        how,
+        share,
+        f"column {name!r}: {count:,} with {mark!r} {use}, the first is {text!r} in data row {row}, "
+        f"read as {numbers[row - 1]}; --type {name}=number:{other.decimal} reads it as "
+        f"{others[row - 1]}",
+    )
+
+
+def decimal_mark(columns: Iterable[pa.Array]) -> str:
+    """The decimal mark of a file's columns: of those of numbers that only it can read.
+
+    "" where there is none, or both occur.
+    """
+    marks = set()
+    for texts in columns:
+        values = pc.unique(texts.filter(pc.invert(_is_missing(texts, (*MISSING, *DASHES)))))
+        if not _any(values, r"[.,]\d"):
+            continue
+        shares = {mark: _best_number(values, mark)[1] for mark in (".", ",")}
+        high, low = max(shares.values()), min(shares.values())
+        if high >= NEARLY and low < high:
+            marks.add(next(mark for mark, share in shares.items() if share == high))
+    return marks.pop() if len(marks) == 1 else ""
+
+
+def _any(texts: pa.Array, pattern: str) -> bool:
+    return bool(pc.any(pc.match_substring_regex(texts, pattern)).as_py())
 
 
 def _counted(texts: pa.Array, chosen: pa.Array) -> tuple[int, tuple[int, str] | None]:
@@ -248,13 +300,18 @@ def _common_unit(texts: pa.Array) -> str:
 
 
 def _numbers(texts: pa.Array, how: ColumnType) -> pa.Array:
-    """int64 where all are whole and fit, else float64; null where a text is no such number."""
+    """int64 where all are whole and fit, else float64; null where a text is no such number.
+
+    Nor is a text without the unit: 0.5 among percents may be 50%.
+    """
     if how.unit:
         sign = re.escape(how.unit)
-        texts = pc.replace_substring_regex(texts, rf"^\s*{sign}\s*|\s*{sign}\s*$", "")
+        unit = rf"^\s*{sign}\s*|\s*{sign}\s*$"
+        texts = _blanked(texts, pc.invert(pc.match_substring_regex(texts, unit)))
+        texts = pc.replace_substring_regex(texts, unit, "")
     texts = pc.replace_substring(pc.utf8_trim_whitespace(texts), "\u2212", "-")
     group, mark = _GROUPS[how.thousands], re.escape(how.decimal)
-    whole = rf"(?:\d+|\d{{1,3}}(?:{group}\d{{3}})+)" if group else r"\d+"
+    whole = rf"(?:\d+|[1-9]\d{{0,2}}(?:{group}\d{{3}})+)" if group else r"\d+"
     pattern = rf"^{_SIGN}(?:{whole}(?:{mark}\d*)?|{mark}\d+){_EXPONENT}$"
     fits = pc.match_substring_regex(texts, pattern)
     if how.decimal == ".":
@@ -280,16 +337,4 @@ def _note_ambiguous(name: str, layouts: list[DateLayout], notes: list[str]) -> N
         notes.append(
             f"column {name!r}: dates are read as {words[0]}, but could be {words[1]}; "
             f"--type {name}=date:{layouts[1].order} reads them so"
-        )
-
-
-def _note_thousands(texts: pa.Array, name: str, how: ColumnType, notes: list[str]) -> None:
-    """1,234 alone may be a thousand or one and a fraction."""
-    other = ColumnType("number", "," if how.decimal == "." else ".", "", how.unit)
-    if how.thousands != other.decimal:
-        return
-    if pc.all(pc.is_valid(_numbers(texts, other))).as_py():
-        notes.append(
-            f"column {name!r}: the {how.thousands!r} is read as a mark between thousands; "
-            f"--type {name}=number:{how.thousands} takes it as the decimal mark"
         )

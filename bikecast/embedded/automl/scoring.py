@@ -49,7 +49,7 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
     for name, how, parts in readings:
         texts = _one(table[names[name]])
         if how is None:
-            how = number_type(texts) if inputs[name].type != _TEXT else ColumnType("text")
+            how = number_type(texts, name)[0] if inputs[name].type != _TEXT else ColumnType("text")
         for tensor, values in _values(texts, names[name], how, parts, inputs, notes).items():
             feed[tensor] = values[:, None]
     session = one_thread_session(model)

@@ -23,6 +23,7 @@ from bikecast.core.trainable import target_problem
 from bikecast.embedded.automl.column_types import (
     ColumnType,
     ReadColumn,
+    decimal_mark,
     infer,
     number_type,
     parse_type,
@@ -105,7 +106,8 @@ def tabular_data(
     if target in chosen:
         raise InvalidInput(f"the target {target!r} cannot be a feature. Nothing was trained.")
     builder = _Builder(name)
-    goal_type, values = _target(name, target, _one(table[target]), builder.notes)
+    likely = decimal_mark(_one(each) for each in table.columns if pa.types.is_string(each.type))
+    goal_type, values = _target(name, target, _one(table[target]), types, builder.notes, likely)
     has_target = pc.is_valid(values)
     dropped = len(values) - int(pc.sum(has_target).as_py() or 0)
     if dropped:
@@ -122,7 +124,7 @@ def tabular_data(
             continue
         is_chosen = original in chosen
         notes = builder.notes if is_chosen else []
-        how, column = _read(_one(table[original]), original, types, notes)
+        how, column = _read(_one(table[original]), original, types, notes, likely)
         if is_chosen:
             builder.add(original, how, column, has_target)
         elif column.times is not None:  # it may order the rows all the same
@@ -245,7 +247,7 @@ def _filtered(times: Times | None, kept: pa.Array) -> Times:
 
 
 def _read(
-    array: pa.Array, name: str, types: Mapping[str, str], notes: list[str]
+    array: pa.Array, name: str, types: Mapping[str, str], notes: list[str], likely: str
 ) -> tuple[ColumnType, ReadColumn]:
     """A column with its type: texts are inferred, others are what they are."""
     type_ = array.type
@@ -253,7 +255,11 @@ def _read(
         array = array.cast(pa.string())
     if pa.types.is_string(array.type):
         forced = types.get(name)
-        how = infer(array, name, notes) if forced is None else parse_type(name, forced, array)
+        how = (
+            infer(array, name, notes, likely)
+            if forced is None
+            else parse_type(name, forced, array, likely)
+        )
         column = read(array, how)
         _note_missing(name, how, column, notes)
         return how, column
@@ -291,14 +297,27 @@ def _note_missing(name: str, how: ColumnType, column: ReadColumn, notes: list[st
 
 
 def _target(
-    where: str, name: str, array: pa.Array, notes: list[str]
+    where: str,
+    name: str,
+    array: pa.Array,
+    types: Mapping[str, str],
+    notes: list[str],
+    likely: str,
 ) -> tuple[ColumnType, pa.Array]:
     """The target's numbers, null where they are missing; refused where a value is none."""
-    how, column = _read(array, name, {}, [])
-    if pa.types.is_string(array.type) and how.kind != "yes/no":
-        how = number_type(array)
+    forced = types.get(name)
+    if forced is not None and forced.partition(":")[0] in ("text", "date", "ignore"):
+        raise InvalidInput(
+            f"--type {name}={forced}: {name!r} is the target, and only numbers can be predicted: "
+            "number or yes/no. Nothing was trained."
+        )
+    how, column = _read(array, name, types, [], likely)
+    if pa.types.is_string(array.type) and forced is None and how.kind != "yes/no":
+        how, _, doubt = number_type(array, name, likely)
         column = read(array, how)
-        _note_missing(name, how, ReadColumn(None, first_mark=column.first_mark), notes)
+        notes.extend([doubt] if doubt else [])
+    marks = ReadColumn(None, marks=column.marks, first_mark=column.first_mark)
+    _note_missing(name, how, marks, notes)
     values, unread = column.values, column.first
     if values is None or pa.types.is_string(values.type):  # dates, or texts of other types
         unread = next(((row, str(v)) for row, v in enumerate(array.to_pylist(), 1) if v), None)

@@ -9,7 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
-from bikecast.embedded.automl.column_types import ColumnType, infer, parse_type, read
+from bikecast.embedded.automl.column_types import (
+    ColumnType,
+    decimal_mark,
+    infer,
+    parse_type,
+    read,
+)
 from bikecast.embedded.automl.dates import date_parts
 
 
@@ -62,6 +68,35 @@ def test_a_number_in_any_notation_is_that_number(numbers, data):
     # Without a mark between thousands, 1,234 in every row may be either.
     assume(thousands == "" or any(abs(n) >= 1000 for n in numbers))
     assert values_of(texts) == pytest.approx(numbers)
+
+
+def test_a_zero_begins_no_thousands():
+    """0,344 was read as 344."""
+    assert values_of(["0,344", "0,363", "1,196"]) == [0.344, 0.363, 1.196]
+
+
+@pytest.mark.parametrize(
+    ("other", "numbers", "count"),
+    [("2,5", [985, 1349, 1562], 0), ("2.5", [985, 1.349, 1.562], 0), ("2", [985, 1.349, 1.562], 1)],
+)
+def test_another_column_settles_what_a_point_is(other, numbers, count):
+    """German thousands were read as fractions, without a word."""
+    texts, notes = pa.array(["985", "1.349", "1.562"]), []
+    how = infer(texts, "c", notes, decimal_mark([texts, pa.array([other])]))
+    assert read(texts, how).values.to_pylist() == numbers
+    assert len(notes) == count
+
+
+def test_a_point_that_may_be_one_between_thousands_is_noted_with_count_row_and_value():
+    notes = inferred(["985", None, "1.349", "1.562"])[2]
+    assert "2 with '.' as decimal mark, the first is '1.349' in data row 3" in notes[0]
+    assert "--type c=number:, reads it as 1349" in notes[0]
+
+
+def test_a_number_without_the_columns_unit_is_missing_and_counted():
+    """0.5 among percents was half a percent."""
+    _, column, _ = inferred(["50%"] * 20 + ["0.5"])
+    assert (column.unread, column.first) == (1, (21, "0.5"))
 
 
 @pytest.mark.parametrize("mark", ["-", "n.a.", "unknown", "Missing", "--", "\\N", "#DIV/0!", "(x)"])

@@ -191,3 +191,27 @@ def test_a_target_of_texts_with_a_decimal_comma_is_a_number():
     table = pa.table({"x": range(ROWS), "y": [f"{number},5" for number in range(ROWS)]})
     made = tabular_data(table, target="y", name="t.csv")
     assert made.table["y"].to_pylist()[:2] == [0.5, 1.5]
+
+
+@pytest.mark.parametrize("said", ["text", "date", "ignore"])
+def test_a_target_that_is_said_to_be_no_number_is_refused(said):
+    table = pa.table({"x": list(range(ROWS)), "y": [str(value) for value in TARGET]})
+    with pytest.raises(InvalidInput, match="only numbers can be predicted"):
+        tabular_data(table, target="y", name="t.csv", types={"y": said})
+
+
+def test_the_type_of_a_target_is_what_the_user_says():
+    """It was accepted and ignored."""
+    target = ["985", "801", "1.349", "-"] * 10
+    table = pa.table({"x": list(range(ROWS)), "y": target})
+    made = tabular_data(table, target="y", name="t.csv", types={"y": "number:,"})
+    assert made.table["y"].to_pylist()[:3] == [985, 801, 1349]
+    assert "10 missing, marked like '-' in data row 4" in made.notes[0]
+
+
+def test_a_target_that_may_be_other_numbers_is_noted_unless_another_column_settles_it():
+    target = ["985", "801", "1.349", "1.562"] * 10
+    made = tabular_data(pa.table({"x": range(ROWS), "y": target}), target="y", name="t.csv")
+    assert "20 with '.' as decimal mark, the first is '1.349' in data row 3" in made.notes[0]
+    table = pa.table({"x": ["2,5", "3"] * 20, "y": target})
+    assert tabular_data(table, target="y", name="t.csv").table["y"][2].as_py() == 1349
