@@ -98,6 +98,15 @@ class ReadColumn:
     unread: int = 0
     first: tuple[int, str] | None = None
 
+    @property
+    def share(self) -> float:
+        """The share of the values that are not missing that could be read; 1 for none."""
+        missing = 0 if self.values is None else int(self.values.null_count)
+        length = 0 if self.values is None else len(self.values)
+        if self.times is not None:
+            missing, length = int(np.isnat(self.times.local).sum()), len(self.times.local)
+        return 1.0 if not self.unread else 1 - self.unread / (length - missing + self.unread)
+
 
 def infer(texts: pa.Array, name: str, notes: list[str], likely: str = "") -> ColumnType:
     """The type of a column of texts (null is missing), with what people should know of it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +12,14 @@ import pyarrow as pa
 from bikecast.core.errors import InvalidInput
 from bikecast.core.onnx.contract import Tensor, inspect_model
 from bikecast.core.onnx.session import one_thread_session
-from bikecast.embedded.automl.column_types import ColumnType, number_type, read
+from bikecast.embedded.automl.column_types import (
+    NEARLY,
+    ColumnType,
+    decimal_mark,
+    infer,
+    number_type,
+    read,
+)
 from bikecast.embedded.automl.dates import date_parts
 
 _TYPES = {"FLOAT": "float32", "DOUBLE": "float64", "INT64": "int64", "INT32": "int32"}
@@ -36,21 +43,26 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
     `columns` is what `Tabular.columns_json` gave when the model was trained; without it, the
     file's columns have the names of the model's inputs. Names are compared without their case
     where there is only one such column.
-    Raises InvalidInput where there are no rows, a column is missing or a value cannot be what the
-    model takes, ModelRejected for a model that breaks the contract.
+    Raises InvalidInput where there are no rows, a column is missing, most of it cannot be read as
+    for the training, its numbers may be others as well, or a value cannot be what the model takes;
+    ModelRejected for a model that breaks the contract.
     """
     if not table.num_rows:
         raise InvalidInput(f"the file has no rows. {_UNSCORED}")
     inputs = {tensor.name: tensor for tensor in inspect_model(model).inputs}
     notes: list[str] = []
     readings = _readings(inputs, columns)
-    names = _matched([name for name, _, _ in readings], table)
+    names = _matched([reading.name for reading in readings], table)
+    likely = "" if columns else decimal_mark(map(_one, table.columns))
     feed: dict[str, np.ndarray] = {}
-    for name, how, parts in readings:
+    for name, how, parts, share in readings:
         texts = _one(table[names[name]])
         if how is None:
-            how = number_type(texts, name)[0] if inputs[name].type != _TEXT else ColumnType("text")
-        for tensor, values in _values(texts, names[name], how, parts, inputs, notes).items():
+            how = ColumnType("text")
+            if inputs[name].type != _TEXT:
+                how = _guessed(texts, names[name], likely, notes)
+        arrays = _values(texts, names[name], how, parts, inputs, notes, share)
+        for tensor, values in arrays.items():
             feed[tensor] = values[:, None]
     session = one_thread_session(model)
     scored = [
@@ -61,18 +73,41 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
     return ScoredRows(predictions, tuple(notes))
 
 
-def _readings(
-    inputs: Mapping[str, Tensor], columns: Mapping[str, Any] | None
-) -> list[tuple[str, ColumnType | None, Mapping[str, str]]]:
-    """Each column of a file, its type where it is known, and which inputs it becomes."""
+class _Reading(NamedTuple):
+    """A column of a file, its type where it is known, the inputs it becomes, the share readable."""
+
+    name: str
+    how: ColumnType | None
+    parts: Mapping[str, str]
+    share: float
+
+
+def _guessed(texts: pa.Array, name: str, likely: str, notes: list[str]) -> ColumnType:
+    """How numbers are written, from the scored file alone. Raises InvalidInput where in doubt."""
+    how, _, doubt = number_type(texts, name, likely)
+    if doubt:
+        raise InvalidInput(
+            f"{doubt.partition('; --type')[0]}, but could be another number, and nothing tells how "
+            f"the training read it. {_UNSCORED} Write the numbers with a decimal point and without "
+            "a mark between thousands."
+        )
+    if (inferred := infer(texts, name, [], likely)).kind == "yes/no":
+        how = inferred
+    if str(how) != "number":
+        notes.append(f"column {name!r} is read as {how}")
+    return how
+
+
+def _readings(inputs: Mapping[str, Tensor], columns: Mapping[str, Any] | None) -> list[_Reading]:
     if columns is None:
-        return [(name, None, {name: "value"}) for name in inputs]
-    readings: list[tuple[str, ColumnType | None, Mapping[str, str]]] = []
+        return [_Reading(name, None, {name: "value"}, 1.0) for name in inputs]
+    readings: list[_Reading] = []
     for entry in columns["columns"]:
         parts = {name: part for name, part in entry["inputs"].items() if name in inputs}
         if parts:
-            readings.append((entry["name"], ColumnType.from_json(entry["type"]), parts))
-    if missing := inputs.keys() - {name for _, _, parts in readings for name in parts}:
+            how, share = ColumnType.from_json(entry["type"]), float(entry.get("share", 1.0))
+            readings.append(_Reading(entry["name"], how, parts, share))
+    if missing := inputs.keys() - {name for reading in readings for name in reading.parts}:
         raise InvalidInput(
             f"columns.json does not tell where the model's inputs {', '.join(sorted(missing))} "
             f"come from. {_UNSCORED} Train again, or take the folder's own files."
@@ -103,11 +138,18 @@ def _values(
     parts: Mapping[str, str],
     inputs: Mapping[str, Tensor],
     notes: list[str],
+    share: float,
 ) -> dict[str, np.ndarray]:
-    """The arrays of the inputs that a column becomes."""
+    """The arrays of the inputs that a column becomes; `share` of the training's was readable."""
     column = read(texts, how)
     if column.first is not None:
         row, text = column.first
+        if column.share < NEARLY * share:
+            raise InvalidInput(
+                f"column {name!r}: {column.unread:,} values cannot be read as {how}, the first is "
+                f"{text!r} in data row {row}. {_UNSCORED} Write the column as in the file of the "
+                "training."
+            )
         notes.append(
             f"column {name!r}: {column.unread:,} taken as missing, the first is {text!r} in data "
             f"row {row}"

@@ -47,12 +47,14 @@ OUTPUT = "variable_out1"
 class ColumnReading:
     """A column of the file: how it is read, and which inputs of the model it becomes.
 
-    `inputs` maps an input to the part of a date that it is, or to "value".
+    `inputs` maps an input to the part of a date that it is, or to "value". `share` of the values
+    that are not missing could be read.
     """
 
     name: str
     how: ColumnType
     inputs: Mapping[str, str]
+    share: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -74,7 +76,12 @@ class Tabular:
         return {
             "format": 1,
             "columns": [
-                {"name": each.name, "type": each.how.as_json(), "inputs": dict(each.inputs)}
+                {
+                    "name": each.name,
+                    "type": each.how.as_json(),
+                    "inputs": dict(each.inputs),
+                    "share": each.share,
+                }
                 for each in self.readings
             ],
         }
@@ -186,7 +193,7 @@ class _Builder:
     def add(self, original: str, how: ColumnType, column: ReadColumn, kept: Any) -> None:
         """Add one column, of the rows that are kept."""
         if how.kind == "date" and column.times is not None:
-            self.add_date(original, how, _filtered(column.times, kept))
+            self.add_date(original, how, column, _filtered(column.times, kept))
             return
         array = column.values.filter(kept) if column.values is not None else pa.nulls(0)
         if how.kind == "ignore" or array.null_count == len(array):
@@ -205,10 +212,10 @@ class _Builder:
         else:
             _check_finite(self.where, original, column.values)
             self._put(Column(name, "float"), array)
-        self.readings.append(ColumnReading(original, how, {name: "value"}))
+        self.readings.append(ColumnReading(original, how, {name: "value"}, column.share))
         self.say(original, text, array.null_count, name)
 
-    def add_date(self, original: str, how: ColumnType, times: Times) -> None:
+    def add_date(self, original: str, how: ColumnType, column: ReadColumn, times: Times) -> None:
         """Add the parts of a date; a minute that never changes is left out."""
         self.dates[original] = times
         clock = how.layout is not None and how.layout.clock
@@ -227,7 +234,7 @@ class _Builder:
             f"column {original!r} is a date ({how.layout}): its {', '.join(inputs.values())} are "
             "features"
         )
-        self.readings.append(ColumnReading(original, how, inputs))
+        self.readings.append(ColumnReading(original, how, inputs, column.share))
         parts = ", ".join(inputs.values())
         self.say(original, str(how), missing, f"its {parts}")
 

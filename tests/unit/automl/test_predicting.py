@@ -82,6 +82,28 @@ def test_a_number_that_cannot_be_read_is_missing_and_said(trained):
     assert np.isfinite(scored.predictions).all()
 
 
+@pytest.mark.parametrize("column", ["Weight kg", "sold"])
+def test_a_column_that_cannot_be_read_is_refused(trained, column):
+    """It was scored as if all its values were missing."""
+    graph, columns, _ = trained
+    with pytest.raises(InvalidInput, match=r"60 values cannot be read .*Nothing was scored"):
+        score_texts(graph, texts(**{column: ["1.5/x"] * ROWS}), columns)
+
+
+def test_a_number_that_may_be_another_one_is_refused_without_readings(trained):
+    graph = trained[0]
+    made = tabular_data(texts(), target="y", name="t.csv").table.to_pandas().astype(str)
+    table = pa.Table.from_pandas(
+        made.drop(columns="y").assign(Weight_kg="1.349"), preserve_index=False
+    )
+    with pytest.raises(InvalidInput, match=r"'1.349' in data row 1, read as 1.349, but could be"):
+        score_texts(graph, table, None)
+    table = pa.Table.from_pandas(made.assign(Weight_kg="1,5"), preserve_index=False)
+    assert (
+        "'Weight_kg' is read as number, decimal comma" in score_texts(graph, table, None).notes[0]
+    )
+
+
 def test_without_readings_columns_are_those_of_the_model(trained, tmp_path, monkeypatch, capsys):
     """The card's five lines of Python predict the same."""
     graph, _, expected = trained
