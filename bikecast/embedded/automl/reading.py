@@ -6,6 +6,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +21,7 @@ SEPARATORS = ",;\t|"
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 #: The separator is judged by so many lines.
 _SAMPLE_LINES = 30
+_WHOLE = re.compile(r"[-+$€£¥%\s\d.,:/'TZ]*|[^,;\t|]*")
 _GZIP = b"\x1f\x8b"
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
@@ -113,27 +115,39 @@ def _text(path: Path, notes: list[str]) -> str:
 
 def _named_separator(text: str) -> tuple[str, int]:
     """The separator of Excel's first line `sep=;` and the lines that it takes."""
-    first = text.split("\n", 1)[0].strip().strip('"')
+    first = text.split("\n", 1)[0].strip(" ").strip('"')
     is_named = len(first) == 5 and first[:4].lower() == "sep=" and first[4] in SEPARATORS
     return (first[4], 1) if is_named else ("", 0)
 
 
 def _separator(text: str) -> str:
-    """The one that cuts the first lines into the most columns, the same number in each line."""
+    """The one that cuts the first lines into as many columns each.
+
+    Of several, one that leaves no other separator below the header but in numbers and dates: the
+    header may have commas of its own where `1,5;2,5` follows. Else the one with the most columns.
+    """
     lines = text.split("\n", _SAMPLE_LINES)
     is_cut = len(lines) > _SAMPLE_LINES
 
-    def columns(separator: str) -> tuple[bool, int]:
+    def columns(separator: str) -> tuple[bool, bool, int, float]:
         rows = csv.reader(io.StringIO("\n".join(lines[:_SAMPLE_LINES])), delimiter=separator)
         try:
-            counts = [len(row) for row in rows if row]
+            cut = [row for row in rows if row]
         except csv.Error:
-            return False, 0
+            return False, False, 0, 0.0
         if is_cut:
-            counts = counts[:-1] or counts  # the last row may be cut within quotes
-        return len(set(counts)) == 1 and counts[0] > 1, counts[0]
+            cut = cut[:-1] or cut  # the last row may be cut within quotes
+        counts = [len(row) for row in cut]
+        share = _whole_share(cut[1:])
+        return len(set(counts)) == 1 and counts[0] > 1, share == 1.0, counts[0], share
 
     return max(SEPARATORS, key=columns)
+
+
+def _whole_share(rows: list[list[str]]) -> float:
+    """The share of the cells that hold no separator, or look like a number or a date."""
+    cells = [cell for row in rows for cell in row]
+    return sum(_WHOLE.fullmatch(cell) is not None for cell in cells) / max(1, len(cells))
 
 
 def _names(header: list[str], path: Path, notes: list[str]) -> list[str]:

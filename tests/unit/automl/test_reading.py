@@ -46,6 +46,24 @@ def test_separators_within_quotes_are_no_separators(tmp_path):
     assert texts.table.to_pydict() == {"Temp, C, mean": ["1"], "Hum, %": ["a;b"]}
 
 
+@pytest.mark.parametrize(
+    ("content", "read"),
+    [
+        (b"a,x;b,y\n1,5;2,5\n2,5;3,5\n", {"a,x": ["1,5", "2,5"], "b,y": ["2,5", "3,5"]}),
+        (b"a,x;town\n1,5;Bonn\n2,5;Ulm\n", {"a,x": ["1,5", "2,5"], "town": ["Bonn", "Ulm"]}),
+        (b"a,x|y,z\nm,1|2,3\nn,2|3,4\n", {"a": ["m", "n"], "x|y": ["1|2", "2|3"], "z": ["3", "4"]}),
+    ],
+)
+def test_commas_of_the_header_are_no_separators_where_others_leave_numbers(tmp_path, content, read):
+    """Two decimal commas and one semicolon were three columns."""
+    assert columns(tmp_path / "t.csv", content).table.to_pydict() == read
+
+
+@pytest.mark.parametrize("first", [b"sep=\t\n", b'"sep=\t"\r\n'])
+def test_a_tab_may_be_named_as_the_separator(tmp_path, first):
+    assert columns(tmp_path / "t.csv", first + b"a\n1\n").table.to_pydict() == {"a": ["1"]}
+
+
 def test_a_header_of_two_lines_within_quotes_is_one_header(tmp_path):
     texts = columns(tmp_path / "t.csv", b'"a\nb",y\n1,2\n3,4\n')
     assert texts.table.to_pydict() == {"a\nb": ["1", "3"], "y": ["2", "4"]}
