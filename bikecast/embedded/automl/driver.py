@@ -21,7 +21,7 @@ from bikecast.core.jobs import JobState
 from bikecast.core.spec_json import spec_from_json
 from bikecast.embedded.automl import awake
 from bikecast.embedded.automl.job import JobRecord
-from bikecast.embedded.automl.locks import exclusive
+from bikecast.embedded.automl.locks import exclusive, is_held
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -141,13 +141,17 @@ def main() -> int:
     """Run the job. The exit code is 0 for a result, else 1; the record says why.
 
     One job of a folder trains at a time, whatever model it is for. Another one is queued until
-    then; its budget begins with its turn.
+    then; its budget begins with its turn. The lock's file names the job that has it.
     """
     os.set_inheritable(int(sys.argv[2]), False)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     record = JobRecord(Path(sys.argv[1]))
     launched = time.time()
-    with exclusive(record.folder.absolute().parent / TRAINER_LOCK):
+    path = record.folder.absolute().parent / TRAINER_LOCK
+    if is_held(path):
+        record.write_progress({"phase": f"waits for {path.read_text() or 'another training'}"})
+    with exclusive(path):
+        path.write_text(record.job_id)
         waited = time.time() - launched
         return work(record, float(sys.argv[3]) + waited)
 

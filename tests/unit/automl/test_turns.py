@@ -24,11 +24,17 @@ def test_a_job_is_queued_while_another_one_trains_and_its_budget_begins_with_its
         argv = ["driver", str(folder), str(held.fileno()), str(launched)]
         monkeypatch.setattr(sys, "argv", argv)
         job = threading.Thread(target=driver.main)
-        with exclusive(tmp_path / driver.TRAINER_LOCK):
+        path = tmp_path / driver.TRAINER_LOCK
+        with exclusive(path):
+            path.write_text("model-first-1")
             job.start()
+            while not JobRecord(folder).progress():
+                time.sleep(0.01)
             job.join(0.2)
             assert job.is_alive()
             assert begun == []
             assert JobRecord(folder).process() == {}
+            assert JobRecord(folder).progress()["phase"] == "waits for model-first-1"
         job.join()
+    assert path.read_text() == folder.name
     assert begun[0] > launched
