@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipelines.home import Home
-from pipelines.models import Model, source_paths
+from pipelines.models import Model, chosen_model, source_paths
 from pipelines.settings import AzureSettings, Settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
@@ -79,13 +79,20 @@ def format_of(settings: Settings) -> CsvFormat:
 
 
 def scoring_for(
-    settings: Settings, lake: Lake, registry: Registry, spark: Spark, pool: SqlPool
+    settings: Settings,
+    models: Sequence[Model],
+    lake: Lake,
+    registry: Registry,
+    spark: Spark,
+    pool: SqlPool,
 ) -> ChosenScoring:
-    """Scoring in the way that the settings name."""
+    """Scoring in the way that the settings name; a table in them is the chosen model's."""
+    table = settings.scoring_table
+    rows = {chosen_model(models, settings.model).spec.name: table} if table else {}
     return ChosenScoring(
         settings.scoring,
         PredictScoring(pool),
-        SparkScoring(lake, registry, spark, pool, settings.scoring_table),
+        SparkScoring(lake, registry, spark, pool, rows),
     )
 
 
@@ -112,7 +119,7 @@ def local_resources(settings: Settings, models: Sequence[Model]) -> Resources:
         ),
         registry=registry,
         sql_pool=pool,
-        scoring=scoring_for(settings, lake, registry, spark, pool),
+        scoring=scoring_for(settings, models, lake, registry, spark, pool),
     )
 
 
@@ -148,7 +155,7 @@ def azure_resources(settings: Settings, models: Sequence[Model]) -> Resources:
         ),
         registry=registry,
         sql_pool=pool,
-        scoring=scoring_for(settings, lake, registry, spark, pool),
+        scoring=scoring_for(settings, models, lake, registry, spark, pool),
         sql_pool_power=power,
         workspace_links=workspace_links_for(azure),
         costs=PricedCosts(read_prices(settings.prices), settings.cost_limit),

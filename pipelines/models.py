@@ -25,6 +25,12 @@ SHARED_NAMES = frozenset(
     }
 )
 
+#: Settings that are about the files of one model.
+_OF_ONE_MODEL = (
+    *("csv", "forecast", "scoring_table"),
+    *("rename", "delimiter", "decimal", "date_format", "encoding"),
+)
+
 
 @dataclass(frozen=True)
 class Model:
@@ -129,17 +135,18 @@ def chosen_model(models: Sequence[Model], name: str | None) -> Model:
 def source_paths(settings: Settings, models: Sequence[Model]) -> dict[str, str | None]:
     """Where each file comes from, by lake path: the settings' files are the chosen model's.
 
-    Raises InvalidInput where the settings have files and do not say for which model.
+    Raises InvalidInput where the settings say anything of files and not for which model.
     """
     paths: dict[str, str | None] = {}
     for model in models:
         paths |= {model.spec.source_file: model.csv, model.spec.scoring_file: model.forecast}
-    if settings.csv is None and settings.forecast is None:
+    set_here = [f"BIKECAST_{name.upper()}" for name in _OF_ONE_MODEL if getattr(settings, name)]
+    if not set_here:
         return paths
     if settings.model is None and len(models) != 1:
         raise InvalidInput(
-            "BIKECAST_CSV or BIKECAST_FORECAST is set, but not for which of the models "
-            f"({', '.join(model.spec.name for model in models)}). Nothing was started. Set "
+            f"Set, but not for which of the models: {', '.join(set_here)}. The models are "
+            f"{', '.join(model.spec.name for model in models)}. Nothing was started. Set "
             "BIKECAST_MODEL, or write `csv` and `forecast` into the models' files."
         )
     spec = chosen_model(models, settings.model).spec

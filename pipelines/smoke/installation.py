@@ -63,7 +63,7 @@ def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[I
     """The installation whose T-SQL is recorded; `home` is open already."""
     silent = resources_for(settings, [SMOKE_MODEL])
     pool = HeardSqlPool(silent.sql_pool, recorder.hear_sql)
-    scoring = scoring_for(settings, silent.lake, silent.registry, silent.spark, pool)
+    scoring = scoring_for(settings, [SMOKE_MODEL], silent.lake, silent.registry, silent.spark, pool)
     resources = replace(silent, sql_pool=pool, scoring=scoring)
     defs = build_definitions(settings, resources, [SMOKE_MODEL])
     with open_event_log(home) as instance:

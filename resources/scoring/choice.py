@@ -49,8 +49,8 @@ class ChosenScoring:
             return self.predict
         if self.mode == "spark":
             return self.spark
-        if self.spark.rows_path:
-            reason = f"auto: PREDICT scores a table of the pool, not {self.spark.rows_path}"
+        if rows_path := self.spark.rows_paths.get(spec.name):
+            reason = f"auto: PREDICT scores a table of the pool, not {rows_path}"
             return replace(self.spark, reason=reason)
         refusal = predict_refusal(self.predict.pool, spec)
         if refusal:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from bikecast.core.errors import BikecastError
@@ -25,14 +26,15 @@ if TYPE_CHECKING:
 class SparkScoring:
     """Scores a Delta table, or the staged scoring file, and loads the result into the pool.
 
-    `rows_path` is the lake path of the Delta table; empty for the scoring file's rows.
+    `rows_paths` has the lake path of the Delta table by the model's name; a model that is not there
+    has the scoring file's rows.
     """
 
     lake: Lake
     registry: Registry
     spark: Spark
     pool: SqlPool
-    rows_path: str = ""
+    rows_paths: Mapping[str, str] = field(default_factory=dict)
     reason: str = "Spark is the way that the settings name"
     needs_predict = False
 
@@ -46,7 +48,7 @@ class SparkScoring:
             spec=spec,
             model_path=self._model_file(spec, live),
             model_digest=live.digest,
-            rows_path=self.rows_path or f"staging/{spec.scoring_table}.csv",
+            rows_path=self.rows_paths.get(spec.name) or f"staging/{spec.scoring_table}.csv",
             table_path=f"tables/{spec.predictions_table}",
             stamp=self._stamp(spec, live.version, run_id),
         )

@@ -80,7 +80,9 @@ class Place:
         return ChosenScoring(
             mode,
             PredictScoring(target),
-            SparkScoring(self.lake, self.registry, spark, target, rows_path),
+            SparkScoring(
+                self.lake, self.registry, spark, target, {SPEC.name: rows_path, "other": "tables/x"}
+            ),
         )
 
 

@@ -209,10 +209,28 @@ def test_the_settings_files_are_those_of_the_chosen_model():
     assert paths[COFFEE_SALES.source_file] == "shop.csv"
 
 
-def test_files_in_the_settings_without_a_model_are_refused_where_there_are_several():
+@pytest.mark.parametrize(
+    "flags",
+    [
+        {"csv": "https://a/b.csv"},
+        {"decimal": ","},
+        {"scoring": "spark", "scoring_table": "tables/stations"},
+    ],
+)
+def test_what_the_settings_say_of_files_without_a_model_is_refused_where_there_are_several(
+    tmp_path, flags
+):
+    """A table to score, or a decimal mark, was once that of every model."""
     models = [Model(BIKE_RENTALS), Model(COFFEE_SALES)]
-    with pytest.raises(InvalidInput, match="Set BIKECAST_MODEL"):
-        source_paths(load_settings(csv="https://a/b.csv"), models)
+    with pytest.raises(InvalidInput, match=rf"{list(flags)[-1].upper()}\. .*Set BIKECAST_MODEL"):
+        local_resources(load_settings(home=tmp_path, **flags), models)
+
+
+def test_a_table_to_score_is_the_chosen_models(tmp_path):
+    flags = {"scoring": "spark", "scoring_table": "tables/a", "model": "coffee"}
+    models = [Model(BIKE_RENTALS), Model(COFFEE_SALES)]
+    scoring = local_resources(load_settings(home=tmp_path, **flags), models).scoring
+    assert scoring.spark.rows_paths == {"coffee": "tables/a"}
 
 
 class WritingPool:
