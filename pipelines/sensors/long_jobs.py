@@ -139,8 +139,12 @@ def spark_sensor(specs: Sequence[ModelSpec], *, seconds: int) -> dg.SensorDefini
         context: dg.SensorEvaluationContext, spark: dg.ResourceParam[Spark]
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
+        known = set(cursor.pending)
         for asset in assets:
             read_waiting(context.instance, asset, Awaited.SPARK, cursor)
+        for job_id in cursor.pending.keys() - known:  # a new cursor reads the whole history
+            if _went_on(context.instance, job_id):
+                del cursor.pending[job_id]
 
         def status_of(job_id: str) -> JobStatus:
             status = spark.status(job_id)
@@ -281,17 +285,23 @@ def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -
 
 
 def align_aliases(models: Sequence[LiveModel], power: SqlPoolPower, warn: Warn) -> None:
-    """Let the registry's aliases follow the pool; an error waits for the next time.
+    """Let the registry's aliases follow the pool; an error waits for the next time, and is one
+    model's alone.
 
     A pool that is not online changes nothing, and is not resumed for this.
     """
     try:
         if power.status().state is not JobState.COMPLETED:
             return
-        for model in models:
-            moved = model.align_alias()
-            if moved is not None:
-                name = model.spec.model_name
-                warn(f"the alias of {name} was behind and now points at version {moved}")
     except Exception as error:  # noqa: BLE001  # polling must go on
         warn(f"the registry's aliases could not be compared with the pool: {error}")
+        return
+    for model in models:
+        name = model.spec.model_name
+        try:
+            moved = model.align_alias()
+        except Exception as error:  # noqa: BLE001  # the other models' aliases must follow
+            warn(f"the registry's alias of {name} could not be compared with the pool: {error}")
+            continue
+        if moved is not None:
+            warn(f"the alias of {name} was behind and now points at version {moved}")

@@ -10,7 +10,7 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql import SqlError
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import model_jobs
-from pipelines.sensors.long_jobs import should_align, training_sensor
+from pipelines.sensors.long_jobs import align_aliases, should_align, spark_sensor, training_sensor
 from pipelines.sensors.polling import POLLS_A_TICK, PollCursor, poll
 from resources.sql_pool.embedded import AlwaysOnline
 from tests.second_spec import COFFEE_SALES
@@ -203,3 +203,38 @@ def test_a_cursor_of_the_version_before_goes_on_where_it_was(instance):
     assert table.asked == [old, new]
     assert (first.run_key, first.job_name) == (old, "finish_training")
     assert second.run_key == new
+
+
+class Aliased:
+    """A live model whose alias moves to a version, or whose registry does not answer."""
+
+    def __init__(self, spec, moved):
+        self.spec, self.moved = spec, moved
+
+    def align_alias(self):
+        if isinstance(self.moved, Exception):
+            raise self.moved
+        return self.moved
+
+
+def test_a_registry_error_of_one_model_leaves_the_aliases_of_the_others_to_follow():
+    warnings = []
+    models = [Aliased(SPEC, OSError("no answer")), Aliased(COFFEE_SALES, 2)]
+    align_aliases(models, AlwaysOnline(), warnings.append)
+    assert SPEC.model_name in warnings[0]
+    assert "now points at version 2" in warnings[1]
+
+
+def test_spark_jobs_that_a_run_went_on_with_are_not_asked_for_again(instance):
+    """The sensor's cursor is empty after an upgrade, and the event log has all jobs."""
+    for job in ("old-1", "new-1"):
+        facts = {"waits_for": "Spark", "job_id": job}
+        instance.report_runless_asset_event(
+            dg.AssetObservation(SPEC.training_table, metadata=facts)
+        )
+    empty_job.execute_in_process(instance=instance, tags={"dagster/run_key": "old-1"})
+    table = StateTable(**{"new-1": JobState.RUNNING})
+    context = dg.build_sensor_context(instance=instance, resources={"spark": table})
+    result = spark_sensor([SPEC], seconds=30)(context)
+    assert table.asked == ["new-1"]
+    assert set(PollCursor.parse(result.cursor).pending) == {"new-1"}
