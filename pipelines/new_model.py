@@ -72,18 +72,22 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
         )
     draft = inferred(wish)
     place.parent.mkdir(parents=True, exist_ok=True)
+    own_lines = rf"(?m)^.*{wish.name}[/\\]defs\.yaml:\d+: (attributes[\w.]*: )?"
     try:
         place.write_text(file_text(wish, draft), encoding="utf-8")
         model = read_model(place)
         if problems := shown_problems(folder):
-            raise InvalidInput("\n".join(problems) + "\nNothing was written.")
+            raise InvalidInput("\n".join(problems))
         read_training_csv(wish.csv, model.spec, source_name=wish.csv.name, trainable=True)
         scored = wish.forecast or wish.csv
         read_scoring_csv(scored, model.spec, source_name=scored.name)
-    except BaseException:
+    except BaseException as error:
         place.unlink(missing_ok=True)
         place.parent.rmdir()
-        raise
+        if not isinstance(error, InvalidInput):
+            raise
+        text = re.sub(own_lines, "", str(error))  # lines of a file that is not there
+        raise InvalidInput(f"{text}\nNothing was written.") from None
     return place, model, draft.notes
 
 
@@ -95,6 +99,8 @@ def inferred(wish: Wish) -> Draft:
     content = read_csv(wish.csv)
     texts, draft = content.table, Draft(notes=list(content.notes))
     table = texts
+    if not texts.num_rows:
+        raise InvalidInput(f"{wish.csv.name} has no row below its header. Nothing was written.")
     for place, name in enumerate(texts.column_names):
         table = table.set_column(place, name, typed(texts[name]))
     keys = list(dict.fromkeys([*wish.keys, *([wish.time] if wish.time else [])]))
@@ -132,11 +138,11 @@ def inferred(wish: Wish) -> Draft:
         kind = _type(table[name])
         numbers = kind == "type: bigint" and codes.get(name)
         draft.features.append(
-            f"name: {name}, {kind}" + (f", codes: {list(numbers)}" if numbers else "")
+            f"name: {_yaml(name)}, {kind}" + (f", codes: {list(numbers)}" if numbers else "")
         )
     draft.segments = [name for name in tabular.spec.segments if name in chosen]
-    draft.target = f"name: {wish.target}, {_type(table[wish.target])}"
-    draft.keys = [f"name: {key}, {_type(table[key], dates.get(key))}" for key in keys]
+    draft.target = f"name: {_yaml(wish.target)}, {_type(table[wish.target])}"
+    draft.keys = [f"name: {_yaml(key)}, {_type(table[key], dates.get(key))}" for key in keys]
     return draft
 
 
@@ -192,7 +198,8 @@ def _only_day(table: pa.Table, dates: dict[str, str]) -> str | None:
 
 
 def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
-    """A column of texts as whole numbers, as floats, or as it is; words for nothing are nulls."""
+    """A column of texts as whole numbers, as floats with a point or a comma, or as it is; words for
+    nothing are nulls."""
     import pyarrow as pa
     import pyarrow.compute as pc
 
@@ -200,9 +207,10 @@ def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:
     values = pc.if_else(missing, pa.scalar(None, pa.string()), texts)
     if values.null_count == len(values):
         return values.cast(pa.null())
-    for kind in (pa.int64(), pa.float64()):
+    with_point = pc.replace_substring(values, ",", ".")
+    for written, kind in ((values, pa.int64()), (values, pa.float64()), (with_point, pa.float64())):
         try:
-            return values.cast(kind)
+            return written.cast(kind)
         except pa.ArrowInvalid:
             continue
     return values
@@ -249,7 +257,7 @@ def file_text(wish: Wish, draft: Draft) -> str:
             *(f"    - {{{text}}}" for text in draft.keys),
         ]
     if draft.time_key:
-        lines.append(f"  time_key: {draft.time_key} # scores are of the latest rows, too")
+        lines.append(f"  time_key: {_yaml(draft.time_key)} # scores are of the latest rows, too")
     if draft.ignored:
         lines.append(f"  ignored: {_list(draft.ignored)}")
     if draft.segments:
@@ -277,6 +285,13 @@ def _source(path: Path) -> str:
     absolute = path.expanduser().resolve()
     inside = absolute.is_relative_to(PROJECT)
     return absolute.relative_to(PROJECT).as_posix() if inside else str(absolute)
+
+
+def _yaml(name: str) -> str:
+    """A name in YAML, which reads on, no and null as something else."""
+    import yaml  # type: ignore[import-untyped]
+
+    return name if yaml.safe_load(name) == name else _quoted(name)
 
 
 def _quoted(text: Any) -> str:

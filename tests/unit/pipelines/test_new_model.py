@@ -133,3 +133,33 @@ def test_dg_scaffolds_the_same_file(tmp_path, coffee_csv):
     )
     own = (tmp_path / "defs" / "shop" / "defs.yaml").read_text("utf-8")
     assert (place / "defs.yaml").read_text("utf-8") == own
+
+
+def test_names_that_yaml_reads_as_something_else_are_quoted(tmp_path, table):
+    csv = table(on=x, no=y, null=lambda n: n, y=y)
+    _, model, _ = made(tmp_path, csv, "no", keys=("null",), time="null")
+    assert (*model.spec.feature_names, model.spec.target.name) == ("on", "y", "no")
+    assert (model.spec.time_key, model.spec.key_names) == ("null", ("null",))
+
+
+def test_decimal_commas_are_numbers(tmp_path):
+    csv = tmp_path / "rows.csv"
+    rows = [f"{n // 7},{n % 7};{y(n)}" for n in range(40)]
+    csv.write_text("\n".join(["x;y", *rows]) + "\n", "utf-8")
+    _, model, _ = made(tmp_path, csv)
+    assert model.spec.features[0].sql_type == "float"
+
+
+def test_a_csv_without_rows_is_refused(tmp_path):
+    csv = tmp_path / "rows.csv"
+    csv.write_text("x,y\n", "utf-8")
+    with pytest.raises(InvalidInput, match="no row below its header"):
+        made(tmp_path, csv)
+
+
+def test_a_refusal_names_the_column_and_no_file_that_is_not_there(tmp_path, table):
+    with pytest.raises(InvalidInput, match="run_id is a column of each") as caught:
+        made(tmp_path, table(run_id=x, y=y))
+    assert "defs.yaml" not in str(caught.value)
+    assert str(caught.value).endswith("Nothing was written.")
+    assert not (tmp_path / "defs" / "shop").exists()
