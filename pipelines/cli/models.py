@@ -135,7 +135,7 @@ def rollback(
     show(
         f"Live: version {change['version']} of {spec.model_name} ({change['reason']}).\n"
         "The stored predictions are still those of the other version. "
-        f"Next: bikecast run, or the job `{spec.named('score')}`."
+        f"Next: bikecast run --model {spec.name}, or the job `{spec.named('score')}`."
     )
 
 
@@ -199,7 +199,9 @@ def _print_models(here: Resources, spec: ModelSpec) -> None:
 
     versions = here.registry.versions(spec.model_name)
     if not versions:
-        say(f"{spec.name}: no model is registered yet. Start with: bikecast run")
+        say(
+            f"{spec.name}: no model is registered yet. Start with: bikecast run --model {spec.name}"
+        )
         return
     live = {version.version for version in versions if ALIAS in version.aliases}
     reasons: dict[int, str] = {}
