@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from resources.sql_pool.deployment import (
+    make_schema,
     make_table,
     prediction_columns,
     scoring_columns,
@@ -57,6 +58,7 @@ def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[d
     within = f"{key} BETWEEN ? AND ?"
     limits = [days.first, days.last]
     with pool.session() as session:
+        make_schema(session, spec)
         stage_rows(session, staging, columns, url=url)
         make_table(session, table, columns)
         session.run("BEGIN TRANSACTION")

@@ -86,6 +86,7 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     """Make or replace the predictions table and the procedures; return the script that ran."""
     script = procedure_script(spec)
     with pool.session() as session:
+        make_schema(session, spec)
         run_script(session, script)
     return script
 
@@ -208,6 +209,7 @@ def _exchange(
     """Replace the rows of a table by those of files in the lake, by way of a staging table."""
     table, staging = table_name(spec, name), table_name(spec, f"{name}_staging")
     names = ", ".join(columns)
+    make_schema(session, spec)
     stage_rows(session, staging, columns, url=url)
     make_table(session, table, columns)
     session.run("BEGIN TRANSACTION")
@@ -234,6 +236,14 @@ def stage_rows(session: Session, staging: str, columns: Mapping[str, str], *, ur
         options=",\n    ".join(options),
     )
     run_script(session, script)
+
+
+def make_schema(session: Session, spec: ModelSpec) -> None:
+    """Make the spec's schema where it is missing; each database has dbo."""
+    if spec.schema.casefold() == "dbo":
+        return
+    create = unicode_text(f"CREATE SCHEMA {quote_identifier(spec.schema)}")
+    session.run(f"IF SCHEMA_ID({unicode_text(spec.schema)}) IS NULL EXEC ({create})")
 
 
 def make_table(session: Session, table: str, columns: Mapping[str, str]) -> None:

@@ -14,7 +14,13 @@ from bikecast.core.errors import BikecastError
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from bikecast.core.sql import ResultSet
-from resources.sql_pool.deployment import audit_table, run_or_nothing, table_name, unicode_text
+from resources.sql_pool.deployment import (
+    audit_table,
+    make_schema,
+    run_or_nothing,
+    table_name,
+    unicode_text,
+)
 from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import render, run_script
 
@@ -154,6 +160,7 @@ def ensure_tables(pool: SqlPool, spec: ModelSpec) -> None:
 
 
 def _make_tables(session: Session, spec: ModelSpec) -> None:
+    make_schema(session, spec)
     model, audit = table_name(spec, spec.model_table), audit_table(spec)
     for template, table in (("model_table.sql", model), ("model_audit_table.sql", audit)):
         run_script(session, render(template, table=table, table_text=unicode_text(table)))

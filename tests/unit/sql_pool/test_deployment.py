@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import hashlib
+from dataclasses import replace
 
 import pytest
 
@@ -17,7 +18,13 @@ from resources.sql_pool.deployment import (
     saved_predictions,
     stage_predictions,
 )
-from resources.sql_pool.model_table import Change, audit_trail, live_model, publish_model
+from resources.sql_pool.model_table import (
+    Change,
+    audit_trail,
+    ensure_tables,
+    live_model,
+    publish_model,
+)
 from resources.sql_pool.scripts import split_batches
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import TYPES, price_of, weighted_sum
@@ -74,6 +81,15 @@ def test_one_version_is_live_and_publishing_it_again_changes_nothing(pool, publi
     with pool.session() as session:
         query = "SELECT [version] FROM dbo.rental_prediction_model WHERE is_live = 1"
         assert session.run(query)[0].rows == [(1,)]
+
+
+def test_a_schema_that_the_database_lacks_is_made_once(pool):
+    spec = replace(COFFEE_SALES, schema="shop")
+    ensure_tables(pool, spec)
+    create_procedures(pool, spec)
+    with pool.session() as session:
+        query = "SELECT COUNT(*) FROM sys.tables WHERE schema_id = SCHEMA_ID('shop')"
+        assert session.run(query)[0].rows == [(4,)]
 
 
 def test_the_moments_of_publishing_and_of_the_audit_are_aware_and_utc(pool, publish):
