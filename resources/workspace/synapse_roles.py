@@ -25,7 +25,11 @@ ROLES = {
 }
 #: Built-in roles that include another one.
 INCLUDED_IN = {
-    "Synapse Compute Operator": ("Synapse Contributor", "Synapse Administrator"),
+    "Synapse Compute Operator": (
+        "Apache Spark Administrator",
+        "Synapse Contributor",
+        "Synapse Administrator",
+    ),
     "Apache Spark Administrator": ("Synapse Administrator",),
 }
 

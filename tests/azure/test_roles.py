@@ -122,6 +122,34 @@ def test_a_synapse_role_is_found_on_any_page_of_the_workspace_or_the_pool(place,
     assert found.detail == "by Synapse Administrator, from workspaces/bikesynapse"
 
 
+def test_the_spark_administrator_may_do_what_the_operator_may(place, user):
+    synapse_role(user, "Apache Spark Administrator", ORCHESTRATOR)
+
+    assert states(place)["this process", "Synapse Compute Operator"].state == "present"
+
+
+def recorded_definitions():
+    file = RECORDINGS / "synapse-role-definitions.json"
+    if not file.exists():
+        pytest.skip(f"needs the recordings: {file} is not there")
+    return next(
+        body
+        for exchange in json.loads(file.read_text())["exchanges"]
+        if isinstance(body := exchange["response"]["body"], list) and isinstance(body[0], dict)
+    )
+
+
+def test_the_spark_administrator_has_the_actions_of_the_operator_in_the_recording():
+    definitions = {each["name"]: each for each in recorded_definitions()}
+
+    operator = actions(definitions["Synapse Compute Operator"])
+    assert operator <= actions(definitions["Apache Spark Administrator"])
+
+
+def actions(definition):
+    return {action for each in definition["permissions"] for action in each["dataActions"]}
+
+
 def test_a_synapse_role_of_another_pool_does_not_count(place, user):
     synapse_role(user, "Synapse Compute Operator", ORCHESTRATOR, scope="/bigDataPools/other")
 
@@ -138,14 +166,7 @@ def test_a_synapse_role_of_a_group_is_unknown_with_the_command_that_answers_it(p
 
 def test_synapses_roles_have_the_ids_that_the_service_gave():
     """The service calls the Spark role otherwise than Microsoft's pages."""
-    file = RECORDINGS / "synapse-role-definitions.json"
-    if not file.exists():
-        pytest.skip(f"needs the recordings: {file} is not there")
-    definitions = next(
-        body
-        for exchange in json.loads(file.read_text())["exchanges"]
-        if isinstance(body := exchange["response"]["body"], list) and isinstance(body[0], dict)
-    )
+    definitions = recorded_definitions()
 
     ids = {definition["name"]: definition["id"] for definition in definitions}
     assert {name: ids.get(name) for name in synapse_roles.ROLES} == synapse_roles.ROLES
