@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from resources.automl.port import TrainingRequest
 from resources.azure.credentials import TIMEOUTS, azure_credential
-from resources.azure.refusals import refused_by_azure
+from resources.azure.refusals import account_id, refused_by_azure
 from resources.lake.port import Lake
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) 
         refused_by_azure(
             f"the training data cannot be stored in {DATASTORE}",
             role="Storage Blob Data Contributor",
-            scope=f"the storage account {store.account_name}",
+            scope=account_id(store.account_name),
             unchanged="No job was submitted",
         ),
         blob_container(store) as container,

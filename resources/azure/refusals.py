@@ -61,6 +61,11 @@ def role_command(role: str, scope: str) -> str:
     return f'az role assignment create --assignee {_identity()} --role "{role}" --scope {scope}'
 
 
+def account_id(name: str) -> str:
+    """A storage account's resource id as a shell substitutes it: its group may be any."""
+    return f"$(az storage account show --name {name} --query id -o tsv)"
+
+
 def remedy_of(error: Exception, role: str, scope: str) -> str:
     """What to do about an error of an Azure client; empty where nothing general helps."""
     from azure.core.exceptions import (

@@ -3,6 +3,7 @@
 import io
 import json
 import logging
+import re
 from dataclasses import replace
 
 import onnx
@@ -171,6 +172,8 @@ def test_a_storage_account_that_refuses_is_told_and_nothing_is_submitted(azure, 
     with pytest.raises(BikecastError, match="cannot be stored in workspaceblobstore") as caught:
         azure.submit(training_request("bikes-1"))
     assert "No job was submitted" in str(caught.value)
+    scope = r"--scope \$\(az storage account show --name \w+ --query id -o tsv\)"
+    assert re.search(scope, str(caught.value))
     assert cloud.calls("PUT", "/jobs/bikes-1") == []
 
 
