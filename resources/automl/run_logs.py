@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any
 
 from resources.automl.training_data import blob_container
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 DATASTORE = "workspaceartifactstore"
 #: Of the runs that failed, so many are shown.
 MOST_FAILED = 2
+#: So many logs of a run are looked at, and so many are shown.
+MOST_LISTED, MOST_LOGS = 1000, 8
 
 
 def show_run_logs(client: MLClient, job_id: str, runs: Iterable[str], link: str) -> None:
@@ -33,22 +37,30 @@ def show_run_logs(client: MLClient, job_id: str, runs: Iterable[str], link: str)
         say_log_is_missing(job_id, error)
 
 
-def failed_runs(client: MLClient, job_id: str) -> list[str]:
-    """The runs whose logs may say why a job failed: failed trials, the set-up, the job itself."""
+def failed_runs(client: MLClient, job_id: str) -> Iterator[str]:
+    """The runs whose logs may say why a job failed: failed trials, the set-up, the job itself.
+
+    They are listed when the first is asked for, so that `show_run_logs` hears of a failure.
+    """
     trials = [run for run in client.jobs.list(parent_job_name=job_id) if run is not None]
     failed = [str(run.name) for run in trials if str(run.status) == "Failed"]
-    return list(dict.fromkeys([*failed[:MOST_FAILED], f"{job_id}_setup", job_id]))
+    yield from dict.fromkeys([*failed[:MOST_FAILED], f"{job_id}_setup", job_id])
 
 
 def _printed(container: ContainerClient, run: str) -> str:
-    """The ends of the logs of a run, by name; the rest is not downloaded."""
+    """The ends of the newest logs of a run in equal shares, by name; the rest is not downloaded."""
     folder = f"ExperimentRun/dcid.{run}/user_logs/"
+    listed = islice(container.list_blobs(name_starts_with=folder, **TIMEOUTS), MOST_LISTED)
+    written = sorted((b for b in listed if b.size), key=attrgetter("last_modified"))[-MOST_LOGS:]
     parts = []
-    for blob in container.list_blobs(name_starts_with=folder, **TIMEOUTS):
-        size = int(blob.size or 0)
-        if size:
-            start = max(0, size - MOST_CHARACTERS)
-            content = container.download_blob(blob.name, offset=start, length=size - start)
-            text = content.readall().decode("utf-8", errors="replace")
-            parts.append(f"[{blob.name.removeprefix(folder)}]\n{text.rstrip()}")
+    for blob in sorted(written, key=attrgetter("name")):
+        head = f"[{blob.name.removeprefix(folder)}]\n"
+        share = max(1, MOST_CHARACTERS // len(written) - len(head) - 1)
+        start = max(0, blob.size - share)
+        content = container.download_blob(blob.name, offset=start, length=blob.size - start)
+        text = content.readall().decode("utf-8", errors="replace")
+        if start:
+            # The rest of a cut line may be the rest of a secret, which nothing tells.
+            text = text.partition("\n")[2] or "..."
+        parts.append(head + text.rstrip())
     return "\n".join(parts)

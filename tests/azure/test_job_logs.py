@@ -1,12 +1,15 @@
 """What Livy batches and training jobs printed is in the log of the Dagster run that ends them."""
 
 import contextlib
+from types import SimpleNamespace
 
 import dagster as dg
 import pytest
+from azure.core.exceptions import HttpResponseError
 
 from bikecast.core.errors import BikecastError
 from pipelines.sample.simulator import write_training_csv
+from resources.automl.run_logs import _printed
 from resources.azure.job_logs import MOST_CHARACTERS, show_log
 from resources.spark.port import Preparation
 from tests.azure.cloud import faults
@@ -61,6 +64,61 @@ def test_a_training_that_failed_says_what_its_set_up_printed(training, cloud):
     text = entry(run_log(lambda: training.result("bikes-1")), "What bikes-1_setup printed:")
     assert "[std_log.txt]\nTraceback ...\nUserError: ScriptExecution.StreamAccess" in text
     assert "All of it: https://ml.azure.com/runs/bikes-1?wsid=" in text
+
+
+def test_the_reason_of_a_failed_training_is_told_where_its_trials_cannot_be_listed(
+    training, cloud, monkeypatch
+):
+    def refused(*_, **__):
+        raise HttpResponseError("try later")
+
+    fail(cloud)
+    cloud.clock.advance(RUN_SECONDS)
+    monkeypatch.setattr("azure.ai.ml.operations.JobOperations.list", refused)
+
+    errors = []
+    log = run_log(lambda: errors.append(failure_of(training)))
+    assert "training job bikes-1 is Failed" in errors[0]
+    assert "try later" in entry(log, "What bikes-1 printed cannot be read:")
+
+
+def failure_of(training):
+    with pytest.raises(BikecastError) as caught:
+        training.result("bikes-1")
+    return str(caught.value)
+
+
+class Logs:
+    """A container of logs by name, each newer than the one before; counts the bytes it gives."""
+
+    def __init__(self, logs):
+        self.logs, self.given = logs, 0
+
+    def list_blobs(self, name_starts_with, **_):
+        names = [f"{name_starts_with}{name}" for name in self.logs]
+        self.by_name = dict(zip(names, self.logs.values(), strict=True))
+        for age, name in enumerate(names):
+            yield SimpleNamespace(name=name, size=len(self.by_name[name]), last_modified=age)
+
+    def download_blob(self, name, offset, length):
+        self.given += length
+        return SimpleNamespace(readall=lambda: self.by_name[name][offset : offset + length])
+
+
+def test_of_many_logs_the_newest_are_shown_in_equal_shares():
+    """Before, all were downloaded, and those whose names come last took all the place."""
+    logs = Logs({f"{n % 10}-{n}.txt": b"a line of a log\n" * 2000 for n in range(500)})
+    printed = _printed(logs, "run")
+
+    heads = [line for line in printed.splitlines() if line.startswith("[")]
+    assert heads == [f"[{n % 10}-{n}.txt]" for n in range(492, 500)]
+    assert MOST_CHARACTERS * 0.9 < len(printed) <= MOST_CHARACTERS
+    assert logs.given <= MOST_CHARACTERS
+
+
+def test_a_log_is_cut_between_lines_so_that_no_rest_of_a_secret_stays():
+    text = b"AccountKey=" + b"secret" * MOST_CHARACTERS + b"\nlast line"
+    assert _printed(Logs({"a.txt": text}), "run") == "[a.txt]\nlast line"
 
 
 def test_a_training_that_is_done_says_what_its_best_trial_printed(training, cloud):
