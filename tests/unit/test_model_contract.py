@@ -160,3 +160,57 @@ def test_a_sparse_initializer_outside_the_file_is_refused():
     sparse.values.CopyFrom(external())
     with pytest.raises(ModelRejected, match="sparse"):
         inspect_model(made.SerializeToString())
+
+
+def sizes(name, *values):
+    return numpy_helper.from_array(np.array(values, dtype=np.int64), name)
+
+
+def column(name, *shape):
+    return numpy_helper.from_array(np.ones(shape, dtype=np.float32), name)
+
+
+@pytest.mark.parametrize(
+    ("operator", "inputs", "constants", "elements"),
+    [
+        ("ConstantOfShape", ["s"], [sizes("s", 20_000, 20_000)], "400,000,000"),
+        ("Expand", ["x", "s"], [sizes("s", 1, 400_000_000)], "400,000,000"),
+        ("Expand", ["x", "s"], [sizes("s", 400_000_000, 1)], "400,000,000"),
+        ("Tile", ["x", "s"], [sizes("s", 400_000_000, 1)], "400,000,000"),
+        (
+            "Range",
+            ["a", "b", "c"],
+            [*map(numpy_helper.from_array, map(np.int64, (0, 1 << 25, 1)), "abc")],
+            "33,554,432",
+        ),
+        ("Add", ["a", "b"], [column("a", 5000, 1), column("b", 1, 5000)], "25,000,000"),
+        ("MatMul", ["a", "b"], [column("a", 5000, 1), column("b", 1, 5000)], "25,000,000"),
+    ],
+)
+def test_a_small_model_that_asks_for_a_huge_tensor_is_refused(
+    operator, inputs, constants, elements
+):
+    """A file of 223 bytes took 1.3 GB when it was loaded."""
+    data = model(helper.make_node(operator, inputs, ["big"]), GOOD, initializers=constants)
+    data.opset_import[0].version = 13
+    with pytest.raises(ModelRejected, match=f"{operator} makes a tensor of {elements} elements"):
+        inspect_model(data.SerializeToString())
+
+
+def test_a_huge_tensor_of_a_constant_node_or_in_a_subgraph_is_refused():
+    shape = helper.make_node("Constant", [], ["s"], value=sizes("v", 20_000, 20_000))
+    big = helper.make_node("ConstantOfShape", ["s"], ["big"])
+    with pytest.raises(ModelRejected, match="ConstantOfShape makes"):
+        inspect_model(data_of(shape, big, GOOD))
+    out = helper.make_tensor_value_info("big", TensorProto.FLOAT, None)
+    branch = helper.make_graph([shape, big], "branch", [], [out])
+    choice = helper.make_node("If", ["c"], ["z"], then_branch=branch, else_branch=branch)
+    condition = numpy_helper.from_array(np.array(True), "c")
+    with pytest.raises(ModelRejected, match="ConstantOfShape makes"):
+        inspect_model(data_of(choice, GOOD, initializers=[condition]))
+
+
+def test_the_other_name_of_onnx_s_domain_hides_no_size():
+    big = helper.make_node("Add", ["a", "b"], ["big"], domain="ai.onnx")
+    with pytest.raises(ModelRejected, match="Add makes"):
+        inspect_model(data_of(big, GOOD, initializers=[column("a", 5000, 1), column("b", 1, 5000)]))

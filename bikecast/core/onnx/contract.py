@@ -14,6 +14,7 @@ from typing import Any
 
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.onnx.policy import TRAINED_ELSEWHERE, OperatorPolicy
+from bikecast.core.onnx.sizes import check_sizes
 
 MAX_MODEL_BYTES = 100 * 1024 * 1024
 
@@ -75,7 +76,8 @@ def inspect_model(
     """Check a model without running it and return its signature.
 
     Raises ModelRejected for a file over `max_bytes`, a corrupt one, data outside the file,
-    functions of its own, and for an operator or a subgraph that the policy does not allow.
+    functions of its own, for an operator or a subgraph that the policy does not allow, and for a
+    tensor over the limit of `bikecast.core.onnx.sizes`.
     """
     import onnx
     from google.protobuf.message import DecodeError
@@ -92,6 +94,7 @@ def inspect_model(
     if model.functions or model.training_info:
         raise ModelRejected("the model defines functions of its own, which are not allowed")
     _check_graph(graph, policy)
+    check_sizes(model)
     initialized = {tensor.name for tensor in graph.initializer}
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return ModelSignature(
