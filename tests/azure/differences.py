@@ -30,8 +30,10 @@ DIFFERENCES = [
     ),
     Reason(
         "aml-job-cancel|aml-run-history|aml-spark-job",
-        r".*\{ws\}/jobs/\{name\} 20[01]",
-        r"(lacks|also has) .*",
+        r"(PUT|GET) management\.azure\.com\{ws\}/jobs/\{name\} 20[01]",
+        r"lacks properties\.(inputs|jobs|settings|sourceJobId)|"
+        r"also has properties\.(environmentId|environmentVariables|notificationSetting|resources|"
+        r"taskDetails|queueSettings)",
         "recorded of pipeline jobs; AutoML jobs are held against their own recording",
     ),
     Reason(
@@ -102,25 +104,88 @@ DIFFERENCES = [
     ),
 ]
 
-#: Recorded calls that the fake does not answer, by the recording, and why.
+#: Recorded calls that the fake does not answer, by the recording: their pattern, and why.
 UNSERVED = {
-    "aml-datastores": "the product reads datastores and makes none",
-    "aml-models": "models are not listed, only the versions of one",
-    "aml-run-history": "components of pipeline jobs, and addresses of data that our trials lack",
-    "aml-spark-job": "components and code of pipeline jobs",
-    "aml-workspace": "workspaces are not made, changed or deleted here yet",
-    "arm-deployment-errors": "nothing is deployed yet",
-    "arm-deployments": "nothing is deployed yet",
-    "arm-provider-register": "no provider is registered yet",
-    "arm-resource-group": "no resource group is made yet",
-    "arm-role-assignments": "roles are never taken away, and their ids are known",
-    "livy-sessions-statements": "there are no sessions yet",
-    "sql-pool": "pools are not made or deleted yet, and the end of a switch is asked of the pool",
-    "storage-blob": "containers are not made",
-    "storage-dfs": "file systems are not made",
-    "synapse-linked-services": "links are not listed, only the one of the lab is read",
-    "synapse-notebooks": "there are no notebooks yet",
-    "synapse-role-assignments": "roles are listed and given, not read one by one or taken away",
-    "synapse-role-definitions": "the ids of roles are known; test_roles holds them against this",
-    "synapse-workspace-arm": "workspaces, pools and firewall rules are not made yet",
+    "aml-datastores": (
+        r"(PUT|DELETE) .*/datastores/\{name\}",
+        "the product reads datastores and makes none",
+    ),
+    "aml-models": (
+        r"GET .*\{ws\}/models",
+        "models are not listed, only the versions of one",
+    ),
+    "aml-run-history": (
+        r"(POST .*/dataversion/batchGetResolvedUris|PUT .*/components/.*)",
+        "components of pipeline jobs, and addresses of data that our trials lack",
+    ),
+    "aml-spark-job": (
+        r"PUT .*\{ws\}/(codes|components)/\{name\}/versions/\{name\}",
+        "components and code of pipeline jobs",
+    ),
+    "aml-workspace": (
+        r"((DELETE|PATCH) .*\{ws\}|GET .*/(workspaceOperationsStatus/\{name\}"
+        r"|workspaces)|POST .*/(diagnose|resyncKeys))",
+        "workspaces are not made, changed or deleted here yet",
+    ),
+    "arm-deployment-errors": (
+        r"\w+ .*/deployments/.*",
+        "nothing is deployed yet",
+    ),
+    "arm-deployments": (
+        r"\w+ .*/(deployments/.*|operationresults/redacted\d+)",
+        "nothing is deployed yet",
+    ),
+    "arm-provider-register": (
+        r"(GET|POST) .*/Microsoft\.ClassicInfrastructureMigrate.*",
+        "no provider is registered yet",
+    ),
+    "arm-resource-group": (
+        r"\w+ .*/(resourcegroups(/\{name\}(/exportTemplate)?)?"
+        r"|operationresults/redacted2)",
+        "no resource group is made yet",
+    ),
+    "arm-role-assignments": (
+        r"((GET|DELETE) .*/roleAssignments/\{name\}|GET .*/roleDefinitions)",
+        "roles are never taken away, and their ids are known",
+    ),
+    "livy-sessions-statements": (
+        r"\w+ .*/sparkPools/\{name\}/sessions.*",
+        "there are no sessions yet",
+    ),
+    "sql-pool": (
+        r"((PUT|PATCH|DELETE) .*/sqlPools/\{name\}|GET .*/(sqlPools|operation(Results"
+        r"|Statuses)/\{name\}))",
+        "pools are not made or deleted yet, and the end of a switch is asked of the pool",
+    ),
+    "storage-blob": (
+        r"PUT .*/\{container\}\?restype=container",
+        "containers are not made",
+    ),
+    "storage-dfs": (
+        r"PUT .*/\{container\}\?restype=container",
+        "file systems are not made",
+    ),
+    "synapse-linked-services": (
+        r"GET .*/linkedservices",
+        "links are not listed, only the one of the lab is read",
+    ),
+    "synapse-notebooks": (
+        r"(\w+ .*/notebooks(/\{name\})?|GET .*/(bigDataPools"
+        r"|notebookOperationResults)/\{name\})",
+        "there are no notebooks yet",
+    ),
+    "synapse-role-assignments": (
+        r"(GET|DELETE) .*/roleAssignments/\{name\}",
+        "roles are listed and given, not read one by one or taken away",
+    ),
+    "synapse-role-definitions": (
+        r"GET .*/(rbacScopes|roleDefinitions(/\{tenant\})?)",
+        "the ids of roles are known; test_roles holds them against this",
+    ),
+    "synapse-workspace-arm": (
+        r"(PUT .*\{workspace\}|(PUT|DELETE) .*/bigDataPools/\{name\}"
+        r"|PUT .*/firewallRules/\{name\}|GET .*/(bigDataPools|operation(Results"
+        r"|Statuses)/\{name\}))",
+        "workspaces, pools and firewall rules are not made yet",
+    ),
 }
