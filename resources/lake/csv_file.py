@@ -216,8 +216,8 @@ def read_csv(
     left_out = set(map(folded, ignored))
     findings = [
         f"{source_name}: column {name!r} is not in the schema and was left out"
-        for name in dialect.names
-        if name not in asked and folded(name) not in left_out
+        for name in dict.fromkeys(dialect.names)
+        if name.strip() and name not in asked and folded(name) not in left_out
     ]
     schema = arrow_schema(tuple(columns))
     notes = [*dialect.notes, *(f"{form} ({place})" for form, place in rules.forms.items())]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import codecs
+import re
+from datetime import UTC, datetime
 
 from bikecast.core.errors import InvalidInput
 from resources.lake.port import CsvFormat
@@ -46,6 +48,21 @@ def csv_format(
                 f"--encoding {encoding!r} is not a known encoding; such are utf-8, windows-1252 "
                 "and utf-16"
             ) from None
-    if date_format and "%" not in date_format:
-        raise InvalidInput(f"--date-format {date_format!r}: in the way of strptime: %d.%m.%Y")
+    if date_format and (problem := _date_format_problem(date_format)):
+        raise InvalidInput(f"--date-format {date_format!r}: {problem}; such as %d.%m.%Y")
     return CsvFormat(columns, delimiter, decimal, date_format, encoding)
+
+
+def _date_format_problem(date_format: str) -> str:
+    """Why days cannot be read by this format of strptime; empty where they can."""
+    parts = set(re.findall("%(.)", date_format.replace("%%", "")))
+    has_day = parts & {"j"} or (parts & {"d"} and parts & set("mbB"))
+    if not (has_day and parts & set("yY")):
+        return "it needs year, month and day in the way of strptime"
+    day = datetime(2011, 12, 31, tzinfo=UTC)
+    try:
+        if datetime.strptime(day.strftime(date_format), date_format).date() == day.date():
+            return ""
+    except (ValueError, re.error):
+        pass
+    return "strptime cannot read what it writes"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import struct
 from collections.abc import Container, Iterator, Sequence
 
 from bikecast.core.errors import InvalidInput
@@ -90,13 +91,22 @@ def repeated_keys(
     first_line: dict[tuple[object, ...], int] = {}
     for block_line, block in blocks:
         for line, row in numbered_rows(block, block_line, dialect.delimiter):
-            texts = [plain(row[at], key) for at, key in zip(positions, keys, strict=True)]
+            texts = [
+                plain(row[at], key, dialect.decimal)
+                for at, key in zip(positions, keys, strict=True)
+            ]
             if not all(texts):
                 continue
-            key = tuple(parse(text, each) for text, each in zip(texts, keys, strict=True))
+            key = tuple(_stored(text, each) for text, each in zip(texts, keys, strict=True))
             if key in repeated and (earlier := first_line.setdefault(key, line)) != line:
                 names, parts = ", ".join(k.name for k in keys), ", ".join(map(str, key))
                 yield f"line {line}, column {names}: {parts} is already on line {earlier}"
+
+
+def _stored(text: str, column: Column) -> object:
+    """The value as a table of the column's type has it."""
+    value = parse(text, column)
+    return struct.unpack("<f", struct.pack("<f", value))[0] if column.sql_type == "real" else value
 
 
 def problems_error(problems: Sequence[str], source_name: str, hint: str = "") -> InvalidInput:

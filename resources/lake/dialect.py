@@ -103,11 +103,16 @@ def recognise(
     if delimiter != ",":
         notes.append(f"delimited by {_DELIMITERS.get(delimiter, repr(delimiter))}")
     raw = _header(header, delimiter, start + 1, source_name)
+    _check_repeated(raw, columns, told, f"{source_name}, line {start + 1}")
     names = _named(raw, columns, told, source_name, start + 1)
     other = [(mine, name) for mine, name in zip(names, raw, strict=True) if mine != name]
     if any(folded(mine) == folded(name) for mine, name in other):
         notes.append("column names without regard to case and blanks")
     notes += [f"{mine} from {name!r}" for mine, name in other if folded(mine) != folded(name)]
+    if not all(name.strip() for name in raw):
+        notes.append("columns without a name left out")
+    if len({folded(name) for name in raw if name.strip()}) < sum(map(bool, map(str.strip, raw))):
+        notes.append("columns of the same name left out")
     spare = [
         name for name in raw if name in names and folded(name) not in set(map(folded, ignored))
     ]
@@ -312,13 +317,26 @@ def _header(text: str, delimiter: str, line: int, source_name: str) -> list[str]
         raise InvalidInput(f"{where}: there are no column names")
     if any(not name.isprintable() for name in map(str.strip, names)):
         raise InvalidInput(f"{where}: a column name has a control character")
-    folds = [folded(name) for name in names]  # Spark and SQL do not tell case apart
+    return names
+
+
+def _check_repeated(
+    raw: Sequence[str], columns: Sequence[Column], told: CsvFormat, where: str
+) -> None:
+    """Raise InvalidInput where a column of the model appears twice."""
+    wanted = {folded(column.name) for column in columns} | {
+        folded(name) for name in told.columns.values()
+    }
+    folds = [folded(name) for name in raw]  # Spark and SQL do not tell case apart
     repeated = sorted(
-        {name for name, fold in zip(names, folds, strict=True) if fold and folds.count(fold) > 1}
+        {
+            name
+            for name, fold in zip(raw, folds, strict=True)
+            if fold in wanted and folds.count(fold) > 1
+        }
     )
     if repeated:
         raise InvalidInput(f"{where}: columns appear twice: {', '.join(repeated)}")
-    return names
 
 
 def folded(name: str) -> str:

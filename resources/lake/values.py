@@ -9,7 +9,8 @@ from __future__ import annotations
 import math
 import re
 import struct
-from datetime import date, datetime
+from calendar import monthrange
+from datetime import date, datetime, time
 
 from bikecast.core.spec import Column
 
@@ -31,6 +32,7 @@ _SHAPES = (
     (r"[0-9]{8}", "%Y%m%d"),
     (r"[0-9]{1,2}-[A-Za-z]{3}-[0-9]{4}", "%d-%b-%Y"),
 )
+_FIRST_YEAR = 1000
 _NOT_FINITE = re.compile(r"[+-]?(?:nan|inf|infinity)", re.IGNORECASE)
 INTEGER_BITS = {"int": 32, "bigint": 64}
 
@@ -95,16 +97,47 @@ def parse_date(text: str, date_format: str) -> date:
     """
     try:
         if _ISO_DATE.fullmatch(text):
-            return date.fromisoformat(text)
-        if text.isascii():
-            return datetime.strptime(text, date_format).date()
-    except ValueError:
-        pass
-    raise ValueError(f"is not a date of the form {date_format} or YYYY-MM-DD{_shape(text)}")
+            day = date.fromisoformat(text)
+        elif text.isascii() and _blanks(text) == _blanks(date_format):
+            moment = datetime.strptime(text, date_format)
+            if moment.time() != time.min:
+                raise ValueError("has a time of day, and the column has days")
+            day = moment.date()
+        else:
+            raise ValueError("")
+    except ValueError as error:
+        if str(error).startswith("has a time"):
+            raise
+        form = f"is not a date of the form {date_format} or YYYY-MM-DD"
+        raise ValueError(f"{form}{_shape(text, date_format)}") from None
+    if day.year < _FIRST_YEAR:
+        raise ValueError(f"is a date in the year {day.year}; write years with four digits")
+    return day
 
 
-def _shape(text: str) -> str:
+def _blanks(text: str) -> int:
+    """How many blanks a text has; strptime takes some that no other reader does."""
+    return sum(map(str.isspace, text))
+
+
+def _no_such_day(text: str, date_format: str) -> bool:
+    """Whether the text has the layout of a date, but of a day that its month does not have."""
+    numbers = tuple(map(int, re.findall("[0-9]+", text)))
+    order = [part for part in re.findall("%([A-Za-z])", date_format) if part in "Ymd"]
+    if _ISO_DATE.fullmatch(text):
+        order = ["Y", "m", "d"]
+    elif not re.fullmatch(re.sub("%[Ymd]", "[0-9]+", re.escape(date_format)), text):
+        return False
+    if sorted(order) != ["Y", "d", "m"] or len(numbers) != len(order):
+        return False
+    part = dict(zip(order, numbers, strict=True))
+    return 1 <= part["m"] <= 12 and not 1 <= part["d"] <= monthrange(part["Y"] or 1, part["m"])[1]
+
+
+def _shape(text: str, date_format: str) -> str:
     """Which layout of a date the text has, and what to do about it."""
+    if _no_such_day(text, date_format):
+        return "; there is no such day"
     for shape, date_format in _SHAPES:
         if re.fullmatch(shape, text):
             return f"; it looks like {date_format}: --date-format {date_format}"

@@ -186,7 +186,22 @@ READ = {
     "an unnamed first column": (
         lambda r: encoded(text_of([["", *r[0]], *([str(i), *row] for i, row in enumerate(r[1:]))])),
         {},
-        "",
+        "columns without a name left out",
+    ),
+    "commas at the end of each line": (
+        lambda r: encoded(text_of([[*row, "", ""] for row in r])),
+        {},
+        "columns without a name left out",
+    ),
+    "two other columns of one name": (
+        lambda r: encoded(text_of([[*row, "x", "X"] for row in r])),
+        {},
+        "columns of the same name left out",
+    ),
+    "days with a time, told": (
+        lambda r: encoded(text_of(column(r, "dteday", "{} 00:00".format))),
+        {"date_format": "%m/%d/%Y %H:%M"},
+        "dates of the form",
     ),
 }
 
@@ -230,7 +245,13 @@ REFUSED = {
     "an empty field": (bad("temp", ""), "line 5, column temp: the value is missing"),
     "TRUE": (bad("holiday", "TRUE"), "column holiday: 'TRUE' is not a whole number; write 1 and 0"),
     "a serial date": (bad("dteday", "40544"), "'40544' is not a date.*serial number"),
-    "29 February of a common year": (bad("dteday", "2/29/2011"), "'2/29/2011' is not a date"),
+    "29 February of a common year": (
+        bad("dteday", "02/29/2011"),
+        "'02/29/2011' is not a date of the form %m/%d/%Y or YYYY-MM-DD; there is no such day",
+    ),
+    "29 February, ISO": (bad("dteday", "2011-02-29"), "YYYY-MM-DD; there is no such day"),
+    "a blank inside a date": (bad("dteday", "1/ 4/2011"), "'1/ 4/2011' is not a date"),
+    "a year of two digits in four": (bad("dteday", "1/4/0011"), "in the year 11; write years"),
     "a time of day": (bad("dteday", "2011-01-04 13:00"), "it has a time of day"),
     "German dates": (
         lambda r: encoded(text_of(column(r, "dteday", german))),
@@ -335,6 +356,24 @@ def test_a_doubtful_number_far_down_is_refused_unless_another_settles_it(tmp_pat
         read_csv(path, NUMBERS, source_name="in.csv")
 
 
+def test_a_time_of_day_is_not_dropped_by_a_format_that_has_one(sample, tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text(text_of(column(sample[0], "dteday", "{} 13:45".format)))
+    told = csv_format(date_format="%m/%d/%Y %H:%M")
+    with pytest.raises(InvalidInput, match=r"line 2, column dteday: .* has a time of day"):
+        read_training_csv(path, SPEC, source_name="in.csv", told=told)
+
+
+@pytest.mark.parametrize("sql_type", ["real", "float"])
+@pytest.mark.parametrize("text", ["k,v\n0.1,1\n0.1,2\n", "k;v\n0,1;1\n0,1;2\n"])
+def test_a_repeated_key_with_decimals_is_named(tmp_path, sql_type, text):
+    path = tmp_path / "in.csv"
+    path.write_text(text)
+    keys = (Column(name="k", sql_type=sql_type, description="key"), NUMBERS[1])
+    with pytest.raises(InvalidInput, match=r"line 3, column k: 0.1.* is already on line 2"):
+        read_csv(path, keys, unique=("k",), source_name="in.csv")
+
+
 @pytest.mark.parametrize("treatment", ["drop", "impute"])
 def test_missing_values_pass_where_the_spec_treats_them(sample, tmp_path, treatment):
     path = tmp_path / "in.csv"
@@ -382,6 +421,10 @@ def test_a_file_that_changes_while_it_is_read_is_refused(sample, tmp_path, monke
         ({"decimal": "x"}, "--decimal 'x'"),
         ({"encoding": "klingon"}, "--encoding 'klingon'"),
         ({"date_format": "dd.mm"}, "--date-format 'dd.mm'"),
+        ({"date_format": "%m/%d"}, "it needs year, month and day"),
+        ({"date_format": "%Q %d/%m/%Y"}, "strptime cannot read"),
+        ({"date_format": "%d/%m/%Y %"}, "strptime cannot read"),
+        ({"date_format": "%d/%m/%Y %d"}, "strptime cannot read"),
     ],
 )
 def test_a_wrong_option_is_named(options, said):
