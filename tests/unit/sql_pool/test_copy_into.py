@@ -47,6 +47,16 @@ def test_windows_line_ends_and_other_terminators_are_read(copy):
     assert copy("1;'a;b';;2\r\n", options=options) == [(1, "a;b", None, 2.0)]
 
 
+def test_a_file_of_both_line_ends_is_read_by_its_terminator(copy):
+    """It was an internal error."""
+    found = copy("h,h,h,h\n1,a,,\r\n2,b,,\n", columns="(id 1, name 2)")
+    assert [row[:2] for row in found] == [(1, "a"), (2, "b")]
+
+
+def test_a_header_alone_is_no_row_whatever_its_line_end(copy):
+    assert copy("h,h,h,h\r\n") == []
+
+
 def test_a_column_list_chooses_fields_and_defaults(copy):
     found = copy("h,h,h\n9,1,\n", columns="(id 2, name DEFAULT 'none' 3)")
     assert found == [(1, "none", None, None)]

@@ -121,7 +121,28 @@ def _is_plain(path: Path, options: CopyOptions) -> bool:
         return False
     with path.open("rb") as file:
         line = file.readline(2**20)
-    return line.endswith(b"\n") and line.endswith(b"\r\n") == (options.row_end == "\r\n")
+    is_windows = options.row_end == "\r\n"
+    return (
+        line.endswith(b"\n")
+        and line.endswith(b"\r\n") == is_windows
+        and _has_one_line_end(path, is_windows=is_windows)
+    )
+
+
+def _has_one_line_end(path: Path, *, is_windows: bool) -> bool:
+    """Whether all line ends of a file are the same: DuckDB refuses a mixture."""
+    before = b""
+    with path.open("rb") as file:
+        while chunk := file.read(2**20):
+            chunk = before + chunk
+            # A \r at the end of the chunk may be half of a line end.
+            chunk, before = (chunk[:-1], b"\r") if chunk.endswith(b"\r") else (chunk, b"")
+            returns = chunk.count(b"\r")
+            if returns != (chunk.count(b"\n") if is_windows else 0):
+                return False
+            if is_windows and returns != chunk.count(b"\r\n"):
+                return False
+    return not before
 
 
 def _from_text(field: Field, options: CopyOptions) -> str:

@@ -81,6 +81,8 @@ def read_records(path: Path, options: CopyOptions) -> Iterator[Record]:
 
 def terminator_hint(text: str, options: CopyOptions) -> str:
     """What to write where the lines inside of a record's text end otherwise than records do."""
+    if options.row_end == "\n":
+        text = text.removesuffix("\r")  # a Windows line, not one that ends in \r alone
     end = next((end for end in _ENDS if end in text), "")
     if not end or end == options.row_end:
         return ""
