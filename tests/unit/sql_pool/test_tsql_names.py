@@ -130,5 +130,19 @@ def test_sp_columns_and_its_kin_are_called_by_text(stations):
     assert [row[0] for row in first("EXEC sp_datatype_info 4").rows] == ["int"]
 
 
+def test_a_bare_word_is_an_argument_as_text(stations, error_of):
+    for batch in ("EXEC sp_columns stations", "sp_columns [stations]"):
+        assert [row[3] for row in stations.run(batch)[0].rows] == ["id", "name"]
+    assert error_of(stations, "EXEC dbo.station Harbour").number == 8114
+
+
+def test_a_temp_table_is_in_tempdb(stations, error_of):
+    stations.run("CREATE TABLE tempdb..#spots (i int); INSERT tempdb.dbo.#spots VALUES (7)")
+    assert stations.run("SELECT tempdb..#spots.i FROM tempdb..#spots")[0].rows == [(7,)]
+    stations.run("IF OBJECT_ID('tempdb..#spots') IS NOT NULL DROP TABLE tempdb..#spots")
+    assert error_of(stations, "SELECT * FROM tempdb..#spots").number == 208
+    assert "tempdb..spots" in error_of(stations, "SELECT * FROM tempdb..spots").message
+
+
 def test_an_argument_that_a_catalog_procedure_has_not_is_refused(stations, error_of):
     assert error_of(stations, "EXEC sp_columns @nothing = 1").number == 8145

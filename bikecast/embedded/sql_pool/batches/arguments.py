@@ -59,7 +59,8 @@ def bind_arguments(
             raise SqlError(8145, f"@{argument.name} is not a parameter for procedure {label}.")
         if argument.value is None:
             raise refused("DEFAULT as an argument")
-        require_constants((argument.value,), "EXEC")
+        given = _word(argument.value)
+        require_constants((given,), "EXEC")
         if argument.output and not isinstance(argument.value, exp.Parameter):
             raise failure("179")
         if parameter.name.lower() in bound:
@@ -67,11 +68,11 @@ def bind_arguments(
         if argument.output and not parameter.output:
             raise failure("8162", parameter.name)
         try:
-            value = evaluate(argument.value, parameter.type)
+            value = evaluate(given, parameter.type)
         except SqlError as error:
             if error.number not in _CONVERSIONS:
                 raise
-            source = _type_name(argument.value, variables)
+            source = _type_name(given, variables)
             raise failure("8114", source, parameter.type.name) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
@@ -83,6 +84,14 @@ def bind_arguments(
                 raise failure("8178", parameter.name)
             raise failure("201", label, parameter.name)
     return bound
+
+
+def _word(node: exp.Expression) -> exp.Expression:
+    """A bare word is its text: `EXEC sp_columns stations`."""
+    is_word = isinstance(node, exp.Column) and isinstance(node.this, exp.Identifier)
+    if not is_word or node.args.get("table") or node.name.upper() == "DEFAULT":
+        return node
+    return exp.National(this=node.name)
 
 
 def copy_outputs(

@@ -70,6 +70,7 @@ def cross_database(parts: Sequence[str]) -> SqlError:
 def without_database(tokens: list[Token]) -> list[Token]:
     """The tokens without the database in front of names of three parts and more.
 
+    tempdb is the database of temp tables, and of nothing else.
     Raises SqlError for a.. where a is another database.
     """
     result: list[Token] = []
@@ -87,6 +88,11 @@ def without_database(tokens: list[Token]) -> list[Token]:
         no_schema = following[1].token_type is TokenType.DOT
         if is_inside or first.token_type in _NO_NAMES:
             continue
+        last = index + (2 if no_schema else 3)
+        if first.text.lower() == "tempdb" and _is_temporary(tokens[last : last + 1]):
+            result.pop()
+            index = last
+            continue
         if no_schema and not is_current(first.text):
             raise cross_database([first.text, "", following[2].text])
         if no_schema:
@@ -97,6 +103,10 @@ def without_database(tokens: list[Token]) -> list[Token]:
             result.pop()
             index += 1
     return result
+
+
+def _is_temporary(tokens: list[Token]) -> bool:
+    return bool(tokens) and tokens[0].text.startswith("#")
 
 
 def table_name(node: exp.Expression) -> ObjectName:
