@@ -11,6 +11,7 @@ import datetime
 import decimal as decimals
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -174,9 +175,13 @@ class EngineSession:
         """End the running batch from another thread; `run` raises SqlError or Cancelled.
 
         A batch that starts while this runs may be ended too, so call `resume` when it has ended.
+        Nothing happens where the session has been closed.
         """
+        import duckdb
+
         self._interpreter.cancelled = True
-        self._interpreter.connection.interrupt()
+        with suppress(duckdb.ConnectionException):  # the session has been closed
+            self._interpreter.connection.interrupt()
 
     def resume(self) -> None:
         """Let batches run again after `cancel`."""

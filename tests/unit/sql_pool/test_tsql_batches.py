@@ -189,3 +189,10 @@ def test_a_rollback_that_a_cancel_interrupts_is_tried_again(session, error_numbe
     assert error_number(f"{before}SELECT 1 / 0") == 8134
     assert connection.rollbacks > 1
     assert rows("SELECT 1 AS a") == [(1,)]
+
+
+def test_a_session_that_has_been_closed_may_be_cancelled(pool):
+    """An attention that came late raised an error of DuckDB."""
+    with pool.session() as session:
+        pass
+    session._engine.cancel()

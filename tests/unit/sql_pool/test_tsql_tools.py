@@ -89,7 +89,7 @@ def test_a_jump_out_of_a_functions_loop_is_refused_by_name(session, error_of):
     session.run(
         "CREATE FUNCTION dbo.f (@n int) RETURNS int AS BEGIN WHILE @n < 9 BREAK RETURN @n END"
     )
-    assert "inside of a function" in error_of(session, "SELECT dbo.f(1)").message
+    assert "BREAK inside of a function" in error_of(session, "SELECT dbo.f(1)").message
 
 
 def test_identity_insert_takes_values_for_one_table_at_a_time(session, error_of):

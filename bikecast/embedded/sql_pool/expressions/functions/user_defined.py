@@ -124,7 +124,9 @@ def _after(compiler: Compiler, statement: st.Statement, values: _Values) -> _Val
     elif isinstance(statement, flow.While):
         values = _loop(compiler, statement, values)
     else:
-        raise refused(f"{type(statement).__name__.upper()} inside of a function")
+        is_jump = isinstance(statement, flow.Jump)
+        what = statement.kind if is_jump else type(statement).__name__.upper()
+        raise refused(f"{what} inside of a function")
     return values
 
 
