@@ -13,6 +13,7 @@ from bikecast.embedded.automl.models import fit_model
 from bikecast.embedded.automl.portfolio import Configuration
 from bikecast.embedded.automl.scoring import score_texts
 from bikecast.embedded.automl.tabular import tabular_data
+from pipelines.cli.predict import read_by_spec
 
 RIDGE = Configuration("ridge", "ridge", "one_hot", "none", {"alpha": 0.01})
 ROWS = 60
@@ -102,6 +103,18 @@ def test_a_number_that_may_be_another_one_is_refused_without_readings(trained):
     assert (
         "'Weight_kg' is read as number, decimal comma" in score_texts(graph, table, None).notes[0]
     )
+
+
+def test_a_model_of_the_project_reads_a_file_as_a_run_does(trained, tmp_path):
+    """Its own formats were guessed from the scored file."""
+    graph, _, expected = trained
+    spec = tabular_data(texts(), target="y", name="t.csv").spec
+    frame = tabular_data(texts(), target="y", name="t.csv").table.to_pandas()
+    alike = frame["town"] == "A"
+    frame[alike].drop(columns="y").to_csv(tmp_path / "t.csv", sep=";", decimal=",", index=False)
+    table, columns, _ = read_by_spec(tmp_path / "t.csv", spec)
+    scored = score_texts(graph, table, columns)
+    assert scored.predictions == pytest.approx(expected[alike], abs=1e-3)
 
 
 def test_without_readings_columns_are_those_of_the_model(trained, tmp_path, monkeypatch, capsys):
