@@ -63,7 +63,7 @@ def check_names(specs: Sequence[ModelSpec]) -> None:
 def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
     """The names that two models share, or that Dagster does not take: the (later) model's name,
     and a sentence."""
-    problems = []
+    problems: list[tuple[str, str]] = []
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in SHARED_NAMES:
         owners[_LOCATION, name].append("the installation")

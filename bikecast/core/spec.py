@@ -96,9 +96,7 @@ class Column:
         if not all(map(math.isfinite, (*numbers, *limits))):
             raise ValueError(f"{self.name}: minimum, maximum and suspicious take finite numbers")
         if len(limits) == 2 and limits[0] > limits[1]:
-            raise ValueError(
-                f"{self.name}: minimum is {self.minimum:g}, above maximum, {self.maximum:g}"
-            )
+            raise ValueError(f"{self.name}: minimum is {limits[0]:g}, above maximum, {limits[1]:g}")
 
     @property
     def sql_declaration(self) -> str:

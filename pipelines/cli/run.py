@@ -114,7 +114,7 @@ def run(
     log.info("run: model %s, %s, retrain %s", spec.name, sources, retrain)
     resources = resources_for(settings, models)
     budget_seconds = {} if settings.budget is None else {"budget_seconds": settings.budget}
-    training = {"retrain": retrain, **budget_seconds}
+    training: dict[str, object] = {"retrain": retrain, **budget_seconds}
     with (
         full_disk_explained(home),
         Progress(spec) as progress,
