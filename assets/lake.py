@@ -18,6 +18,7 @@ from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.urls import is_url, public_url
 from resources.costs.port import Costs
 from resources.lake.port import FetchedFile, Lake, SourceFiles
+from resources.lake.sources import BY_HAND
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent
@@ -154,7 +155,7 @@ def _origin(
     event = latest_materialization(context.instance, own.asset)
     known = event is not None and (event.tags or {}).get(DATA_VERSION_TAG) == stored.digest
     source = event.metadata.get("source") if event is not None and known else None
-    before = str(source.value) if source is not None else "a file put there by hand"
+    before = str(source.value) if source is not None else BY_HAND
     is_kept = not fetched.is_new and source is not None
     return before if is_kept else fetched.origin, before
 

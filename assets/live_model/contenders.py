@@ -54,6 +54,24 @@ def knows_the_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool 
     return bool(same_keys.num_rows and 2 * same_rows.num_rows >= same_keys.num_rows)
 
 
+def has_newer_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool:
+    """Whether the table reaches further in time than the champion's, or has more rows."""
+    import pyarrow.compute as pc
+
+    names = [spec.time_key or spec.target.name]
+    now = read_table(lake, spec.training_table_path, names)
+    through = champion.tags.get(TRAINED_THROUGH)
+    if through is not None and not _seen(now, spec, through).all():
+        return True
+    version = champion.tags.get(DATA_VERSION)
+    old = read_data_version(lake, spec.training_table_path, version, names) if version else None
+    if old is None:
+        return False
+    latest = [pc.max(table[names[0]]).as_py() for table in (old, now) if table.num_rows]
+    is_later = spec.time_key is not None and len(latest) == 2 and latest[1] > latest[0]
+    return is_later or now.num_rows > old.num_rows
+
+
 def promotion_rules(spec: ModelSpec) -> PromotionRules:
     """When a challenger of this model is good enough."""
     limits = spec.thresholds

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from assets.live_model.comparison import Comparison
 from assets.model_tags import DATA_VERSION
 from bikecast.core.spec import ModelSpec
 from resources.registry.port import ModelVersion
 from resources.sql_pool.model_table import Action, AuditEntry
+
+#: What a challenger's data are to the champion's: newer ones have later or more rows.
+DataOfChallenger = Literal["same", "newer", "other"]
 
 
 @dataclass(frozen=True)
@@ -30,7 +34,7 @@ def judge(
     challenger: ModelVersion,
     spec: ModelSpec,
     *,
-    new_data: bool,
+    data: DataOfChallenger,
 ) -> Decision:
     """The rule: on the same data the challenger has to win; with new data it must not lose."""
     number, measured = challenger.version, _measured(comparison, champion, challenger, spec)
@@ -41,8 +45,11 @@ def judge(
     if comparison.is_better:
         reason = f"version {number} beats version {champion} {measured}"
         return Decision(challenger, "promote", reason, comparison)
-    if new_data and not comparison.is_worse:
-        reason = f"version {number} knows newer data and is not worse than version {champion}"
+    if data != "same" and not comparison.is_worse:
+        knows = (
+            "knows newer data" if data == "newer" else "was trained on the data that is there now"
+        )
+        reason = f"version {number} {knows} and is not worse than version {champion}"
         return Decision(challenger, "promote", f"{reason} {measured}", comparison)
     verb = "is worse than" if comparison.is_worse else "does not beat"
     beyond = "" if comparison.is_worse else " beyond noise"
@@ -50,14 +57,25 @@ def judge(
     return Decision(challenger, "keep", reason, comparison)
 
 
-def another_source(champion: int, challenger: int, sources: tuple[str | None, str | None]) -> str:
-    """Why a challenger of another source waits; `sources` are the champion's and its own."""
+def another_source(
+    champion: int, challenger: int, sources: tuple[str | None, str | None], *, is_known: bool
+) -> str:
+    """Why a challenger of another source waits; `sources` are the champion's and its own.
+
+    `is_known` is False where the champion's rows are no longer there to be compared.
+    """
     old, new = (source or "a source that was not recorded" for source in sources)
-    return (
-        f"version {challenger} was trained on other data ({new}) than version {champion} ({old}), "
-        "so their errors say nothing about which is better; it waits. `bikecast run --promote` or "
-        "BIKECAST_ALWAYS_PROMOTE makes it live"
-    )
+    if is_known:
+        reason = (
+            f"version {challenger} was trained on other data ({new}) than version {champion} "
+            f"({old}), so their errors say nothing about which is better"
+        )
+    else:
+        reason = (
+            f"version {challenger} was trained on {new}, version {champion} on {old}, and whether "
+            "these are the same data cannot be told: the older rows cannot be compared"
+        )
+    return f"{reason}; it waits. `bikecast run --promote` or BIKECAST_ALWAYS_PROMOTE makes it live"
 
 
 def _measured(

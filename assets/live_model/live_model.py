@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from assets.live_model.contenders import compare_versions, knows_the_rows
+from assets.live_model.contenders import compare_versions, has_newer_rows, knows_the_rows
 from assets.live_model.decision import (
+    DataOfChallenger,
     Decision,
     another_source,
     judge,
@@ -20,6 +21,7 @@ from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
+from resources.lake.sources import names_the_data
 from resources.registry.port import ModelVersion, Registry
 from resources.sql_pool.daily import Scorer
 from resources.sql_pool.model_table import (
@@ -83,20 +85,23 @@ class LiveModel:
         comparison = compare_versions(champion, candidate, self.registry, self.lake, self.spec)
         is_current = data_version is not None and candidate.tags.get(DATA_VERSION) == data_version
         is_outdated = champion.tags.get(DATA_VERSION) != data_version
-        new_data = is_current and is_outdated
-        return judge(comparison, champion.version, candidate, self.spec, new_data=new_data)
+        data: DataOfChallenger = "same"
+        if is_current and is_outdated:
+            data = "newer" if has_newer_rows(champion, self.lake, self.spec) else "other"
+        return judge(comparison, champion.version, candidate, self.spec, data=data)
 
     def _trained_on_other_data(self, champion: ModelVersion, candidate: ModelVersion) -> str:
         """Why a candidate of another source cannot be compared; empty where it can."""
         if champion.tags.get(DATA_VERSION) == candidate.tags.get(DATA_VERSION):
             return ""
         sources = champion.tags.get(TRAINED_ON), candidate.tags.get(TRAINED_ON)
-        if None not in sources and sources[0] == sources[1]:
+        if sources[0] == sources[1] and sources[0] is not None and names_the_data(sources[0]):
             return ""
         shared = knows_the_rows(champion, self.lake, self.spec)
-        if shared or (shared is None and None in sources):
+        if shared:
             return ""
-        return another_source(champion.version, candidate.version, sources)
+        is_known = shared is not None or None not in sources
+        return another_source(champion.version, candidate.version, sources, is_known=is_known)
 
     def roll_back(self, version: int | None, *, actor: str, run_id: str) -> Decision:
         """Go back to `version`; None is the one that was live before the live one.

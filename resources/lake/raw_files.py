@@ -60,6 +60,7 @@ def store(
         "rows": content.rows,
         "format": asdict(told),
         "canonical": asdict(copy) if copy else None,
+        "model": _model(spec),
     }
     with temporary_file(json.dumps(manifest, indent=2).encode()) as file:
         lake.put(_beside(path, ".manifest.json"), file)
@@ -82,7 +83,8 @@ def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str
     stored, manifest = lake.stat(path), _manifest(lake, path)
     if stored is None:
         raise InvalidInput(f"there is no file {path} in the lake")
-    if manifest.get("digest") == stored.digest:
+    # A manifest of the version before does not say for which model the file was read.
+    if manifest.get("digest") == stored.digest and manifest.get("model") == _model(spec):
         copy = manifest["canonical"]
         if copy is None:
             return path
@@ -113,6 +115,15 @@ def original_line(
                 if rows == row:
                     return line, block.decode().split("\n")[line - first].removesuffix("\r")
     return None
+
+
+def _model(spec: ModelSpec) -> dict[str, Any]:
+    """What of a model decides how its files are read and copied."""
+    columns = (*spec.keys, *spec.features, spec.target)
+    return {
+        "columns": [[column.name, column.sql_type, column.date_format] for column in columns],
+        "names": dict(spec.columns),
+    }
 
 
 def _manifest(lake: Lake, path: str) -> dict[str, Any]:

@@ -23,6 +23,9 @@ from resources.lake.raw_files import kept_format
 SAMPLE = "sample"
 #: The word for what is piped into the command.
 STANDARD_INPUT = "-"
+#: What is said of a file whose name says nothing about what is in it.
+BY_HAND = "a file put there by hand"
+KEPT = " (kept in the lake)"
 
 
 @dataclass(frozen=True)
@@ -56,6 +59,7 @@ class Sources:
         Raises InvalidInput that names all files that cannot be read.
         """
         problems = []
+        self._check_format(lake_paths)
         with ExitStack() as stack:
             stack.callback(self._held.clear)
             for lake_path in lake_paths:
@@ -66,6 +70,19 @@ class Sources:
             if problems:
                 raise InvalidInput("\n".join(problems))
             yield dict(self._held)
+
+    def _check_format(self, lake_paths: tuple[str, ...]) -> None:
+        """Raise InvalidInput where a format is given that none of the files would be read by."""
+        sources = [self.paths.get(path) for path in lake_paths]
+        if not self.format or any(source not in (None, SAMPLE) for source in sources):
+            return
+        if self.format not in [kept_format(self.lake, path) for path in lake_paths]:
+            raise InvalidInput(
+                "Options say how a file is written, but no new file is given: what the lake has is "
+                "read as it was stored, and the sample needs none. Nothing was changed; name the "
+                "file with --csv or --forecast, or leave out the options (and BIKECAST_RENAME, "
+                "_DELIMITER, _DECIMAL, _DATE_FORMAT and _ENCODING)."
+            )
 
     def read(self, lake_path: str, content: object) -> None:
         """Keep what was read of a held file; `fetch` gives it with the file."""
@@ -91,7 +108,7 @@ class Sources:
             with self.lake.local_copy(lake_path) as path:
                 yield FetchedFile(
                     path,
-                    f"{lake_path} (kept in the lake)",
+                    f"{lake_path}{KEPT}",
                     is_new=False,
                     format=kept_format(self.lake, lake_path),
                 )
@@ -169,3 +186,9 @@ def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
 def printable(name: str) -> str:
     """A path that may hold bytes that are no UTF-8, in a form that can be printed and stored."""
     return os.fsencode(name).decode(errors="backslashreplace")
+
+
+def names_the_data(origin: str) -> bool:
+    """Whether two files of this origin are one source; pipes and files put by hand are not."""
+    is_pipe = origin in ("standard input", BY_HAND) or origin.startswith(("/dev/", "/proc/"))
+    return not is_pipe and not origin.endswith(KEPT)

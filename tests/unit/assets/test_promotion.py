@@ -45,11 +45,28 @@ def test_a_version_that_is_no_better_stays_registered_with_its_reason(stage):
 def test_with_new_data_a_version_that_is_not_worse_is_promoted(stage):
     stage.register(GOOD)
     stage.promote()
-    stage.training_data("data-2")
+    stage.training_data("data-2", years=3)
     stage.register(GOOD * 1.001, data_version="data-2")
     done = stage.promote()
     assert done["version"] == 2
     assert "knows newer data and is not worse" in done["reason"]
+
+
+def test_two_pipes_are_not_one_source(stage):
+    stage.register(BAD, trained_on="standard input")
+    stage.promote()
+    stage.training_data("data-2", offset=1)
+    stage.register(GOOD, data_version="data-2", trained_on="standard input")
+    assert "was trained on other data (standard input)" in stage.promote()["reason"]
+
+
+def test_a_version_waits_where_nothing_tells_what_the_champion_was_trained_on(stage):
+    stage.register(BAD, data_version="vacuumed")
+    stage.promote()
+    stage.register(GOOD, trained_on="mine.csv")
+    waits = stage.promote()
+    assert (waits["version"], waits["decision"]) == (1, "keep")
+    assert "whether these are the same data cannot be told" in waits["reason"]
 
 
 def test_a_version_of_another_source_waits_and_is_not_compared(stage):
@@ -71,7 +88,8 @@ def test_a_later_export_of_the_same_rows_is_compared_whatever_its_name(stage, so
     stage.promote()
     stage.training_data("data-2", offset=0)
     stage.register(GOOD * 1.001, data_version="data-2", trained_on=source)
-    assert "knows newer data and is not worse" in stage.promote()["reason"]
+    reason = stage.promote()["reason"]
+    assert "was trained on the data that is there now and is not worse" in reason
 
 
 def test_a_model_whose_source_was_not_recorded_is_judged_by_its_rows(stage):

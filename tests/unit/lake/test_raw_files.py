@@ -1,5 +1,8 @@
 """The original of a file in the lake, its copy for engines, and the manifest between them."""
 
+import json
+from dataclasses import replace
+
 import pytest
 
 from bikecast.core.errors import InvalidInput
@@ -81,6 +84,25 @@ def test_a_file_of_the_version_before_or_put_there_by_hand_speaks_for_itself(lak
     table = rows_of_engines(lake)
     path.write_text(plain.read_text().replace(",", "\t"))
     assert rows_of_engines(lake).equals(table)
+
+
+def test_the_copy_is_made_again_when_the_model_has_other_columns(lake, other):
+    put(lake, other, TOLD)
+    fewer = replace(SPEC, features=SPEC.features[1:])
+    place = lake.local_path(engine_path(lake, PATH, fewer, "training"))
+    assert SPEC.features[0].name not in place.read_text().splitlines()[0].split(",")
+    place = lake.local_path(engine_path(lake, PATH, SPEC, "training"))
+    assert SPEC.features[0].name in place.read_text().splitlines()[0].split(",")
+
+
+def test_a_manifest_of_the_version_before_is_read_and_completed(lake, other):
+    table = put(lake, other, TOLD)
+    place = lake.local_path(PATH.replace(".csv", ".manifest.json"))
+    manifest = json.loads(place.read_text())
+    model = manifest.pop("model")
+    place.write_text(json.dumps(manifest))
+    assert rows_of_engines(lake).equals(table)
+    assert json.loads(place.read_text())["model"] == model
 
 
 def test_a_line_of_the_original_is_cited(lake, other):

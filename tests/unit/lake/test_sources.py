@@ -7,7 +7,8 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.urls import public_url
 from resources.lake.download import download
 from resources.lake.local import LocalLake
-from resources.lake.sources import SAMPLE, Sample, Sources
+from resources.lake.port import CsvFormat
+from resources.lake.sources import SAMPLE, Sample, Sources, names_the_data
 from tests.file_server import Reply, file_server
 
 
@@ -45,6 +46,32 @@ def test_an_empty_lake_gets_the_sample(lake):
 def test_without_a_setting_the_lake_keeps_its_file(lake, own_file):
     lake.put("data/x.csv", own_file)
     assert fetched(sources(lake)) == ("own", "data/x.csv (kept in the lake)")
+
+
+def test_options_without_a_new_file_are_refused(lake, own_file):
+    lake.put("data/x.csv", own_file)
+    told = Sources(lake, paths={"data/x.csv": None}, format=CsvFormat(decimal=","))
+    with pytest.raises(InvalidInput, match="name the file with --csv"), told.hold("data/x.csv"):
+        pass
+    given = Sources(lake, paths={"data/x.csv": str(own_file)}, format=CsvFormat(decimal=","))
+    with given.hold("data/x.csv") as files:
+        assert files["data/x.csv"].format.decimal == ","
+
+
+@pytest.mark.parametrize(
+    ("origin", "is_one"),
+    [
+        ("/home/me/mine.csv", True),
+        ("https://host/mine.csv", True),
+        ("standard input", False),
+        ("/dev/fd/63", False),
+        ("/proc/7/fd/63", False),
+        ("data/x.csv (kept in the lake)", False),
+        ("a file put there by hand", False),
+    ],
+)
+def test_a_pipe_and_a_file_put_by_hand_are_no_source_of_their_own(origin, is_one):
+    assert names_the_data(origin) is is_one
 
 
 def test_the_word_sample_replaces_the_lakes_file(lake, own_file):
