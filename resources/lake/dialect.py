@@ -118,6 +118,12 @@ def recognise(
     ]
     spare = [name for name in spare if name.strip() and name not in {c.name for c in columns}]
     missing = [name for name in required if name not in names]
+    if missing and not {column.name for column in columns} & set(names):
+        raise InvalidInput(
+            f"{source_name}, line {start + 1}: missing columns {', '.join(missing)}; the line"
+            f"{_looks_like(header)} has none of the model's columns. The first line must hold the "
+            "column names; remove what stands before them, or say --delimiter"
+        )
     if missing:
         raise _missing(missing, raw, spare, f"{source_name}, line {start + 1}", delimiter)
     decimal, is_settled = told.decimal, True
@@ -181,15 +187,19 @@ def _container(path: Path, source_name: str, told: CsvFormat) -> tuple[bool, str
     """Whether the file is compressed by gzip, and its encoding."""
     try:
         with path.open("rb") as file:
-            start = file.read(64)
+            start = file.read(512)
         is_gzip = start.startswith(b"\x1f\x8b")
         if is_gzip:
             with _opened(path, is_gzip, source_name) as unpacked, _damage(source_name):
-                start = unpacked.read(64)
+                start = unpacked.read(512)
     except OSError as error:
         raise InvalidInput(f"cannot read {source_name}: {error.strerror or error}") from error
     if not start:
         raise InvalidInput(f"{source_name} is empty; the first line must hold the column names")
+    if start[257:262] == b"ustar":
+        raise InvalidInput(f"{source_name} is a tar archive, not a CSV file; unpack it")
+    if is_gzip and start.startswith(b"\x1f\x8b"):
+        raise InvalidInput(f"{source_name} is compressed by gzip twice; unpack it once")
     for magic, kind in _CONTAINERS.items():
         if start.startswith(magic):
             raise InvalidInput(
@@ -394,6 +404,15 @@ def _missing(
         f"{where}: missing column{'s' * (len(missing) > 1)} {', '.join(missing)}; the file, read "
         f"as delimited by {read_as}, has {', '.join(raw)}.{hint}"
     )
+
+
+def _looks_like(header: str) -> str:
+    """What a first line without a wanted column looks like, without its content."""
+    text = header.lstrip()
+    for start, kind in (("<", "HTML or XML"), ("{", "JSON"), ("[", "JSON"), ("#", "a comment")):
+        if text.startswith(start):
+            return f", which looks like {kind},"
+    return ", which has '|' between its fields," if "|" in text else ""
 
 
 def _decimal(

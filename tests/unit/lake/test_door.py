@@ -303,6 +303,11 @@ REFUSED = {
         lambda r: encoded(text_of([*r[:3], [*r[3][:-1], "ü"], *r[4:]]), "cp1252"),
         "line 4: not UTF-8 .byte 0xfc.*--encoding windows-1252",
     ),
+    "HTML": (lambda _: b"<html>404</html>", "which looks like HTML or XML, has none of the"),
+    "a comment above": (lambda r: encoded("# by x\n" + text_of(r)), "looks like a comment"),
+    "pipes": (lambda r: encoded(text_of(r, "|")), "has '|' between its fields"),
+    "gzip twice": (lambda r: gzip.compress(gzip.compress(b"x")), "compressed by gzip twice"),
+    "a tar archive": (lambda _: b"x" * 257 + b"ustar" + b"x" * 300, "is a tar archive"),
     "a zip archive": (zipped, "a zip archive"),
     "a cut gzip file": (lambda r: gzip.compress(encoded(text_of(r)))[:-20], "cut off or damaged"),
     "a damaged gzip file": (
