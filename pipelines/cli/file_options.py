@@ -43,9 +43,19 @@ def format_settings(
 ) -> dict[str, str | None]:
     """The settings that these options stand for."""
     return {
-        "rename": ", ".join(rename) if rename else None,
+        "rename": _joined(rename) if rename else None,
         "delimiter": delimiter,
         "decimal": decimal,
         "date_format": date_format,
         "encoding": encoding,
     }
+
+
+def _joined(pairs: list[str]) -> str:
+    """One setting for all pairs, a pair with a comma in quotes."""
+    import csv
+    import io
+
+    out = io.StringIO()
+    csv.writer(out, lineterminator="").writerow(pairs)
+    return out.getvalue()

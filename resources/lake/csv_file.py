@@ -159,6 +159,12 @@ def read_scoring_csv(
 def _with_columns(told: CsvFormat | None, spec: ModelSpec) -> CsvFormat:
     """The format with the names of the spec's `columns`, which those of this file go before."""
     told = told or CsvFormat()
+    names = [column.name for column in spec.training_columns]
+    if unknown := [name for name in told.columns if name not in names]:
+        raise InvalidInput(
+            f"--rename {unknown[0]}=...: the model has no column {unknown[0]}; it has "
+            f"{', '.join(names)}"
+        )
     return replace(told, columns={**spec.columns, **told.columns})
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import csv
 import re
 from datetime import UTC, datetime
 
@@ -23,10 +24,12 @@ def csv_format(
 ) -> CsvFormat:
     """The format that these texts describe; `rename` is `column=name in the file, ...`.
 
+    A pair with a comma in it stands in quotes, as in a CSV.
+
     Raises InvalidInput that names the option that is wrong.
     """
     columns = {}
-    for pair in filter(None, (part.strip() for part in rename.split(","))):
+    for pair in filter(None, map(str.strip, _parts(rename))):
         name, equals, in_file = pair.partition("=")
         if not (name and equals and in_file):
             raise InvalidInput(
@@ -51,6 +54,11 @@ def csv_format(
     if date_format and (problem := _date_format_problem(date_format)):
         raise InvalidInput(f"--date-format {date_format!r}: {problem}; such as %d.%m.%Y")
     return CsvFormat(columns, delimiter, decimal, date_format, encoding)
+
+
+def _parts(rename: str) -> list[str]:
+    """The pairs of a list with commas; a pair with a comma in it stands in quotes."""
+    return next(csv.reader([rename], skipinitialspace=True), [])
 
 
 def _date_format_problem(date_format: str) -> str:

@@ -361,6 +361,22 @@ def test_a_doubtful_number_far_down_is_refused_unless_another_settles_it(tmp_pat
         read_csv(path, NUMBERS, source_name="in.csv")
 
 
+def test_a_column_may_be_renamed_from_a_name_with_a_comma():
+    from pipelines.cli.file_options import format_settings
+
+    settings = format_settings(["rentals=all, with days", "temp=t"], None, None, None, None)
+    told = csv_format(rename=settings["rename"])
+    assert told.columns == {"rentals": "all, with days", "temp": "t"}
+
+
+def test_a_rename_of_a_column_that_the_model_lacks_is_refused(sample, tmp_path):
+    path = tmp_path / "in.csv"
+    path.write_text(text_of(sample[0]))
+    told = csv_format(rename="temprature=x")
+    with pytest.raises(InvalidInput, match="the model has no column temprature; it has"):
+        read_training_csv(path, SPEC, source_name="in.csv", told=told)
+
+
 def test_a_time_of_day_is_not_dropped_by_a_format_that_has_one(sample, tmp_path):
     path = tmp_path / "in.csv"
     path.write_text(text_of(column(sample[0], "dteday", "{} 13:45".format)))
