@@ -17,8 +17,7 @@ from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.urls import is_url, public_url
 from resources.costs.port import Costs
-from resources.lake.port import FetchedFile, Lake, SourceFiles
-from resources.lake.sources import BY_HAND
+from resources.lake.port import BY_HAND, FetchedFile, Lake, SourceFiles
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent

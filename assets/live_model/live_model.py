@@ -20,8 +20,7 @@ from assets.live_model.decision import (
 from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.spec import ModelSpec
-from resources.lake.port import Lake
-from resources.lake.sources import names_the_data
+from resources.lake.port import Lake, names_the_data
 from resources.registry.port import ModelVersion, Registry
 from resources.sql_pool.daily import Scorer
 from resources.sql_pool.model_table import (

@@ -8,6 +8,10 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
+#: What is said of a file whose name says nothing about what is in it.
+BY_HAND = "a file put there by hand"
+KEPT = " (kept in the lake)"
+
 
 @dataclass(frozen=True)
 class LakeFile:
@@ -105,3 +109,9 @@ class Lake(Protocol):
     def table_options(self) -> dict[str, str]:
         """Storage options for readers of Delta tables outside Spark; holds no secret locally."""
         ...
+
+
+def names_the_data(origin: str) -> bool:
+    """Whether two files of this origin are one source; pipes and files put by hand are not."""
+    is_pipe = origin in ("standard input", BY_HAND) or origin.startswith(("/dev/", "/proc/"))
+    return not is_pipe and not origin.endswith(KEPT)

@@ -16,16 +16,13 @@ from urllib.parse import unquote, urlsplit
 from bikecast.core.errors import InvalidInput
 from bikecast.core.urls import is_url, public_url
 from resources.lake.download import download
-from resources.lake.port import CsvFormat, FetchedFile, Lake
+from resources.lake.port import KEPT, CsvFormat, FetchedFile, Lake
 from resources.lake.raw_files import kept_format
 
 #: The word that asks for the simulated sample although the lake has a file.
 SAMPLE = "sample"
 #: The word for what is piped into the command.
 STANDARD_INPUT = "-"
-#: What is said of a file whose name says nothing about what is in it.
-BY_HAND = "a file put there by hand"
-KEPT = " (kept in the lake)"
 
 
 @dataclass(frozen=True)
@@ -186,9 +183,3 @@ def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
 def printable(name: str) -> str:
     """A path that may hold bytes that are no UTF-8, in a form that can be printed and stored."""
     return os.fsencode(name).decode(errors="backslashreplace")
-
-
-def names_the_data(origin: str) -> bool:
-    """Whether two files of this origin are one source; pipes and files put by hand are not."""
-    is_pipe = origin in ("standard input", BY_HAND) or origin.startswith(("/dev/", "/proc/"))
-    return not is_pipe and not origin.endswith(KEPT)

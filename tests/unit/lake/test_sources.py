@@ -7,8 +7,8 @@ from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.urls import public_url
 from resources.lake.download import download
 from resources.lake.local import LocalLake
-from resources.lake.port import CsvFormat
-from resources.lake.sources import SAMPLE, Sample, Sources, names_the_data
+from resources.lake.port import CsvFormat, names_the_data
+from resources.lake.sources import SAMPLE, Sample, Sources
 from tests.file_server import Reply, file_server
 
 
@@ -61,7 +61,7 @@ def test_options_without_a_new_file_are_refused(lake, own_file):
 @pytest.mark.parametrize(
     ("origin", "is_one"),
     [
-        ("/home/me/mine.csv", True),
+        ("/data/mine.csv", True),
         ("https://host/mine.csv", True),
         ("standard input", False),
         ("/dev/fd/63", False),
