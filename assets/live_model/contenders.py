@@ -69,7 +69,7 @@ def has_newer_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool:
         return False
     latest = [pc.max(table[names[0]]).as_py() for table in (old, now) if table.num_rows]
     is_later = spec.time_key is not None and len(latest) == 2 and latest[1] > latest[0]
-    return is_later or now.num_rows > old.num_rows
+    return bool(is_later or now.num_rows > old.num_rows)
 
 
 def promotion_rules(spec: ModelSpec) -> PromotionRules:
