@@ -49,17 +49,17 @@ def predict(
     from bikecast.embedded.automl import read_csv, score_texts
 
     graph, columns, spec = _model(model)
-    texts, content, findings = read_csv(csv), None, ()
+    texts = read_csv(csv)
+    table, findings = texts.table, texts.notes
     if spec is not None:
-        content, columns, findings = read_by_spec(csv, spec)
-    table = texts.table if content is None else content
+        table, columns, findings = read_by_spec(csv, spec)
     if table.num_rows != texts.table.num_rows:
         raise InvalidInput(
             f"{csv}: {table.num_rows:,} rows by the model's file, {texts.table.num_rows:,} by its "
             "lines. Nothing was scored. Take lines that are not rows out of the file."
         )
     scored = score_texts(graph, table, columns)
-    for note in (*texts.notes, *findings, *scored.notes):
+    for note in (*findings, *scored.notes):
         stderr_console().print(f"[cyan]note[/] {escape(note)}", highlight=False)
     name = PREDICTION
     while name in texts.table.column_names:

@@ -124,8 +124,8 @@ def _after(compiler: Compiler, statement: st.Statement, values: _Values) -> _Val
     elif isinstance(statement, flow.While):
         values = _loop(compiler, statement, values)
     else:
-        is_jump = isinstance(statement, flow.Jump)
-        what = statement.kind if is_jump else type(statement).__name__.upper()
+        kind = type(statement).__name__.upper()
+        what = statement.kind if isinstance(statement, flow.Jump) else kind
         raise refused(f"{what} inside of a function")
     return values
 
