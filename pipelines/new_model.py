@@ -289,7 +289,7 @@ def _source(path: Path) -> str:
 
 def _yaml(name: str) -> str:
     """A name in YAML, which reads on, no and null as something else."""
-    import yaml  # type: ignore[import-untyped]
+    import yaml
 
     return name if yaml.safe_load(name) == name else _quoted(name)
 
