@@ -63,6 +63,7 @@ def test_help(beside):
     assert "Usage:" in output(beside(*BIKECAST, "--help"))
 
 
+@pytest.mark.slow
 def test_a_run_with_its_training(beside):
     result = json.loads(output(beside(*BIKECAST, "run", "--json")))
     assert result["trained"]

@@ -13,6 +13,8 @@ from pipelines.models import Model
 from pipelines.settings import Settings
 from tests.second_spec import COFFEE_SALES, write_coffee_files
 
+pytestmark = pytest.mark.slow
+
 STAGES = (
     "raw_coffee_sales",
     "coffee_sales",

@@ -20,6 +20,7 @@ TRAINING_CODE = (
     "bikecast/embedded/automl",
     "bikecast/core/onnx/contract.py",
     "bikecast/core/onnx/policy.py",
+    "bikecast/core/onnx/sizes.py",
     "bikecast/core/onnx/session.py",
     "bikecast/core/onnx/versions.py",
     "bikecast/core/sql_types.py",

@@ -17,6 +17,7 @@ def test_the_first_version_is_always_promoted_and_the_alias_follows(stage):
     assert stage.alias == [1]
 
 
+@pytest.mark.slow
 def test_a_better_version_is_promoted_and_the_same_again_changes_nothing(stage):
     stage.register(BAD)
     stage.promote()
@@ -144,6 +145,7 @@ def test_a_rollback_restores_byte_equal_predictions_and_holds(stage):
     assert "rolled back from version 2" in held["reason"]
 
 
+@pytest.mark.slow
 def test_a_newer_version_may_win_after_a_rollback(stage):
     stage.register(BAD)
     stage.promote()
@@ -155,6 +157,7 @@ def test_a_newer_version_may_win_after_a_rollback(stage):
 
 
 @pytest.mark.parametrize("data_version", ["data-1", "data-2"])
+@pytest.mark.slow
 def test_the_same_model_under_a_new_number_does_not_undo_a_rollback(stage, data_version):
     stage.register(BAD)
     stage.promote()
@@ -169,6 +172,7 @@ def test_the_same_model_under_a_new_number_does_not_undo_a_rollback(stage, data_
     assert stage.promote(force=True)["version"] == 3
 
 
+@pytest.mark.slow
 def test_two_rollbacks_go_two_versions_back(stage):
     for weight in (BAD, GOOD, BETTER):
         stage.register(weight)
@@ -197,6 +201,7 @@ class AliasIsKilled(MlflowRegistry):
         raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_kill_between_pool_and_alias_is_reconciled(stage):
     stage.register(BAD)
     stage.promote()

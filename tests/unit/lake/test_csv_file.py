@@ -233,7 +233,7 @@ VALUES = {
     "r": st.floats(width=32, allow_nan=False, allow_infinity=False),
     "f": st.floats(allow_nan=False, allow_infinity=False),
     "t": st.text(st.characters(codec="utf-8", exclude_categories=["Cc"]), min_size=1, max_size=4),
-    "d": st.dates(),
+    "d": st.dates(dt.date(1000, 1, 1)),
 }
 
 

@@ -57,6 +57,7 @@ def test_reading_creates_nothing(empty_registry, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_two_processes_that_register_one_job_at_once_make_one_version_without_a_word(
     empty_registry, model
 ):
