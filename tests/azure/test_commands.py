@@ -99,12 +99,13 @@ def test_models_and_status_do_not_resume_the_pool(user, capsys, tmp_path):
     registry().register(name, path, job_id="job-1", digest=digest, scores={}, tags={})
     registry().set_alias(name, "champion", 1)
 
-    models()
+    models([], standalone_mode=False)
     told = capsys.readouterr()
     assert "The SQL pool is Paused" in told.err
     assert "live" in told.out
     status(as_json=True)
     found = json.loads(capsys.readouterr().out)
-    assert found["live"]["version"] == 1
-    assert found["live"]["SQL pool"].startswith("Paused")
+    [live] = found["live"]
+    assert live["version"] == 1
+    assert live["SQL pool"].startswith("Paused")
     assert user.calls("POST", "/resume") == []

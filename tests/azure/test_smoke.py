@@ -295,7 +295,7 @@ def test_a_run_that_was_interrupted_goes_on_with_the_next_attempt(user, smoke, t
         smoke(pause=wait)
 
     assert smoke(pause=wait) == 0
-    assert [batch.state for batch in user.livy.batches] == ["killed", "success"]
+    assert [batch.state for batch in user.livy.batches] == ["error", "success"]
     assert power().leases() == {}
     assert is_paused(user)
 
