@@ -96,7 +96,9 @@ def test_batches_beyond_the_first_page_are_found_although_total_is_the_pages_siz
     [batch] = batches.find("dontnetbatch8853")
 
     assert batch.id == 4616
-    assert [query["from"] for _, _, query in service.asked] == ["0", "20"]
+    # The second page shares the first one's last batch. Recorded pages share none, so that the
+    # product takes the list for one that became shorter, and looks further ahead.
+    assert [query["from"] for _, _, query in service.asked][:2] == ["0", "19"]
 
 
 def test_the_ends_of_batches_are_understood(service, batches):
