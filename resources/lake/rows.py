@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 
+from bikecast.core.arrow_memory import arrow_reader
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
 from resources.lake.csv_problems import MOST, find_problems, problems_error
@@ -80,7 +81,7 @@ def _parsed(block: bytes, dialect: Dialect, types: dict[str, pa.DataType]) -> pa
     positions = [str(index) for index in range(len(dialect.names))]
     try:
         return pa_csv.read_csv(
-            pa.BufferReader(block),
+            arrow_reader(block),
             read_options=pa_csv.ReadOptions(
                 column_names=positions, block_size=max(1 << 20, len(block) // 2)
             ),

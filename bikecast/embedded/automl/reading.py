@@ -15,6 +15,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
+from bikecast.core.arrow_memory import arrow_reader
 from bikecast.core.errors import InvalidInput
 
 SEPARATORS = ",;\t|"
@@ -65,7 +66,7 @@ def read_csv(path: Path) -> CsvTexts:
         header = next(reader, [])
         names = _names(header, path, notes)
         table = pacsv.read_csv(
-            pa.BufferReader(body.encode()),
+            arrow_reader(body.encode()),
             read_options=pacsv.ReadOptions(
                 column_names=names,
                 skip_rows=reader.line_num,

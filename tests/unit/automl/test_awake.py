@@ -17,7 +17,7 @@ class Machine:
         return AwakeClock(lambda: self.seconds, lambda: self.computed)
 
 
-@given(st.lists(st.floats(0, GAP_SECONDS), max_size=20))
+@given(st.lists(st.floats(0, 0.99 * GAP_SECONDS), max_size=20))  # sums are rounded
 def test_short_gaps_count(gaps):
     machine = Machine()
     clock = machine.clock()
