@@ -15,6 +15,7 @@ from pipelines.smoke.calls import CERTAINTIES, CallKind, call_table, kind_of
 from tests.azure.calls import shown
 
 
+@pytest.mark.slow  # the tests of the mark `calls` once more, in a process of their own
 def test_every_call_of_the_table_is_made_in_the_test_that_it_names(tmp_path):
     file = tmp_path / "calls.json"
     done = subprocess.run(

@@ -78,27 +78,6 @@ def test_a_model_that_is_not_there_ends_with_code_2(cli, houses, tmp_path):
     assert not output.exists()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (("--target", "cost"), "no column 'cost'"),
-        (("--target", "town"), "only numbers can be predicted"),
-        (("--target", "price", "--metric", "accuracy"), "'accuracy' is not one of"),
-        (("--target", "price", "--allow", "Magic"), "unknown algorithms Magic"),
-        (("--target", "price", "--budget", "0"), "must be above 0"),
-        (("--target", "price", "--features", "rooms,area"), "no column 'area'"),
-        (("--target", "price", "--type", "rooms=colour"), "the types are number, date"),
-    ],
-)
-def test_a_wrong_argument_ends_with_code_2_and_leaves_nothing(
-    cli, houses, tmp_path, arguments, said
-):
-    done = cli("automl", "--csv", str(houses), *arguments, "-o", str(tmp_path / "out"))
-    assert done.returncode == 2, done.stderr
-    assert re.sub(r"\s+", " ", done.stderr).find(said) >= 0, done.stderr
-    assert not (tmp_path / "out").exists()
-
-
 def test_bad_data_ends_with_code_2_and_stores_nothing(cli, tmp_path):
     path = tmp_path / "few.csv"
     path.write_text("x,y\n" + "".join(f"{n},{n}\n" for n in range(19)))

@@ -1,8 +1,11 @@
 import http.server
 import json
+import sys
 import threading
 
 import pytest
+
+from pipelines.cli.app import main
 
 
 @pytest.fixture
@@ -24,3 +27,18 @@ def webhook():
     yield f"http://127.0.0.1:{server.server_port}/secret-path", received
     server.shutdown()
     server.server_close()
+
+
+@pytest.fixture
+def bikecast(tmp_path, monkeypatch, capsys):
+    """Call `bikecast` in this process; returns its exit code, output and standard error."""
+    monkeypatch.setenv("BIKECAST_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("DAGSTER_HOME", "")
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["bikecast", *map(str, arguments)])
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return ended.value.code or 0, *capsys.readouterr()
+
+    return call

@@ -59,3 +59,10 @@ def test_the_list_has_the_commands_of_all_modules():
     assert shared <= modules
     assert {module for module, _ in COMMANDS.values()} == modules - shared
     assert list(get_command(app).commands) == list(COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help(bikecast, command):
+    code, text, _ = bikecast(command, "--help")
+    assert code == 0
+    assert len(text) > 300

@@ -6,7 +6,6 @@ import sys
 
 import pytest
 
-from pipelines.cli.app import main
 from pipelines.sample.simulator import write_forecast_csv, write_training_csv
 
 
@@ -16,21 +15,6 @@ def files(tmp_path_factory):
     write_training_csv(folder / "days.csv", years=1)
     write_forecast_csv(folder / "next.csv")
     return folder
-
-
-@pytest.fixture
-def bikecast(tmp_path, monkeypatch, capsys):
-    """Call `bikecast` in this process; returns its exit code, output and standard error."""
-    monkeypatch.setenv("BIKECAST_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("DAGSTER_HOME", "")
-
-    def call(*arguments):
-        monkeypatch.setattr(sys, "argv", ["bikecast", *map(str, arguments)])
-        with pytest.raises(SystemExit) as ended:
-            main()
-        return ended.value.code or 0, *capsys.readouterr()
-
-    return call
 
 
 def test_a_file_is_read_and_nothing_is_stored(bikecast, files, tmp_path):
