@@ -139,7 +139,11 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}_by_day",
                 "dagster/partition_row_count": len(rows),
                 "dagster/column_schema": typed_schema(prediction_types(spec)),
-                KEY: predicted(spec, f"{spec.scoring_table}_by_day"),
+                KEY: predicted(
+                    spec,
+                    f"{spec.scoring_table}_by_day",
+                    (FORECAST_ROW, *spec.keys, *spec.features),
+                ),
                 "model_version": model.version,
                 "preview": dg.MetadataValue.md(table_preview(rows)),
                 "seconds": seconds(),

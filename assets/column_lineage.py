@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 import dagster as dg
 
-from bikecast.core.spec import ModelSpec
+from bikecast.core.spec import Column, ModelSpec
 
 KEY = "dagster/column_lineage"
 
@@ -16,12 +16,23 @@ def copied(upstream: str, names: Iterable[str]) -> dg.TableColumnLineage:
     return _lineage({name: [(upstream, name)] for name in names})
 
 
-def predicted(spec: ModelSpec, scored: str) -> dg.TableColumnLineage:
-    """Carried columns from the scored asset; the prediction from all features and the model."""
+def loaded(spec: ModelSpec, file: str) -> dg.TableColumnLineage:
+    """The rows to score from their file, which is read by the features' names."""
+    columns = zip(spec.scored_columns[1:], (*spec.keys, *spec.features), strict=True)
+    return _lineage({column.name: [(file, there.name)] for column, there in columns})
+
+
+def predicted(
+    spec: ModelSpec, scored: str, columns_there: Iterable[Column]
+) -> dg.TableColumnLineage:
+    """Carried columns from those of the scored asset, in order; the prediction from all features
+    and the model."""
+    names = [column.name for column in columns_there]
     carried = ("forecast_row", *spec.key_names, *spec.feature_names)
-    columns = {name: [(scored, name)] for name in carried}
+    columns = {name: [(scored, there)] for name, there in zip(carried, names, strict=True)}
     model = f"{spec.model_table}_table"
-    columns[spec.output] = [*((scored, name) for name in spec.feature_names), (model, "model")]
+    features = names[-len(spec.features) :]
+    columns[spec.output] = [*((scored, name) for name in features), (model, "model")]
     columns["model_version"] = [(model, "version")]
     columns["model_digest"] = [(model, "digest")]
     return _lineage(columns)

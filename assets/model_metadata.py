@@ -52,7 +52,7 @@ def model_metadata(
     Numbers stand alone as well, so that the UI plots them over the materializations.
     """
     diagnostics = result.diagnostics
-    output = Column(spec.output, "real", f"The model's output: predicted {spec.target.name}")
+    output = Column(spec.model_output, "real", f"The model's output: predicted {spec.target.name}")
     metadata: dict[str, Any] = {
         "job_id": version.job_id,
         "version": version.version,

@@ -6,7 +6,7 @@ from typing import Any
 import dagster as dg
 
 from assets.checks.blocking import golden_rows, golden_rows_spec
-from assets.column_lineage import KEY, copied, predicted
+from assets.column_lineage import KEY, loaded, predicted
 from assets.costs import actual_sql_pool
 from assets.events import DATA_VERSION_TAG, latest_materialization, shown_of
 from assets.failures import shown_to_people
@@ -18,7 +18,7 @@ from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting, pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
 from bikecast.core.onnx.contract import model_digest
-from bikecast.core.spec import FORECAST_ROW, ModelSpec
+from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake
 from resources.lake.scoring_rows import stage_scoring_rows
@@ -41,8 +41,7 @@ def serving_assets(spec: ModelSpec) -> list[dg.AssetsDefinition]:
 
 
 def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
-    columns = (FORECAST_ROW, *spec.keys, *spec.features)
-    names = (*spec.key_names, *spec.feature_names)
+    columns = spec.scored_columns
 
     @dg.asset(
         name=spec.scoring_table,
@@ -69,7 +68,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
             content, staged = stage_scoring_rows(lake, spec)
             rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
         preview = [
-            {FORECAST_ROW.name: number, **row}
+            dict(zip([column.name for column in columns], (number, *row.values()), strict=True))
             for number, row in enumerate(content.table.slice(0, 5).to_pylist(), 1)
         ]
         yield dg.MaterializeResult(
@@ -78,7 +77,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}",
                 "dagster/row_count": rows,
                 "dagster/column_schema": column_schema(columns),
-                KEY: copied(f"{spec.scoring_table}_file", names),
+                KEY: loaded(spec, f"{spec.scoring_table}_file"),
                 "preview": dg.MetadataValue.md(table_preview(preview)),
                 "seconds": seconds(),
             },
@@ -207,7 +206,7 @@ def _predictions_metadata(
         "scored_by": scored.way,
         "why": scored.reason,
         **scored.details,
-        KEY: predicted(spec, spec.scoring_table),
+        KEY: predicted(spec, spec.scoring_table, spec.scored_columns),
         "preview": dg.MetadataValue.md(table_preview(rows, limit=31)),
     }
 

@@ -169,7 +169,7 @@ def training_job_name(spec: ModelSpec, automl: AutoML, data_version: str, second
         code=code_version(*automl.training_code),
         settings=training,
         columns=[asdict(column) for column in spec.training_columns],
-        output=spec.output,
+        output=spec.model_output,
     )
 
 

@@ -1,6 +1,7 @@
 """ForecastModel: one model as a Dagster component, from a file defs.yaml or from Python.
 
-The fields are those of a ModelSpec, with the names of tables, files and jobs under `names`.
+The fields are those of a ModelSpec; names of files and jobs stand under `names`, and what is about
+the SQL pool under `predict`.
 """
 
 from __future__ import annotations
@@ -61,7 +62,8 @@ class ModelColumn(BaseModel):
 
 
 class ModelNames(BaseModel):
-    """Names of the model's parts; an empty one derives from the model's name."""
+    """Names of the model's parts outside the SQL pool; an empty one derives from the model's
+    name."""
 
     model_config = _STRICT
 
@@ -71,13 +73,34 @@ class ModelNames(BaseModel):
     source_file: str = Field("", description="Lake path of the training CSV")
     training_table: str = ""
     run_asset: str = Field("", description="The asset that submits the training")
-    model_table: str = ""
     scoring_file: str = Field("", description="Lake path of the CSV with the rows to score")
+
+
+class Prediction(BaseModel):
+    """The wizard "Predict with a model": what stands in the SQL pool, and what the procedure
+    returns; an empty name derives from the model's."""
+
+    model_config = _STRICT
+
+    inputs: dict[str, str] = Field(
+        {}, description="Columns of the rows to score, by the features' names, where they differ"
+    )
+    output: str = Field("variable_out1", description="The column with the predictions")
+    output_type: str = Field("real", description="real, float, int, bigint or decimal(p, s)")
+    model_output: str = Field("variable_out1", description="What the model calls its output")
+    model_table: str = ""
     scoring_table: str = ""
     procedure: str = ""
     predictions_table: str = ""
-    output: str = Field("variable_out1", description="The column with the predictions")
-    schema_: str = Field("dbo", alias="schema", description="Schema in the SQL pool")
+    schema_: str = Field("dbo", alias="schema", description="Schema of all of them")
+
+
+#: The block of a file that has a field of the spec; the other fields stand in none.
+BLOCKS = {
+    name.removesuffix("_"): block
+    for block, fields in (("names", ModelNames), ("predict", Prediction))
+    for name in fields.model_fields
+}
 
 
 def _plain(kind: Any) -> Any:
@@ -109,6 +132,7 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
     suspicious_treatment: _plain(Treatment) = "flag"  # type: ignore[valid-type]
     training: _plain(TrainingSettings) = TrainingSettings()  # type: ignore[valid-type]
     names: _plain(ModelNames) = ModelNames()  # type: ignore[valid-type]
+    predict: _plain(Prediction) = Prediction()  # type: ignore[valid-type]
     schedules: _plain(Schedules) = Schedules()  # type: ignore[valid-type]
     freshness: _plain(Freshness) = Freshness()  # type: ignore[valid-type]
     thresholds: _plain(Thresholds) = Thresholds()  # type: ignore[valid-type]
@@ -153,7 +177,8 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
         """The ModelSpec; `name` is for a component without one. Raises SpecError."""
         columns = [*self.features, self.target, *self.keys]
         fields: dict[str, Any] = {
-            **self.names.model_dump(by_alias=True),
+            **self.names.model_dump(),
+            **self.predict.model_dump(by_alias=True),
             **{field: getattr(self, field) for field in _SAME},
             **{field: tuple(getattr(self, field)) for field in _TUPLES},
         }

@@ -129,7 +129,8 @@ class ModelFile:
         path = ("attributes", *error["loc"])
         kind, text = error["type"], error["msg"].removeprefix("Value error, ")
         if kind in ("extra_forbidden", "unexpected_keyword_argument"):
-            text = "there is no such field"
+            block = block_of(path[-1])
+            text = f"stands under `{block}`" if block else "there is no such field"
         elif kind == "missing":
             text = "is missing"
         elif kind == "value_error":
@@ -157,6 +158,20 @@ class ModelFile:
     def written(self, path: FieldPath) -> FieldPath:
         """The part of a path that the file has."""
         return path[: self._nearest(path)[1]]
+
+    def field_of_name(self, name: str) -> FieldPath:
+        """The field with a name of a table, a job and so on, or with what it is made of."""
+        attributes = self.content["attributes"]
+        parts = [
+            (value, (block, field))
+            for block in ("names", "predict")
+            for field, value in (attributes.get(block) or {}).items()
+            if isinstance(value, str) and value and value.casefold() in name.casefold()
+        ]
+        return (
+            "attributes",
+            *(max(parts, key=lambda part: len(part[0]))[1] if parts else ("names",)),
+        )
 
     def _nearest(self, path: FieldPath) -> tuple[int, int]:
         """The line of the nearest field of a path that the file has, and how far down it is."""
@@ -197,12 +212,18 @@ def _dotted(path: FieldPath) -> str:
     return ".".join(map(str, path))
 
 
+def block_of(field: str | int) -> str | None:
+    """The block of a file that has this field of a spec; None for a field that stands in none."""
+    from pipelines.forecast_model import BLOCKS
+
+    return BLOCKS.get(str(field))
+
+
 def spec_path(error: SpecError, attributes: dict[str, Any]) -> FieldPath:
     """Where a file has the field of a spec that is wrong."""
     head, *rest = error.path
-    names = attributes.get("names")
-    if head not in attributes and isinstance(names, dict) and head in names:
-        return ("names", head)
+    if block := block_of(head):
+        return (block, head, *rest)
     if head == "name" and "name" not in attributes:
         return ()
     return (head, *rest)
@@ -241,9 +262,9 @@ def read_models(files: Sequence[ModelFile]) -> tuple[list[Model], list[Problem]]
     problems = [problem for file in files for problem in file.read().problems]
     by_name = {file.model.spec.name: file for file in files if file.model is not None}
     models = [file.model for file in files if file.model is not None]
-    for name, text in name_problems([model.spec for model in models]):
-        file = by_name[name]
-        field = file.written(("attributes", "names"))
+    for model, name, text in name_problems([model.spec for model in models]):
+        file = by_name[model]
+        field = file.written(file.field_of_name(name))
         problems.append(Problem(file.path, file.line_of(field), _dotted(field), text))
     return models, problems
 

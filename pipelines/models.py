@@ -55,15 +55,15 @@ def check_names(specs: Sequence[ModelSpec]) -> None:
     if problems := name_problems(specs):
         raise InvalidInput(
             "The models' names do not go; nothing was loaded.\n  "
-            + "\n  ".join(text for _, text in problems)
+            + "\n  ".join(text for *_, text in problems)
             + "\nGive the model another `name`, or say that name in its defs.yaml."
         )
 
 
-def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
+def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str, str]]:
     """The names that two models share, or that Dagster does not take: the (later) model's name,
-    and a sentence."""
-    problems: list[tuple[str, str]] = []
+    that name, and a sentence."""
+    problems: list[tuple[str, str, str]] = []
     owners: dict[tuple[str, str], list[str]] = defaultdict(list)
     for name in SHARED_NAMES:
         owners[_LOCATION, name].append("the installation")
@@ -73,6 +73,7 @@ def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
         problems += [
             (
                 spec.name,
+                name,
                 f"{name!r} of {spec.name} can be no {_LOCATION}: it has other "
                 "characters than letters, digits and underscores, or is a reserved word",
             )
@@ -83,7 +84,7 @@ def name_problems(specs: Sequence[ModelSpec]) -> list[tuple[str, str]]:
             for name in names:
                 owners[kind, name.casefold()].append(spec.name)
     return problems + [
-        (names[-1], f"the {kind} {name} is of {' and of '.join(names)}")
+        (names[-1], name, f"the {kind} {name} is of {' and of '.join(names)}")
         for (kind, name), names in owners.items()
         if len(names) > 1
     ]

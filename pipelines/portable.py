@@ -168,9 +168,10 @@ def import_version(
             f"The model in {path} asks for {', '.join(unknown)}, which {spec.name} does not have. "
             "Nothing was registered."
         )
-    if spec.output not in {tensor.name for tensor in signature.outputs}:
+    if spec.model_output not in {tensor.name for tensor in signature.outputs}:
         raise InvalidInput(
-            f"The model in {path} has no output {spec.output}. Nothing was registered."
+            f"The model in {path} has no output {spec.model_output}, which predict.model_output in "
+            "the model's file says. Nothing was registered."
         )
     _score_one_row(portable.model, spec, path)
     facts = portable.facts

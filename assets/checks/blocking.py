@@ -3,6 +3,7 @@
 import dagster as dg
 
 from assets.metadata import table_preview
+from bikecast.core.output_type import OutputType
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
 from resources.lake.tables import read_table
@@ -83,7 +84,8 @@ def golden_rows(spec: ModelSpec, registry: Registry, scored: Scored) -> dg.Asset
     model = registry.download(spec.model_name, scored.model_version)
     expected = score_table(model, spec, features)
     scale = float(np.abs(expected).max()) or 1.0
-    difference = float(np.max(np.abs(scores - expected))) / scale
+    rounding = OutputType(spec.output_type).rounding
+    difference = max(0.0, float(np.max(np.abs(scores - expected))) - rounding) / scale
     passed = difference <= PARITY
     preview = [
         {"forecast_row": row["forecast_row"], way: a, "ONNX Runtime": b}

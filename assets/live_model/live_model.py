@@ -215,9 +215,9 @@ class LiveModel:
                 "not have. The live model is unchanged."
             )
         outputs = [tensor.name for tensor in signature.outputs]
-        if self.spec.output not in outputs:
+        if self.spec.model_output not in outputs:
             raise ModelRejected(
-                f"the model's output is {', '.join(outputs)}, not {self.spec.output}, which the "
-                "model's `output` names. The live model is unchanged."
+                f"the model's output is {', '.join(outputs)}, not {self.spec.model_output}, which "
+                "`predict.model_output` in the model's file says. The live model is unchanged."
             )
         return model

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from bikecast.core.onnx.versions import OnnxVersions
+from bikecast.core.output_type import output_type_problem
 
 #: SQL types a column may have. The ONNX, Arrow, Spark and DuckDB types follow from them.
 SqlType = Literal["bigint", "int", "real", "float", "varchar", "date"]
@@ -253,8 +254,7 @@ class ModelSpec:
     """Short name, such as bike_rentals: the main job's, and what `--model` takes. Empty: made of
     `model_name`."""
     prefix: str | None = None
-    """Before the names of the model's other jobs, schedules, sensors and asset groups. None: the
-    short name and an underscore."""
+    """Before names of other jobs, schedules, sensors and asset groups. None: short name and _."""
     model_name: str = ""
     """Name in the registry."""
     features: tuple[Column, ...]
@@ -270,7 +270,13 @@ class ModelSpec:
     scoring_table: str = ""
     procedure: str = ""
     predictions_table: str = ""
+    inputs: dict[str, str] = field(default_factory=dict)
+    """Columns of the rows to score that are features by another name, by the features' names."""
     output: str = "variable_out1"
+    output_type: str = "real"
+    """With `output` the column with the predictions; one of `bikecast.core.output_type`."""
+    model_output: str = "variable_out1"
+    """What the models themselves call their output."""
     time_key: str | None = None
     """The key that orders rows in time; None where rows have no order."""
     first_day: str | None = None
@@ -372,6 +378,24 @@ class ModelSpec:
             raise SpecError(
                 ("output",), f"{self.name}: output {self.output!r} is another column's name"
             )
+        if problem := output_type_problem(self.output_type):
+            raise SpecError(("output_type",), problem)
+        self._check_inputs()
+
+    def _check_inputs(self) -> None:
+        """Each feature has a column of its own in the rows to score."""
+        scored = (self.inputs.get(name, name) for name in self.feature_names)
+        names = [name.casefold() for name in (FORECAST_ROW.name, *self.key_names, *scored)]
+        for feature, name in self.inputs.items():
+            if feature not in self.feature_names:
+                problem = f"{feature} is no feature; they are {', '.join(self.feature_names)}"
+            elif not _IDENTIFIER.fullmatch(name):
+                problem = f"{name!r} is not an SQL identifier"
+            elif names.count(name.casefold()) > 1:
+                problem = f"{name} is another column of the rows to score"
+            else:
+                continue
+            raise SpecError(("inputs", feature), f"{self.name}: {problem}")
 
     def _derive_names(self) -> None:
         """Fill in the names that are empty, and look at all of them."""
@@ -416,7 +440,7 @@ class ModelSpec:
                 )
         if self.prefix and not _NAME.fullmatch(self.prefix):
             raise SpecError(("prefix",), f"prefix {self.prefix!r} is not a name such as {name}_")
-        for field_name in ("schema", "output"):
+        for field_name in ("schema", "output", "model_output"):
             value = getattr(self, field_name)
             if not _IDENTIFIER.fullmatch(value):
                 raise SpecError((field_name,), f"{field_name} {value!r} is not an SQL identifier")
@@ -431,6 +455,7 @@ class ModelSpec:
         tables = (
             *(self.training_table, self.model_table, self.scoring_table, self.predictions_table),
             *(f"{self.model_table}_audit", f"{self.scoring_table}_staging"),
+            f"{self.scoring_table}_inputs",
             *(f"{self.predictions_table}_staging", f"{self.predictions_table}_scored"),
             *(*by_day, *(f"{name}_staging" for name in by_day), self.procedure),
             *(f"score_{self.predictions_table}", f"save_{self.predictions_table}"),
@@ -450,6 +475,14 @@ class ModelSpec:
     def training_columns(self) -> tuple[Column, ...]:
         """Columns of the training table in order: features, target, keys."""
         return (*self.features, self.target, *self.keys)
+
+    @property
+    def scored_columns(self) -> tuple[Column, ...]:
+        """Columns of the rows to score in order, by the names there: number, keys, features."""
+        named = (
+            replace(each, name=self.inputs.get(each.name, each.name)) for each in self.features
+        )
+        return (FORECAST_ROW, *self.keys, *named)
 
     @property
     def training_table_path(self) -> str:

@@ -31,6 +31,9 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
     data = asdict(spec)
     if not spec.columns:
         del data["columns"]  # a spec without them is what it was before there were any
+    for name, value in _before(data).items():
+        if data[name] == value:
+            del data[name]
     data["labels"] = {name: list(words.items()) for name, words in spec.labels.items()}
     return data
 
@@ -40,7 +43,7 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
 
     Raises TypeError or ValueError where the data is not a spec of this version.
     """
-    values = dict(data)
+    values = _before(data) | dict(data)
     values["features"] = tuple(_column(column) for column in data["features"])
     values["target"] = _column(data["target"])
     values["keys"] = tuple(_column(column) for column in data["keys"])
@@ -49,6 +52,11 @@ def spec_from_json(data: Mapping[str, Any]) -> ModelSpec:
         values[name] = _PARTS[name](**_tuples(_PARTS[name], data[name]))
     values["labels"] = {name: dict(words) for name, words in data["labels"].items()}
     return ModelSpec(**_tuples(ModelSpec, values))
+
+
+def _before(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What fields mean that a spec of the version before does not have."""
+    return {"inputs": {}, "output_type": "real", "model_output": data["output"]}
 
 
 def _column(data: Mapping[str, Any]) -> Column:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -150,14 +150,17 @@ def read_scoring_csv(
         unique=spec.key_names,
         may_lack=spec.key_names,
         source_name=source_name,
-        told=_with_columns(told, spec),
+        told=_with_columns(told, spec, spec.inputs),
         suspicious=SuspiciousValues(spec, treatment="flag"),
         kept_rows=kept_rows,
     )
 
 
-def _with_columns(told: CsvFormat | None, spec: ModelSpec) -> CsvFormat:
-    """The format with the names of the spec's `columns`, which those of this file go before."""
+def _with_columns(
+    told: CsvFormat | None, spec: ModelSpec, inputs: Mapping[str, str] | None = None
+) -> CsvFormat:
+    """The format with the names of the spec's `columns`, of the rows to score, and of this file:
+    each goes before the last."""
     told = told or CsvFormat()
     names = [column.name for column in spec.training_columns]
     if unknown := [name for name in told.columns if name not in names]:
@@ -165,7 +168,7 @@ def _with_columns(told: CsvFormat | None, spec: ModelSpec) -> CsvFormat:
             f"--rename {unknown[0]}=...: the model has no column {unknown[0]}; it has "
             f"{', '.join(names)}"
         )
-    return replace(told, columns={**spec.columns, **told.columns})
+    return replace(told, columns={**spec.columns, **(inputs or {}), **told.columns})
 
 
 def read_csv(

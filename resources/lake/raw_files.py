@@ -122,7 +122,7 @@ def _model(spec: ModelSpec) -> dict[str, Any]:
     columns = (*spec.keys, *spec.features, spec.target)
     return {
         "columns": [[column.name, column.sql_type, column.date_format] for column in columns],
-        "names": dict(spec.columns),
+        "names": spec.columns | spec.inputs,
     }
 
 

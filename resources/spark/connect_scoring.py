@@ -12,6 +12,7 @@ from resources.spark.errors import cause, spark_errors
 from resources.spark.port import ScoredTable, ScoringJob
 from resources.spark.scoring import (
     missing_features,
+    named_as_inputs,
     predictions_schema,
     read_scoring_csv,
     scored_rows,
@@ -78,7 +79,7 @@ def _rows(
         raise InvalidInput(f"there is no Delta table at {job.rows_path} in the lake") from error
     # Sail 0.7 finds no table in a folder whose name is percent-encoded in a URL.
     if reads_delta and str(path).isascii() and " " not in str(path):
-        return session.read.format("delta").load(str(path))
+        return named_as_inputs(session.read.format("delta").load(str(path)), job.spec)
     hidden = _NOT_IN_FILES & set(table.protocol().reader_features or ())
     if hidden or table.metadata().partition_columns:
         why = ", ".join(sorted(hidden)) or "partitions"
@@ -86,7 +87,7 @@ def _rows(
             f"{job.rows_path} has {why}, which this engine cannot read from {path}; use a folder "
             "without blanks and accents, and not local[*]"
         )
-    return session.read.parquet(*current_files(path))
+    return named_as_inputs(session.read.parquet(*current_files(path)), job.spec)
 
 
 def _reason(error: Exception) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from bikecast.core.output_type import OutputType
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
 from bikecast.core.sql_types import arrow_schema, spark_schema, type_names
 from resources.spark.onnx_rows import row_scorer
@@ -19,6 +20,20 @@ def read_scoring_csv(session: SparkSession, url: str, spec: ModelSpec) -> DataFr
     """The staged scoring file: forecast_row, keys, features; an empty field is NULL."""
     return session.read.csv(
         url, schema=spark_schema(source_columns(spec)), header=True, mode="FAILFAST", escape='"'
+    )
+
+
+def named_as_inputs(rows: DataFrame, spec: ModelSpec) -> DataFrame:
+    """The rows of a table by the names of the model's inputs."""
+    from pyspark.sql import functions as f
+
+    features = {name: feature for feature, name in spec.inputs.items()}
+    return rows.select(
+        *[
+            f.col(f"`{name}`").alias(features.get(name, name))
+            for name in rows.columns
+            if name in features or name not in spec.inputs
+        ]
     )
 
 
@@ -48,6 +63,9 @@ def scored_rows(
     features = [(column.name, type_names(column).numpy) for column in spec.features]
     score = row_scorer(model, digest, features, spec.output)
     scored = typed.mapInArrow(score, spark_schema((*columns, Column(spec.output, "real"))))
+    kind, score_column = OutputType(spec.output_type), f.col(spec.output)
+    rounded = f.round(score_column) if kind.is_whole else score_column
+    scored = scored.withColumn(spec.output, rounded.cast(kind.spark))
     moment = f.lit(stamp.predicted_at).cast("timestamp").alias("predicted_at")
     return scored.select(
         *scored.columns,
@@ -68,9 +86,9 @@ def write_folder(rows: DataFrame, url: str) -> None:
 
 
 def missing_features(rows: DataFrame, spec: ModelSpec) -> list[str]:
-    """Features that the rows do not have."""
+    """Features that the rows do not have, by the rows' names."""
     there = set(rows.columns)
-    return [name for name in spec.feature_names if name not in there]
+    return [spec.inputs.get(name, name) for name in spec.feature_names if name not in there]
 
 
 def source_columns(spec: ModelSpec) -> tuple[Column, ...]:
@@ -86,7 +104,7 @@ def predictions_schema(spec: ModelSpec) -> pa.Schema:
     return pa.schema(
         [
             *arrow_schema(source_columns(spec)),
-            pa.field(spec.output, pa.float32()),
+            pa.field(spec.output, OutputType(spec.output_type).arrow()),
             pa.field("model_version", pa.int32()),
             *[pa.field(name, pa.string()) for name in text],
             pa.field("predicted_at", pa.timestamp("us", tz="UTC")),

@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 from bikecast.core.spec_json import spec_from_json
 from resources.spark.port import Stamp
-from resources.spark.scoring import missing_features, read_scoring_csv, scored_rows, write_folder
+from resources.spark.scoring import (
+    missing_features,
+    named_as_inputs,
+    read_scoring_csv,
+    scored_rows,
+    write_folder,
+)
 
 if TYPE_CHECKING:
     from pyspark.sql import SparkSession
@@ -42,7 +48,7 @@ def run(
     rows = (
         read_scoring_csv(session, rows_url, spec)
         if rows_url.endswith(".csv")
-        else session.read.format("delta").load(rows_url)
+        else named_as_inputs(session.read.format("delta").load(rows_url), spec)
     )
     missing = missing_features(rows, spec)
     error = f"the rows lack the columns {', '.join(missing)}" if missing else ""

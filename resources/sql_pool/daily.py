@@ -7,19 +7,23 @@ prediction of each day. A range changes in one transaction; other days are untou
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from bikecast.core.errors import InvalidInput
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from resources.sql_pool.deployment import (
+    input_columns,
     make_schema,
     make_table,
+    other_columns,
     prediction_columns,
-    scoring_columns,
+    scored_columns,
     stage_rows,
     table_name,
 )
-from resources.sql_pool.port import SqlPool
+from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, render
 
 
@@ -51,7 +55,7 @@ def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[d
     The file is one that `load_scoring_table` takes. A day of the range that the file lacks keeps
     its rows.
     """
-    columns, key = scoring_columns(spec), _key(spec)
+    columns, key = input_columns(spec), _key(spec)
     table = table_name(spec, f"{spec.scoring_table}_by_day")
     staging = table_name(spec, f"{spec.scoring_table}_by_day_staging")
     names = ", ".join(columns)
@@ -60,7 +64,7 @@ def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[d
     with pool.session() as session:
         make_schema(session, spec)
         stage_rows(session, staging, columns, url=url)
-        make_table(session, table, columns)
+        _make_days(session, spec, f"{spec.scoring_table}_by_day", columns)
         session.run("BEGIN TRANSACTION")
         session.run(
             f"DELETE FROM {table} WHERE {within} "  # noqa: S608 # quoted names
@@ -91,9 +95,9 @@ def score_days(
     """
     table = table_name(spec, f"{spec.predictions_table}_by_day")
     columns, key = prediction_columns(spec), _key(spec)
-    names, output = ", ".join(columns), quote_identifier(spec.output)
+    names = ", ".join(columns)
     with pool.session() as session:
-        make_table(session, table, columns)
+        _make_days(session, spec, f"{spec.predictions_table}_by_day", columns)
         session.run("BEGIN TRANSACTION")
         session.run(
             f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?",  # noqa: S608 # quoted names
@@ -104,9 +108,9 @@ def score_days(
                 "score_days.sql",
                 table=table,
                 names=names,
-                scored=",\n    ".join([*(f"d.{n}" for n in scoring_columns(spec)), f"p.{output}"]),
+                scored=",\n    ".join(scored_columns(spec)),
                 rows=table_name(spec, f"{spec.scoring_table}_by_day"),
-                output=output,
+                output=quote_identifier(spec.model_output),
                 key=key,
             ),
             [
@@ -126,6 +130,18 @@ def score_days(
             f"ORDER BY {key}, [forecast_row]"
         )
         return session.run(query, [days.first, days.last])[0].as_dicts()
+
+
+def _make_days(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:
+    """Make a table of days where it is missing. Raises InvalidInput where it has other columns:
+    its days may be nowhere else."""
+    if other_columns(session, spec, name, columns):
+        raise InvalidInput(
+            f"{spec.schema}.{name} has other columns than the model's file says now. Nothing was "
+            "changed. Copy its days where they are still wanted, drop it, and score again: "
+            f'bikecast sql "DROP TABLE {table_name(spec, name)}"'
+        )
+    make_table(session, table_name(spec, name), columns)
 
 
 def _key(spec: ModelSpec) -> str:

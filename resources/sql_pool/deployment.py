@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from bikecast.core.spec import FORECAST_ROW, ORIGIN_TYPES, ModelSpec
+from bikecast.core.output_type import OutputType
+from bikecast.core.spec import FORECAST_ROW, ORIGIN_TYPES, Column, ModelSpec
 from bikecast.core.sql import ResultSet, SqlError
 from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
@@ -30,9 +31,10 @@ _CSV = (
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
     """Replace the scoring table's rows by those of a CSV file of the lake; return their number.
 
-    The file has a header and the columns forecast_row, keys, features in this order; an empty
-    field is NULL, which only a key may be. The rows are loaded into a staging table and then
-    exchanged in one transaction, so readers see the old rows or the new ones.
+    The file has a header, whose names do not count, and the columns forecast_row, keys, features
+    in this order; an empty field is NULL, which only a key may be. The rows are loaded into a
+    staging table and then exchanged in one transaction, so readers see the old rows or the new
+    ones.
     """
     table = table_name(spec, spec.scoring_table)
     with pool.session() as session:
@@ -44,7 +46,8 @@ def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
 def procedure_script(spec: ModelSpec) -> str:
     """The T-SQL that makes the predictions tables and the procedures, with GO between batches.
 
-    One procedure returns every column of the scoring table and the prediction. One, named score_
+    Where the rows to score have other names than the model's inputs, a view gives them these.
+    One procedure returns every input, the keys and the prediction. One, named score_
     and the predictions table, scores into a table beside that, which a look may be taken at; and
     one, named save_, exchanges the rows of the table for those.
     """
@@ -53,8 +56,7 @@ def procedure_script(spec: ModelSpec) -> str:
     predict, save = table_name(spec, spec.procedure), table_name(spec, _save_name(spec))
     stage = table_name(spec, _stage_name(spec))
     models = table_name(spec, spec.model_table)
-    output = quote_identifier(spec.output)
-    scored = [*(f"d.{name}" for name in scoring_columns(spec)), f"p.{output}"]
+    inputs = table_name(spec, _inputs_name(spec))
     stored = prediction_columns(spec)
     return render(
         "procedures.sql",
@@ -76,10 +78,39 @@ def procedure_script(spec: ModelSpec) -> str:
         models=models,
         audit=audit_table(spec),
         no_model=unicode_text(f"No model is live in {models}. Publish one, then score again."),
-        scoring=table_name(spec, spec.scoring_table),
-        scored_columns=",\n        ".join(scored),
-        output=output,
+        inputs_text=unicode_text(inputs),
+        inputs=inputs,
+        make_inputs=_inputs_view(spec),
+        scoring=model_inputs(spec),
+        scored_columns=",\n        ".join(scored_columns(spec)),
+        output=quote_identifier(spec.model_output),
     )
+
+
+def _inputs_view(spec: ModelSpec) -> str:
+    """The batch that makes the view of the scoring table with the inputs' names, if need be."""
+    if not spec.inputs:
+        return ""
+    names = zip(spec.scored_columns, input_columns(spec), strict=True)
+    return render(
+        "inputs_view.sql",
+        inputs=table_name(spec, _inputs_name(spec)),
+        scoring=table_name(spec, spec.scoring_table),
+        columns=",\n    ".join(f"d.{quote_identifier(c.name)} AS {name}" for c, name in names),
+    )
+
+
+def model_inputs(spec: ModelSpec) -> str:
+    """The quoted name of the rows to score with the names of the model's inputs: table or view."""
+    return table_name(spec, _inputs_name(spec) if spec.inputs else spec.scoring_table)
+
+
+def scored_columns(spec: ModelSpec) -> list[str]:
+    """What PREDICT's rows `d` and outputs `p` give to the predictions: inputs, and the output by
+    its name and type."""
+    value = OutputType(spec.output_type).converted(f"p.{quote_identifier(spec.model_output)}")
+    output = quote_identifier(spec.output)
+    return [*(f"d.{name}" for name in input_columns(spec)), f"{value} AS {output}"]
 
 
 def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
@@ -87,6 +118,7 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     script = procedure_script(spec)
     with pool.session() as session:
         make_schema(session, spec)
+        _drop_another(session, spec, spec.predictions_table, prediction_columns(spec))
         run_script(session, script)
     return script
 
@@ -127,8 +159,8 @@ def probe_predict(pool: SqlPool, spec: ModelSpec) -> None:
     probe = render(
         "probe_predict.sql",
         models=table_name(spec, spec.model_table),
-        scoring=table_name(spec, spec.scoring_table),
-        output=quote_identifier(spec.output),
+        scoring=model_inputs(spec),
+        output=quote_identifier(spec.model_output),
     )
     with pool.session() as session:
         session.run(probe)
@@ -211,6 +243,7 @@ def _exchange(
     names = ", ".join(columns)
     make_schema(session, spec)
     stage_rows(session, staging, columns, url=url)
+    _drop_another(session, spec, name, columns)
     make_table(session, table, columns)
     session.run("BEGIN TRANSACTION")
     session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
@@ -253,6 +286,39 @@ def make_table(session: Session, table: str, columns: Mapping[str, str]) -> None
     run_script(session, render("data_table.sql", table=table, table_text=text, columns=declared))
 
 
+def other_columns(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> bool:
+    """Whether a table is there with other columns than these declarations: the model's file was
+    changed since."""
+    there = session.run(
+        "SELECT [COLUMN_NAME], [DATA_TYPE], [CHARACTER_MAXIMUM_LENGTH], [NUMERIC_PRECISION], "
+        "[NUMERIC_SCALE] FROM [INFORMATION_SCHEMA].[COLUMNS] "
+        "WHERE [TABLE_SCHEMA] = ? AND [TABLE_NAME] = ? ORDER BY [ORDINAL_POSITION]",
+        [spec.schema, name],
+    )[0].rows
+    declared = []
+    for column, kind, length, precision, scale in there:
+        sizes = {
+            "varchar": f"({length})",
+            "char": f"({length})",
+            "decimal": f"({precision},{scale})",
+        }
+        declared.append(f"{quote_identifier(str(column))} {kind}{sizes.get(str(kind), '')}")
+    wanted = [
+        text.removesuffix(" NULL")
+        .removesuffix(" NOT")
+        .replace(", ", ",")
+        .replace("datetime2(6)", "datetime2")
+        for text in columns.values()
+    ]
+    return bool(there) and declared != wanted
+
+
+def _drop_another(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:
+    """Drop a table that has other columns; all its rows are made anew from files and models."""
+    if other_columns(session, spec, name, columns):
+        session.run(f"DROP TABLE {table_name(spec, name)}")
+
+
 def _stored_rows(spec: ModelSpec, limit: int | None = None, name: str = "") -> str:
     """The query for the predictions in a table (default: the stored ones), in order."""
     names = ", ".join(prediction_columns(spec))
@@ -263,12 +329,17 @@ def _stored_rows(spec: ModelSpec, limit: int | None = None, name: str = "") -> s
 
 def scoring_columns(spec: ModelSpec) -> dict[str, str]:
     """Declarations of the scoring table by quoted name; only keys may be NULL."""
-    return _declared(_scored_types(spec), nullable=spec.key_names)
+    return _declared(_types(spec.scored_columns), nullable=spec.key_names)
+
+
+def input_columns(spec: ModelSpec) -> dict[str, str]:
+    """The same with the names of the model's inputs."""
+    return _declared(_input_types(spec), nullable=spec.key_names)
 
 
 def returned_types(spec: ModelSpec) -> dict[str, str]:
     """SQL types of the columns that the predicting procedure returns, by name, in order."""
-    return _scored_types(spec) | {spec.output: "real"}
+    return _input_types(spec) | {spec.output: spec.output_type}
 
 
 def prediction_types(spec: ModelSpec) -> dict[str, str]:
@@ -281,8 +352,11 @@ def prediction_columns(spec: ModelSpec) -> dict[str, str]:
     return _declared(prediction_types(spec), nullable=(*spec.key_names, spec.output))
 
 
-def _scored_types(spec: ModelSpec) -> dict[str, str]:
-    columns = (FORECAST_ROW, *spec.keys, *spec.features)
+def _input_types(spec: ModelSpec) -> dict[str, str]:
+    return _types((FORECAST_ROW, *spec.keys, *spec.features))
+
+
+def _types(columns: Sequence[Column]) -> dict[str, str]:
     return {column.name: column.sql_declaration for column in columns}
 
 
@@ -308,6 +382,10 @@ def audit_table(spec: ModelSpec) -> str:
 def unicode_text(value: str) -> str:
     """An nvarchar literal."""
     return "N" + quote_text(value)
+
+
+def _inputs_name(spec: ModelSpec) -> str:
+    return f"{spec.scoring_table}_inputs"
 
 
 def _save_name(spec: ModelSpec) -> str:

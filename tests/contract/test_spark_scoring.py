@@ -100,6 +100,20 @@ def test_a_second_scoring_replaces_the_first_and_the_folder_has_only_its_own_row
     assert files.count_rows() == forecast.num_rows
 
 
+def test_the_models_inputs_and_output_are_as_its_file_says(spark, lake, forecast):
+    names = {"temp": "temperature"}
+    rows = forecast.select(BIKE_RENTALS.feature_names).rename_columns(names)
+    write_deltalake(lake.url("tables/days"), rows)
+    spec = replace(BIKE_RENTALS, inputs=names, output="rides", output_type="decimal(9,1)")
+    spark.score(job("tables/days", spec=spec))
+    table = read(lake)
+    expected = score_table(MODEL, BIKE_RENTALS, forecast)
+    assert table.schema.field("rides").type == pa.decimal128(9, 1)
+    assert np.abs(np.array(table["rides"].to_pylist(), float) - expected).max() <= 0.05
+    with pytest.raises(InvalidInput, match=r"missing columns celsius"):
+        spark.score(job("tables/days", spec=replace(spec, inputs={"temp": "celsius"})))
+
+
 def test_a_delta_table_without_keys_and_row_numbers_is_scored_in_several_files(
     spark, lake, forecast
 ):

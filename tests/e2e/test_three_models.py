@@ -36,6 +36,9 @@ TRIPS = ModelSpec(
     keys=(Column("day", "date"), Column("hour", "bigint")),
     time_key="day",
     first_day="2024-01-01",
+    inputs={"temp": "temperature"},
+    output="trips_expected",
+    output_type="decimal(9, 2)",
 )
 RUN = {"budget_seconds": 5}
 
@@ -51,7 +54,7 @@ class InstantAutoML(dg.ConfigurableResource):
         weight = 1.0 + int(request.job_id.rsplit("-", 1)[1]) / 10
         folder = Path(self.jobs_dir) / request.job_id
         folder.mkdir(parents=True)
-        model = weighted_sum(numbers, weight, output=request.spec.output)
+        model = weighted_sum(numbers, weight, output=request.spec.model_output)
         (folder / "model.onnx").write_bytes(model)
         return self.status(request.job_id)
 
@@ -69,12 +72,16 @@ class InstantAutoML(dg.ConfigurableResource):
         return TrainingResult(job_id, path, digest, [], scores, {})
 
 
-def write_trips(path: Path) -> None:
+def write_trips(folder: Path) -> tuple[str, str]:
+    """The training file, and one with the same rows to score, where temp has another name."""
     rows = [
         f"2024-01-{1 + n // 24:02},{n % 24},{5 + n % 24 / 2 + n / 100},{n // 5 % 2},{n % 24 + n}"
         for n in range(24 * 6)
     ]
-    path.write_text("day,hour,temp,busy,trips\n" + "\n".join(rows) + "\n", "utf-8")
+    training, scoring = folder / "trips.csv", folder / "tomorrow.csv"
+    training.write_text("\n".join(["day,hour,temp,busy,trips", *rows, ""]), "utf-8")
+    scoring.write_text("\n".join(["day,hour,temperature,busy,trips", *rows, ""]), "utf-8")
+    return str(training), str(scoring)
 
 
 @dataclass
@@ -120,10 +127,9 @@ def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
 def three(tmp_path_factory):
     folder = tmp_path_factory.mktemp("three")
     coffee = write_coffee_files(folder)
-    write_trips(folder / "trips.csv")
     models = (
         Model(BIKE_RENTALS, samples=SAMPLES),
-        Model(TRIPS, str(folder / "trips.csv"), str(folder / "trips.csv")),
+        Model(TRIPS, *write_trips(folder)),
         Model(COFFEE_SALES, str(coffee.training), str(coffee.scoring)),
     )
     settings = Settings(home=folder / "home", budget=5, daily_partitions=True)

@@ -32,7 +32,7 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
         for column in spec.features
     }
     try:
-        scores = scores_of(one_thread_session(model), columns, spec.output)
+        scores = scores_of(one_thread_session(model), columns, spec.model_output)
     except ValueError as error:
         raise ModelRejected(str(error)) from error
     return scores.astype(np.float64)

@@ -251,7 +251,7 @@ def _export(
 
     The fastest one where all are slower than the settings allow.
     """
-    output, wanted_speed = spec.output, spec.training.min_rows_per_second
+    output, wanted_speed = spec.model_output, spec.training.min_rows_per_second
     versions = spec.training.onnx_versions
     exported: dict[str, Exported] = {}
     slow: list[tuple[bytes, Recipe, Parity]] = []

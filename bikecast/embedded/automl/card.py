@@ -54,8 +54,8 @@ def model_card(
                 for member, weight in members
             ]
         ),
-        f"One ONNX graph of {len(built.model) / 1024:.0f} KB, output `{spec.output}`; SHA-256 "
-        f"`{model_digest(built.model)}`. It differs from the native models by at most "
+        f"One ONNX graph of {len(built.model) / 1024:.0f} KB, output `{spec.model_output}`; "
+        f"SHA-256 `{model_digest(built.model)}`. It differs from the native models by at most "
         f"{built.parity.difference:.1e} (relative) and scores {built.parity.rows_per_second:,} "
         "rows a second on one thread.",
         "## Data",

@@ -387,6 +387,7 @@ def _spec(
     return ModelSpec(
         model_name=f"{slug}-model",
         output=OUTPUT,
+        model_output=OUTPUT,
         description=f"Predicts {target.name} from {len(builder.features)} columns of {name}.",
         features=tuple(builder.features),
         target=target,

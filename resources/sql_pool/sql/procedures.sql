@@ -1,10 +1,3 @@
--- A table without the provenance columns is derived data of an older layout: it is made again.
-IF OBJECT_ID($predictions_text, N'U') IS NOT NULL
-    AND COL_LENGTH($predictions_text, N'data_version') IS NULL
-BEGIN
-    DROP TABLE $predictions;
-END
-GO
 -- The predictions of the last run, one row a scored row.
 IF OBJECT_ID($predictions_text, N'U') IS NULL
 BEGIN
@@ -27,7 +20,12 @@ CREATE TABLE $staged
 )
 WITH (DISTRIBUTION = ROUND_ROBIN, HEAP);
 GO
--- A dedicated pool has no CREATE OR ALTER; ALTER replaces a procedure as a whole.
+IF OBJECT_ID($inputs_text, N'V') IS NOT NULL
+BEGIN
+    DROP VIEW $inputs;
+END
+GO
+$make_inputs-- A dedicated pool has no CREATE OR ALTER; ALTER replaces a procedure as a whole.
 IF OBJECT_ID($predict_text, N'P') IS NULL
 BEGIN
     EXEC (N'CREATE PROCEDURE $predict_inner AS BEGIN SELECT 1 AS [not_yet_defined]; END');

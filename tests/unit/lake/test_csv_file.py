@@ -218,6 +218,18 @@ def test_a_spec_with_text_and_without_keys_reads_and_normalizes(tmp_path):
     assert again.findings == ()
 
 
+def test_the_rows_to_score_have_the_columns_that_the_models_inputs_name(tmp_path):
+    files = write_coffee_files(tmp_path)
+    text = files.scoring.read_text().replace("seats", "chairs")
+    files.scoring.write_text(text)
+    spec = replace(COFFEE_SALES, inputs={"seats": "chairs"})
+    content = read_scoring_csv(files.scoring, spec, source_name="offers.csv")
+    assert content.table.column_names == list(COFFEE_SALES.feature_names)
+    assert content.absent == ()
+    with pytest.raises(InvalidInput, match="seats"):
+        read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv")
+
+
 COLUMNS = (
     Column("n", "bigint"),
     Column("i", "int", minimum=-5, maximum=1_000_000),

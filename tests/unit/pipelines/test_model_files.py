@@ -34,7 +34,7 @@ attributes:
   time_key: day
   training:
     primary_metric: r2_score
-  names:
+  predict:
     scoring_table: offers
 """
 
@@ -105,6 +105,7 @@ def test_what_the_version_before_trained_by_default_is_not_trained_again():
     assert job(900.0, retrain=True) is None
 
 
+INPUTS, OUTPUT_TYPE = "offers\n    inputs: ", "offers\n    output_type: "
 #: What stands in the file, what stands there instead, and the line and the field that are named.
 WRONG = {
     "unknown type": ("type: float", "type: bigintx", 6, "features.1.type"),
@@ -116,22 +117,28 @@ WRONG = {
     "time key that is no key": ("time_key: day", "time_key: price", 11, "time_key"),
     "unknown metric": ("r2_score", "accuracy", 12, "training"),
     "unknown setting": ("primary_metric", "metric", 13, "training.metric"),
-    "name that is no identifier": ("scoring_table: offers", "scoring_table: a b", 15, "names"),
+    "name that is no identifier": ("table: offers", "table: a b", 15, "predict.scoring_table"),
     "column that is no identifier": ("name: price", "name: 1 price", 6, "features.1"),
     "text as target": ("cups, type: bigint", "cups, type: varchar", 7, "target"),
     "number as text": ("minimum: 0", "minimum: none", 6, "features.1.minimum"),
     "no list": ("  time_key: day", "  time_key: day\n  segments: drink", 12, "segments"),
     "no feature is shown": ("  time_key: day", "  shown: [cup]\n  time_key: day", 11, "shown"),
-    "cron that is none": ("  names:", "  schedules: {score: daily}\n  names:", 14, "schedules"),
-    "time zone that is none": ("  names:", "  schedules: {timezone: X}\n  names:", 14, "schedules"),
-    "late too soon": ("  names:", "  freshness: {scored_hours: 1}\n  names:", 14, "freshness"),
+    "cron that is none": ("  predict:", "  schedules: {score: daily}\n  predict:", 14, "schedules"),
+    "zone that is none": ("  predict:", "  schedules: {timezone: X}\n  predict:", 14, "schedules"),
+    "late too soon": ("  predict:", "  freshness: {scored_hours: 1}\n  predict:", 14, "freshness"),
     "owner that is none": ("  time_key: day", "  time_key: day\n  owners: [me]", 12, "owners"),
     "sample that is none": ("  time_key: day", "  time_key: day\n  sample: tea", 12, "sample"),
     "day that is none": ("  time_key: day", "  time_key: day\n  first_day: today", 12, "first_day"),
     "name for no column": ("  time_key:", "  columns: {a: X}\n  time_key:", 11, "columns.a"),
     "date as feature": ("price, type: float, minimum: 0", "price, type: date", 6, "features.1"),
     "column of our own": ("{name: hour,", "{name: run_id,", 10, "keys.1"),
-    "output that is a column": ("offers", "offers\n    output: price", 16, "names.output"),
+    "output that is a column": ("offers", "offers\n    output: price", 16, "predict.output"),
+    "input that is no feature": ("offers", f"{INPUTS}{{cups: a}}", 16, "predict.inputs.cups"),
+    "input of two": ("offers", f"{INPUTS}{{price: hour}}", 16, "predict.inputs.price"),
+    "input that SQL has not": ("offers", f"{INPUTS}{{price: a b}}", 16, "predict.inputs.price"),
+    "output that is a text": ("offers", f"{OUTPUT_TYPE}varchar", 16, "predict.output_type"),
+    "too many digits": ("offers", f"{OUTPUT_TYPE}decimal(39, 2)", 16, "predict.output_type"),
+    "a pool's name": ("  predict:", "  names: {procedure: p}\n  predict:", 14, "names.procedure"),
     "template": ("minimum: 0", 'minimum: "{{ env.MINIMUM }}"', 6, "features.1.minimum"),
 }  # fmt: skip
 
@@ -181,7 +188,7 @@ def test_two_models_with_one_table_are_named_in_the_second_file(defs):
     defs.write("shop")
     problems = defs.problems()
     assert {(name, line, field) for name, line, field, _ in problems} == {
-        ("shop", 14, "attributes.names")
+        ("shop", 15, "attributes.predict.scoring_table")
     }
     assert any("dbo.offers is of cafe and of shop" in text for *_, text in problems)
 
