@@ -6,13 +6,18 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import PRIMARY_METRICS
+from bikecast.core.urls import is_url, public_url
 from pipelines.model_files import DEFS, TYPE, read_model, shown_problems
 from pipelines.models import Model
 from pipelines.settings import PROJECT
+from resources.lake.local import LocalLake
+from resources.lake.port import FetchedFile
+from resources.lake.sources import SAMPLE, STANDARD_INPUT, Sources
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -26,15 +31,24 @@ _SPARE = 2
 
 @dataclass(frozen=True)
 class Wish:
-    """What a new model is to be: the wizard's fields."""
+    """What a new model is to be: the wizard's fields; the files are paths or URLs."""
 
     name: str
-    csv: Path
+    csv: str
     target: str
     keys: tuple[str, ...] = ()
     time: str | None = None
     metric: str = "spearman_correlation"
-    forecast: Path | None = None
+    forecast: str | None = None
+    rename: str = ""
+    """`column=name in the files, ...`"""
+
+    @property
+    def columns(self) -> dict[str, str]:
+        """What the files call a column, by its name. Raises InvalidInput for another form."""
+        from resources.lake.csv_format import csv_format
+
+        return dict(csv_format(rename=self.rename).columns)
 
 
 @dataclass
@@ -55,8 +69,6 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
 
     The file is kept only where it can be read and the CSV fits it. Raises InvalidInput.
     """
-    from resources.lake.csv_file import read_scoring_csv, read_training_csv
-
     place = folder / wish.name / "defs.yaml"
     if place.parent.exists() and any(place.parent.iterdir()):
         raise InvalidInput(f"{place.parent} is there already; nothing was changed.")
@@ -70,7 +82,29 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
         raise InvalidInput(
             f"The metric {wish.metric!r} is not one of {known}. Nothing was written."
         )
-    draft = inferred(wish)
+    for source in (wish.csv, wish.forecast):
+        if source in (SAMPLE, STANDARD_INPUT):
+            raise InvalidInput(
+                f"{source} is no file that a run could read again. Nothing was written; name a "
+                "path or a URL."
+            )
+    training, scoring = "training.csv", "scoring.csv"
+    with TemporaryDirectory(prefix="bikecast-") as empty:
+        sources = {training: wish.csv, scoring: wish.forecast or wish.csv}
+        held = [training, *([scoring] if wish.forecast else [])]
+        with Sources(LocalLake(root=empty), sources).hold(*held) as files:
+            model, notes = _written(wish, place, files[training], files.get(scoring))
+    return place, model, notes
+
+
+def _written(
+    wish: Wish, place: Path, training: FetchedFile, scoring: FetchedFile | None
+) -> tuple[Model, list[str]]:
+    """Infer, write and read back from files that are here."""
+    from resources.lake.csv_file import read_scoring_csv, read_training_csv
+
+    draft = inferred(wish, training)
+    folder = place.parent.parent
     place.parent.mkdir(parents=True, exist_ok=True)
     own_lines = rf"(?m)^.*{wish.name}[/\\]defs\.yaml:\d+: (attributes[\w.]*: )?"
     try:
@@ -78,9 +112,9 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
         model = read_model(place)
         if problems := shown_problems(folder):
             raise InvalidInput("\n".join(problems))
-        read_training_csv(wish.csv, model.spec, source_name=wish.csv.name, trainable=True)
-        scored = wish.forecast or wish.csv
-        read_scoring_csv(scored, model.spec, source_name=scored.name)
+        read_training_csv(training.path, model.spec, source_name=training.origin, trainable=True)
+        scored = scoring or training
+        read_scoring_csv(scored.path, model.spec, source_name=scored.origin)
     except BaseException as error:
         place.unlink(missing_ok=True)
         place.parent.rmdir()
@@ -88,32 +122,39 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
             raise
         text = re.sub(own_lines, "", str(error))  # lines of a file that is not there
         raise InvalidInput(f"{text}\nNothing was written.") from None
-    return place, model, draft.notes
+    return model, draft.notes
 
 
-def inferred(wish: Wish) -> Draft:
+def inferred(wish: Wish, file: FetchedFile) -> Draft:
     """The columns of the CSV. Raises InvalidInput for a column that is not there, and a target
     that is no number."""
     from bikecast.embedded.automl import read_csv, tabular_data
 
-    content = read_csv(wish.csv)
-    texts, draft = content.table, Draft(notes=list(content.notes))
+    content = read_csv(file.path)
+    texts, draft = renamed(content.table, wish, file), Draft(notes=list(content.notes))
     table = texts
     if not texts.num_rows:
-        raise InvalidInput(f"{wish.csv.name} has no row below its header. Nothing was written.")
+        raise InvalidInput(f"{file.origin} has no row below its header. Nothing was written.")
+    draft.notes += [
+        f"{public_url(source)} is written without the rest of the address, which may be a key; to "
+        f"run, set {setting} to all of it"
+        for source, setting in ((wish.csv, "BIKECAST_CSV"), (wish.forecast, "BIKECAST_FORECAST"))
+        if source and is_url(source) and public_url(source) != source
+    ]
     for place, name in enumerate(texts.column_names):
         table = table.set_column(place, name, typed(texts[name]))
     keys = list(dict.fromkeys([*wish.keys, *([wish.time] if wish.time else [])]))
     named = [wish.target, *keys]
     if unknown := [name for name in named if name not in table.column_names]:
         raise InvalidInput(
-            f"{wish.csv.name} has no column {', '.join(map(repr, unknown))}; it has "
+            f"{file.origin} has no column {', '.join(map(repr, unknown))}; it has "
             f"{', '.join(table.column_names)}. Nothing was written."
         )
     if wrong := [name for name in named if not _IDENTIFIER.fullmatch(name)]:
         raise InvalidInput(
             f"{', '.join(map(repr, wrong))} cannot be a column in SQL: letters, digits and "
-            "underscores, and no digit first. Nothing was written; rename it in the CSV."
+            "underscores, and no digit first. Nothing was written; give it another name: "
+            f"--rename 'COLUMN={wrong[0]}'"
         )
     dates = {name: form for name in table.column_names if (form := date_format(table[name]))}
     if not keys and (day := _only_day(table, dates)):
@@ -130,9 +171,9 @@ def inferred(wish: Wish) -> Draft:
     chosen = [
         name for name in table.column_names if _is_feature(name, table, wish, keys, dates, draft)
     ]
-    tabular = tabular_data(texts, target=wish.target, features=chosen, name=wish.csv.name)
+    tabular = tabular_data(texts, target=wish.target, features=chosen, name=file.path.name)
     if not chosen:
-        raise InvalidInput(f"{wish.csv.name} has no column to learn from. Nothing was written.")
+        raise InvalidInput(f"{file.origin} has no column to learn from. Nothing was written.")
     codes = {column.name: column.codes for column in tabular.spec.features}
     for name in chosen:
         kind = _type(table[name])
@@ -144,6 +185,25 @@ def inferred(wish: Wish) -> Draft:
     draft.target = f"name: {_yaml(wish.target)}, {_type(table[wish.target])}"
     draft.keys = [f"name: {_yaml(key)}, {_type(table[key], dates.get(key))}" for key in keys]
     return draft
+
+
+def renamed(table: pa.Table, wish: Wish, file: FetchedFile) -> pa.Table:
+    """The table by the model's names. Raises InvalidInput for a rename that cannot be."""
+    columns, problem = wish.columns, ""
+    there = {name: column for column, name in columns.items()}
+    names = [there.get(name, name) for name in table.column_names]
+    for column, name in columns.items():
+        if name not in table.column_names:
+            problem = (
+                f"{file.origin} has no column {name!r}; it has {', '.join(table.column_names)}"
+            )
+        elif not _IDENTIFIER.fullmatch(column):
+            problem = f"{column!r} cannot be a column in SQL"
+        elif names.count(column) > 1:
+            problem = f"{file.origin} has a column {column!r} already"
+    if problem:
+        raise InvalidInput(f"{problem}. Nothing was written.")
+    return table.rename_columns(names)
 
 
 def _is_feature(
@@ -161,7 +221,7 @@ def _is_feature(
         return False
     values, reason = table[name], ""
     if not _IDENTIFIER.fullmatch(name):
-        reason = "its name is none in SQL"
+        reason = f"its name is none in SQL; --rename 'COLUMN={name}' gives it one"
     elif name in dates:
         reason = "it is a date; add its parts, such as month and weekday, to the CSV"
     elif pa.types.is_null(values.type):
@@ -234,8 +294,8 @@ def _type(values: pa.ChunkedArray, date: str | None = None) -> str:
 def file_text(wish: Wish, draft: Draft) -> str:
     """The content of defs.yaml."""
     lines = [
-        f"# Made of {wish.csv.name} by `bikecast new-model`. docs/models.md says what each field",
-        "# means; after an edit: bikecast check",
+        f"# Made of {Path(_source(wish.csv)).name} by `bikecast new-model`. What each field means:",
+        "# docs/models.md; after an edit: bikecast check",
         f"type: {TYPE}",
         "",
         "attributes:",
@@ -258,6 +318,11 @@ def file_text(wish: Wish, draft: Draft) -> str:
         ]
     if draft.time_key:
         lines.append(f"  time_key: {_yaml(draft.time_key)} # scores are of the latest rows, too")
+    if wish.columns:
+        names = ", ".join(
+            f"{_yaml(column)}: {_quoted(name)}" for column, name in wish.columns.items()
+        )
+        lines.append(f"  columns: {{{names}}} # what the files call them")
     if draft.ignored:
         lines.append(f"  ignored: {_list(draft.ignored)}")
     if draft.segments:
@@ -283,9 +348,12 @@ def file_text(wish: Wish, draft: Draft) -> str:
     return "\n".join(lines)
 
 
-def _source(path: Path) -> str:
-    """A path from the project's folder where it is inside, else from the root."""
-    absolute = path.expanduser().resolve()
+def _source(source: str) -> str:
+    """A URL without what may be secret; a path from the project's folder where it is inside, else
+    from the root."""
+    if is_url(source):
+        return public_url(source)
+    absolute = Path(source).expanduser().resolve()
     inside = absolute.is_relative_to(PROJECT)
     return absolute.relative_to(PROJECT).as_posix() if inside else str(absolute)
 

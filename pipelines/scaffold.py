@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import dagster as dg
 from pydantic import BaseModel, Field
 
@@ -11,12 +9,13 @@ from pydantic import BaseModel, Field
 class ModelParams(BaseModel):
     """The options, as of `bikecast new-model`."""
 
-    csv: str = Field(description="Training CSV with a header")
+    csv: str = Field(description="Training CSV with a header: path or URL")
     target: str = Field(description="The number to predict")
     key: list[str] = Field([], description="Columns that tell rows apart")
     time: str | None = Field(None, description="Key that orders the rows in time")
     metric: str = Field("spearman_correlation", description="What the training maximizes")
-    forecast: str | None = Field(None, description="CSV with the rows to score")
+    forecast: str | None = Field(None, description="CSV with the rows to score: path or URL")
+    rename: list[str] = Field([], description="COLUMN=NAME, where the files call a column NAME")
 
 
 class ModelScaffolder(dg.Scaffolder[ModelParams]):
@@ -29,16 +28,18 @@ class ModelScaffolder(dg.Scaffolder[ModelParams]):
 
     def scaffold(self, request: dg.ScaffoldRequest[ModelParams]) -> None:
         """Infer and write. Raises InvalidInput, and leaves nothing then."""
+        from pipelines.cli.file_options import joined
         from pipelines.new_model import Wish, make_model
 
         wanted, place = request.params, request.target_path
         wish = Wish(
             name=place.name,
-            csv=Path(wanted.csv),
+            csv=wanted.csv,
             target=wanted.target,
             keys=tuple(wanted.key),
             time=wanted.time,
             metric=wanted.metric,
-            forecast=Path(wanted.forecast) if wanted.forecast else None,
+            forecast=wanted.forecast,
+            rename=joined(wanted.rename),
         )
         make_model(wish, place.parent)

@@ -43,7 +43,7 @@ def format_settings(
 ) -> dict[str, str | None]:
     """The settings that these options stand for."""
     return {
-        "rename": _joined(rename) if rename else None,
+        "rename": joined(rename) if rename else None,
         "delimiter": delimiter,
         "decimal": decimal,
         "date_format": date_format,
@@ -51,7 +51,7 @@ def format_settings(
     }
 
 
-def _joined(pairs: list[str]) -> str:
+def joined(pairs: list[str]) -> str:
     """One setting for all pairs, a pair with a comma in quotes."""
     import csv
     import io

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from pipelines.cli.file_options import Rename, joined
 from pipelines.cli.output import say, show
 
 
 def new_model(
     name: Annotated[str, typer.Argument(help="An identifier, such as coffee.")],
-    csv: Annotated[Path, typer.Option(help="Training CSV with a header.", show_default=False)],
+    csv: Annotated[
+        str, typer.Option(help="Training CSV with a header: path or URL.", show_default=False)
+    ],
     target: Annotated[str, typer.Option(help="The number to predict.", show_default=False)],
     key: Annotated[
         list[str] | None,
@@ -25,11 +27,13 @@ def new_model(
         str, typer.Option(help="spearman_correlation, r2_score or a normalized error.")
     ] = "spearman_correlation",
     forecast: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            help="CSV with the rows to score. Default: those of the training.", show_default=False
+            help="CSV with the rows to score: path or URL. Default: those of the training.",
+            show_default=False,
         ),
     ] = None,
+    rename: Rename = None,
 ) -> None:
     """Make the file of a new model from a CSV: columns, types and settings, with comments.
 
@@ -39,7 +43,7 @@ def new_model(
     """
     from pipelines.new_model import Wish, make_model
 
-    wish = Wish(name, csv, target, tuple(key or ()), time, metric, forecast)
+    wish = Wish(name, csv, target, tuple(key or ()), time, metric, forecast, joined(rename or []))
     place, model, notes = make_model(wish)
     for note in notes:
         say(f"note: {note}")

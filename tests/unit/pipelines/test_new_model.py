@@ -9,6 +9,7 @@ from pipelines import model_files
 from pipelines.cli import app as cli
 from pipelines.new_model import Wish, make_model
 from pipelines.scaffold import ModelParams, ModelScaffolder
+from tests.file_server import file_server
 from tests.second_spec import write_coffee_files
 
 
@@ -31,7 +32,7 @@ def table(tmp_path):
 
 
 def made(folder, csv, target="y", **fields):
-    return make_model(Wish("shop", csv, target, **fields), folder / "defs")
+    return make_model(Wish("shop", str(csv), target, **fields), folder / "defs")
 
 
 def x(number):
@@ -116,6 +117,52 @@ def test_the_command_says_what_comes_next(tmp_path, monkeypatch, coffee_csv):
     assert "bikecast run --model shop" in done.stdout
     [model] = model_files.load_models(tmp_path)
     assert model.csv == model.forecast == str(coffee_csv)
+
+
+def test_columns_of_another_name_are_renamed_for_the_model(tmp_path, table):
+    days = {"Tag": lambda n: f"2024-{1 + n // 20:02}-{n % 20 + 1:02}"}
+    csv = table(**{"Preis (€)": x, "Tassen": y}, **days)
+    _, model, _ = made(tmp_path, csv, "cups", rename="price=Preis (€), cups=Tassen, day=Tag")
+    assert model.spec.feature_names == ("price",)
+    assert (model.spec.target.name, model.spec.time_key) == ("cups", "day")
+    assert model.spec.columns == {"price": "Preis (€)", "cups": "Tassen", "day": "Tag"}
+    assert model.spec.ignored == ()
+
+
+@pytest.mark.parametrize(
+    ("rename", "said"),
+    [
+        ("cups=Tassen", "has no column 'Tassen'; it has x, y"),
+        ("a b=x", "'a b' cannot be a column in SQL"),
+        ("y=x", "has a column 'y' already"),
+        ("x", "say the column and its name in the file"),
+    ],
+)
+def test_a_rename_that_cannot_be_is_refused(tmp_path, table, rename, said):
+    with pytest.raises(InvalidInput, match=said):
+        made(tmp_path, table(x=x, y=y), rename=rename)
+    assert not (tmp_path / "defs" / "shop").exists()
+
+
+def test_a_url_is_read_and_what_may_be_a_key_in_it_is_not_written(tmp_path, table):
+    content = table(x=x, y=y).read_bytes()
+    with file_server(**{"sales.csv": content}) as server:
+        address = f"{server.url}/sales.csv"
+        place, model, notes = made(tmp_path, f"{address}?sig=secret")
+    assert model.csv == model.forecast == address
+    assert "secret" not in place.read_text("utf-8")
+    assert "set BIKECAST_CSV to all of it" in notes[0]
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("csv", "said"),
+    [("nowhere.csv", "does not exist"), ("sample", "no file"), ("-", "no file")],
+)
+def test_a_file_that_a_run_could_not_read_is_refused(tmp_path, csv, said):
+    with pytest.raises(InvalidInput, match=said):
+        made(tmp_path, csv)
+    assert not (tmp_path / "defs" / "shop").exists()
 
 
 def test_dg_scaffolds_the_same_file(tmp_path, coffee_csv):
