@@ -92,6 +92,7 @@ def constructs() -> tuple[Construct, ...]:
     return tuple(rows)
 
 
+@functools.lru_cache(maxsize=1024)
 def construct(what: str) -> Construct | None:
     """The row that a construct, written as `what`, is in."""
     return next((c for c in constructs() if fnmatch.fnmatchcase(what, c.name)), None)

@@ -372,3 +372,15 @@ def test_fewer_rows_than_firstrow_are_no_error_where_the_terminator_is_right(ses
     (lake / "days.csv").write_bytes(b"id,name\r\n")
     session.run(f"COPY INTO dbo.days FROM 'file://{lake}/days.csv' WITH (FIRSTROW = 3)")
     assert session.run("SELECT COUNT(*) FROM dbo.days")[0].rows == [(0,)]
+
+
+def test_a_number_and_a_day_are_read_in_each_form_of_t_sql_and_in_no_other(copy, session):
+    session.run("ALTER TABLE dbo.t ALTER COLUMN x float")
+    rows = copy("h\n1,a,2024-01-02,1e2\n2,a,2024/01/02, 5\n3,a,01/02/2024,-.5\n")
+    assert [row[2:] for row in rows] == [(datetime.date(2024, 1, 2), x) for x in (100, 5, -0.5)]
+    numbers = ("1_0", "inf", "nan", "0x1", "1e999", "9" * 400)
+    days = ("10000-01-01", "2024-02-30", "epoch", "infinity")
+    for row in (*(f"2024-01-02,{x}" for x in numbers), *(f"{day},1" for day in days)):
+        with pytest.raises(SqlError):
+            copy(f"h\n4,a,{row}\n")
+    assert session.run("SELECT COUNT(*) AS n FROM dbo.t")[0].rows == [(3,)]

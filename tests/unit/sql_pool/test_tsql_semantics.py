@@ -14,6 +14,26 @@ def rows_of(session, batch):
     return session.run(batch)[-1].rows
 
 
+def test_a_text_column_is_compared_with_a_constant_without_case_and_trailing_blanks(session):
+    # What narrows the rows before the comparison must let all of these pass.
+    session.run("CREATE TABLE t (name nvarchar(20)) WITH (HEAP)")
+    names = ["STATION K", "station \u212a  ", "Station K", "Station KK", "Station", None]
+    for name in names:
+        session.run("INSERT INTO t SELECT ?", [name])
+    assert rows_of(session, "SELECT COUNT(*) AS n FROM t WHERE name = 'station k '") == [(3,)]
+    assert rows_of(session, "SELECT COUNT(*) AS n FROM t WHERE 'station k' = name") == [(3,)]
+    assert rows_of(session, "SELECT COUNT(*) AS n FROM t WHERE NOT name = N'Station K'") == [(2,)]
+    assert rows_of(session, "SELECT COUNT(*) AS n FROM t WHERE name IN ('x', 'STATION')") == [(1,)]
+
+
+def test_a_day_as_text_is_the_same_day_whatever_the_order_of_dates(session):
+    session.run("CREATE TABLE t (day date, moment datetime2) WITH (HEAP)")
+    session.run("INSERT INTO t SELECT '2016-03-01', '2016-03-01'")
+    for order in ("mdy", "dmy", "ydm"):
+        batch = f"SET DATEFORMAT {order}; SELECT COUNT(*) AS n FROM t WHERE day = '2016-03-01' "
+        assert rows_of(session, f"{batch} AND moment >= '2016-03-01'") == [(1,)]
+
+
 @pytest.mark.parametrize(
     ("query", "rows"),
     [

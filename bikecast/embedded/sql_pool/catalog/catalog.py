@@ -119,23 +119,26 @@ class Catalog:
         """The object of a name, or None."""
         if name.is_temporary:
             return self._temporary.get(name.name.lower())
-        rows = self._connection.execute(
-            "SELECT c.name, c.type, nullable, default_text, o.object_id, schema_name, o.name, "
-            "o.type, definition, details FROM bikecast.objects AS o "
-            "LEFT JOIN bikecast.columns AS c ON c.object_id = o.object_id "
-            "WHERE schema_name = ? AND o.name = ? ORDER BY ordinal",
+        row = self._connection.execute(
+            "SELECT object_id, schema_name, name, type, definition, details "
+            "FROM bikecast.objects WHERE schema_name = ? AND name = ?",
             [name.schema, name.name],
-        ).fetchall()
-        if not rows:
+        ).fetchone()
+        if row is None:
             return None
-        first = rows[0]
+        number, schema, own, type_, definition, details = row
+        # Two plain reads, sorted here: DuckDB plans one with a join for twice as long.
+        rows = self._connection.execute(
+            "SELECT ordinal, name, type, nullable, default_text FROM bikecast.columns "
+            "WHERE object_id = ?",
+            [number],
+        ).fetchall()
         columns = tuple(
-            TableColumn(row[0], parse_declaration(row[1]), row[2], row[3])
-            for row in rows
-            if row[0] is not None
+            TableColumn(column, parse_declaration(declaration), nullable, default)
+            for _, column, declaration, nullable, default in sorted(rows, key=lambda r: int(r[0]))
         )
-        own = ObjectName(first[6], first[5])
-        return SqlObject(first[4], own, first[7], first[8], columns, json.loads(first[9]))
+        own_name = ObjectName(own, schema)
+        return SqlObject(number, own_name, type_, definition, columns, json.loads(details))
 
     def has_schema(self, name: str) -> bool:
         """Whether a schema exists (the catalog's own is none)."""

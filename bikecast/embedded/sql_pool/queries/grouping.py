@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 #: DuckDB knows the range of a part of a date, and groups by it without a hash table.
-_PART_OF_DATE = re.compile(r"CAST\((date_part\('\w+', [^()]+\)) AS INTEGER\)")
+_PART_OF_DATE = re.compile(r"CAST\(((?:year|quarter|month|day)\([^()]+\)) AS INTEGER\)")
 
 
 def group_clause(compiler: ExpressionCompiler, node: exp.Expression | None) -> str:

@@ -7,6 +7,7 @@ compare by the moment and keep their offset.
 from __future__ import annotations
 
 import datetime as dt
+import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ from bikecast.embedded.sql_pool.values.types import SCALED_MOMENTS, SqlType
 
 _DEFAULT_STYLES = {"date": 23, "datetime": 0, "smalldatetime": 0, "time": 21}
 _HIJRI = (130, 131)
+_ISO_DATE = re.compile("[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _check_style(style: int, source: SqlType, target: str) -> int:
@@ -122,9 +124,22 @@ def _number_to_moment(value: Typed, to: SqlType) -> str:
 def _text_to_moment(value: Typed, to: SqlType, style: int | None) -> str:
     number = 0 if style is None else _check_style(style, value.type, "datetime")
     sql = f"tsql_moment({value.sql}, '{to.name}', {number})"
+    if number == 0 and to.name in ("date", "datetime2") and _is_iso_date(value):
+        sql = f"TIMESTAMP {value.sql}"  # these types read it in one way, whatever DATEFORMAT is
     if to.name == "datetimeoffset":
         return with_offset(rounded(sql, to), f"tsql_parse_offset({value.sql})")
     return rounded(sql, to)
+
+
+def _is_iso_date(value: Typed) -> bool:
+    """Whether a constant is a day as yyyy-mm-dd."""
+    text = value.constant or ""
+    if value.sql != f"'{text}'" or not _ISO_DATE.fullmatch(text):
+        return False
+    try:
+        return bool(dt.date.fromisoformat(text))
+    except ValueError:
+        return False
 
 
 def rounded(sql: str, to: SqlType) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 from bikecast.embedded.sql_pool.errors import SqlError, construct, near, refused
@@ -238,6 +239,7 @@ def common_type(left: SqlType, right: SqlType) -> SqlType:
     return high
 
 
+@functools.lru_cache(maxsize=1024)
 def parse_declaration(text: str) -> SqlType:
     """The type that `SqlType.declaration` wrote."""
     name, _, rest = text.partition("(")

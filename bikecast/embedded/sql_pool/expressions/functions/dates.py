@@ -197,7 +197,7 @@ def _date_diff(type_: SqlType) -> Function:
 def _part_sql(part: str, moment: Typed) -> str:
     if part == "tzoffset":
         return offset_of(moment.sql) if moment.type.name == "datetimeoffset" else "0"
-    template = _PART_SQL.get(part, f"date_part('{part}', {{0}})")
+    template = _PART_SQL.get(part, f"{part}({{0}})")  # date_part() has no known range
     of_day = moment.type.name == "date" and part in ("year", "month", "day")  # twice as fast
     sql = template.format(moment.sql if of_day else as_timestamp(moment))
     if part == "microsecond" and moment.ticks < 0:  # rounded up to the next one
