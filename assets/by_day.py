@@ -6,6 +6,7 @@ and one transaction a table.
 
 import datetime as dt
 import warnings
+from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -26,6 +27,9 @@ from resources.registry.port import Registry
 from resources.sql_pool.daily import Days, load_days, score_days
 from resources.sql_pool.deployment import prediction_types
 from resources.sql_pool.port import SqlPool
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 #: Forecasts reach into the future: a year of partitions after today.
 DAYS_AHEAD = 366
@@ -86,8 +90,11 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
         seconds = stopwatch()
         days = _days(context)
         with shown_to_people():
-            content, staged = stage_scoring_rows(lake, spec)
-            check_days(spec, content.table[str(spec.time_key)].null_count, content.absent)
+            rows_of_days = RowsOfDays(spec, days)
+            content, staged = stage_scoring_rows(
+                lake, spec, name=f"{spec.scoring_table}_by_day", only=rows_of_days
+            )
+            check_days(spec, rows_of_days.without_day, content.absent)
             rows = load_days(sql_pool, spec, days, url=lake.copy_url(staged.path))
             if missing := [day for day in days.all() if day not in rows]:
                 raise InvalidInput(_without_forecast(spec, missing, list(rows)))
@@ -151,6 +158,21 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
         )
 
     return predicted_days
+
+
+class RowsOfDays:
+    """Picks the rows of a range of days, and counts those that have no day."""
+
+    def __init__(self, spec: ModelSpec, days: Days) -> None:
+        self._key, self._days, self.without_day = str(spec.time_key), days, 0
+
+    def __call__(self, rows: "pa.Table") -> "pa.Table":
+        """The rows of the days."""
+        import pyarrow.dataset as ds
+
+        key = ds.field(self._key)
+        self.without_day += rows[self._key].null_count
+        return rows.filter((key >= self._days.first) & (key <= self._days.last))
 
 
 def check_days(spec: ModelSpec, without_day: int, absent: tuple[str, ...]) -> None:

@@ -17,7 +17,7 @@ from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake
-from resources.lake.tables import read_rows, read_table
+from resources.lake.tables import limits_of, open_table, read_rows
 from resources.spark.port import Preparation, PreparedTable, Spark
 from resources.spark.preparation_code import PREPARATION_CODE
 
@@ -118,12 +118,10 @@ def _materialized(
 
 
 def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str, Any]:
-    import pyarrow.compute as pc
-
     last_time: dict[str, str] = {}
     if spec.time_key is not None:
-        times = read_table(lake, spec.training_table_path, [spec.time_key])[spec.time_key]
-        last_time = {"last_time": str(pc.max(times).as_py())}
+        _, latest = limits_of(open_table(lake, spec.training_table_path), spec.time_key)
+        last_time = {"last_time": str(latest)}
     return {
         "dagster/table_name": prepared.name,
         "dagster/storage_kind": "deltalake",

@@ -6,7 +6,7 @@ from assets.metadata import table_preview
 from bikecast.core.output_type import OutputType
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
-from resources.lake.tables import read_table
+from resources.lake.tables import blocks_of, open_table
 from resources.registry.port import Registry
 from resources.scoring.port import Scored, Way
 
@@ -36,8 +36,8 @@ def table_contract(spec: ModelSpec, lake: Lake) -> dg.AssetCheckResult:
     """Check the training table as it is in the lake."""
     from assets.checks.table_contract import contract_problems
 
-    table = read_table(lake, spec.training_table_path)
-    problems = contract_problems(table, spec)
+    table = open_table(lake, spec.training_table_path)
+    problems = contract_problems(table.schema, blocks_of(table), spec)
     return dg.AssetCheckResult(
         passed=not problems,
         check_name=TABLE_CONTRACT,
@@ -45,7 +45,7 @@ def table_contract(spec: ModelSpec, lake: Lake) -> dg.AssetCheckResult:
         severity=dg.AssetCheckSeverity.ERROR,
         description="\n".join(f"{p['column']}: {p['problem']}" for p in problems) or None,
         metadata={
-            "rows": table.num_rows,
+            "rows": table.count_rows(),
             "problems": dg.MetadataValue.md(table_preview(problems, limit=50)),
         },
     )

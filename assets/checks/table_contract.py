@@ -2,49 +2,62 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.sql_types import arrow_schema
 from bikecast.core.trainable import MINIMUM_ROWS
+from resources.lake.unique_keys import UniqueKeys
 
 
-def contract_problems(table: pa.Table, spec: ModelSpec) -> list[dict[str, object]]:
+def contract_problems(
+    schema: pa.Schema, blocks: Iterable[pa.Table], spec: ModelSpec
+) -> list[dict[str, object]]:
     """What breaks the contract: one dict a problem, with column, problem and number of rows.
 
     Checked are names and types, the number of rows, a target that varies, missing values, unique
-    keys, and the codes and limits that the spec calls hard.
+    keys, and the codes and limits that the spec calls hard. `blocks` are the table's rows; memory
+    does not grow with them.
     """
     problems: list[dict[str, object]] = []
     for field in arrow_schema(spec.training_columns):
-        if field.name not in table.column_names:
-            problems.append(_problem(field.name, "is missing", table.num_rows))
-        elif not _same_type(table.schema.field(field.name).type, field.type):
-            type_ = table.schema.field(field.name).type
-            problems.append(_problem(field.name, f"is {type_}, not {field.type}", table.num_rows))
+        if field.name not in schema.names:
+            problems.append(_problem(field.name, "is missing"))
+        elif not _same_type(schema.field(field.name).type, field.type):
+            type_ = schema.field(field.name).type
+            problems.append(_problem(field.name, f"is {type_}, not {field.type}"))
     if problems:
         return problems
-    if table.num_rows < MINIMUM_ROWS:
-        problems.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", table.num_rows))
-    for column in spec.training_columns:
-        problems += _column_problems(table[column.name], column)
-    limits = pc.min_max(table[spec.target.name]).as_py()
-    if table.num_rows and limits["min"] == limits["max"]:
-        problems.append(_problem(spec.target.name, "the same value in every row", table.num_rows))
-    keys = list(spec.key_names)
-    if keys:
-        distinct = table.select(keys).group_by(keys).aggregate([]).num_rows
-        if distinct != table.num_rows:
-            repeated = table.num_rows - distinct
-            problems.append(_problem(", ".join(keys), "keys appear twice", repeated))
+    rows, counts = 0, dict[tuple[str, str], int]()
+    ends: list[object] = []
+    with UniqueKeys(spec.key_names) as keys:
+        for block in blocks:
+            rows += block.num_rows
+            keys.add(block)
+            for column in spec.training_columns:
+                for problem, count in _column_problems(block[column.name], column):
+                    place = column.name, problem
+                    counts[place] = counts.get(place, 0) + count
+            limits = pc.min_max(block[spec.target.name]).as_py()
+            ends += [value for value in limits.values() if value is not None]
+        repeated = len(keys.repeated())
+    if rows < MINIMUM_ROWS:
+        problems.append(_problem("(table)", f"fewer than {MINIMUM_ROWS} rows", rows))
+    problems += [_problem(*place, count) for place, count in counts.items()]
+    if rows and len(set(ends)) <= 1:
+        problems.append(_problem(spec.target.name, "the same value in every row", rows))
+    if repeated:
+        problems.append(_problem(", ".join(spec.key_names), "keys appear twice", repeated))
     return problems
 
 
-def _column_problems(values: pa.ChunkedArray, column: Column) -> list[dict[str, object]]:
-    problems = []
+def _column_problems(values: pa.ChunkedArray, column: Column) -> Iterator[tuple[str, int]]:
+    """Each problem of a column's values, and how many have it."""
     if values.null_count:
-        problems.append(_problem(column.name, "missing values", values.null_count))
+        yield "missing values", values.null_count
     checks = []
     if column.codes:
         allowed = pc.is_in(values, pa.array(column.codes).cast(values.type))
@@ -56,12 +69,11 @@ def _column_problems(values: pa.ChunkedArray, column: Column) -> list[dict[str, 
     if pa.types.is_floating(values.type):
         checks.append((pc.invert(pc.is_finite(values)), "values that are not finite"))
     for mask, problem in checks:
-        if rows := pc.sum(mask).as_py():
-            problems.append(_problem(column.name, problem, rows))
-    return problems
+        if count := pc.sum(mask).as_py():
+            yield problem, count
 
 
-def _problem(column: str, problem: str, rows: int) -> dict[str, object]:
+def _problem(column: str, problem: str, rows: int | None = None) -> dict[str, object]:
     return {"column": column, "problem": problem, "rows": rows}
 
 

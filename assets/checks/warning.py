@@ -12,7 +12,14 @@ from assets.plots import bars_plot
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
 from resources.lake.scoring_rows import read_scoring_rows
-from resources.lake.tables import read_table, read_table_if_any
+from resources.lake.tables import (
+    SAMPLE_ROWS,
+    blocks_of,
+    limits_of,
+    open_table,
+    open_table_if_any,
+    sample_of,
+)
 from resources.sql_pool.deployment import saved_predictions
 from resources.sql_pool.port import SqlPool
 
@@ -39,10 +46,16 @@ def _suspicious_values(spec: ModelSpec) -> dg.AssetChecksDefinition:
         description="Values that the spec calls suspicious, and outliers.",
     )
     def no_suspicious_values(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-        from resources.lake.findings import outlier_findings, suspicious_findings
+        from resources.lake.findings import Outliers, SuspiciousValues
 
-        table = read_table(lake, spec.training_table_path)
-        return _findings((*suspicious_findings(table, spec), *outlier_findings(table, spec)))
+        table = open_table(lake, spec.training_table_path)
+        names = [column.name for column in spec.training_columns]
+        suspicious = SuspiciousValues(spec)
+        outliers = Outliers(spec, sample_of(table, spec, names))
+        for block in blocks_of(table, names):
+            suspicious.add(block)
+            outliers.add(block)
+        return _findings((*suspicious.findings(), *outliers.findings()))
 
     return no_suspicious_values
 
@@ -55,15 +68,17 @@ def _training_rows(spec: ModelSpec) -> dg.AssetChecksDefinition:
         description="Rows to score that equal training rows in all features: scores would flatter.",
     )
     def no_training_rows(lake: dg.ResourceParam[Lake]) -> dg.AssetCheckResult:
-        from resources.lake.findings import repeated_rows
+        from resources.lake.queries import rows_in_both
 
-        training = read_table_if_any(lake, spec.training_table_path, spec.feature_names)
+        training = open_table_if_any(lake, spec.training_table_path)
         if training is None:
             return _passed(f"there is no {spec.training_table} yet to compare with")
-        scoring = read_scoring_rows(lake, spec).table
-        repeated = repeated_rows(training, scoring, spec.feature_names)
+        content = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS)
+        scoring = content.table
+        repeated = rows_in_both(scoring, training, spec.feature_names)
+        first = "the first " if content.rows > scoring.num_rows else ""
         finding = (
-            f"{repeated} of {scoring.num_rows} rows of {spec.scoring_table} equal training "
+            f"{repeated} of {first}{scoring.num_rows} rows of {spec.scoring_table} equal training "
             "rows in all features: their scores say nothing about new data"
         )
         return _findings((finding,) if repeated else ())
@@ -84,10 +99,11 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
 
         limits = DriftLimits(psi=spec.thresholds.drift_psi)
         names = (*spec.key_names, *spec.feature_names)
-        training = read_table_if_any(lake, spec.training_table_path, names)
-        if training is None:
+        table = open_table_if_any(lake, spec.training_table_path)
+        if table is None:
             return _passed(f"there is no {spec.training_table} yet to compare with")
-        scoring = read_scoring_rows(lake, spec).table
+        training = sample_of(table, spec, names)
+        scoring = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS).table
         compared = same_season(training, scoring, spec, limits)
         features = feature_drift(compared, scoring, spec, limits)
         if not features:
@@ -143,11 +159,9 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
     def are_plausible(
         lake: dg.ResourceParam[Lake], sql_pool: dg.ResourceParam[SqlPool]
     ) -> dg.AssetCheckResult:
-        import pyarrow.compute as pc
-
         rows = saved_predictions(sql_pool, spec)
-        target = read_table(lake, spec.training_table_path, [spec.target.name])[spec.target.name]
-        highest = spec.thresholds.far_above * float(pc.max(target).as_py())
+        _, most = limits_of(open_table(lake, spec.training_table_path), spec.target.name)
+        highest = spec.thresholds.far_above * float(most)
         problems, outside = _implausible(spec, rows, highest)
         return dg.AssetCheckResult(
             passed=not problems,

@@ -8,7 +8,8 @@ from assets.live_model.comparison import Comparison, Contender, PromotionRules, 
 from assets.model_tags import DATA_VERSION, TRAINED_THROUGH
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
-from resources.lake.tables import read_data_version, read_table
+from resources.lake.queries import same_values
+from resources.lake.tables import limits_of, open_data_version, open_table, sample_of
 from resources.registry.port import ModelVersion, Registry
 
 if TYPE_CHECKING:
@@ -23,14 +24,20 @@ def compare_versions(
     lake: Lake,
     spec: ModelSpec,
 ) -> Comparison:
-    """Score both by ONNX Runtime on the latest rows of the training table, and compare."""
+    """Score both by ONNX Runtime on the latest rows of the training table, and compare.
+
+    Of a large table these are the latest rows of a sample.
+    """
     import numpy as np
 
     rules = promotion_rules(spec)
-    table = read_table(lake, spec.training_table_path)
+    names = [column.name for column in spec.training_columns]
+    everything = open_table(lake, spec.training_table_path)
+    table = sample_of(everything, spec, names)
+    share = table.num_rows / max(1, everything.count_rows())
     rows = _latest_rows(table, spec, rules)
-    old = _contender(champion, registry, spec, table, rows, all_seen=False)
-    new = _contender(challenger, registry, spec, table, rows, all_seen=True)
+    old = _contender(champion, registry, spec, table, rows, share, all_seen=False)
+    new = _contender(challenger, registry, spec, table, rows, share, all_seen=True)
     target = np.asarray(rows[spec.target.name].to_numpy(), dtype=np.float64)
     segments = {name: rows[name].to_pylist() for name in spec.segments}
     return compare(target, old, new, segments, rules)
@@ -41,35 +48,31 @@ def knows_the_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool 
 
     None where that is not known: without keys, or where the champion's table is gone.
     """
-    names = [*spec.key_names, spec.target.name]
     version = champion.tags.get(DATA_VERSION)
     if not spec.keys or version is None:
         return None
-    old = read_data_version(lake, spec.training_table_path, version, names)
+    old = open_data_version(lake, spec.training_table_path, version)
     if old is None:
         return None
-    now = read_table(lake, spec.training_table_path, names)
-    same_keys = old.join(now.select(spec.key_names), list(spec.key_names), join_type="left semi")
-    same_rows = old.join(now, names, join_type="left semi")
-    return bool(same_keys.num_rows and 2 * same_rows.num_rows >= same_keys.num_rows)
+    now = open_table(lake, spec.training_table_path)
+    both, same = same_values(old, now, spec.key_names, spec.target.name)
+    return bool(both and 2 * same >= both)
 
 
 def has_newer_rows(champion: ModelVersion, lake: Lake, spec: ModelSpec) -> bool:
     """Whether the table reaches further in time than the champion's, or has more rows."""
-    import pyarrow.compute as pc
-
-    names = [spec.time_key or spec.target.name]
-    now = read_table(lake, spec.training_table_path, names)
+    now = open_table(lake, spec.training_table_path)
+    latest = limits_of(now, spec.time_key)[1] if spec.time_key else None
     through = champion.tags.get(TRAINED_THROUGH)
-    if through is not None and not _seen(now, spec, through).all():
+    if through is not None and latest is not None and not _is_seen(latest, through):
         return True
     version = champion.tags.get(DATA_VERSION)
-    old = read_data_version(lake, spec.training_table_path, version, names) if version else None
+    old = open_data_version(lake, spec.training_table_path, version) if version else None
     if old is None:
         return False
-    latest = [pc.max(table[names[0]]).as_py() for table in (old, now) if table.num_rows]
-    is_later = spec.time_key is not None and len(latest) == 2 and latest[1] > latest[0]
-    return bool(is_later or now.num_rows > old.num_rows)
+    before = limits_of(old, spec.time_key)[1] if spec.time_key else None
+    is_later = latest is not None and before is not None and latest > before
+    return bool(is_later or now.count_rows() > old.count_rows())
 
 
 def promotion_rules(spec: ModelSpec) -> PromotionRules:
@@ -100,6 +103,7 @@ def _contender(
     spec: ModelSpec,
     table: pa.Table,
     rows: pa.Table,
+    share: float,
     *,
     all_seen: bool,
 ) -> Contender:
@@ -116,19 +120,22 @@ def _contender(
         held_back_spearman=entry.scores.get(
             f"{scored_on}_spearman", entry.scores.get("cv_spearman")
         ),
-        learnt_rmse=_learnt_rmse(entry, model, spec, table),
+        learnt_rmse=_learnt_rmse(entry, model, spec, table, share),
     )
 
 
 def _learnt_rmse(
-    entry: ModelVersion, model: bytes, spec: ModelSpec, table: pa.Table
+    entry: ModelVersion, model: bytes, spec: ModelSpec, table: pa.Table, share: float
 ) -> float | None:
-    """RMSE on the latest rows that its training held back in time order, if they are known."""
+    """RMSE on the latest rows that its training held back in time order, if they are known.
+
+    `share` is how many of the rows that there are the table has; so many of these are there.
+    """
     import numpy as np
 
     from bikecast.core.onnx.scoring import score_table
 
-    count = int(entry.scores.get("time_ordered_rows") or 0)
+    count = int((entry.scores.get("time_ordered_rows") or 0) * share)
     through = entry.tags.get(TRAINED_THROUGH)
     if spec.time_key is None or through is None or not count:
         return None
@@ -146,7 +153,10 @@ def _seen(rows: pa.Table, spec: ModelSpec, through: str | None) -> np.ndarray:
 
     if through is None or spec.time_key is None:
         return np.ones(rows.num_rows, dtype=bool)
-    times = rows[spec.time_key].to_pylist()
-    if all(isinstance(time, (int, float)) for time in times):
-        return np.array([time <= float(through) for time in times])
-    return np.array([str(time) <= through for time in times])
+    return np.array([_is_seen(time, through) for time in rows[spec.time_key].to_pylist()])
+
+
+def _is_seen(time: object, through: str) -> bool:
+    if isinstance(time, (int, float)):
+        return time <= float(through)
+    return str(time) <= through

@@ -130,6 +130,8 @@ def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> 
 
 def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:
     """The line of the scoring CSV that the prediction was made from, if it is still the same."""
+    import pyarrow as pa
+
     from resources.lake.raw_files import original_line
     from resources.lake.scoring_rows import read_scoring_rows
 
@@ -137,11 +139,17 @@ def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[st
     facts: dict[str, object] = {"file": lake.url(spec.scoring_file)}
     if lake.stat(spec.scoring_file) is None:
         return {**facts, "text": "the file is no longer in the lake"}
-    table = read_scoring_rows(lake, spec).table
     names = (*spec.key_names, *spec.feature_names)
-    if number > table.num_rows or any(
-        table[name][number - 1].as_py() != row[name] for name in names
-    ):
+    rows, there = 0, list[dict[str, object]]()
+
+    def take(block: pa.Table) -> None:
+        nonlocal rows
+        if rows < number <= rows + block.num_rows:
+            there.extend(block.select(names).slice(number - rows - 1, 1).to_pylist())
+        rows += block.num_rows
+
+    read_scoring_rows(lake, spec, take=take)
+    if there != [{name: row[name] for name in names}]:
         return {**facts, "text": "the file has changed since the prediction was made"}
     line, text = original_line(lake, spec.scoring_file, spec, "scoring", number) or (None, "")
     return {**facts, "line": line, "text": text}

@@ -1,5 +1,7 @@
 """The sensor that takes a new forecast over by day and scores its days."""
 
+import datetime as dt
+
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
@@ -44,12 +46,20 @@ def day_sensors(spec: ModelSpec, jobs: ModelJobs) -> list[dg.SensorDefinition]:
 
 def scored_days(lake: Lake, spec: ModelSpec) -> tuple[str, str] | None:
     """First and last day of the forecast file in the lake; None where a row has no day."""
+    import pyarrow as pa
     import pyarrow.compute as pc
 
     from resources.lake.scoring_rows import read_scoring_rows
 
-    days = read_scoring_rows(lake, spec).table[str(spec.time_key)]
-    if days.null_count or not len(days):
+    ends: list[dt.date | None] = []
+
+    def take(rows: pa.Table) -> None:
+        days = rows[str(spec.time_key)]
+        limits = pc.min_max(days, skip_nulls=False).as_py()
+        ends.extend(limits.values())
+
+    read_scoring_rows(lake, spec, take=take)
+    days = [day for day in ends if day is not None]
+    if not days or len(days) < len(ends):
         return None
-    ends = pc.min_max(days).as_py()
-    return ends["min"].isoformat(), ends["max"].isoformat()
+    return min(days).isoformat(), max(days).isoformat()

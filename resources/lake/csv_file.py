@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from itertools import islice
@@ -140,8 +140,12 @@ def read_scoring_csv(
     source_name: str,
     told: CsvFormat | None = None,
     kept_rows: int = _ALL_ROWS,
+    take: Callable[[pa.Table], None] | None = None,
 ) -> CsvContent:
-    """Read a scoring file: the features are required, keys may be there (unique, or empty)."""
+    """Read a scoring file: the features are required, keys may be there (unique, or empty).
+
+    `take` gets the rows block by block, before the file is known to be right.
+    """
     return read_csv(
         path,
         (*spec.keys, *spec.features),
@@ -153,6 +157,7 @@ def read_scoring_csv(
         told=_with_columns(told, spec, spec.inputs),
         suspicious=SuspiciousValues(spec, treatment="flag"),
         kept_rows=kept_rows,
+        take=take,
     )
 
 
@@ -184,6 +189,7 @@ def read_csv(
     suspicious: SuspiciousValues | None = None,
     limits: _TargetLimits | None = None,
     kept_rows: int = _ALL_ROWS,
+    take: Callable[[pa.Table], None] | None = None,
     hint: str = "",
 ) -> CsvContent:
     """Read and check a whole file, in memory that does not grow with it but for `kept_rows`.
@@ -210,6 +216,8 @@ def read_csv(
                     each.add(rows)
             if rules.rows < kept_rows:
                 kept.append(rows.slice(0, kept_rows - rules.rows))
+            if take is not None:
+                take(rows)
             rules.rows += rows.num_rows
         if repeated := keys.repeated():
             named = [column for column in columns if column.name in unique]
@@ -245,15 +253,26 @@ def read_csv(
     )
 
 
-def normalize_scoring_csv(content: CsvContent, spec: ModelSpec, out_path: Path) -> None:
-    """Write the file that COPY INTO takes, atomically.
+@contextmanager
+def scoring_rows_file(
+    spec: ModelSpec, out_path: Path, only: Callable[[pa.Table], pa.Table] | None = None
+) -> Iterator[Callable[[pa.Table], None]]:
+    """Take scoring rows, and write the file that COPY INTO takes; it is there when all is well.
 
     Columns: forecast_row (from 1), the keys (empty for NULL, ISO dates), the features. Numbers
-    have as many digits as their type needs to read back equal.
+    have as many digits as their type needs to read back equal. `only` picks of numbered rows.
     """
-    table = content.table.select([*spec.key_names, *spec.feature_names])
-    numbers = pa.array(range(1, content.rows + 1), pa.int64())
-    _write(out_path, [table.add_column(0, FORECAST_ROW.name, numbers)])
+    names, rows = [*spec.key_names, *spec.feature_names], 0
+    with _csv_file(out_path) as write:
+
+        def take(block: pa.Table) -> None:
+            nonlocal rows
+            numbers = pa.array(range(rows + 1, rows + block.num_rows + 1), pa.int64())
+            rows += block.num_rows
+            numbered = block.select(names).add_column(0, FORECAST_ROW.name, numbers)
+            write(only(numbered) if only else numbered)
+
+        yield take
 
 
 def write_canonical(
@@ -269,17 +288,24 @@ def write_canonical(
         if column.name in content.table.column_names and column.name not in content.absent
     ]
     rules = Rules(tuple(columns), frozenset(column.name for column in columns), str(path))
-    _write(out_path, checked_rows(path, content.dialect, rules))
+    with _csv_file(out_path) as write:
+        for rows in checked_rows(path, content.dialect, rules):
+            write(rows)
 
 
-def _write(out_path: Path, tables: Iterator[pa.Table] | Sequence[pa.Table]) -> None:
+@contextmanager
+def _csv_file(out_path: Path) -> Iterator[Callable[[pa.Table], None]]:
+    """Write tables one below the other, atomically."""
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     with replaced_file(out_path) as temporary, temporary.open("wb") as file:
-        for number, table in enumerate(tables):
-            if not number:
+
+        def write(table: pa.Table) -> None:
+            if not file.tell():
                 file.write((",".join(table.column_names) + "\n").encode())
             # Of columns that are cut at different rows Arrow writes zero bytes.
             pa_csv.write_csv(table.combine_chunks(), file, options)
+
+        yield write
 
 
 def file_signature(path: Path, source_name: str) -> tuple[int, ...]:

@@ -52,46 +52,48 @@ class SuspiciousValues:
         )
 
 
-def suspicious_findings(
-    table: pa.Table, spec: ModelSpec, *, treatment: Treatment | None = None
-) -> tuple[str, ...]:
-    """The findings of `SuspiciousValues` for a whole table."""
-    values = SuspiciousValues(spec, treatment=treatment)
-    values.add(table)
-    return values.findings()
+class Outliers:
+    """Counts values far from the median of their column, block by block.
 
-
-def outlier_findings(table: pa.Table, spec: ModelSpec) -> tuple[str, ...]:
-    """One text a measured column with outliers: values far from its median.
-
-    Far is more than 6 scaled median absolute deviations. Columns with codes are not measured.
+    Far is more than 6 scaled median absolute deviations, both of a sample of the rows. Columns
+    with codes are not measured.
     """
-    findings = []
-    for column in (*spec.features, spec.target):
-        if column.codes or column.sql_type == "varchar" or column.name not in table.column_names:
-            continue
-        centre, spread = _centre_and_spread(table[column.name])
-        if not spread:
-            continue
-        distance = pc.abs(pc.subtract(table[column.name].cast(pa.float64()), centre))
-        mask = pc.greater(distance, OUTLIER_LIMIT * spread)
-        if count := pc.sum(mask).as_py() or 0:
-            findings.append(
-                f"{column.name}: {rows_text(count)} far from the typical {centre:.4g}"
-                f"{places_text(_places(table, mask, spec.keys), count)}, kept"
-            )
-    return tuple(findings)
 
+    def __init__(self, spec: ModelSpec, sample: pa.Table) -> None:
+        self._keys = spec.keys
+        self._rows = 0
+        self._counts: dict[str, int] = {}
+        self._places: dict[str, list[str]] = {}
+        self._typical = {
+            column.name: _centre_and_spread(sample[column.name])
+            for column in (*spec.features, spec.target)
+            if not column.codes
+            and column.sql_type != "varchar"
+            and column.name in sample.column_names
+        }
 
-def repeated_rows(training: pa.Table, scoring: pa.Table, features: Sequence[str]) -> int:
-    """How many scoring rows equal some training row in all features: a leak of known answers."""
-    names = list(features)
-    if not training.num_rows or not scoring.num_rows:
-        return 0
-    rows = scoring.select(names)
-    distinct = training.select(names).cast(rows.schema).group_by(names).aggregate([])
-    joined = rows.join(distinct, names, join_type="left semi", use_threads=False)
-    return int(joined.num_rows)
+    def add(self, table: pa.Table) -> None:
+        """Count in some more rows."""
+        for name, (centre, spread) in self._typical.items():
+            if not spread:
+                continue
+            distance = pc.abs(pc.subtract(table[name].cast(pa.float64()), centre))
+            mask = pc.greater(distance, OUTLIER_LIMIT * spread)
+            if count := pc.sum(mask).as_py() or 0:
+                self._counts[name] = self._counts.get(name, 0) + count
+                places = self._places.setdefault(name, [])
+                if len(places) < EXAMPLES:
+                    places += _places(table, mask, self._keys, self._rows)
+        self._rows += table.num_rows
+
+    def findings(self) -> tuple[str, ...]:
+        """One text a column that has outliers."""
+        return tuple(
+            f"{name}: {rows_text(count)} far from the typical {self._typical[name][0]:.4g}"
+            f"{places_text(self._places[name][:EXAMPLES], count)}, kept"
+            for name in self._typical
+            if (count := self._counts.get(name))
+        )
 
 
 def _centre_and_spread(values: pa.ChunkedArray) -> tuple[float, float]:

@@ -1,45 +1,55 @@
-"""Delta tables of the lake, read outside Spark."""
+"""Delta tables of the lake, read outside Spark: in blocks, by their limits, or as a sample.
+
+None of these holds a table in memory that grows with its rows, but `read_table`, which is for
+tables that are known to be small.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
+    from bikecast.core.spec import ModelSpec
     from resources.lake.port import Lake
+
+#: What is looked at where a statistic of rows is good enough.
+SAMPLE_ROWS = 100_000
+#: Blocks and files that are read ahead; the library's own (16 and 4) hold millions of rows.
+_READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
 def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
     """The latest version of the Delta table at a lake path, as an Arrow table in memory."""
-    return _dataset(lake, path).to_table(columns=list(columns) if columns else None)
+    return open_table(lake, path).to_table(columns=list(columns) if columns else None)
 
 
-def write_parquet(lake: Lake, path: str, columns: Sequence[str], target: Path) -> None:
-    """Write the latest version of the Delta table at a lake path to a Parquet file, in batches."""
-    import pyarrow.parquet as pq
+def open_table(lake: Lake, path: str) -> ds.Dataset:
+    """The latest version of the Delta table at a lake path; only its log is read here.
 
-    scanner = _dataset(lake, path).scanner(columns=list(columns))
-    with pq.ParquetWriter(target, scanner.projected_schema) as writer:
-        for batch in scanner.to_batches():
-            writer.write_batch(batch)
+    Raises deltalake's TableNotFoundError where there is none.
+    """
+    from deltalake import DeltaTable
+
+    table = DeltaTable(lake.url(path), storage_options=lake.table_options() or None)
+    return table.to_pyarrow_dataset()
 
 
-def read_table_if_any(lake: Lake, path: str, columns: Sequence[str]) -> pa.Table | None:
+def open_table_if_any(lake: Lake, path: str) -> ds.Dataset | None:
     """The same, or None where there is no table yet."""
     from deltalake.exceptions import TableNotFoundError
 
     try:
-        return read_table(lake, path, columns)
+        return open_table(lake, path)
     except TableNotFoundError:
         return None
 
 
-def read_data_version(
-    lake: Lake, path: str, data_version: str, columns: Sequence[str]
-) -> pa.Table | None:
+def open_data_version(lake: Lake, path: str, data_version: str) -> ds.Dataset | None:
     """The Delta table as it was with a data version; None where that is no longer there."""
     from deltalake import DeltaTable
     from deltalake.exceptions import DeltaError
@@ -52,20 +62,69 @@ def read_data_version(
             continue
         try:
             table.load_as_version(int(commit["version"]))
-            return table.to_pyarrow_dataset().to_table(columns=list(columns))
+            dataset = table.to_pyarrow_dataset()
+            dataset.count_rows()  # reads the footer of each file
         except (OSError, DeltaError):  # its files were removed by a vacuum
             return None
+        return dataset
     return None
+
+
+def blocks_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+    """The rows of a table in blocks, in memory that does not grow with them."""
+    import pyarrow as pa
+
+    names = list(columns) if columns is not None else None
+    for batch in dataset.to_batches(columns=names, **_READ_AHEAD):
+        yield pa.Table.from_batches([batch])
+
+
+def reader_of(dataset: ds.Dataset, columns: Sequence[str]) -> pa.RecordBatchReader:
+    """The same as a stream that DuckDB takes, once."""
+    return dataset.scanner(columns=list(columns), **_READ_AHEAD).to_reader()
+
+
+def limits_of(dataset: ds.Dataset, column: str) -> tuple[Any, Any]:
+    """The least and the greatest value of a column; None where there is none."""
+    import pyarrow.compute as pc
+
+    ends = [pc.min_max(block[column]).as_py() for block in blocks_of(dataset, [column])]
+    lows = [each["min"] for each in ends if each["min"] is not None]
+    highs = [each["max"] for each in ends if each["max"] is not None]
+    return (min(lows), max(highs)) if lows else (None, None)
+
+
+def sample_of(
+    dataset: ds.Dataset, spec: ModelSpec, columns: Sequence[str], *, most: int = SAMPLE_ROWS
+) -> pa.Table:
+    """At most `most` rows, those with the least hashes of the spec's keys (without: of all).
+
+    All rows, in the order of the files, where these are no more.
+    """
+    import pyarrow as pa
+
+    from bikecast.core.row_sample import sample_rows
+
+    names = list(columns)
+    keys = [name for name in spec.key_names if name in dataset.schema.names]
+    read = list(dict.fromkeys([*names, *keys]))
+    schema = pa.schema([dataset.schema.field(name) for name in read])
+    blocks = blocks_of(dataset, read)
+    total = dataset.count_rows()
+    return sample_rows(blocks, schema, keys or read, total=total, most=most).select(names)
+
+
+def write_parquet(lake: Lake, path: str, columns: Sequence[str], target: Path) -> None:
+    """Write the latest version of the Delta table at a lake path to a Parquet file, in batches."""
+    import pyarrow.parquet as pq
+
+    scanner = open_table(lake, path).scanner(columns=list(columns), **_READ_AHEAD)
+    with pq.ParquetWriter(target, scanner.projected_schema) as writer:
+        for batch in scanner.to_batches():
+            writer.write_batch(batch)
 
 
 def read_rows(lake: Lake, path: str, *, limit: int) -> list[dict[str, object]]:
     """The first rows of the Delta table at a lake path, as dicts."""
-    rows: list[dict[str, object]] = _dataset(lake, path).head(limit).to_pylist()
+    rows: list[dict[str, object]] = open_table(lake, path).head(limit).to_pylist()
     return rows
-
-
-def _dataset(lake: Lake, path: str):  # type: ignore[no-untyped-def]  # pyarrow.dataset.Dataset
-    from deltalake import DeltaTable
-
-    table = DeltaTable(lake.url(path), storage_options=lake.table_options() or None)
-    return table.to_pyarrow_dataset()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import tempfile
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
+
+from resources.lake.queries import bounded_duckdb, quoted
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
 
 #: Repeated keys that are told of.
 _MOST = 1000
-_MEMORY = "128MB"
 
 
 class UniqueKeys:
@@ -56,7 +56,7 @@ class UniqueKeys:
         """The keys that are there more than once, at most 1000 of them."""
         if self._first is None:
             return set()
-        columns = ", ".join(f'"{name}"' for name in self._names)
+        columns = ", ".join(map(quoted, self._names))
         if self._database is not None:
             self._inserted.result()
             found = self._database.execute(
@@ -72,14 +72,7 @@ class UniqueKeys:
         return {tuple(row.values()) for row in more.slice(0, _MOST).to_pylist()}
 
     def _open(self) -> Any:
-        import duckdb
-
-        folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="bikecast-"))
-        database = duckdb.connect(
-            ":memory:", config={"memory_limit": _MEMORY, "temp_directory": folder, "threads": 2}
-        )
-        self._stack.callback(database.close)
-        database.execute("SET preserve_insertion_order = false")
+        database = self._stack.enter_context(bounded_duckdb())
         self._worker = self._stack.enter_context(ThreadPoolExecutor(1))  # beside the next block
         return database
 

@@ -15,7 +15,7 @@ from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
-from resources.lake.scoring_rows import stage_scoring_rows
+from resources.lake.scoring_rows import read_scoring_rows, stage_scoring_rows
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import ScoringJob, Stamp
 from resources.sql_pool.deployment import prediction_types
@@ -51,7 +51,7 @@ def forecast(lake, tmp_path):
     lake.put(BIKE_RENTALS.scoring_file, tmp_path / "days.csv")
     content, staged = stage_scoring_rows(lake, BIKE_RENTALS)
     assert staged.path == STAGED
-    return content.table
+    return read_scoring_rows(lake, BIKE_RENTALS, kept_rows=content.rows).table
 
 
 def job(rows_path=STAGED, **changes):

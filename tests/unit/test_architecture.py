@@ -30,9 +30,11 @@ PORT_VOCABULARY = {
 PLAIN_MODULES = {
     "resources.lake.csv_file": "reads a local file by the spec",
     "resources.lake.findings": "looks at a table in memory; the engines look with it too",
+    "resources.lake.queries": "asks a database in memory about tables",
     "resources.lake.raw_files": "functions of the port Lake",
     "resources.lake.scoring_rows": "functions of the port Lake",
     "resources.lake.tables": "functions of the port Lake",
+    "resources.lake.unique_keys": "looks at blocks of rows",
     "resources.spark.preparation_code": "a list of paths: what decides the training table",
     "resources.sql_pool.daily": "functions of the port SqlPool",
     "resources.sql_pool.deployment": "functions of the port SqlPool",

@@ -16,7 +16,7 @@ from pipelines.sample.simulator import (
     write_training_csv,
 )
 from resources.lake.csv_file import read_scoring_csv, read_training_csv
-from resources.lake.findings import repeated_rows
+from resources.lake.queries import rows_in_both
 
 LAB = Path(__file__).parents[2] / ".." / "shared" / "data" / "bike-rentals-training.csv"
 
@@ -147,7 +147,7 @@ def test_the_forecast_is_the_ten_days_after_the_sample_with_their_date(tmp_path)
     content = read_scoring_csv(path, BIKE_RENTALS, source_name="sample")
     days = [dt.date(2013, 1, day) for day in range(1, 11)]
     assert content.table["dteday"].to_pylist() == days
-    assert repeated_rows(simulate(2, 4), content.table, BIKE_RENTALS.feature_names) == 0
+    assert rows_in_both(content.table, simulate(2, 4), BIKE_RENTALS.feature_names) == 0
     later = simulate(3, seed=4).slice(731, 10)
     assert simulate_forecast(2, seed=4)["temp"].equals(later["temp"])
 

@@ -15,10 +15,10 @@ from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.lake import rows as rows_module
 from resources.lake.csv_file import (
-    normalize_scoring_csv,
     read_csv,
     read_scoring_csv,
     read_training_csv,
+    scoring_rows_file,
 )
 from resources.lake.csv_problems import find_problems
 from resources.lake.dialect import Dialect
@@ -194,8 +194,8 @@ def test_a_scoring_file_may_lack_the_keys_but_no_feature(tmp_path):
 def test_the_scoring_file_for_copy_into_has_numbered_rows_and_exact_numbers(tmp_path):
     row = edited(temp="0.1", atemp="0.33333334")
     path = training_file(tmp_path, row, row.replace("1/1/2011", ""))
-    content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
-    normalize_scoring_csv(content, BIKE_RENTALS, tmp_path / "out.csv")
+    with scoring_rows_file(BIKE_RENTALS, tmp_path / "out.csv") as take:
+        content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv", take=take)
     rows = list(csv.reader((tmp_path / "out.csv").open(newline="")))
     assert rows[0] == ["forecast_row", "dteday", *BIKE_RENTALS.feature_names]
     assert [line[0] for line in rows[1:]] == ["1", "2"]
@@ -211,8 +211,8 @@ def test_a_spec_with_text_and_without_keys_reads_and_normalizes(tmp_path):
     training = read_training_csv(files.training, COFFEE_SALES, source_name="coffee.csv")
     assert training.rows == 240
     assert training.table.schema.field("drink").type == pa.string()
-    content = read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv")
-    normalize_scoring_csv(content, COFFEE_SALES, tmp_path / "out.csv")
+    with scoring_rows_file(COFFEE_SALES, tmp_path / "out.csv") as take:
+        content = read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv", take=take)
     again = read_scoring_csv(tmp_path / "out.csv", COFFEE_SALES, source_name="out.csv")
     assert again.table.equals(content.table)
     assert again.findings == ()

@@ -3,8 +3,22 @@ import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import simulate, simulate_forecast
-from resources.lake.findings import outlier_findings, repeated_rows, suspicious_findings
+from resources.lake.findings import Outliers, SuspiciousValues
+from resources.lake.queries import rows_in_both
 from tests.second_spec import COFFEE_SALES
+
+
+def suspicious_findings(table, spec):
+    values = SuspiciousValues(spec)
+    values.add(table)
+    return values.findings()
+
+
+def outlier_findings(table, spec):
+    values = Outliers(spec, table)
+    for start in (0, 30):
+        values.add(table.slice(start, 30))
+    return values.findings()
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +58,14 @@ def test_ordinary_days_have_no_outlier_and_an_extreme_one_is_found(days):
 def test_rows_that_repeat_training_rows_in_all_features_are_counted(days):
     names = BIKE_RENTALS.feature_names
     fresh = simulate_forecast(1, seed=3).select(names)
-    assert repeated_rows(days, fresh, names) == 0
+    assert rows_in_both(fresh, days, names) == 0
     scoring = pa.concat_tables(
         [fresh, days.select(names).slice(5, 3), days.select(names).slice(5, 1)]
     )
-    assert repeated_rows(days, scoring, names) == 4
+    assert rows_in_both(scoring, days, names) == 4
 
 
 def test_text_features_are_compared_too():
     known = pa.table({"drink": ["espresso", "latte"], "seats": [1, 2]})
     rows = pa.table({"drink": ["espresso", "espresso"], "seats": [1, 2]})
-    assert repeated_rows(known, rows, ("drink", "seats")) == 1
+    assert rows_in_both(rows, known, ("drink", "seats")) == 1

@@ -1,0 +1,92 @@
+"""A sample of a table's rows that depends on their content alone, taken from a stream."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+
+def sample_rows(
+    blocks: Iterable[pa.Table], schema: pa.Schema, by: Sequence[str], *, total: int, most: int
+) -> pa.Table:
+    """At most `most` of `total` rows, in the order in which they come; all where these are few.
+
+    The rows with the least hashes of the columns `by` are taken, so neither their order nor the
+    cut into blocks changes which ones. Rows that are equal there are taken or left together, but
+    for those at the limit. Memory holds what is taken, and a block.
+    """
+    import numpy as np
+    import pyarrow as pa
+
+    empty = schema.empty_table()
+    if total <= most:
+        return pa.concat_tables([empty, *blocks]).combine_chunks()
+    # A few more than are asked for, so that hardly ever too few are there; then cut.
+    wanted = most + 4 * int(most**0.5) + 10
+    limit = np.uint64(min(2**64 - 1, (wanted << 64) // total))
+    kept, hashes = [empty], [np.empty(0, np.uint64)]
+    for block in blocks:
+        digest = row_hashes(block, by)
+        mask = digest <= limit
+        kept.append(block.filter(pa.array(mask)))
+        hashes.append(digest[mask])
+    order = np.argsort(np.concatenate(hashes), kind="stable")[:most]
+    return pa.concat_tables(kept).take(pa.array(np.sort(order))).combine_chunks()
+
+
+def row_hashes(table: pa.Table, by: Sequence[str]) -> np.ndarray:
+    """uint64 [rows]: each row's hash over the columns `by`; equal rows have equal ones.
+
+    The mixing is SplitMix64's (Steele, Lea and Flood 2014, "Fast splittable pseudorandom number
+    generators").
+    """
+    import numpy as np
+
+    hashes = np.zeros(table.num_rows, np.uint64)
+    for name in by:
+        hashes = _mixed(hashes + np.uint64(0x9E3779B97F4A7C15) + _bits(table[name]))
+    return hashes
+
+
+def _mixed(z: np.ndarray) -> np.ndarray:
+    import numpy as np
+
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    mixed: np.ndarray = z ^ (z >> np.uint64(31))
+    return mixed
+
+
+def _bits(values: pa.ChunkedArray) -> np.ndarray:
+    """A column as uint64 [rows]: equal values, and only these, have equal numbers (texts: nearly).
+
+    Whole numbers and days are themselves, floats their bits as float64, texts a hash; null is one
+    number more.
+    """
+    import numpy as np
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    null = np.uint64(0xA5A5A5A5A5A5A5A5)
+    if pa.types.is_integer(values.type):
+        numbers = values.fill_null(0).to_numpy().astype(np.int64).view(np.uint64)
+    elif pa.types.is_floating(values.type):
+        numbers = (values.fill_null(0).to_numpy().astype(np.float64) + 0.0).view(np.uint64)
+    elif pa.types.is_date32(values.type):
+        return _bits(values.cast(pa.int32()))
+    else:
+        coded = values.cast(pa.string()).combine_chunks().dictionary_encode()
+        texts = [
+            int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "big")
+            for text in coded.dictionary.to_pylist()
+        ]
+        numbers = np.array([*texts, 0], np.uint64)[coded.indices.fill_null(len(texts)).to_numpy()]
+    bits: np.ndarray = numbers
+    if values.null_count:
+        bits = np.where(pc.is_null(values).to_numpy(), null, bits)
+    return bits

@@ -1,0 +1,65 @@
+"""The sample of rows: which it takes depends on their content alone."""
+
+import datetime as dt
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from bikecast.core.row_sample import row_hashes, sample_rows
+
+ROWS = 5000
+TABLE = pa.table(
+    {
+        "day": pa.array([dt.date(2011, 1, 1) + dt.timedelta(n // 24) for n in range(ROWS)]),
+        "hour": pa.array([n % 24 for n in range(ROWS)], pa.int32()),
+        "value": pa.array(np.arange(ROWS) / 7),
+        "text": pa.array([None if n % 11 == 0 else f"t{n % 13}" for n in range(ROWS)]),
+    }
+)
+KEYS = ("day", "hour")
+
+
+def blocks(table, size):
+    return [table.slice(start, size) for start in range(0, table.num_rows, size)]
+
+
+def sample(table, most, size=700, by=KEYS):
+    return sample_rows(blocks(table, size), table.schema, by, total=table.num_rows, most=most)
+
+
+@given(st.integers(1, ROWS), st.integers(1, 2000), st.integers(0, 99))
+@settings(max_examples=20, deadline=None)
+def test_neither_order_nor_blocks_change_which_rows_are_taken(most, size, seed):
+    order = np.random.default_rng(seed).permutation(ROWS)
+    one, other = sample(TABLE, most), sample(TABLE.take(order), most, size)
+    by = [(name, "ascending") for name in KEYS]
+    assert one.num_rows == most
+    assert one.equals(other.sort_by(by).combine_chunks())
+
+
+def test_all_rows_are_taken_where_they_are_few():
+    assert sample(TABLE, ROWS).equals(TABLE)
+
+
+def test_the_sample_keeps_the_order_and_is_spread_over_it():
+    taken = sample(TABLE, 1000)["value"].to_numpy()
+    assert np.all(np.diff(taken) > 0)
+    assert np.histogram(taken, 5)[0] == pytest.approx([200] * 5, abs=50)
+
+
+def test_a_smaller_sample_is_part_of_a_larger_one():
+    small, large = (set(sample(TABLE, most)["value"].to_pylist()) for most in (300, 900))
+    assert small < large
+
+
+@pytest.mark.parametrize("column", TABLE.column_names)
+def test_a_column_alone_tells_its_values_apart(column):
+    hashes = row_hashes(TABLE, [column])
+    assert len(set(hashes.tolist())) == len(set(TABLE[column].to_pylist()))
+
+
+def test_equal_numbers_have_equal_hashes_whatever_their_sign_of_zero():
+    assert len(set(row_hashes(pa.table({"x": [0.0, -0.0]}), ["x"]).tolist())) == 1
