@@ -19,17 +19,17 @@ def copied(upstream: str, names: Iterable[str]) -> dg.TableColumnLineage:
 def loaded(spec: ModelSpec, file: str) -> dg.TableColumnLineage:
     """The rows to score from their file, which is read by the features' names."""
     columns = zip(spec.scored_columns[1:], (*spec.keys, *spec.features), strict=True)
-    return _lineage({column.name: [(file, there.name)] for column, there in columns})
+    return _lineage({column.name: [(file, source.name)] for column, source in columns})
 
 
 def predicted(
-    spec: ModelSpec, scored: str, columns_there: Iterable[Column]
+    spec: ModelSpec, scored: str, scored_columns: Iterable[Column]
 ) -> dg.TableColumnLineage:
     """Carried columns from those of the scored asset, in order; the prediction from all features
     and the model."""
-    names = [column.name for column in columns_there]
+    names = [column.name for column in scored_columns]
     carried = ("forecast_row", *spec.key_names, *spec.feature_names)
-    columns = {name: [(scored, there)] for name, there in zip(carried, names, strict=True)}
+    columns = {name: [(scored, source)] for name, source in zip(carried, names, strict=True)}
     model = f"{spec.model_table}_table"
     features = names[-len(spec.features) :]
     columns[spec.output] = [*((scored, name) for name in features), (model, "model")]

@@ -190,8 +190,8 @@ def inferred(wish: Wish, file: FetchedFile) -> Draft:
 def renamed(table: pa.Table, wish: Wish, file: FetchedFile) -> pa.Table:
     """The table by the model's names. Raises InvalidInput for a rename that cannot be."""
     columns, problem = wish.columns, ""
-    there = {name: column for column, name in columns.items()}
-    names = [there.get(name, name) for name in table.column_names]
+    own_names = {name: column for column, name in columns.items()}
+    names = [own_names.get(name, name) for name in table.column_names]
     for column, name in columns.items():
         if name not in table.column_names:
             problem = (

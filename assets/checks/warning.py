@@ -103,7 +103,8 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
         if table is None:
             return _passed(f"there is no {spec.training_table} yet to compare with")
         training = sample_of(table, spec, names)
-        scoring = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS).table
+        content = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS)
+        scoring = content.table
         compared = same_season(training, scoring, spec, limits)
         features = feature_drift(compared, scoring, spec, limits)
         if not features:
@@ -119,6 +120,7 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
             description=difference if drifted else None,
             metadata={
                 "compared_rows": compared.num_rows,
+                "scoring_rows": f"the first {scoring.num_rows} of {content.rows}",
                 "drift": dg.MetadataValue.md(table_preview(rows, limit=200)),
                 "plot": picture(plot, "Drift"),
             },

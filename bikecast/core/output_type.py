@@ -1,17 +1,13 @@
-"""The type of the column with the predictions, as a pool, Spark and Arrow have it."""
+"""The SQL type of the column with the predictions, and how a prediction becomes one."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 _DECIMAL = re.compile(r"decimal\((\d{1,2}), ?(\d{1,2})\)")
 _MOST_DIGITS = 38
-_SPARK = {"real": "float", "float": "double", "int": "int", "bigint": "bigint"}
+_PLAIN = ("real", "float", "int", "bigint")
 
 
 @dataclass(frozen=True)
@@ -43,33 +39,19 @@ class OutputType:
         digits = self.digits
         return 0.5 * 10.0 ** -digits[1] if digits else 0.0
 
-    @property
-    def spark(self) -> str:
-        """The type's name in Spark."""
-        return _SPARK.get(self.sql, self.sql)
-
     def converted(self, value: str) -> str:
         """The T-SQL expression that stores a value of type real; `value` is quoted SQL."""
         if self.sql == "real":
             return value
         return f"CAST({f'ROUND({value}, 0)' if self.is_whole else value} AS {self.sql})"
 
-    def arrow(self) -> pa.DataType:
-        """The type in Arrow."""
-        import pyarrow as pa
-
-        if digits := self.digits:
-            return pa.decimal128(*digits)
-        makers = {"real": pa.float32, "float": pa.float64, "int": pa.int32, "bigint": pa.int64}
-        return makers[self.sql]()
-
 
 def output_type_problem(sql: str) -> str:
     """Why predictions cannot be stored in this SQL type; empty where they can."""
     digits = OutputType(sql).digits
-    if sql in _SPARK or (digits and 1 <= digits[0] <= _MOST_DIGITS and digits[1] <= digits[0]):
+    if sql in _PLAIN or (digits and 1 <= digits[0] <= _MOST_DIGITS and digits[1] <= digits[0]):
         return ""
     return (
-        f"output_type {sql!r} is not one of {', '.join(_SPARK)} and decimal(p, s) with at most "
+        f"output_type {sql!r} is not one of {', '.join(_PLAIN)} and decimal(p, s) with at most "
         f"{_MOST_DIGITS} digits"
     )

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
+from bikecast.core.output_type import OutputType
 from bikecast.core.spec import Column, SqlType
 
 if TYPE_CHECKING:
@@ -46,6 +47,18 @@ def arrow_schema(columns: tuple[Column, ...]) -> pa.Schema:
     """The Arrow schema of the columns, in order."""
     import pyarrow as pa
 
-    make = {"int64": pa.int64, "int32": pa.int32, "float32": pa.float32, "float64": pa.float64}
-    make |= {"string": pa.string, "date32": pa.date32}
-    return pa.schema([pa.field(c.name, make[type_names(c).arrow]()) for c in columns])
+    return pa.schema([pa.field(c.name, pa.type_for_alias(type_names(c).arrow)) for c in columns])
+
+
+def spark_output_type(output: OutputType) -> str:
+    """The name in Spark of a type of predictions."""
+    return output.sql if output.digits else TYPE_NAMES[cast(SqlType, output.sql)].spark
+
+
+def arrow_output_type(output: OutputType) -> pa.DataType:
+    """A type of predictions in Arrow."""
+    import pyarrow as pa
+
+    if digits := output.digits:
+        return pa.decimal128(*digits)
+    return pa.type_for_alias(TYPE_NAMES[cast(SqlType, output.sql)].arrow)

@@ -140,16 +140,16 @@ def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[st
     if lake.stat(spec.scoring_file) is None:
         return {**facts, "text": "the file is no longer in the lake"}
     names = (*spec.key_names, *spec.feature_names)
-    rows, there = 0, list[dict[str, object]]()
+    rows, scored = 0, list[dict[str, object]]()
 
     def take(block: pa.Table) -> None:
         nonlocal rows
         if rows < number <= rows + block.num_rows:
-            there.extend(block.select(names).slice(number - rows - 1, 1).to_pylist())
+            scored.extend(block.select(names).slice(number - rows - 1, 1).to_pylist())
         rows += block.num_rows
 
     read_scoring_rows(lake, spec, take=take)
-    if there != [{name: row[name] for name in names}]:
+    if scored != [{name: row[name] for name in names}]:
         return {**facts, "text": "the file has changed since the prediction was made"}
     line, text = original_line(lake, spec.scoring_file, spec, "scoring", number) or (None, "")
     return {**facts, "line": line, "text": text}

@@ -1,7 +1,6 @@
 """Delta tables of the lake, read outside Spark: in blocks, by their limits, or as a sample.
 
-None of these holds a table in memory that grows with its rows, but `read_table`, which is for
-tables that are known to be small.
+Nothing here holds what grows with a table's rows.
 """
 
 from __future__ import annotations
@@ -21,11 +20,6 @@ if TYPE_CHECKING:
 SAMPLE_ROWS = 100_000
 #: Blocks and files that are read ahead; the library's own (16 and 4) hold millions of rows.
 _READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
-
-
-def read_table(lake: Lake, path: str, columns: Sequence[str] | None = None) -> pa.Table:
-    """The latest version of the Delta table at a lake path, as an Arrow table in memory."""
-    return open_table(lake, path).to_table(columns=list(columns) if columns else None)
 
 
 def open_table(lake: Lake, path: str) -> ds.Dataset:

@@ -6,7 +6,13 @@ from typing import TYPE_CHECKING
 
 from bikecast.core.output_type import OutputType
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
-from bikecast.core.sql_types import arrow_schema, spark_schema, type_names
+from bikecast.core.sql_types import (
+    arrow_output_type,
+    arrow_schema,
+    spark_output_type,
+    spark_schema,
+    type_names,
+)
 from resources.spark.onnx_rows import row_scorer
 
 if TYPE_CHECKING:
@@ -65,7 +71,7 @@ def scored_rows(
     scored = typed.mapInArrow(score, spark_schema((*columns, Column(spec.output, "real"))))
     kind, score_column = OutputType(spec.output_type), f.col(spec.output)
     rounded = f.round(score_column) if kind.is_whole else score_column
-    scored = scored.withColumn(spec.output, rounded.cast(kind.spark))
+    scored = scored.withColumn(spec.output, rounded.cast(spark_output_type(kind)))
     moment = f.lit(stamp.predicted_at).cast("timestamp").alias("predicted_at")
     return scored.select(
         *scored.columns,
@@ -104,7 +110,7 @@ def predictions_schema(spec: ModelSpec) -> pa.Schema:
     return pa.schema(
         [
             *arrow_schema(source_columns(spec)),
-            pa.field(spec.output, OutputType(spec.output_type).arrow()),
+            pa.field(spec.output, arrow_output_type(OutputType(spec.output_type))),
             pa.field("model_version", pa.int32()),
             *[pa.field(name, pa.string()) for name in text],
             pa.field("predicted_at", pa.timestamp("us", tz="UTC")),

@@ -289,14 +289,14 @@ def make_table(session: Session, table: str, columns: Mapping[str, str]) -> None
 def other_columns(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> bool:
     """Whether a table is there with other columns than these declarations: the model's file was
     changed since."""
-    there = session.run(
+    rows = session.run(
         "SELECT [COLUMN_NAME], [DATA_TYPE], [CHARACTER_MAXIMUM_LENGTH], [NUMERIC_PRECISION], "
         "[NUMERIC_SCALE] FROM [INFORMATION_SCHEMA].[COLUMNS] "
         "WHERE [TABLE_SCHEMA] = ? AND [TABLE_NAME] = ? ORDER BY [ORDINAL_POSITION]",
         [spec.schema, name],
     )[0].rows
     declared = []
-    for column, kind, length, precision, scale in there:
+    for column, kind, length, precision, scale in rows:
         sizes = {
             "varchar": f"({length})",
             "char": f"({length})",
@@ -310,7 +310,7 @@ def other_columns(session: Session, spec: ModelSpec, name: str, columns: Mapping
         .replace("datetime2(6)", "datetime2")
         for text in columns.values()
     ]
-    return bool(there) and declared != wanted
+    return bool(rows) and declared != wanted
 
 
 def _drop_another(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:

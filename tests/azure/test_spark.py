@@ -9,7 +9,7 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.sql_types import arrow_schema
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_training_csv
-from resources.lake.tables import read_table
+from resources.lake.tables import open_table
 from resources.spark.port import Preparation, PreparedTable
 from tests.azure.cloud.livy import RUN_SECONDS, START_SECONDS, driver_log
 from tests.azure.workspace import lake, spark
@@ -75,7 +75,7 @@ def test_a_finished_batch_leaves_the_table_with_the_specs_schema(pool, cloud):
     assert prepared.rows == 365
     assert prepared.delta_version == 0
     assert prepared.changed
-    table = read_table(lake(), prepared.path)
+    table = open_table(lake(), prepared.path).to_table()
     assert table.schema.equals(arrow_schema(BIKE_RENTALS.training_columns))
     assert table.num_rows == 365
 

@@ -11,7 +11,7 @@ from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.scoring_rows import stage_scoring_rows
-from resources.lake.tables import read_table
+from resources.lake.tables import open_table
 from resources.spark.port import ScoredTable, ScoringJob, Stamp
 from tests.azure.cloud.livy import RUN_SECONDS
 from tests.azure.workspace import lake, spark
@@ -50,13 +50,13 @@ def finished(pool, cloud) -> ScoredTable:
 
 def test_a_batch_scores_the_staged_file_into_a_delta_table(pool, cloud):
     done = finished(pool, cloud)
-    table = read_table(lake(), done.path).sort_by("forecast_row")
+    table = open_table(lake(), done.path).to_table().sort_by("forecast_row")
 
     assert (done.rows, done.delta_version, table.num_rows) == (10, 0, 10)
     expected = score_table(MODEL, BIKE_RENTALS, table)
     assert table[BIKE_RENTALS.output].to_pylist() == expected.tolist()
     assert set(table["run_id"].to_pylist()) == {"run-1"}
-    assert read_table(lake(), done.path).schema.names[-1] == "predicted_at"
+    assert open_table(lake(), done.path).to_table().schema.names[-1] == "predicted_at"
 
 
 def test_the_model_goes_through_the_lake_and_only_its_digest_through_livy(pool, cloud):
@@ -89,7 +89,7 @@ def test_files_of_a_batch_whose_commit_was_lost_are_committed_by_the_next_call(p
         del cloud.storage.files["bikelake", "files", path]
 
     assert pool.score(JOB) == done
-    assert read_table(lake(), done.path).num_rows == 10
+    assert open_table(lake(), done.path).to_table().num_rows == 10
 
 
 def test_a_model_that_was_changed_on_the_way_is_not_loaded(pool, cloud, tmp_path):

@@ -13,7 +13,7 @@ from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.environments import registry_for, sql_pool_for
 from pipelines.home import Home
 from resources.lake.local import LocalLake
-from resources.lake.tables import read_table
+from resources.lake.tables import open_table
 from resources.sql_pool.deployment import saved_predictions
 from resources.sql_pool.model_table import live_model
 from tests.cli import Cli
@@ -40,7 +40,8 @@ def latest_job(home: Home) -> str | None:
 
 def rows_known(home: Home) -> int:
     try:
-        return read_table(LocalLake(root=str(home.lake)), SPEC.training_table_path).num_rows
+        table = open_table(LocalLake(root=str(home.lake)), SPEC.training_table_path)
+        return table.count_rows()
     except TableNotFoundError:
         return 0
 

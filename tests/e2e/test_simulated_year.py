@@ -11,7 +11,7 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from resources.lake.tables import read_table
+from resources.lake.tables import open_table
 from resources.sql_pool.deployment import saved_predictions
 from tests.simulation import world
 from tests.simulation.small_automl import BROKEN, SCALED, SHUFFLED
@@ -268,7 +268,7 @@ def test_no_version_was_decided_twice_and_the_audit_is_a_chain(year):
 
 
 def test_no_day_was_lost_or_doubled(year):
-    days = read_table(year.resources.lake, SPEC.training_table_path)
+    days = open_table(year.resources.lake, SPEC.training_table_path).to_table()
     wanted = [row["dteday"] for row in world.days_until(WEEKS - 1)]
     assert sorted(days["dteday"].to_pylist()) == wanted
 

@@ -16,7 +16,7 @@ from bikecast.core.sql_types import type_names
 from bikecast.core.training import TrainingResult
 from resources.automl.port import TrainingRequest
 from resources.lake.local import LocalLake
-from resources.lake.tables import read_table
+from resources.lake.tables import open_table
 
 HELD_BACK = 0.2
 #: Files in the jobs folder that make the next training go wrong.
@@ -90,7 +90,7 @@ class SmallAutoML(dg.ConfigurableResource):
             return
         job = json.loads((folder / "job.json").read_text())
         spec = spec_from_json(job["spec"])
-        table = read_table(LocalLake(root=self.lake_root), job["table"])
+        table = open_table(LocalLake(root=self.lake_root), job["table"]).to_table()
         if spec.time_key:
             table = table.sort_by(spec.time_key)
         columns = {name: table[name].to_numpy() for name in spec.feature_names}

@@ -55,6 +55,14 @@ def test_ordinary_days_have_no_outlier_and_an_extreme_one_is_found(days):
     assert any(text.startswith("temp: 1 row") for text in outlier_findings(wild, BIKE_RENTALS))
 
 
+def test_an_outlier_of_a_later_block_is_named_by_its_row_in_the_table():
+    seats = [4.0 + row % 3 for row in range(60)]
+    seats[40] = 900.0
+    table = pa.table({"seats": pa.array(seats, pa.float32())})
+    [text] = outlier_findings(table, COFFEE_SALES)
+    assert "(row 41)" in text
+
+
 def test_rows_that_repeat_training_rows_in_all_features_are_counted(days):
     names = BIKE_RENTALS.feature_names
     fresh = simulate_forecast(1, seed=3).select(names)
