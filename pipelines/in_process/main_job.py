@@ -15,6 +15,7 @@ from assets.live_model.asset import ACTOR_TAG
 from assets.model_metadata import KINDS
 from assets.waiting import JOB_TAG
 from bikecast.core.errors import BikecastError
+from bikecast.core.locks import exclusive
 from bikecast.core.spec import ModelSpec
 from bikecast.core.training import TrainingResult
 from pipelines.environments import Resources
@@ -28,8 +29,6 @@ from resources.automl.port import AutoML
 from resources.registry.port import ModelVersion
 
 POLL_SECONDS = 0.2
-#: How long a run waits for another one on its home.
-LOCK_SECONDS = 3600.0
 #: The watcher shows what people should see; the event log has everything.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -75,25 +74,12 @@ class Outcome:
 
 @contextmanager
 def sole_run(home: Home, watcher: Watcher) -> Iterator[None]:
-    """Hold the home for one main job; another one waits. A killed holder lets go by itself.
+    """Hold the home for one main job; another one waits as long as that one works.
 
-    Raises BikecastError where the other one has not ended after LOCK_SECONDS.
+    Raises BikecastError where it does nothing any more. A killed holder lets go by itself.
     """
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(home.root / "run.lock")
-    try:
-        held = lock.acquire(timeout=0)
-    except Timeout:
-        watcher.warning("another `bikecast run` uses this home; waiting for it to end")
-        try:
-            held = lock.acquire(timeout=LOCK_SECONDS)
-        except Timeout:
-            raise BikecastError(
-                f"Another `bikecast run` has used {home.root} for {LOCK_SECONDS:.0f} s. "
-                "Nothing was started. Wait for it, or set BIKECAST_HOME to another folder."
-            ) from None
-    with held:
+    waiting = "another `bikecast run` uses this home; waiting for it to end"
+    with exclusive(home.root / "run.lock", on_wait=lambda: watcher.warning(waiting)):
         yield
 
 

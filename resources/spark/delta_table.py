@@ -13,9 +13,9 @@ from urllib.parse import unquote
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
-from filelock import FileLock, Timeout
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.locks import exclusive
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
 from resources.lake.parquet_folders import commit_files, local_files
@@ -25,7 +25,6 @@ from resources.spark.content import FORMULA, Content
 #: Keys of a commit's metadata: the data version, its formula, and what it was made of.
 DATA_VERSION, FORMULA_KEY = "bikecast.dataVersion", "bikecast.dataFormula"
 CONTENT = "bikecast.content"
-LOCK_SECONDS = 120.0
 #: The folders of a table that hold the files of one preparation.
 PREPARED = "prepared-"
 _ABANDONED_SECONDS = 3600.0
@@ -104,12 +103,8 @@ def _alone(place: Path) -> Iterator[None]:
     """Hold the table's lock; errors of disk and Delta are ours."""
     try:
         place.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(place.parent / f".{place.name}.lock", timeout=LOCK_SECONDS):
+        with exclusive(place.parent / f".{place.name}.lock"):
             yield
-    except Timeout as error:
-        raise BikecastError(
-            f"another process has been writing {place} for {LOCK_SECONDS:.0f} s; try again"
-        ) from error
     except (OSError, DeltaError) as error:
         raise BikecastError(
             f"cannot write the table {place}: {error}. The old version of it is unchanged"

@@ -7,22 +7,19 @@ import os
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from functools import lru_cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
-
 from bikecast.core.errors import BikecastError, InvalidInput, first_line
 from bikecast.core.files import replaced_file
+from bikecast.core.locks import exclusive
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
-#: The longest wait for another process's write; each takes well under a second.
-LOCK_SECONDS = 60.0
 _SQLITE = "sqlite:///"
 #: MLflow reads these when it is imported or when it opens a store. Without a pool no idle
 #: process holds the file, so the database can be deleted at any time.
@@ -161,18 +158,13 @@ def _unusable(database: Path, error: Exception) -> BikecastError:
 def _locked(tracking_uri: str) -> Iterator[None]:
     database = database_path(tracking_uri)
     path = database.with_name(f"{database.name}.lock")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = FileLock(path).acquire(timeout=LOCK_SECONDS)
-    except Timeout as error:
-        raise BikecastError(
-            f"another process has been writing to {database} for {LOCK_SECONDS:g} s "
-            f"(it holds {path}). Nothing was written. Wait for it or end it, and run again."
-        ) from error
-    except OSError as error:
-        raise BikecastError(
-            f"cannot write {path}: {error.strerror or error}. Nothing was written. "
-            "Make the folder writable or free some space, and run again."
-        ) from error
-    with lock:
+    with ExitStack() as stack:
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            stack.enter_context(exclusive(path))
+        except OSError as error:
+            raise BikecastError(
+                f"cannot write {path}: {error.strerror or error}. Nothing was written. "
+                "Make the folder writable or free some space, and run again."
+            ) from error
         yield

@@ -39,6 +39,10 @@ def lake(tmp_path):
     return lake
 
 
+#: A guard against a hang, for a machine with dozens of busy processes.
+HANG_SECONDS = 1200
+
+
 def start(lake, remote=""):
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, lake.root, remote],
@@ -96,7 +100,7 @@ def test_date_formats_become_spark_patterns_and_others_are_refused():
 
 def test_the_embedded_engine_is_silent_and_ends_with_its_process(lake):
     with start(lake) as process:
-        out, err = process.communicate(timeout=120)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0, err
     assert json.loads(out)[1] == 365
     assert err == ""
@@ -108,7 +112,7 @@ def test_two_processes_at_once_leave_one_version(lake):
     results = []
     for process in processes:
         with process:
-            out, err = process.communicate(timeout=240)
+            out, err = process.communicate(timeout=HANG_SECONDS)
             assert process.returncode == 0, err
             results.append(json.loads(out))
     assert results[0] == results[1]
@@ -121,7 +125,7 @@ def test_a_jvm_session_makes_the_same_table_as_the_embedded_engine(lake, tmp_pat
     if shutil.which("java") is None and not os.environ.get("JAVA_HOME"):
         pytest.skip("there is no Java on this machine")
     with start(lake, "local[2]") as process:
-        out, err = process.communicate(timeout=300)
+        out, err = process.communicate(timeout=HANG_SECONDS)
     assert process.returncode == 0, err
     version, rows = json.loads(out)
     embedded = ConnectSpark(lake_root=lake.root).prepare(
