@@ -1,4 +1,4 @@
-"""What a SQL pool answers: result sets, and errors with SQL Server's numbers."""
+"""What a SQL pool answers (result sets, errors with SQL Server's numbers), and quotes of SQL."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from dataclasses import dataclass
 from bikecast.core.errors import BikecastError
 
 
+def quoted(name: str) -> str:
+    """A name as an identifier of DuckDB."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def text_literal(value: str) -> str:
+    """A text as a constant of SQL."""
+    return "'" + value.replace("'", "''") + "'"
+
+
 @dataclass(frozen=True)
 class ResultColumn:
     """A column of a result set; `sql_type` is SQL Server's name of the type."""
 
     name: str
     sql_type: str
+
+
+def result_columns(text: str) -> tuple[ResultColumn, ...]:
+    """The columns of a result, each as NAME:type, with blanks between them."""
+    return tuple(ResultColumn(*item.split(":")) for item in text.split())
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from bikecast.core.sql import quoted
+
 if TYPE_CHECKING:
     import duckdb
     import pyarrow as pa
@@ -32,11 +34,6 @@ def bounded_duckdb() -> Iterator[duckdb.DuckDBPyConnection]:
             yield database
         finally:
             database.close()
-
-
-def quoted(name: str) -> str:
-    """A column's name as an identifier of DuckDB."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def rows_in_both(

@@ -11,9 +11,9 @@ from collections.abc import Mapping, Sequence
 
 from bikecast.core.output_type import OutputType
 from bikecast.core.spec import FORECAST_ROW, ORIGIN_TYPES, Column, ModelSpec
-from bikecast.core.sql import ResultSet, SqlError
+from bikecast.core.sql import ResultSet, SqlError, text_literal
 from resources.sql_pool.port import Session, SqlPool
-from resources.sql_pool.scripts import quote_identifier, quote_text, render, run_script
+from resources.sql_pool.scripts import quote_identifier, render, run_script
 
 INVALID_OBJECT = 208
 #: What a pool answers to a statement that it does not know.
@@ -265,7 +265,7 @@ def stage_rows(session: Session, staging: str, columns: Mapping[str, str], *, ur
         table=staging,
         table_text=unicode_text(staging),
         columns=",\n        ".join(columns.values()),
-        url=quote_text(url),
+        url=text_literal(url),
         options=",\n    ".join(options),
     )
     run_script(session, script)
@@ -381,7 +381,7 @@ def audit_table(spec: ModelSpec) -> str:
 
 def unicode_text(value: str) -> str:
     """An nvarchar literal."""
-    return "N" + quote_text(value)
+    return "N" + text_literal(value)
 
 
 def _inputs_name(spec: ModelSpec) -> str:

@@ -22,11 +22,6 @@ def quote_identifier(name: str) -> str:
     return "[" + name.replace("]", "]]") + "]"
 
 
-def quote_text(value: str) -> str:
-    """A T-SQL string literal, for the few places where no parameter is allowed (DDL)."""
-    return "'" + value.replace("'", "''") + "'"
-
-
 def split_batches(script: str) -> list[str]:
     """Split a script at lines that hold only GO; empty batches are left out.
 

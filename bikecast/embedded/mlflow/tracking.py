@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.sql import text_literal
 from bikecast.embedded.mlflow.store import database_path, writing
 
 if TYPE_CHECKING:
@@ -84,12 +85,8 @@ def _experiment(client: MlflowClient, tracking_uri: str, name: str) -> str:
 
 
 def _runs_of(client: MlflowClient, experiment_id: str, job_id: str) -> list[Run]:
-    quoted = job_id.replace("'", "''")
-    return list(
-        client.search_runs(
-            [experiment_id], filter_string=f"tags.`{JOB_ID}` = '{quoted}'", max_results=5000
-        )
-    )
+    condition = f"tags.`{JOB_ID}` = {text_literal(job_id)}"
+    return list(client.search_runs([experiment_id], filter_string=condition, max_results=5000))
 
 
 def _log_trial(

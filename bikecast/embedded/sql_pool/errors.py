@@ -160,19 +160,12 @@ def invalid_operand(type_name: str, operator: str) -> SqlError:
 
 def invalid_argument(type_name: str, place: int, function: str) -> SqlError:
     """An argument of a type that the function does not take at that place."""
-    return SqlError(
-        8116,
-        f"Argument data type {type_name} is invalid for argument {place} of {function} function.",
-    )
+    return failure("8116b", type_name, place, function)
 
 
 def offset_overflow(function: str) -> SqlError:
     """A datetimeoffset beyond the years 1 to 9999."""
-    return SqlError(
-        9813,
-        f"The timezone provided to builtin function {function} would cause the datetimeoffset to "
-        "overflow the range of valid date range in either UTC or local time.",
-    )
+    return failure("9813", function)
 
 
 def no_conversion(source: str, target: str) -> SqlError:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bikecast.core.sql import text_literal
 from bikecast.embedded.sql_pool.catalog.catalog import create_catalog
 from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.file_hold import Patience, held, in_use
@@ -92,6 +93,6 @@ def _restrict(connection: duckdb.DuckDBPyConnection, lake_root: Path) -> None:
     """Let the database read files of the lake only; its later connections find that done."""
     row = connection.execute("SELECT current_setting('enable_external_access')").fetchone()
     if row and row[0]:
-        folder = str(lake_root.resolve()).replace("'", "''")
-        connection.execute(f"SET allowed_directories = ['{folder}']")
+        folder = text_literal(str(lake_root.resolve()))
+        connection.execute(f"SET allowed_directories = [{folder}]")
         connection.execute("SET enable_external_access = false")

@@ -2,7 +2,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from resources.sql_pool.scripts import quote_identifier, quote_text, split_batches
+from bikecast.core.sql import text_literal
+from resources.sql_pool.scripts import quote_identifier, split_batches
 
 
 def test_go_lines_separate_batches():
@@ -55,6 +56,6 @@ def test_names_that_are_no_identifiers_are_refused(name: str):
 
 @given(st.text())
 def test_a_quoted_text_has_only_doubled_quotes_inside(value: str):
-    quoted = quote_text(value)
+    quoted = text_literal(value)
     assert quoted[1:-1].replace("''", "'") == value
     assert "'" not in quoted[1:-1].replace("''", "")

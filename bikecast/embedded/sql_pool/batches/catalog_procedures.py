@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sqlglot import exp
 
-from bikecast.core.sql import ResultColumn, ResultSet
+from bikecast.core.sql import ResultColumn, ResultSet, result_columns
 from bikecast.embedded.sql_pool.syntax.names import DATABASE
 from bikecast.embedded.sql_pool.syntax.statements import ParameterDefinition
 from bikecast.embedded.sql_pool.values.types import INT, nvarchar
@@ -65,12 +65,7 @@ _TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int]
 )
 
 
-def columns(text: str) -> tuple[ResultColumn, ...]:
-    """The columns of a result, each as NAME:type."""
-    return tuple(ResultColumn(*item.split(":")) for item in text.split())
-
-
-_TYPE_COLUMNS = columns(
+_TYPE_COLUMNS = result_columns(
     "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
     "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
     "SEARCHABLE:smallint UNSIGNED_ATTRIBUTE:smallint MONEY:smallint AUTO_INCREMENT:smallint "
@@ -117,7 +112,7 @@ _BYTES |= {"money": 21, "smallmoney": 12, "uniqueidentifier": 16, "date": 6, "ti
 _BYTES |= {"datetime": 16, "smalldatetime": 16, "datetime2": 16, "datetimeoffset": 20}
 
 
-_COLUMNS = columns(
+_COLUMNS = result_columns(
     "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar COLUMN_NAME:nvarchar "
     "DATA_TYPE:smallint TYPE_NAME:nvarchar PRECISION:int LENGTH:int SCALE:smallint "
     "RADIX:smallint NULLABLE:smallint REMARKS:varchar COLUMN_DEF:nvarchar SQL_DATA_TYPE:smallint "
@@ -130,21 +125,21 @@ _COLUMNS = columns(
 )
 #: A dedicated pool enforces no keys, so nothing identifies a row, and it has no foreign keys.
 _NOTHING: dict[str, tuple[ResultColumn, ...]] = {
-    "sp_pkeys": columns(
+    "sp_pkeys": result_columns(
         "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar COLUMN_NAME:nvarchar "
         "KEY_SEQ:smallint PK_NAME:nvarchar"
     ),
-    "sp_fkeys": columns(
+    "sp_fkeys": result_columns(
         "PKTABLE_QUALIFIER:nvarchar PKTABLE_OWNER:nvarchar PKTABLE_NAME:nvarchar "
         "PKCOLUMN_NAME:nvarchar FKTABLE_QUALIFIER:nvarchar FKTABLE_OWNER:nvarchar "
         "FKTABLE_NAME:nvarchar FKCOLUMN_NAME:nvarchar KEY_SEQ:smallint UPDATE_RULE:smallint "
         "DELETE_RULE:smallint FK_NAME:nvarchar PK_NAME:nvarchar DEFERRABILITY:smallint"
     ),
-    "sp_special_columns": columns(
+    "sp_special_columns": result_columns(
         "SCOPE:smallint COLUMN_NAME:nvarchar DATA_TYPE:smallint TYPE_NAME:nvarchar PRECISION:int "
         "LENGTH:int SCALE:smallint PSEUDO_COLUMN:smallint"
     ),
-    "sp_statistics": columns(
+    "sp_statistics": result_columns(
         "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar NON_UNIQUE:smallint "
         "INDEX_QUALIFIER:nvarchar INDEX_NAME:nvarchar TYPE:smallint SEQ_IN_INDEX:smallint "
         "COLUMN_NAME:nvarchar COLLATION:varchar CARDINALITY:int PAGES:int FILTER_CONDITION:varchar"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sqlglot import exp
 
@@ -31,6 +32,7 @@ from bikecast.embedded.sql_pool.work import SessionTransaction, Work, server_val
 if TYPE_CHECKING:
     import duckdb
 
+_T = TypeVar("_T")
 _DEFINITIONS: dict[type[st.Statement], Callable[[Work, Any], None]] = {
     st.CreateTable: definitions.create_table,
     st.CreateView: definitions.create_view,
@@ -221,18 +223,19 @@ class Interpreter:
         variable = reads.variable_of_type(frame.variables, tree, to)
         if variable is not None:
             return variable.value
-        work = self.work(frame)
-        if self.transaction.is_doomed and tree.find(exp.Select) is None:
-            return reads.evaluate(work, tree, to)
-        with self.transaction.statement(work):
-            return reads.evaluate(work, tree, to)
+        return self._outside(tree, frame, partial(reads.evaluate, to=to))
 
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
+        return self._outside(tree, frame, reads.holds)
+
+    def _outside(
+        self, tree: exp.Expression, frame: Frame, read: Callable[[Work, exp.Expression], _T]
+    ) -> _T:
+        """An expression in a transaction of its own, or without one in a doomed transaction."""
         work = self.work(frame)
-        if self.transaction.is_doomed and tree.find(exp.Select) is None:
-            return reads.holds(work, tree)
-        with self.transaction.statement(work):
-            return reads.holds(work, tree)
+        is_plain = self.transaction.is_doomed and tree.find(exp.Select) is None
+        with contextlib.nullcontext() if is_plain else self.transaction.statement(work):
+            return read(work, tree)
 
     def _while(self, statement: flow.While, frame: Frame) -> None:
         while self._holds(statement.condition, frame):

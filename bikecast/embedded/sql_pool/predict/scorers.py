@@ -24,19 +24,13 @@ if TYPE_CHECKING:
 
     from bikecast.embedded.sql_pool.predict.contract import LoadedModel
 
-_DUCKDB_TYPES = {
-    "INT32": "INTEGER",
-    "INT64": "BIGINT",
-    "FLOAT": "FLOAT",
-    "DOUBLE": "DOUBLE",
-    "STRING": "VARCHAR",
-}
-_NUMPY_TYPES = {
-    "INT32": "int32",
-    "INT64": "int64",
-    "FLOAT": "float32",
-    "DOUBLE": "float64",
-    "STRING": "object",
+#: What DuckDB and what numpy call an ONNX element type.
+_TYPES = {
+    "INT32": ("INTEGER", "int32"),
+    "INT64": ("BIGINT", "int64"),
+    "FLOAT": ("FLOAT", "float32"),
+    "DOUBLE": ("DOUBLE", "float64"),
+    "STRING": ("VARCHAR", "object"),
 }
 _counter = itertools.count(1)
 
@@ -82,13 +76,13 @@ class Scorers:
         check_contract(signature, data, outputs)
         # The catalog of functions is shared by all connections of the process.
         name = f"predict_{next(_counter)}"
-        results = [_DUCKDB_TYPES[tensor.type] for tensor in signature.outputs]
+        results = [_TYPES[tensor.type][0] for tensor in signature.outputs]
         struct = ", ".join(f'"o{i}" {sql_type}' for i, sql_type in enumerate(results))
         create: Any = self._connection.create_function  # its stub knows no struct as text
         create(
             name,
             _scoring_function(loaded, self._limits.remembered_vectors, self._failures),
-            [_DUCKDB_TYPES[tensor.type] for tensor in signature.inputs],
+            [_TYPES[tensor.type][0] for tensor in signature.inputs],
             results[0] if len(results) == 1 else f"STRUCT({struct})",
             type="arrow",
             null_handling="special",
@@ -133,7 +127,7 @@ def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlErr
         return model.run(dict(zip(names, columns, strict=True)))
 
     input_types, output_types = (
-        [np.dtype(_NUMPY_TYPES[tensor.type]) for tensor in side] for side in (inputs, outputs)
+        [np.dtype(_TYPES[tensor.type][1]) for tensor in side] for side in (inputs, outputs)
     )
     distinct = DistinctVectors(input_types, output_types, run, remembered)
     empty = [pa.string() if t.kind == "O" else pa.from_numpy_dtype(t) for t in output_types]

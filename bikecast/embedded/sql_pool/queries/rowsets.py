@@ -24,6 +24,7 @@ from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName, table_name
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import (
+    BoundQuery,
     NamedColumn,
     Scope,
     Source,
@@ -87,24 +88,8 @@ def pivot(
         items.append(aggregate.sql)
     selected = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(items, 1))
     group = f" GROUP BY {', '.join(column.sql for column in kept)}" if kept else ""
-    return f"(SELECT {selected} FROM {inner}{group}) AS {physical}", _source(
-        node.alias, columns, physical
-    )
-
-
-def _source(alias: str, columns: list[tuple[str, SqlType]], physical: str) -> Source:
-    names: set[str] = set()
-    for name, _ in columns:
-        if name.lower() in names:
-            raise SqlError(8156, f"The column '{name}' was specified multiple times.")
-        names.add(name.lower())
-    return Source(
-        alias,
-        tuple(
-            NamedColumn(name, type_, f"{physical}.c{i}")
-            for i, (name, type_) in enumerate(columns, 1)
-        ),
-    )
+    turned = BoundQuery(f"(SELECT {selected} FROM {inner}{group})", tuple(columns))
+    return f"{turned.sql} AS {physical}", turned.source(node.alias, physical)
 
 
 def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple[str, Source]:
@@ -139,7 +124,8 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
         items = [*(k.sql for k in kept), value, text_literal(column.name)]
         selected = ", ".join(f"{sql} AS c{i}" for i, sql in enumerate(items, 1))
         parts.append(f"SELECT {selected} FROM {inner} WHERE {column.sql} IS NOT NULL")
-    return f"({' UNION ALL '.join(parts)}) AS {physical}", _source(node.alias, columns, physical)
+    query = BoundQuery(f"({' UNION ALL '.join(parts)})", tuple(columns))
+    return f"{query.sql} AS {physical}", query.source(node.alias, physical)
 
 
 def predict_source(

@@ -285,20 +285,16 @@ def rename(work: Work, statement: Rename) -> None:
 def transfer(work: Work, statement: Transfer) -> None:
     """ALTER SCHEMA ... TRANSFER; DuckDB has none, so the rows of a table are written anew."""
     if not work.catalog.has_schema(statement.schema):
-        raise _missing("alter the schema", statement.schema)
+        raise failure("15151b", "alter the schema", statement.schema)
     object_ = work.catalog.find(statement.name)
     if object_ is None or object_.name.is_temporary:
-        raise _missing("find the object", statement.name.name)
+        raise failure("15151b", "find the object", statement.name.name)
     new = ObjectName(object_.name.name, statement.schema)
     if work.catalog.find(new) is not None:
         raise SqlError(15530, f'The object with name "{new.name}" already exists.')
     if object_.type == TABLE:
         write_copy(work, object_, new, [(c, quoted(c.name)) for c in object_.columns])
     work.catalog.rename(object_, new)
-
-
-def _missing(action: str, name: str) -> SqlError:
-    return failure("15151b", action, name)
 
 
 def rename_column(work: Work, place: str, new: str, object_type: str) -> None:

@@ -29,8 +29,6 @@ from bikecast.embedded.sql_pool.values.scope import Scope, quoted
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 if TYPE_CHECKING:
-    from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-    from bikecast.embedded.sql_pool.syntax import statements as st
     from bikecast.embedded.sql_pool.work import Work
 
 
@@ -289,12 +287,8 @@ def not_null(
     primary = {name.lower() for key in keys if key.kind == "PK" for name in key.columns}
     for column in columns:
         if column.name.lower() in primary and column.null_given:
-            raise _nullable(table)
+            raise failure("8111", table)
     return tuple(replace(c, nullable=False) if c.name.lower() in primary else c for c in columns)
-
-
-def _nullable(table: str) -> SqlError:
-    return failure("8111", table)
 
 
 def added(
@@ -320,7 +314,7 @@ def added(
         if any(other["kind"] == "PK" for other in keys):
             raise failure("8110", name.name)
         if any(column.nullable for column in kept):
-            raise _nullable(name.name)
+            raise failure("8111", name.name)
     names = {str(other["name"]).lower() for other in keys}
     if key.name and (key.name.lower() in names or work.catalog.has_key(name.schema, key.name)):
         raise SqlError(2714, f"There is already an object named '{key.name}' in the database.")

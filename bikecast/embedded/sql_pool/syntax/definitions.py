@@ -6,7 +6,7 @@ from sqlglot.tokenizer_core import TokenType
 
 from bikecast.embedded.sql_pool.errors import parse_error, refused, refused_words
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.profile import first_in_batch, refused_statement
+from bikecast.embedded.sql_pool.syntax.profile import refused_statement
 from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.syntax.tables import (
     column_definition,
@@ -16,14 +16,13 @@ from bikecast.embedded.sql_pool.syntax.tables import (
     table_constraint,
 )
 
-_KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "PROC": "PROCEDURE", "PROCEDURE": "PROCEDURE"}
-_KINDS |= {"FUNCTION": "FUNCTION", "SCHEMA": "SCHEMA"}
+KINDS = {"TABLE": "TABLE", "VIEW": "VIEW", "PROC": "PROCEDURE", "PROCEDURE": "PROCEDURE"}
+KINDS |= {"FUNCTION": "FUNCTION", "SCHEMA": "SCHEMA"}
 _INDEX_WORDS = frozenset({"INDEX", "CLUSTERED", "NONCLUSTERED", "COLUMNSTORE", "CLUSTERED INDEX"})
 
 
 def create(reader: Reader, line: int) -> st.Statement:
     """CREATE or ALTER of a table, view or schema."""
-    first = reader.position == 0 or reader.kind(-1) is TokenType.SEMICOLON
     alter = reader.take().text.upper() == "ALTER"
     noun = reader.word()
     reader.position -= 1
@@ -31,8 +30,6 @@ def create(reader: Reader, line: int) -> st.Statement:
         raise reason
     reader.take()
     if noun == "VIEW":
-        if not first:
-            raise first_in_batch("CREATE/ALTER VIEW")
         return _view(reader, line, alter)
     if noun == "TABLE" and not alter:
         return create_table(reader, line)
@@ -43,8 +40,6 @@ def create(reader: Reader, line: int) -> st.Statement:
     if not alter and noun == "STATISTICS":
         return create_statistics(reader, line)
     if noun == "SCHEMA" and not alter:
-        if not first:
-            raise first_in_batch("CREATE SCHEMA")
         return _schema(reader, line)
     if noun == "SCHEMA":
         return _transfer(reader, line)
@@ -126,7 +121,7 @@ def drop(reader: Reader, line: int) -> st.Statement:
     reader.take()
     if reader.word() in ("INDEX", "STATISTICS"):
         return drop_note(reader, line)
-    noun = _KINDS.get(reader.word())
+    noun = KINDS.get(reader.word())
     if noun is None:
         raise reader.error()
     reader.take()

@@ -19,6 +19,7 @@ from bikecast.embedded.sql_pool.values.types import SqlType
 #: A driver sends one text for many rows; longer ones carry their data and do not come again.
 _REMEMBERED_LENGTH = 10_000
 _COMMA = frozenset({","})
+_ALONE = ("CREATE/ALTER VIEW", "CREATE/ALTER PROCEDURE", "CREATE/ALTER FUNCTION", "CREATE SCHEMA")
 
 
 def parse_batch(text: str) -> tuple[st.Statement, ...]:
@@ -39,11 +40,7 @@ def _parsed(text: str) -> tuple[st.Statement, ...]:
     parser = BatchParser(reader)
     statements: list[st.Statement] = []
     while parser.skip_semicolons():
-        statement = parser.statement()
-        statements.append(statement)
-        alone = st.CreateView | st.CreateProcedure | st.CreateFunction | st.CreateSchema
-        if isinstance(statement, alone) and len(statements) > 1:
-            raise profile.must_be_first(statement)
+        statements.append(parser.statement())
     return tuple(statements)
 
 
@@ -297,26 +294,29 @@ class BatchParser:
     def _jump(self, line: int) -> st.Statement:
         word = self.reader.take().text.upper()
         if word != "RETURN" and not self._loops:
-            raise SqlError(
-                135 if word == "BREAK" else 136,
-                f"Cannot use a {word} statement outside the scope of a WHILE statement.",
-            )
+            raise failure("135" if word == "BREAK" else "136")
         if word == "RETURN" and not self.reader.at_statement_end():
             return flow.Jump(line, word, self.reader.expression())
         return flow.Jump(line, word)
 
     def _create(self, line: int) -> st.Statement:
-        if self.reader.word(1) in ("PROC", "PROCEDURE"):
+        reader = self.reader
+        noun = definitions.KINDS.get(reader.word(1), "")
+        words = f"CREATE/ALTER {noun}" if noun != "SCHEMA" else f"{reader.word()} SCHEMA"
+        if words in _ALONE and any(
+            token.token_type is not TokenType.SEMICOLON
+            for token in reader.tokens[: reader.position]
+        ):
+            raise SqlError(111, f"'{words}' must be the first statement in a query batch.")
+        if noun == "PROCEDURE":
             return self._procedure(line)
-        if self.reader.word(1) == "FUNCTION":
+        if noun == "FUNCTION":
             return self._function(line)
-        return definitions.create(self.reader, line)
+        return definitions.create(reader, line)
 
     def _function(self, line: int) -> st.Statement:
         """CREATE FUNCTION name (parameters) RETURNS type [WITH ...] [AS] BEGIN ... END."""
         reader = self.reader
-        if reader.position:
-            raise profile.first_in_batch("CREATE/ALTER FUNCTION")
         alter = reader.take().text.upper() == "ALTER"
         reader.take()
         name = reader.object_name()
@@ -339,10 +339,6 @@ class BatchParser:
 
     def _procedure(self, line: int) -> st.Statement:
         reader = self.reader
-        if reader.position:
-            before = reader.tokens[reader.position - 1]
-            if before.token_type is not TokenType.SEMICOLON:
-                raise profile.first_in_batch("CREATE/ALTER PROCEDURE")
         alter = reader.take().text.upper() == "ALTER"
         reader.take()
         name = reader.object_name()

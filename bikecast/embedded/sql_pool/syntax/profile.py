@@ -85,17 +85,6 @@ def check_column_collation(name: str, type_: SqlType) -> None:
         raise refused(f"The collation {name} of a column")
 
 
-def first_in_batch(words: str) -> SqlError:
-    """The error for a definition that is not alone in its batch."""
-    return SqlError(111, f"'{words}' must be the first statement in a query batch.")
-
-
-def must_be_first(statement: st.Statement) -> SqlError:
-    """The error for CREATE VIEW and its kin behind another statement."""
-    noun = type(statement).__name__.removeprefix("Create").upper()
-    return first_in_batch("CREATE SCHEMA" if noun == "SCHEMA" else f"CREATE/ALTER {noun}")
-
-
 def only(node: exp.Expression, *arguments: str) -> None:
     """Refuse a node that carries anything beyond the arguments a compiler step reads.
 

@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import partial
 
-from bikecast.core.sql import ResultColumn, ResultSet, SqlError
+from bikecast.core.sql import ResultSet, SqlError, result_columns
 from bikecast.embedded.sql_pool.internal import INT, MAX, SqlType, Variable, declared_parameters
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Call, Parameter
@@ -238,12 +238,7 @@ def _parameter_name(name: str) -> str:
     return name
 
 
-def columns(text: str) -> tuple[ResultColumn, ...]:
-    """The columns of a result, each as NAME:type."""
-    return tuple(ResultColumn(*item.split(":")) for item in text.split())
-
-
-_PARAMETER_COLUMNS = columns(
+_PARAMETER_COLUMNS = result_columns(
     "parameter_ordinal:int name:nvarchar suggested_system_type_id:int "
     "suggested_system_type_name:nvarchar suggested_max_length:smallint "
     "suggested_precision:tinyint suggested_scale:tinyint suggested_user_type_id:int "

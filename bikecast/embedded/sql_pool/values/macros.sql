@@ -4,67 +4,15 @@
 -- An argument stands once in the result, where calls of a macro may be nested: each text of it would
 -- double the statement. A list of one item and a lambda give it a name.
 
--- A text that a function in Python returned, unless it is an error (U+F8FF stands before it).
+-- A text that a function in Python returned, unless it is an error (U+F8FF stands before it). Behind
+-- it the macros are made that only call one of these functions (python_functions.py).
 CREATE OR REPLACE MACRO tsql_checked(value) AS
     list_transform([value], lambda text: CASE WHEN starts_with(text, chr(63743))
     THEN CAST(CAST(text AS INTEGER) AS VARCHAR) ELSE text END)[1];
 
-CREATE OR REPLACE MACRO tsql_parse_moment(value, kind, style) AS
-    CAST(python_parse_moment(value, kind, style) AS TIMESTAMP);
-
-CREATE OR REPLACE MACRO tsql_parse_offset(value) AS CAST(python_parse_offset(value) AS INTEGER);
-
-CREATE OR REPLACE MACRO tsql_offset_minutes(value) AS
-    CAST(python_offset_minutes(value) AS INTEGER);
-
-CREATE OR REPLACE MACRO tsql_moment_text(moment, kind, scale, style, ticks) AS
-    tsql_checked(python_moment_text(moment, kind, scale, style, ticks));
-
-CREATE OR REPLACE MACRO tsql_format_moment(moment, pattern, kind, minutes) AS
-    tsql_checked(python_format_moment(moment, pattern, kind, minutes));
-
-CREATE OR REPLACE MACRO tsql_format_number(number, pattern) AS
-    tsql_checked(python_format_number(number, pattern));
-
-CREATE OR REPLACE MACRO tsql_like(value, pattern, escape_character, exact) AS
-    CAST(python_like(value, pattern, escape_character, exact) AS BOOLEAN);
-
-CREATE OR REPLACE MACRO tsql_patindex(pattern, value) AS
-    CAST(python_patindex(pattern, value) AS INTEGER);
-
-CREATE OR REPLACE MACRO tsql_name_part(name, piece) AS
-    tsql_checked(python_name_part(name, piece));
-
-CREATE OR REPLACE MACRO tsql_soundex(value) AS tsql_checked(python_soundex(value));
-
-CREATE OR REPLACE MACRO tsql_difference(value, other) AS
-    CAST(python_difference(value, other) AS INTEGER);
-
-CREATE OR REPLACE MACRO tsql_str(number, size, decimals) AS
-    tsql_checked(python_str(number, size, decimals));
-
-CREATE OR REPLACE MACRO tsql_float_text(number, style) AS
-    tsql_checked(python_float_text(number, style));
-
-CREATE OR REPLACE MACRO tsql_divide(value, divisor, scale) AS
-    tsql_checked(python_divide(value, divisor, scale));
-
-CREATE OR REPLACE MACRO tsql_multiply(value, factor, scale) AS
-    tsql_checked(python_multiply(value, factor, scale));
-
-CREATE OR REPLACE MACRO tsql_json_value(value, path) AS
-    tsql_checked(python_json_value(value, path));
-
-CREATE OR REPLACE MACRO tsql_json_query(value, path) AS
-    tsql_checked(python_json_query(value, path));
-
 -- The new value is empty for NULL, and otherwise stands behind a sign.
 CREATE OR REPLACE MACRO tsql_json_modify(value, path, new, quoted) AS
     tsql_checked(python_json_modify(value, path, coalesce('=' || new, ''), quoted));
-
-CREATE OR REPLACE MACRO tsql_is_json(value) AS CAST(python_is_json(value) AS INTEGER);
-
-CREATE OR REPLACE MACRO tsql_is_numeric(value) AS CAST(python_is_numeric(value) AS INTEGER);
 
 -- The usual form by DuckDB, all others (and what is out of range) by the function in Python.
 CREATE OR REPLACE MACRO tsql_moment(value, kind, style) AS
@@ -166,7 +114,8 @@ CREATE OR REPLACE MACRO tsql_uuid(value) AS
     END;
 
 CREATE OR REPLACE MACRO tsql_fit(value, size, column_name) AS
-    CASE WHEN length(rtrim(value)) > size THEN CAST(CAST('[[8152]]' ||
+    CASE WHEN strlen(value) <= size THEN value
+    WHEN length(rtrim(value)) > size THEN CAST(CAST('[[8152]]' ||
     'String or binary data would be truncated in column ''' || column_name || '''.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE
     left(value, size) END;
 
@@ -272,11 +221,11 @@ CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
 -- A moment in UTC as the clock of a zone shows it, and the moment of a clock time in a zone.
 CREATE OR REPLACE MACRO tsql_at_zone(moment, zone) AS
     list_transform([{'utc': CAST(moment AS TIMESTAMP), 'zone': zone}],
-    lambda o: tsql_utc_offset(o.utc, CAST(python_zone_minutes(o.utc, o.zone) AS INTEGER)))[1];
+    lambda o: tsql_utc_offset(o.utc, tsql_zone_minutes(o.utc, o.zone)))[1];
 
 CREATE OR REPLACE MACRO tsql_in_zone(local, zone) AS
     list_transform([{'local': CAST(local AS TIMESTAMP), 'zone': zone}],
-    lambda o: tsql_at_zone(CAST(python_zone_utc(o.local, o.zone) AS TIMESTAMP), o.zone))[1];
+    lambda o: tsql_at_zone(tsql_zone_utc(o.local, o.zone), o.zone))[1];
 
 CREATE OR REPLACE MACRO tsql_difference_int(value) AS
     CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||

@@ -82,11 +82,11 @@ def parse_moment(text: str, type_name: str, style: int) -> dt.datetime:
     """
     text = text.strip()
     if len(text) > _LONGEST:
-        raise _failed(type_name)
+        raise unreadable(type_name)
     if type_name != "datetimeoffset" and (match := _OFFSET.search(text)) and ":" in text[:-3]:
         zulu = match[1].upper() == "Z"
         if type_name in ("datetime", "smalldatetime") and not zulu:
-            raise _failed()
+            raise unreadable()
         text = text[: match.start()]
     elif match := _OFFSET.search(text):
         text = text[: match.start()] if ":" in text[:-3] else text
@@ -121,7 +121,7 @@ def _parse(text: str, type_name: str, style: int) -> dt.datetime:
         return _parsed(text, type_name, style)
     except SqlError as error:
         if error.number == 241 and type_name == "smalldatetime":
-            raise _failed(type_name) from error
+            raise unreadable(type_name) from error
         raise
 
 
@@ -134,19 +134,13 @@ def _parsed(text: str, type_name: str, style: int) -> dt.datetime:
         rest = rest[1:]
     clock = _clock(rest, type_name) if rest else dt.timedelta()
     if date is None and not rest:
-        raise _failed()
+        raise unreadable()
     return (date or EPOCH) + clock
 
 
-def unreadable() -> SqlError:
+def unreadable(type_name: str = "") -> SqlError:
     """The error for a text that is no date or time."""
-    return failure("241")
-
-
-def _failed(type_name: str = "") -> SqlError:
-    if type_name == "smalldatetime":
-        return failure("295")
-    return unreadable()
+    return failure("295" if type_name == "smalldatetime" else "241")
 
 
 def _date(text: str, type_name: str, style: int) -> tuple[dt.datetime | None, str]:
@@ -168,12 +162,12 @@ def _numeric(match: re.Match[str], style: int) -> tuple[int, int, int]:
     order = _ORDERS.get(style, "mdy")
     if len(first) > 2:
         if len(last) > 2 or (order != "ymd" and style):
-            raise _failed()
+            raise unreadable()
         return int(first), middle, int(last)
     if order == "ymd" and len(last) <= 2:
         return _century(first), middle, int(last)
     if len(last) == 3:
-        raise _failed()
+        raise unreadable()
     if order == "dmy":
         return _century(last), middle, int(first)
     return _century(last), int(first), middle
@@ -189,7 +183,7 @@ def _ordered(match: re.Match[str], order: str, type_name: str) -> tuple[int, int
     older = type_name in ("datetime", "smalldatetime")
     first, last = len(parts[0]) > 2, len(parts[2]) > 2
     if (first and last) or 3 in (len(parts[0]), len(parts[2])):
-        raise _failed()
+        raise unreadable()
     if not older and first and match[2] == "-":
         order = "ymd"
     elif first or last:
@@ -215,7 +209,7 @@ def _named(match: re.Match[str], _: int) -> tuple[int, int, int]:
         year, month, day = match[9], match[10], match[11]
     number = _MONTH_NUMBERS.get(month.lower())
     if number is None:
-        raise _failed()
+        raise unreadable()
     return _century(year), number, int(day)
 
 
@@ -247,20 +241,20 @@ def _checked(year: int, month: int, day: int, type_name: str) -> dt.datetime:
 def _out_of_range(type_name: str) -> SqlError:
     if type_name in ("datetime", "smalldatetime"):
         return failure("242", type_name)
-    return _failed()
+    return unreadable()
 
 
 def _clock(text: str, type_name: str) -> dt.timedelta:
     match = _TIME.fullmatch(text)
     if not match or not (match[2] or match[6]):
-        raise _failed()
+        raise unreadable()
     hour, minute, second = int(match[1]), int(match[2] or 0), int(match[3] or 0)
     digits = match[5] or ""
     if len(digits) > (3 if type_name in ("datetime", "smalldatetime") else 7):
-        raise _failed()
+        raise unreadable()
     if match[6]:
         if not 0 <= hour <= 12 and match[6].lower() == "am":
-            raise _failed()
+            raise unreadable()
         hour = hour % 12 + 12 * (match[6].lower() == "pm") if hour <= 12 else hour
     if hour > 23 or minute > 59 or second > 59:
         raise _out_of_range(type_name)

@@ -29,33 +29,36 @@ if TYPE_CHECKING:
 
 
 _log = logging.getLogger(__name__)
-#: By the name of their macro without its prefix `tsql_`.
-_FUNCTIONS: dict[str, tuple[Callable[..., object], list[str]]] = {
-    "parse_moment": (moment_text.parse_moment, ["VARCHAR", "VARCHAR", "INTEGER"]),
-    "parse_offset": (moment_text.parse_offset, ["VARCHAR"]),
-    "offset_minutes": (moment_text.offset_minutes, ["VARCHAR"]),
-    "zone_utc": (moments.zone_utc, ["TIMESTAMP", "VARCHAR"]),
-    "zone_minutes": (moments.zone_minutes, ["TIMESTAMP", "VARCHAR"]),
-    "moment_text": (moment_text.moment_text, ["TIMESTAMP", "VARCHAR", *["INTEGER"] * 3]),
-    "format_moment": (formats.format_moment, ["TIMESTAMP", "VARCHAR", "VARCHAR", "INTEGER"]),
-    "format_number": (formats.format_number, ["VARCHAR", "VARCHAR"]),
-    "like": (patterns.like, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
-    "patindex": (patterns.pattern_index, ["VARCHAR", "VARCHAR"]),
-    "name_part": (patterns.name_part, ["VARCHAR", "INTEGER"]),
-    "soundex": (patterns.soundex, ["VARCHAR"]),
-    "difference": (patterns.difference, ["VARCHAR", "VARCHAR"]),
-    "str": (patterns.number_text, ["DOUBLE", "INTEGER", "INTEGER"]),
-    "float_text": (patterns.float_text, ["DOUBLE", "INTEGER"]),
-    "divide": (patterns.divided, ["VARCHAR", "VARCHAR", "INTEGER"]),
-    "multiply": (patterns.multiplied, ["VARCHAR", "VARCHAR", "INTEGER"]),
-    "text_bytes": (patterns.text_bytes, ["VARCHAR", "BOOLEAN"]),
-    "bytes_text": (patterns.bytes_text, ["VARCHAR", "BOOLEAN"]),
-    "hash": (patterns.hashed, ["VARCHAR", "VARCHAR"]),
-    "json_value": (json_text.json_value, ["VARCHAR", "VARCHAR"]),
-    "json_query": (json_text.json_query, ["VARCHAR", "VARCHAR"]),
-    "json_modify": (json_text.json_modify, ["VARCHAR", "VARCHAR", "VARCHAR", "BOOLEAN"]),
-    "is_json": (json_text.is_json, ["VARCHAR"]),
-    "is_numeric": (patterns.is_numeric, ["VARCHAR"]),
+_TEXT, _OWN = "VARCHAR", ""
+"""The text itself, where it is no error; a macro of its own in macros.sql."""
+#: By the name of their macro without its prefix `tsql_`: the function, the types of its arguments,
+#: and the type that the macro casts its text to.
+_FUNCTIONS: dict[str, tuple[Callable[..., object], str, str]] = {
+    "parse_moment": (moment_text.parse_moment, "VARCHAR VARCHAR INTEGER", "TIMESTAMP"),
+    "parse_offset": (moment_text.parse_offset, "VARCHAR", "INTEGER"),
+    "offset_minutes": (moment_text.offset_minutes, "VARCHAR", "INTEGER"),
+    "zone_utc": (moments.zone_utc, "TIMESTAMP VARCHAR", "TIMESTAMP"),
+    "zone_minutes": (moments.zone_minutes, "TIMESTAMP VARCHAR", "INTEGER"),
+    "moment_text": (moment_text.moment_text, "TIMESTAMP VARCHAR INTEGER INTEGER INTEGER", _TEXT),
+    "format_moment": (formats.format_moment, "TIMESTAMP VARCHAR VARCHAR INTEGER", _TEXT),
+    "format_number": (formats.format_number, "VARCHAR VARCHAR", _TEXT),
+    "like": (patterns.like, "VARCHAR VARCHAR VARCHAR BOOLEAN", "BOOLEAN"),
+    "patindex": (patterns.pattern_index, "VARCHAR VARCHAR", "INTEGER"),
+    "name_part": (patterns.name_part, "VARCHAR INTEGER", _TEXT),
+    "soundex": (patterns.soundex, "VARCHAR", _TEXT),
+    "difference": (patterns.difference, "VARCHAR VARCHAR", "INTEGER"),
+    "str": (patterns.number_text, "DOUBLE INTEGER INTEGER", _TEXT),
+    "float_text": (patterns.float_text, "DOUBLE INTEGER", _TEXT),
+    "divide": (patterns.divided, "VARCHAR VARCHAR INTEGER", _TEXT),
+    "multiply": (patterns.multiplied, "VARCHAR VARCHAR INTEGER", _TEXT),
+    "text_bytes": (patterns.text_bytes, "VARCHAR BOOLEAN", _OWN),
+    "bytes_text": (patterns.bytes_text, "VARCHAR BOOLEAN", _OWN),
+    "hash": (patterns.hashed, "VARCHAR VARCHAR", _OWN),
+    "json_value": (json_text.json_value, "VARCHAR VARCHAR", _TEXT),
+    "json_query": (json_text.json_query, "VARCHAR VARCHAR", _TEXT),
+    "json_modify": (json_text.json_modify, "VARCHAR VARCHAR VARCHAR BOOLEAN", _OWN),
+    "is_json": (json_text.is_json, "VARCHAR", "INTEGER"),
+    "is_numeric": (patterns.is_numeric, "VARCHAR", "INTEGER"),
 }
 
 
@@ -88,7 +91,7 @@ def _failure(number: int, message: str) -> str:
 
 #: DuckDB drops its reference with the connection that registered a function, but calls it for
 #: others as long as the database is open; so they live as long as this module.
-_CALLED = {name: _returning(function) for name, (function, _) in _FUNCTIONS.items()}
+_CALLED = {name: _returning(function) for name, (function, *_) in _FUNCTIONS.items()}
 
 
 def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
@@ -101,14 +104,22 @@ def create_functions(connection: duckdb.DuckDBPyConnection) -> None:
     except duckdb.CatalogException:
         pass
     create: Any = connection.create_function  # its stub knows no names of types
-    for name, (_, arguments) in _FUNCTIONS.items():
+    for name, (_, types, _) in _FUNCTIONS.items():
         call = _CALLED[name]
-        create(f"python_{name}", call, arguments, "VARCHAR", null_handling="special")
+        create(f"python_{name}", call, types.split(), "VARCHAR", null_handling="special")
 
 
 @functools.cache
 def _text() -> str:
-    return Path(__file__).with_name("macros.sql").read_text(encoding="utf-8")
+    """The macros of the file; behind its first one those that only call a function in Python."""
+    first, *rest = Path(__file__).with_name("macros.sql").read_text(encoding="utf-8").split(";")
+    for name, (_, types, result) in _FUNCTIONS.items():
+        names = ", ".join(f"a{i}" for i, _ in enumerate(types.split()))
+        call = f"python_{name}({names})"
+        call = f"tsql_checked({call})" if result == _TEXT else f"CAST({call} AS {result})"
+        if result != _OWN:
+            first += f";\nCREATE OR REPLACE MACRO tsql_{name}({names}) AS {call}"
+    return ";".join([first, *rest])
 
 
 @functools.cache

@@ -7,20 +7,12 @@ import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from bikecast.core.sql import quoted as quoted
+from bikecast.core.sql import text_literal as text_literal
 from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_column
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 _aliases = itertools.count(1)
-
-
-def quoted(name: str) -> str:
-    """A name as a quoted DuckDB identifier."""
-    return '"' + name.replace('"', '""') + '"'
-
-
-def text_literal(value: str) -> str:
-    """A DuckDB string literal."""
-    return "'" + value.replace("'", "''") + "'"
 
 
 def next_alias() -> str:
@@ -30,11 +22,7 @@ def next_alias() -> str:
 
 def column_count(alias: str, *, more: bool) -> SqlError:
     """A list of column names behind an alias that is too short, or too long."""
-    relation = "more" if more else "fewer"
-    return SqlError(
-        8158 if more else 8159,
-        f"'{alias}' has {relation} columns than were specified in the column list.",
-    )
+    return failure("8158" if more else "8159", alias)
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,11 @@ def _hash_bytes(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"tsql_hash('{name}', {convert(value, varbinary(MAX)).sql})", varbinary(size))
 
 
+_SESSION_VALUES = (
+    "XACT_STATE ERROR_NUMBER ERROR_MESSAGE ERROR_SEVERITY ERROR_STATE ERROR_PROCEDURE".split()
+)
+
+
 def _server(name: str) -> Function:
     """A function without arguments whose value the session knows."""
 
@@ -178,12 +183,7 @@ FUNCTIONS: dict[str, Function] = {
     "HASHBYTES": _hash_bytes,
     "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
     "PI": _constant("pi()", FLOAT),
-    "XACT_STATE": _server("XACT_STATE"),
-    "ERROR_NUMBER": _server("ERROR_NUMBER"),
-    "ERROR_MESSAGE": _server("ERROR_MESSAGE"),
-    "ERROR_SEVERITY": _server("ERROR_SEVERITY"),
-    "ERROR_STATE": _server("ERROR_STATE"),
-    "ERROR_PROCEDURE": _server("ERROR_PROCEDURE"),
+    **{name: _server(name) for name in _SESSION_VALUES},
     **MATH_FUNCTIONS,
     **TEXT_FUNCTIONS,
     **DATE_FUNCTIONS,

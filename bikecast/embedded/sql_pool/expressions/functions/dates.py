@@ -86,12 +86,8 @@ def _part(node: exp.Expression, function: str) -> str:
     if part is None:
         raise SqlError(155, f"'{describe(node)}' is not a recognized {function} option.")
     if part in _ONLY_PARTS and function in ("dateadd", "datediff"):
-        raise _unsupported_part(part, function, "datetime2")
+        raise failure("9810", part, function, "datetime2")
     return part
-
-
-def _unsupported_part(part: str, function: str, type_name: str) -> SqlError:
-    return failure("9810", part, function, type_name)
 
 
 def moment_argument(compiler: Compiler, node: exp.Expression, text: SqlType = DATETIME2) -> Typed:
@@ -116,7 +112,7 @@ def _check_part(part: str, moment: Typed, function: str) -> None:
         or (adds_to_old_type and part in ("microsecond", "nanosecond"))
         or (part == "tzoffset" and type_name not in ("datetimeoffset", "datetime2"))
     ):
-        raise _unsupported_part(part, function, type_name)
+        raise failure("9810", part, function, type_name)
 
 
 def _clock(type_: SqlType) -> Function:

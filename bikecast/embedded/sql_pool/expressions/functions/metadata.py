@@ -135,55 +135,6 @@ def _session_id(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"'SID{number}'", nvarchar(32))
 
 
-#: Properties of COLUMNPROPERTY, by the column of sys.columns that holds them.
-_COLUMN_PROPERTIES = {
-    "ALLOWSNULL": "is_nullable",
-    "ISIDENTITY": "is_identity",
-    "ISCOMPUTED": "is_computed",
-    "PRECISION": "precision",
-    "SCALE": "scale",
-    "COLUMNID": "column_id",
-    "CHARMAXLEN": "max_length",
-}
-
-
-def _column_property(compiler: Compiler, node: exp.Expression) -> Typed:
-    table, column, _ = _values(compiler, node, INT, _NAME, _NAME)
-    name = (compiler.value(node.expressions[2]).constant or "").upper()
-    if name not in _COLUMN_PROPERTIES:
-        return Typed("CAST(NULL AS INTEGER)", INT)
-    setting = _lookup("sys.columns", _COLUMN_PROPERTIES[name], INT, object_id=table, name=column)
-    value = f"CAST({setting.sql} AS INTEGER)"
-    if name in ("PRECISION", "CHARMAXLEN"):  # of text in characters
-        type_id = _lookup("sys.columns", "system_type_id", INT, object_id=table, name=column).sql
-        size = _lookup("sys.columns", "max_length", INT, object_id=table, name=column).sql
-        length = (
-            f"(CASE WHEN {type_id} IN (231, 239) AND {size} > 0 THEN {size} // 2 ELSE {size} END)"
-        )
-        other = value if name == "PRECISION" else "NULL"
-        texts = "167, 175, 231, 239" if name == "CHARMAXLEN" else "165, 167, 173, 175, 231, 239"
-        value = f"CAST(CASE WHEN {type_id} IN ({texts}) THEN {length} ELSE {other} END AS INTEGER)"
-    return Typed(value, INT)
-
-
-_OBJECT_PROPERTIES = {
-    "ISTABLE": "U ",
-    "ISUSERTABLE": "U ",
-    "ISVIEW": "V ",
-    "ISPROCEDURE": "P ",
-    "ISSCALARFUNCTION": "FN",
-}
-
-
-def _object_property(compiler: Compiler, node: exp.Expression) -> Typed:
-    number, _ = _values(compiler, node, INT, _NAME)
-    code = _OBJECT_PROPERTIES.get((compiler.value(node.expressions[1]).constant or "").upper())
-    if code is None:
-        return Typed("CAST(NULL AS INTEGER)", INT)
-    sql = f"(SELECT max(CAST(type = '{code}' AS INTEGER)) FROM bikecast.objects "
-    return Typed(f"{sql}WHERE object_id = {number})", INT)
-
-
 def _listed(text: str) -> dict[str, tuple[object, SqlType]]:
     """Values of properties by upper-case name; digits alone are an int."""
     items = (item.split("=") for item in text.split(";"))
@@ -236,6 +187,27 @@ def _statistics_date(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"CAST({sql} AS TIMESTAMP)", SqlType("datetime"))
 
 
+_IS_TEXT = "system_type_id IN (167, 175, 231, 239)"
+#: In characters.
+_LENGTH = "max_length // (1 + CAST(system_type_id IN (231, 239) AND max_length > 0 AS INTEGER))"
+_SIZE = f"CASE WHEN {_IS_TEXT} OR system_type_id IN (165, 173) THEN {_LENGTH}"
+#: By upper-case name, an expression over the columns of the view that has the rows.
+_COLUMN_PROPERTIES = {
+    "ALLOWSNULL": "is_nullable",
+    "ISIDENTITY": "is_identity",
+    "ISCOMPUTED": "is_computed",
+    "PRECISION": f"{_SIZE} ELSE precision END",
+    "SCALE": "scale",
+    "COLUMNID": "column_id",
+    "CHARMAXLEN": f"CASE WHEN {_IS_TEXT} THEN {_LENGTH} END",
+}
+_OBJECT_PROPERTIES = {
+    "ISTABLE": "type = 'U '",
+    "ISUSERTABLE": "type = 'U '",
+    "ISVIEW": "type = 'V '",
+    "ISPROCEDURE": "type = 'P '",
+    "ISSCALARFUNCTION": "type = 'FN'",
+}
 _INDEX_PROPERTIES = {
     "INDEXID": "index_id",
     "ISCLUSTERED": "CASE WHEN type IN (1, 5) THEN 1 ELSE 0 END",
@@ -290,8 +262,8 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "OBJECT_DEFINITION": _name_of_object(
         "coalesce(nullif(json_extract_string(details, '$.definition'), ''), nullif(definition, ''))"
     ),
-    "OBJECTPROPERTY": _object_property,
-    "OBJECTPROPERTYEX": _object_property,
+    "OBJECTPROPERTY": _row_property("sys.objects", ("object_id",), _OBJECT_PROPERTIES),
+    "OBJECTPROPERTYEX": _row_property("sys.objects", ("object_id",), _OBJECT_PROPERTIES),
     "SCHEMA_NAME": _schema_name,
     "SCHEMA_ID": _schema_id,
     "DB_ID": _database_id,
@@ -300,7 +272,7 @@ METADATA_FUNCTIONS: dict[str, Function] = {
     "TYPE_ID": _looked_up("sys.types", "user_type_id", INT, name=_NAME),
     "COL_NAME": _looked_up("sys.columns", "name", _NAME, object_id=INT, column_id=INT),
     "COL_LENGTH": _column_length,
-    "COLUMNPROPERTY": _column_property,
+    "COLUMNPROPERTY": _row_property("sys.columns", ("object_id", "name"), _COLUMN_PROPERTIES),
     "PARSENAME": _part_of_name,
     "SESSION_ID": _session_id,
     "SERVERPROPERTY": _properties(_SERVER_PROPERTIES, 0),
