@@ -384,3 +384,27 @@ def test_a_number_and_a_day_are_read_in_each_form_of_t_sql_and_in_no_other(copy,
         with pytest.raises(SqlError):
             copy(f"h\n4,a,{row}\n")
     assert session.run("SELECT COUNT(*) AS n FROM dbo.t")[0].rows == [(3,)]
+
+
+@pytest.mark.parametrize("sql_type", ["int", "bigint", "tinyint", "decimal(6,2)", "float", "date"])
+def test_a_text_becomes_what_cast_makes_of_it(session, lake, sql_type):
+    # most texts take a shorter way, on which DuckDB reads 1e2 and 1_0 as whole numbers
+    texts = ["0", "-0", "+5", "007", "12", "-1", "1.5", ".5", "1e2", "1_0", "0x1F", "250", "2024"]
+    texts += ["99999", "9999999999", "12.34", "12.345", "1.", "-", "2024-02-29", "0000-01-01"]
+    texts += ["2024-1-2", "20240102", "2024-02-30", " 7", "7 ", "1 2"]
+    session.run(f"CREATE TABLE dbo.c (i int, v {sql_type}) WITH (HEAP)")
+
+    def load(*rows):
+        (lake / "c.csv").write_text("".join(f"{i},{text}\n" for i, text in rows))
+        options = "FILE_TYPE = 'CSV', ROWTERMINATOR = '0x0A'"
+        session.run(f"COPY INTO dbo.c FROM 'file://{lake}/c.csv' WITH ({options})")
+
+    taken = {}
+    for place, text in enumerate(texts):
+        try:
+            taken[place] = session.run(f"SELECT CAST(? AS {sql_type}) AS v", [text])[0].rows[0][0]
+        except SqlError:
+            with pytest.raises(SqlError):
+                load((place, text))
+    load(*((place, texts[place]) for place in taken))
+    assert dict(session.run("SELECT i, v FROM dbo.c")[0].rows) == taken
