@@ -67,6 +67,8 @@ def test_each_construct_that_the_engine_refuses_has_its_row():
     ("batch", "cause"),
     [
         ("SELECT a FROM t ORDER BY a OFFSET 1 ROWS", r"in a dedicated SQL pool \(https:"),
+        ("SELECT * FROM OPENROWSET(BULK 'x', FORMAT = 'CSV') AS r", r"in a dedicated SQL pool \("),
+        ("SELECT CHECKSUM(a) AS c FROM t", "although a dedicated"),
         ("CREATE DATABASE SCOPED CREDENTIAL c WITH IDENTITY = 'x'", "although a dedicated"),
         ("CREATE DATABASE d", "not supported in a dedicated SQL pool .*made in the workspace"),
         ("SET RESULT_SET_CACHING ON", "SET_CACHING ON .*although a dedicated"),

@@ -40,6 +40,7 @@ _NOT_WORDS = frozenset(
 BODY_WORDS = frozenset({"THROW", "COPY", "RENAME"})
 #: Words behind which something must come.
 _UNFINISHED = frozenset({"AS", "BY", "GROUP BY", "ORDER BY", "PARTITION BY", "ORDER", "GROUP"})
+_OPEN_FUNCTIONS = frozenset({"OPENROWSET", "OPENQUERY", "OPENXML", "OPENDATASOURCE", "OPENJSON"})
 _BEFORE_SELECT = frozenset({"UNION", "ALL", "EXCEPT", "INTERSECT"})
 _JOIN_HINTS = frozenset({"REDUCE", "REPLICATE", "REDISTRIBUTE"})
 _JOIN_TYPES = frozenset({"INNER", "LEFT", "RIGHT", "FULL", "OUTER"})
@@ -319,6 +320,8 @@ def _check_tokens(tokens: list[Token]) -> None:
     before = ""
     for token, following in itertools.pairwise(tokens):
         word, after = token.text.upper(), following.text.upper()
+        if word in _OPEN_FUNCTIONS and after == "(":  # their arguments are no expressions
+            raise refused(f"The function {word}")
         forced, before = word == "ORDER" and before == "FORCE", word
         if after == "DISTINCT" and _is_word(following) and word not in ("SELECT", "(", "IS", "NOT"):
             raise _near(following)
