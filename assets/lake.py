@@ -42,7 +42,8 @@ class SourceConfig(dg.Config):
 
     source: str | None = Field(
         None,
-        description="Path, URL or 'sample'. Empty: the setting, else the file in the lake. "
+        description="URL, 'sample', or a path below the folders that may be read (the project, the "
+        "home; see BIKECAST_SOURCE_FOLDERS). Empty: the setting, else the file in the lake. "
         "A signed URL belongs in the setting: Dagster keeps what is written here.",
     )
 

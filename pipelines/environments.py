@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pipelines.home import Home
-from pipelines.models import Model, chosen_model, source_paths
+from pipelines.models import Model, chosen_model, source_folders, source_paths
 from pipelines.settings import AzureSettings, Settings
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
@@ -99,8 +99,13 @@ def scoring_for(
 def sources_for(lake: Lake, settings: Settings, models: Sequence[Model]) -> Sources:
     """Where the files of these models come from."""
     samples = {path: sample for model in models for path, sample in model.samples.items()}
+    paths = source_paths(settings, models)
     return Sources(
-        lake, paths=source_paths(settings, models), format=format_of(settings), samples=samples
+        lake,
+        paths=paths,
+        format=format_of(settings),
+        samples=samples,
+        folders=source_folders(settings, paths.values()),
     )
 
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
-from pipelines.settings import Settings
-from resources.lake.sources import Sample
+from pipelines.settings import PROJECT, Settings
+from resources.lake.sources import SAMPLE, STANDARD_INPUT, Sample
 
 #: Dagster has one namespace for them: an asset is an op, and a job a graph.
 _LOCATION = "asset, job or sensor"
@@ -131,6 +133,21 @@ def chosen_model(models: Sequence[Model], name: str | None) -> Model:
     if name is not None and name not in by_name:
         raise InvalidInput(f"There is no model {name!r}; there are: {there}. Nothing was done.")
     return models[0] if name is None else by_name[name]
+
+
+def source_folders(settings: Settings, sources: Iterable[str | None]) -> tuple[Path, ...]:
+    """The folders below which the configuration of a run may name files.
+
+    By default the project, the home, and the folder of each file in `sources`.
+    """
+    if settings.source_folders:
+        return tuple(map(Path, settings.source_folders.split(os.pathsep)))
+    files = (
+        Path(source).expanduser().absolute()
+        for source in sources
+        if source and source not in (SAMPLE, STANDARD_INPUT) and "://" not in source
+    )
+    return tuple(dict.fromkeys((PROJECT, settings.home, *(file.parent for file in files))))
 
 
 def source_paths(settings: Settings, models: Sequence[Model]) -> dict[str, str | None]:

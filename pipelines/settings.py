@@ -150,6 +150,11 @@ class Settings(BaseSettings):
     model: str | None = Field(None, description="Name of the model that commands are about")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
+    source_folders: str = Field(
+        "",
+        description="Folders below which a run's configuration may name files, separated as in "
+        "PATH; default: the project, the home, and those of the files in the settings",
+    )
     rename: str = Field("", description="Names of columns in the files: column=name, ...")
     delimiter: str = Field("", description="Delimiter of the files; empty: recognised")
     decimal: str = Field("", description="Decimal mark of the files, point or comma; likewise")
@@ -271,6 +276,9 @@ def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str,
         value = values.get(name)
         if value and value not in (_SAMPLE, _STANDARD_INPUT) and "://" not in str(value):
             values[name] = str(base / Path(str(value)).expanduser())
+    if folders := values.get("source_folders"):
+        paths = [base / Path(each).expanduser() for each in str(folders).split(os.pathsep) if each]
+        values["source_folders"] = os.pathsep.join(map(str, paths))
     return values
 
 

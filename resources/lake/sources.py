@@ -40,13 +40,15 @@ class Sources:
     `paths` holds what the settings say: a path, an http(s) URL, "sample", or None to keep what
     the lake has (and take the sample where it has nothing). `format` is how those files are
     written, as far as people say it. `samples` generates the samples; they come from outside,
-    because a resource knows no model.
+    because a resource knows no model. Files that a run's configuration names lie below `folders`;
+    None lets it name any.
     """
 
     lake: Lake
     paths: Mapping[str, str | None] = field(default_factory=dict)
     format: CsvFormat = field(default_factory=CsvFormat)
     samples: Mapping[str, Sample] = field(default_factory=dict)
+    folders: tuple[Path, ...] | None = None
     _held: dict[str, FetchedFile] = field(default_factory=dict, repr=False)
 
     @contextmanager
@@ -94,9 +96,11 @@ class Sources:
         """Yield the file for a lake path, for as long as the context lasts.
 
         `override` (of one run) goes before the settings.
-        Raises InvalidInput where the source is no readable file, and BikecastError where a
-        download fails. The lake is not changed here.
+        Raises InvalidInput where the source is no readable file, or one that a run may not name,
+        and BikecastError where a download fails. The lake is not changed here.
         """
+        if override and override != SAMPLE and not is_url(override):
+            self._check_place(override)
         if override is None and lake_path in self._held:
             yield self._held[lake_path]
             return
@@ -124,6 +128,22 @@ class Sources:
                 download(source, path)
                 yield FetchedFile(path, public_url(source), format=self.format)
 
+    def _check_place(self, source: str) -> None:
+        """Raise InvalidInput for a path that no run may name, whether there is a file or not."""
+        if self.folders is None:
+            return
+        if source != STANDARD_INPUT:
+            # A link counts as what it leads to.
+            path = Path(os.path.realpath(_path(source)))
+            if any(path.is_relative_to(os.path.realpath(folder)) for folder in self.folders):
+                return
+        raise InvalidInput(
+            f"{printable(source)}: the configuration of a run may name files below "
+            f"{', '.join(map(str, self.folders)) or 'no folder'}. Nothing was stored. Put the file "
+            "there, add its folder to BIKECAST_SOURCE_FOLDERS, or use `bikecast run --csv`, which "
+            "reads any file."
+        )
+
     def _sample(self, lake_path: str) -> Sample:
         if lake_path not in self.samples:
             raise InvalidInput(
@@ -143,15 +163,7 @@ def _existing_file(source: str) -> Iterator[tuple[Path, str]]:
         with _drained(sys.stdin.buffer, "standard input") as drained:
             yield drained, "standard input"
         return
-    parts = urlsplit(source)
-    if parts.scheme == "file":
-        source = unquote(parts.path)
-    elif "://" in source:
-        raise InvalidInput(
-            f"{public_url(source)}: {parts.scheme}:// is not supported. Nothing was stored; use a "
-            "path, or an http:// or https:// address."
-        )
-    path = Path(source).expanduser().absolute()
+    path = _path(source)
     name = printable(str(path))
     if path.is_fifo() or path.is_char_device():
         try:
@@ -168,6 +180,26 @@ def _existing_file(source: str) -> Iterator[tuple[Path, str]]:
     yield path, name
 
 
+def _path(source: str) -> Path:
+    """The absolute path of a source that is no http address. Raises InvalidInput for none."""
+    scheme, has_scheme, _ = source.partition("://")
+    try:
+        if scheme.lower() == "file" or source.lower().startswith("file:/"):
+            source = unquote(urlsplit(source).path)
+        elif has_scheme:
+            raise InvalidInput(
+                f"{printable(public_url(source))}: {printable(scheme)}:// is not supported. "
+                "Nothing was stored; use a path, or an http:// or https:// address."
+            )
+        if "\0" in source:
+            raise ValueError("it has a NUL character")
+        return Path(source).expanduser().absolute()
+    except (ValueError, RuntimeError) as error:  # RuntimeError: ~user of nobody
+        raise InvalidInput(
+            f"{printable(source)} is no path: {error}. Nothing was stored; correct the path."
+        ) from None
+
+
 @contextmanager
 def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
     """A temporary file with all that a pipe gives."""
@@ -181,5 +213,6 @@ def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
 
 
 def printable(name: str) -> str:
-    """A path that may hold bytes that are no UTF-8, in a form that can be printed and stored."""
-    return os.fsencode(name).decode(errors="backslashreplace")
+    """A path that may hold control characters, or bytes that are no UTF-8, to print and store."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

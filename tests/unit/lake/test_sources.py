@@ -88,6 +88,49 @@ def test_what_a_run_asks_for_goes_before_the_setting(lake, own_file):
     assert fetched(sources(lake, "/none"), str(own_file))[0] == "own"
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "{other}/secret.csv",
+        "file://{other}/secret.csv",
+        "{own}/../other/secret.csv",
+        "{own}/link.csv",
+        "{other}/not-there.csv",
+        "-",
+        "/dev/stdin",
+    ],
+)
+def test_a_run_names_no_file_outside_of_the_allowed_folders(lake, tmp_path, source):
+    """A web page, or a person who may use the UI alone, could read any file of the machine."""
+    own, other = tmp_path / "own", tmp_path / "other"
+    own.mkdir()
+    other.mkdir()
+    (other / "secret.csv").write_text("secret")
+    (own / "link.csv").symlink_to(other / "secret.csv")
+    bounded = Sources(lake, folders=(own,))
+    with pytest.raises(InvalidInput, match=r"may name files below .*own\. .*SOURCE_FOLDERS"):
+        fetched(bounded, source.format(own=own, other=other))
+    (own / "mine.csv").write_text("mine")
+    assert fetched(bounded, str(own / "mine.csv"))[0] == "mine"
+    setting = Sources(lake, {"data/x.csv": str(other / "secret.csv")}, folders=(own,))
+    assert fetched(setting)[0] == "secret"
+
+
+@pytest.mark.parametrize(
+    "path", ["//[x", "ftp://[::1/x", "file://[::1/x", "~nobody-here/x", "a\0b"]
+)
+def test_a_path_that_cannot_be_one_is_refused(lake, path):
+    for each in (sources(lake, path), Sources(lake, folders=())):
+        with pytest.raises(InvalidInput, match="Nothing was stored"):
+            fetched(each, path)
+
+
+def test_control_characters_of_a_name_reach_no_terminal(lake):
+    with pytest.raises(InvalidInput) as caught:
+        fetched(sources(lake, "/no/\x1b[31mred.csv"))
+    assert r"\x1b[31mred.csv does not exist" in str(caught.value)
+
+
 def test_the_temporary_file_is_gone_afterwards(lake):
     with sources(lake).fetch("data/x.csv") as file:
         folder = file.path.parent

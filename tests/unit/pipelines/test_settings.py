@@ -1,9 +1,12 @@
 import errno
+import os
+from pathlib import Path
 
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.home import Home, full_disk_explained, open_home
+from pipelines.models import source_folders
 from pipelines.settings import PROJECT, Settings, load_settings
 
 
@@ -81,6 +84,14 @@ def test_relative_paths_of_the_env_file_count_from_the_project(monkeypatch, tmp_
     settings = Settings(_env_file=tmp_path / ".env")
     assert settings.home == PROJECT / ".bikecast"
     assert settings.forecast == str(PROJECT / "a/b.csv")
+
+
+def test_a_run_may_name_files_of_the_project_the_home_and_beside_the_settings_files(monkeypatch):
+    settings = load_settings(home=Path("/home/here"))
+    sources = ["/data/2024/rentals.csv", None, "sample", "https://host/a.csv", "-"]
+    assert source_folders(settings, sources) == (PROJECT, Path("/home/here"), Path("/data/2024"))
+    monkeypatch.setenv("BIKECAST_SOURCE_FOLDERS", f"/only{os.pathsep}here")
+    assert source_folders(load_settings(), sources) == (Path("/only"), Path.cwd() / "here")
 
 
 @pytest.mark.parametrize("source", ["sample", "https://host/a.csv"])
