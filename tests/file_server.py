@@ -14,6 +14,7 @@ class Reply:
     body: bytes = b""
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
+    reason: str | None = None
 
 
 @dataclass
@@ -32,7 +33,7 @@ def file_server(**files: bytes) -> Iterator[FileServer]:
         def do_GET(self):
             server.requests.append((self.path, dict(self.headers)))
             reply = server.replies.get(self.path.partition("?")[0], Reply(b"none", 404))
-            self.send_response(reply.status)
+            self.send_response(reply.status, reply.reason)
             for name, value in ({"Content-Length": str(len(reply.body))} | reply.headers).items():
                 self.send_header(name, value)
             self.end_headers()

@@ -20,6 +20,10 @@ from resources.lake.port import CsvFormat
 
 #: Bytes of a block; a line may be as long.
 BLOCK = 1 << 23
+#: Bytes of the first line at most, and of its names.
+HEADER = 1 << 20
+# Lines have a limit here; the module's own, of a field, is not the file's fault.
+csv.field_size_limit(8 * BLOCK)
 _SAMPLE_ROWS = 1000
 #: The longer marks first: that of UTF-32 begins like that of UTF-16.
 _MARKS = {
@@ -125,7 +129,8 @@ def recognise(
             "column names; remove what stands before them, or say --delimiter"
         )
     if missing:
-        raise _missing(missing, raw, spare, f"{source_name}, line {start + 1}", delimiter)
+        known = len({column.name for column in columns} & set(names))
+        raise _missing(missing, raw, known, spare, f"{source_name}, line {start + 1}", delimiter)
     decimal, is_settled = told.decimal, True
     if not decimal:
         decimal, is_settled = _decimal(
@@ -220,7 +225,7 @@ def _container(path: Path, source_name: str, told: CsvFormat) -> tuple[bool, str
 
 
 def _utf8_blocks(
-    path: Path, dialect: Dialect, source_name: str, size: int = BLOCK
+    path: Path, dialect: Dialect, source_name: str, size: int = BLOCK, *, longest: int = 8 * BLOCK
 ) -> Iterator[bytes]:
     """The content as UTF-8 without a byte order mark, cut after line ends.
 
@@ -257,9 +262,9 @@ def _utf8_blocks(
             head, newline, tail = chunk.rpartition(b"\n")
             if not newline:
                 rest += chunk
-                if len(rest) > 8 * BLOCK:
+                if len(rest) > longest:
                     raise InvalidInput(
-                        f"{source_name}, line {line}: the line is longer than {8 * BLOCK:,} bytes"
+                        f"{source_name}, line {line}: the line is longer than {longest:,} bytes"
                     )
                 continue
             block = rest + head + newline
@@ -313,7 +318,7 @@ def _damage(source_name: str) -> Iterator[None]:
 
 def _first_lines(path: Path, dialect: Dialect, source_name: str) -> list[str]:
     """The header and the first rows, without their line ends."""
-    for block in _utf8_blocks(path, dialect, source_name, 1 << 17):
+    for block in _utf8_blocks(path, dialect, source_name, 1 << 17, longest=HEADER):
         _check_carriage_returns(block, 1, source_name)
         lines = block.decode().split("\n", _SAMPLE_ROWS)[:_SAMPLE_ROWS]
         return [line.removesuffix("\r") for line in lines]
@@ -392,17 +397,29 @@ def _named(
 
 
 def _missing(
-    missing: Sequence[str], raw: Sequence[str], spare: Sequence[str], where: str, delimiter: str
+    missing: Sequence[str],
+    raw: Sequence[str],
+    known: int,
+    spare: Sequence[str],
+    where: str,
+    delimiter: str,
 ) -> InvalidInput:
-    """The error for columns that a header lacks; `spare` are those that may be meant."""
+    """The error for columns that a header lacks; it has `known` ones of the model.
+
+    `spare` are those that may be meant. They are named only where most of the model's are there:
+    the first line of a file that is something else is nobody's to read in an error.
+    """
     hint = ""
-    if spare:
+    if spare and len(missing) <= known:
         if_one = f"If one of {', '.join(spare)} is it" if len(missing) == 1 else "If they are there"
         hint = f" {if_one}, say so, such as: --rename {missing[0]}={spare[-1]}"
+    elif spare:
+        hint = f" If they are there under other names, say so: --rename {missing[0]}=NAME"
     read_as = _DELIMITERS.get(delimiter, repr(delimiter))
     return InvalidInput(
         f"{where}: missing column{'s' * (len(missing) > 1)} {', '.join(missing)}; the file, read "
-        f"as delimited by {read_as}, has {', '.join(raw)}.{hint}"
+        f"as delimited by {read_as}, has {known} of the model's columns and {len(raw) - known:,} "
+        f"other{'s' * (len(raw) - known != 1)}.{hint}"
     )
 
 

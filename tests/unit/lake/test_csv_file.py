@@ -1,5 +1,6 @@
 import csv
 import datetime as dt
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -352,3 +353,40 @@ def test_a_constant_target_is_refused_before_anything_is_stored(tmp_path):
     rows = [edited(dteday=f"1/{day}/2011") for day in range(1, 31)]
     with pytest.raises(InvalidInput, match="'rentals' is 331 in every row"):
         trainable(training_file(tmp_path, *rows))
+
+
+@pytest.mark.parametrize(
+    "first_line",
+    ["root:SECRET:19000:0:99999:7:::", "temp,SECRET", '{"SECRET": 1}', "SECRET,SECRET,hum"],
+)
+def test_the_first_line_of_another_file_is_not_in_the_error(tmp_path, first_line):
+    """`--csv /etc/shadow` showed its first line, in Dagster's log too."""
+    with pytest.raises(InvalidInput, match="missing columns season, mnth") as caught:
+        read(training_file(tmp_path, ROW, header=first_line))
+    assert "SECRET" not in str(caught.value)
+
+
+def test_a_first_line_without_end_is_refused_before_it_is_read_whole(tmp_path):
+    """50 MB in one line were a traceback of the csv module."""
+    with pytest.raises(InvalidInput, match="line 1: the line is longer than 1,048,576 bytes"):
+        read(training_file(tmp_path, ROW, header="x" * (3 << 20)))
+    with pytest.raises(InvalidInput, match="missing columns"):
+        read(training_file(tmp_path, ROW, header="x" * (1 << 19)))
+
+
+def test_a_sparse_file_of_zeros_is_refused_at_once(tmp_path):
+    for name, start in (("zeros.csv", b""), ("rows.csv", f"{HEADER}\n{ROW}\n".encode())):
+        path = tmp_path / name
+        path.write_bytes(start)
+        os.truncate(path, 3 << 30)
+        with pytest.raises(InvalidInput, match="the line is longer than"):
+            read(path)
+
+
+def test_a_long_text_in_a_column_that_is_left_out_is_no_error(tmp_path):
+    """The csv module's own limit of a field, 131,072 letters, ended the reading of rows."""
+    path = training_file(tmp_path, f"{ROW},{'y' * 200_000}", header=f"{HEADER},note")
+    assert read(path).rows == 1
+    row = f"{ROW},{'y' * 200_000}"
+    with pytest.raises(InvalidInput, match="2011-01-01 is already on line 2"):
+        read(training_file(tmp_path, row, row, header=f"{HEADER},note"))

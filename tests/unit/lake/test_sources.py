@@ -1,11 +1,12 @@
 import os
 import socket
+import threading
 
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.urls import public_url
-from resources.lake.download import download
+from resources.lake.download import download, is_public
 from resources.lake.local import LocalLake
 from resources.lake.port import CsvFormat, names_the_data
 from resources.lake.sources import SAMPLE, Sample, Sources
@@ -240,6 +241,107 @@ def test_a_bad_answer_is_an_error_without_secrets(tmp_path, reply, error, messag
         with pytest.raises(error, match=message) as caught:
             download(url, tmp_path / "out", max_bytes=100)
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(status=404, reason="SECRET of the host"),
+        Reply(status=302, headers={"Location": "http://[::1/SECRET"}),
+        Reply(status=302, headers={"Location": "secret://SECRET/"}),
+        Reply(b"", headers={"Content-Encoding": "x" * 20 + "SECRET"}),
+        Reply(b"", headers={"Content-Length": "1" * 5000}),
+        Reply(status=200, headers={"x" * 70_000: "SECRET"}),
+    ],
+)
+def test_nothing_of_what_a_server_writes_is_in_an_error(tmp_path, reply):
+    """An address of an internal service would show in Dagster's log what only it may say."""
+    with file_server() as server:
+        server.replies["/x"] = reply
+        with pytest.raises(BikecastError, match="Nothing was stored") as caught:
+            download(f"{server.url}/x", tmp_path / "out")
+    assert "SECRET" not in str(caught.value)
+    assert "1111" not in str(caught.value)
+
+
+def test_a_server_that_does_not_speak_http_is_not_cited(tmp_path):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def greet():
+            connection, _ = server.accept()
+            with connection:
+                connection.sendall(b"SSH-2.0-SECRET\r\n")
+                connection.recv(1000)
+
+        thread = threading.Thread(target=greet)
+        thread.start()
+        with pytest.raises(BikecastError, match="the answer is not HTTP") as caught:
+            download(f"http://127.0.0.1:{port}/x", tmp_path / "out")
+        thread.join()
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.fixture
+def public_loopback(monkeypatch):
+    """127.0.0.1 counts as an address of the open internet; all others are as they are."""
+    monkeypatch.setattr(
+        "resources.lake.download.is_public", lambda ip: ip == "127.0.0.1" or is_public(ip)
+    )
+
+
+@pytest.mark.parametrize("host", ["127.0.0.2", "localhost", "[::1]", "10.0.0.1", "169.254.169.254"])
+def test_a_public_address_leads_to_no_private_one(tmp_path, public_loopback, host):
+    """A page of anybody could make a run read what only this machine may ask for."""
+    with file_server(x=b"SECRET") as server:
+        port = server.url.rpartition(":")[2]
+        server.replies["/a"] = Reply(status=302, headers={"Location": f"http://{host}:{port}/x"})
+        with pytest.raises(BikecastError, match="redirects from a public address to this machine"):
+            download(f"{server.url}/a", tmp_path / "out")
+        assert [path for path, _ in server.requests] == ["/a"]
+
+
+def test_a_public_name_that_leads_to_a_private_address_is_asked_nothing(
+    tmp_path, public_loopback, monkeypatch
+):
+    """What counts is the address that was connected to, which a name can change in between."""
+    resolve = socket.getaddrinfo
+
+    def resolved(host, *arguments, **options):
+        return resolve("127.0.0.2" if host == "rebound.example" else host, *arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolved)
+    with file_server(x=b"SECRET") as server, socket.create_server(("127.0.0.2", 0)) as private:
+        location = f"http://rebound.example:{private.getsockname()[1]}/x"
+        server.replies["/a"] = Reply(status=302, headers={"Location": location})
+        with pytest.raises(BikecastError, match="redirects from a public address to this machine"):
+            download(f"{server.url}/a", tmp_path / "out")
+
+
+def test_a_private_address_may_redirect_to_its_like(tmp_path):
+    with file_server(x=b"remote") as server:
+        server.replies["/a"] = Reply(status=302, headers={"Location": "/x"})
+        download(f"{server.url}/a", tmp_path / "out")
+    assert (tmp_path / "out").read_bytes() == b"remote"
+
+
+@pytest.mark.parametrize(
+    ("address", "public"),
+    [
+        ("93.184.216.34", True),
+        ("2606:4700::1", True),
+        ("127.0.0.1", False),
+        ("10.1.2.3", False),
+        ("169.254.169.254", False),
+        ("100.64.0.1", False),
+        ("::1", False),
+        ("fe80::1%eth0", False),
+        ("::ffff:10.1.2.3", False),
+        ("0.0.0.0", False),
+    ],
+)
+def test_public_is_what_is_routed_on_the_internet(address, public):
+    assert is_public(address) is public
 
 
 @pytest.mark.parametrize("length", ["", "many", "-1"])
