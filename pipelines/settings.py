@@ -267,6 +267,26 @@ class SqlServerSettings(BaseSettings):
     sql_user: str = Field("", description="User that may log in")
     sql_password: SecretStr = Field(SecretStr(""), description="Password of that user")
     sql_token: SecretStr = Field(SecretStr(""), description="Entra access token that may log in")
+    sql_max_tokens: int = Field(
+        250_000, ge=1000, description="Words and signs of a batch; a literal or a name is one"
+    )
+    sql_session_mb: int = Field(
+        1024, ge=16, description="MiB in memory that the results of one batch take"
+    )
+    sql_server_mb: int = Field(
+        2048, ge=16, description="MiB in memory that the results of all connections take"
+    )
+
+    @classmethod
+    def load(cls) -> SqlServerSettings:
+        """Read them; raises InvalidInput with every problem in one message."""
+        try:
+            return cls()
+        except ValidationError as error:
+            raise InvalidInput(
+                "The settings are not valid; nothing was started.\n  "
+                + "\n  ".join(_problems(error, "BIKECAST_"))
+            ) from error
 
 
 def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str, object]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 from typing import Annotated
 
@@ -28,12 +29,11 @@ def sql_server(
 
     Example: `BIKECAST_SQL_USER=me BIKECAST_SQL_PASSWORD=... bikecast sql-server --tls`
     """
-    from bikecast.embedded.sql_pool import Credentials, serve, server_context
-    from pipelines.environments import sql_pool_for
+    from bikecast.embedded.sql_pool import Credentials, Limits, Pool, serve, server_context
     from pipelines.home import open_home
     from pipelines.settings import SqlServerSettings, load_settings
 
-    settings, logins = load_settings(), SqlServerSettings()
+    settings, logins = load_settings(), SqlServerSettings.load()
     credentials = Credentials(
         logins.sql_user,
         logins.sql_password.get_secret_value(),
@@ -60,8 +60,19 @@ def sql_server(
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(message)s")
 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    pool = sql_pool_for(home).pool
+    limits = Limits(
+        max_tokens=logins.sql_max_tokens,
+        session_bytes=logins.sql_session_mb << 20,
+        server_bytes=logins.sql_server_mb << 20,
+    )
+    pool = Pool(home.pool, home.lake, limits)
     with serve(pool, host, port, credentials, context=context) as server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")
-        server.wait()
+        try:
+            server.wait()
+        finally:
+            if not server.close():
+                say("A statement did not end; what it had not committed is undone.")
+                logging.shutdown()
+                os._exit(130)  # the interpreter would wait for the thread of that statement

@@ -25,6 +25,7 @@ from bikecast.embedded.sql_pool.catalog.requests import Requests, requests_of
 from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.limits import Limits
+from bikecast.embedded.sql_pool.results import Budget, budget_of
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
 from bikecast.embedded.sql_pool.syntax.names import DATABASE, is_current
 from bikecast.embedded.sql_pool.syntax.reader import PARAMETER_PREFIX, Reader
@@ -77,7 +78,12 @@ class EngineSession:
         path: str = "",
     ) -> None:
         self._interpreter = Interpreter(
-            connection, lake_root, limits, lake_url, requests_of(path) if path else Requests()
+            connection,
+            lake_root,
+            limits,
+            lake_url,
+            requests_of(path) if path else Requests(),
+            budget_of(path) if path else Budget(),
         )
 
     @property
@@ -189,6 +195,7 @@ class EngineSession:
 
     def close(self) -> None:
         """Roll back what was not committed."""
+        self._interpreter.results.release()
         if self._interpreter.transaction.is_open:
             self._interpreter.transaction.rollback()
 

@@ -12,6 +12,7 @@ from bikecast.embedded.sql_pool.errors import SqlError, failure, from_duckdb, re
 from bikecast.embedded.sql_pool.expressions.context import Context, Variable
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
+from bikecast.embedded.sql_pool.results import Results
 from bikecast.embedded.sql_pool.values.scope import BoundQuery
 from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
 
@@ -34,9 +35,11 @@ class Work:
         variables: dict[str, Variable],
         server: ServerValues,
         limits: Limits,
+        results: Results,
         identity_insert: str = "",
     ) -> None:
         self.connection = connection
+        self.results = results
         self.identity_insert = identity_insert
         """The key of the table whose IDENTITY column takes values."""
         self.catalog = catalog
@@ -59,7 +62,9 @@ class Work:
         import duckdb
 
         try:
-            return self.connection.execute(sql, used_parameters(sql, parameters)).fetchall()
+            return self.results.fetch(
+                self.connection.execute(sql, used_parameters(sql, parameters))
+            )
         except duckdb.Error as error:
             raise from_duckdb(error) from error
 

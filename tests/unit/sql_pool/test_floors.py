@@ -20,6 +20,7 @@ FLOORS = (
     {"catalog", "predict"},
     {"syntax"},
     {"values"},
+    {"interruption", "results"},
     {"errors", "limits"},
 )
 

@@ -146,3 +146,21 @@ def test_a_temp_table_is_in_tempdb(stations, error_of):
 
 def test_an_argument_that_a_catalog_procedure_has_not_is_refused(stations, error_of):
     assert error_of(stations, "EXEC sp_columns @nothing = 1").number == 8145
+
+
+@pytest.mark.parametrize("name", ["a]b", "a;b", "a.b", 'a"b', "a b", "a--b", "a'b"])
+def test_object_id_finds_names_with_any_sign(rows, session, name):
+    """The name of a column's value was cut at its dots and lost its brackets."""
+    quoted = "[" + name.replace("]", "]]") + "]"
+    session.run(f"CREATE TABLE dbo.{quoted} (i int)")
+    text = quoted.replace("'", "''")
+    [(expected,)] = rows(f"SELECT OBJECT_ID('dbo.{text}') AS a")
+    assert expected is not None
+    for given in (f"dbo.{text}", text, f"pool.dbo.{text}", f"pool..{text}"):
+        assert rows(f"SELECT OBJECT_ID(n) AS a FROM (SELECT '{given}' AS n) AS t") == [(expected,)]
+    column = name.replace("'", "''")
+    batch = f"SELECT OBJECT_ID(QUOTENAME(name)) AS a FROM sys.tables WHERE name = '{column}'"
+    assert rows(batch) == [(expected,)]
+    assert rows(f"SELECT OBJECT_ID(n) AS a FROM (SELECT 'x.pool.dbo.{text}' AS n) AS t") == [
+        (None,)
+    ]

@@ -20,7 +20,9 @@ from bikecast.embedded.sql_pool.catalog.requests import Requests
 from bikecast.embedded.sql_pool.copy import copy_into
 from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
+from bikecast.embedded.sql_pool.interruption import interruptible
 from bikecast.embedded.sql_pool.limits import Limits
+from bikecast.embedded.sql_pool.results import Budget, Results
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -63,11 +65,13 @@ class Interpreter:
     limits: Limits
     lake_url: str = ""
     requests: Requests = field(default_factory=Requests)
+    budget: Budget = field(default_factory=Budget)
     messages: list[str] = field(default_factory=list)
     cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
         self.catalog = Catalog(self.connection, self.requests)
+        self.results = Results(self.budget, self.limits)
         self.number = self.requests.new_session()
         self.transaction = SessionTransaction(self.connection)
         self.date_order = DateOrder(self.connection)
@@ -79,13 +83,15 @@ class Interpreter:
     def batch(self, text: str, variables: dict[str, Variable]) -> list[ResultSet]:
         """Run a batch; an error ends it and rolls back an open transaction."""
         self.outcomes = []
+        self.results.release()
         self.failures.caught = None
         self.request = request = self.requests.begin(self.number, text)
         try:
             frame = Frame(variables)
-            statements = parse_batch(text)
-            check_declared(statements, variables)
-            self.run(statements, frame)
+            with interruptible(lambda: self.cancelled):
+                statements = parse_batch(text, self.limits)
+                check_declared(statements, variables)
+                self.run(statements, frame)
             request.end("Completed")
         except Leaving:
             request.end("Completed")
@@ -110,6 +116,7 @@ class Interpreter:
             | {"SPID": (self.number, SqlType("smallint"))}
             | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
             self.limits,
+            self.results,
             self.options.get("IDENTITY_INSERT", ""),
         )
 
@@ -223,7 +230,9 @@ class Interpreter:
         variable = reads.variable_of_type(frame.variables, tree, to)
         if variable is not None:
             return variable.value
-        return self._outside(tree, frame, partial(reads.evaluate, to=to))
+        value = self._outside(tree, frame, partial(reads.evaluate, to=to))
+        self.results.check_value(value)
+        return value
 
     def _holds(self, tree: exp.Expression, frame: Frame) -> bool:
         return self._outside(tree, frame, reads.holds)

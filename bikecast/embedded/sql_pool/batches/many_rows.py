@@ -35,7 +35,7 @@ def insert_rows(
     `variables` give the types and `rows` the values by lower-case name. Raises SqlError, and then
     no row was inserted and an open transaction is rolled back.
     """
-    statements = parse_batch(text)
+    statements = parse_batch(text, interpreter.limits)
     statement = statements[0] if len(statements) == 1 else None
     if not isinstance(statement, st.Insert) or not isinstance(
         statement.tree.expression, exp.Values

@@ -33,6 +33,7 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
 from bikecast.embedded.sql_pool.expressions.functions.builtin import FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.dates import at_time_zone
 from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
+from bikecast.embedded.sql_pool.interruption import look
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import COLLATION_FAMILIES, only
 from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert
@@ -86,6 +87,7 @@ class ExpressionCompiler:
 
     def value(self, node: exp.Expression) -> Typed:
         """Compile an expression that yields a value."""
+        look()
         if node is None:  # the parser found none where one must be
             raise near("expression")
         operator = _ARITHMETIC.get(type(node))

@@ -18,6 +18,7 @@ from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
 from bikecast.embedded.sql_pool.errors import near
+from bikecast.embedded.sql_pool.interruption import look
 
 #: Tokens of several words, and of several signs, that T-SQL has; all others are left out.
 _COMBINED = frozenset({"GROUP BY", "ORDER BY", "PARTITION BY", ">=", "<=", "<>", "!="})
@@ -85,6 +86,10 @@ class _SynapseParser(TSQLParser):
         in ("WHERE", "GROUP_BY", "HAVING", "ORDER_BY", "OPTION", "FOR", "OFFSET", "FETCH")
     }
     COLUMN_OPERATORS = {TokenType.DOT: TSQLParser.COLUMN_OPERATORS[TokenType.DOT]}
+
+    def _parse_unary(self) -> exp.Expr | None:
+        look()
+        return super()._parse_unary()
 
     def _parse_projections(self) -> tuple[list[exp.Expr], list[exp.Expr] | None]:
         items = self._parse_csv(lambda: self._parse_compound() or self._parse_expression())

@@ -10,6 +10,8 @@ from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
+from bikecast.embedded.sql_pool.interruption import look
+from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax import changes, definitions, flow, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.names import is_current
@@ -22,24 +24,28 @@ _COMMA = frozenset({","})
 _ALONE = ("CREATE/ALTER VIEW", "CREATE/ALTER PROCEDURE", "CREATE/ALTER FUNCTION", "CREATE SCHEMA")
 
 
-def parse_batch(text: str) -> tuple[st.Statement, ...]:
+def parse_batch(text: str, limits: Limits | None = None) -> tuple[st.Statement, ...]:
     """The statements of one batch (a script between GO lines); nobody changes them.
 
-    Raises SqlError with SQL Server's number for a parse error or an unsupported construct.
+    Raises SqlError with SQL Server's number for a parse error, an unsupported construct and a batch
+    beyond the limits, and Cancelled where the client gives it up meanwhile.
     """
-    return _remembered(text) if len(text) <= _REMEMBERED_LENGTH else _parsed(text)
+    if len(text) <= _REMEMBERED_LENGTH:
+        return _remembered(text, limits or Limits())
+    return _parsed(text, limits or Limits())
 
 
 @functools.lru_cache(maxsize=256)
-def _remembered(text: str) -> tuple[st.Statement, ...]:
-    return _parsed(text)
+def _remembered(text: str, limits: Limits) -> tuple[st.Statement, ...]:
+    return _parsed(text, limits)
 
 
-def _parsed(text: str) -> tuple[st.Statement, ...]:
-    reader = Reader(text)
+def _parsed(text: str, limits: Limits) -> tuple[st.Statement, ...]:
+    reader = Reader(text, limits)
     parser = BatchParser(reader)
     statements: list[st.Statement] = []
     while parser.skip_semicolons():
+        look()
         statements.append(parser.statement())
     return tuple(statements)
 

@@ -16,6 +16,7 @@ from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
 from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, refused
+from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.names import (
     NAMES_OF_VALUES,
@@ -23,6 +24,7 @@ from bikecast.embedded.sql_pool.syntax.names import (
     cross_database,
     without_database,
 )
+from bikecast.embedded.sql_pool.syntax.size import check_batch, check_statement
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName
 from bikecast.embedded.sql_pool.values.types import SqlType, make_type
 
@@ -54,8 +56,9 @@ PARAMETER_PREFIX = "?"
 class Reader:
     """The tokens of a batch and a position in them."""
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, limits: Limits | None = None) -> None:
         self.text = text
+        check_batch(text, limits or Limits())
         try:
             tokens = dialect.tokenize(text)
         except TokenError as error:
@@ -264,6 +267,7 @@ class Reader:
         tokens = [*before, *self.tokens[self.position : end]]
         if not tokens:
             raise self.error()
+        check_statement(tokens)
         tokens = _without_hints(tokens)
         _check_tokens(tokens)
         try:

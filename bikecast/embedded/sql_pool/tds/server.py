@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import logging
 import socket
 import ssl
 import threading
+import time
 
 from bikecast.core.errors import BikecastError
 from bikecast.embedded.sql_pool.pool import Pool
 from bikecast.embedded.sql_pool.tds.credentials import Credentials
+from bikecast.embedded.sql_pool.tds.failed_logins import FailedLogins
 from bikecast.embedded.sql_pool.tds.session import Connection
 from bikecast.embedded.sql_pool.tds.transport import Transport
 
 _log = logging.getLogger(__name__)
 MAX_CONNECTIONS = 64
+CLOSE_SECONDS = 3.0
 
 
 class SqlServer:
@@ -44,6 +48,7 @@ class SqlServer:
         self._threads: set[threading.Thread] = set()
         self._accepting: threading.Thread | None = None
         self._stopping = threading.Event()
+        self._failed_logins = FailedLogins()
 
     def start(self) -> None:
         """Listen, and serve in threads.
@@ -68,8 +73,12 @@ class SqlServer:
         while not self._stopping.wait(0.5):
             pass
 
-    def close(self) -> None:
-        """Stop listening, end running batches and all connections."""
+    def close(self) -> bool:
+        """Stop listening, end running batches and all connections.
+
+        Returns False where one did not end within CLOSE_SECONDS; ending the process undoes what it
+        has not committed.
+        """
         self._stopping.set()
         if self._listener is not None:
             with contextlib.suppress(OSError):  # wakes `accept` where the system does that
@@ -80,12 +89,16 @@ class SqlServer:
             self._listener.close()
         with self._lock:
             open_now, threads = dict(self._open), set(self._threads)
-        for connection, client in open_now.items():
+        for client in open_now.values():
             with contextlib.suppress(OSError):
                 client.shutdown(socket.SHUT_RDWR)
-            connection.stop()
-        for thread in threads:
-            thread.join(timeout=10)
+        ends = time.monotonic() + CLOSE_SECONDS
+        while threads and time.monotonic() < ends:
+            for connection in open_now:
+                connection.stop()  # again and again: a cancel reaches what runs at that moment
+            next(iter(threads)).join(timeout=0.05)
+            threads = {thread for thread in threads if thread.is_alive()}
+        return not threads
 
     def __enter__(self) -> SqlServer:
         return self
@@ -109,17 +122,35 @@ class SqlServer:
 
     def _admit(self, client: socket.socket) -> None:
         with self._lock:
-            if len(self._open) >= MAX_CONNECTIONS:
+            if len(self._open) >= MAX_CONNECTIONS and not self._make_room():
                 _log.warning("More than %s connections; one was turned away", MAX_CONNECTIONS)
                 client.close()
                 return
-            connection = Connection(Transport(client), self._pool, self._credentials, self._context)
+            connection = Connection(
+                Transport(client),
+                self._pool,
+                self._credentials,
+                self._context,
+                self._failed_logins,
+            )
             thread = threading.Thread(
                 target=self._serve, args=(connection,), name="tds-connection", daemon=True
             )
             self._open[connection] = client
             self._threads.add(thread)
         thread.start()
+
+    def _make_room(self) -> bool:
+        """End the oldest connection that has not logged in, of the address with most of them."""
+        unknown = [each for each in self._open if not each.is_logged_in]
+        # Those who left in this way may still wait for the refusal of a login.
+        if not unknown or len(self._threads) >= 4 * MAX_CONNECTIONS:
+            return False
+        counts = collections.Counter(each.address for each in unknown)
+        leaving = max(unknown, key=lambda each: counts[each.address])  # of several the first
+        with contextlib.suppress(OSError):
+            self._open.pop(leaving).shutdown(socket.SHUT_RDWR)
+        return True
 
     def _serve(self, connection: Connection) -> None:
         try:

@@ -9,6 +9,7 @@ import logging
 import re
 import ssl
 import struct
+import threading
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from bikecast.embedded.sql_pool.tds import login as logins
 from bikecast.embedded.sql_pool.tds import tokens
 from bikecast.embedded.sql_pool.tds.columns import result_tokens
 from bikecast.embedded.sql_pool.tds.credentials import Credentials
+from bikecast.embedded.sql_pool.tds.failed_logins import FailedLogins
 from bikecast.embedded.sql_pool.tds.packets import (
     RESET,
     RESET_KEEP_TRANSACTION,
@@ -52,7 +54,10 @@ class Connection:
         pool: Pool,
         credentials: Credentials,
         context: ssl.SSLContext | None,
+        failed_logins: FailedLogins,
     ) -> None:
+        self.is_logged_in = False
+        self._failed_logins = failed_logins
         self._transport = transport
         self._packets = Packets(transport)
         self._credentials = credentials
@@ -62,7 +67,13 @@ class Connection:
         self._descriptor = 0
         self._rolled_back = False
         self._attention = False
+        self._stopping = threading.Event()
         self._worker = concurrent.futures.ThreadPoolExecutor(1, "tds-batch")
+
+    @property
+    def address(self) -> str:
+        """Of the client."""
+        return self._transport.address
 
     def serve(self) -> None:
         """Talk to the client until the end; never raises."""
@@ -85,6 +96,7 @@ class Connection:
 
     def stop(self) -> None:
         """End a running batch, from another thread, when the server stops."""
+        self._stopping.set()
         self._session.cancel()
 
     def _say_goodbye(self, error: SqlError) -> None:
@@ -110,8 +122,7 @@ class Connection:
         if message.kind != Kind.LOGIN:
             raise ProtocolError(f"A message of type {message.kind} before login.")
         request = logins.parse_login(message.data)
-        if not self._credentials.accept(request):
-            _log.warning("Login failed for user %r", request.user[:128])
+        if not self._accepts(request):
             self._say_goodbye(SqlError(18456, f"Login failed for user '{request.user[:128]}'."))
             return False
         if request.database and not is_current(request.database):
@@ -135,7 +146,18 @@ class Connection:
             accepted += tokens.features_accepted(features)
         self._packets.write([accepted, tokens.done(tokens.DONE, 0)])
         self._packets.after_login(size)
+        self.is_logged_in = True
         return True
+
+    def _accepts(self, request: logins.Login) -> bool:
+        """Whether the login is right; a wrong one is known after a while only."""
+        failed, address = self._failed_logins, self._transport.address
+        with failed.turn(address, HANDSHAKE_SECONDS) as has_turn:
+            if has_turn and self._credentials.accept(request):
+                failed.succeeded(address)
+                return True
+            self._stopping.wait(failed.failed(address, request.user))
+        return False
 
     def _agree(self, client: logins.Prelogin, strict: bool) -> bool:
         """Answer PRELOGIN and start TLS; False where the two do not agree on it."""

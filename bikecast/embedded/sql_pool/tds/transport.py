@@ -15,7 +15,7 @@ from collections.abc import Callable
 
 _READ_SIZE = 65_536
 #: A client that sends nothing during a handshake or login is sent away after this many seconds.
-HANDSHAKE_SECONDS = 15.0
+HANDSHAKE_SECONDS = 5.0
 
 
 class Disconnected(ConnectionError):
@@ -29,6 +29,10 @@ class Transport:
         self._socket = connection
         self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        try:
+            self.address = str(connection.getpeername()[0])
+        except OSError:  # it has gone already
+            self.address = ""
         self._tls: ssl.SSLObject | None = None
         self._incoming = ssl.MemoryBIO()
         self._outgoing = ssl.MemoryBIO()
@@ -137,7 +141,11 @@ class Transport:
         if self.deadline is None:
             return
         left = self.deadline - time.monotonic()
-        if left <= 0 or not select.select([self._socket], [], [], left)[0]:
+        try:
+            is_ready = left > 0 and bool(select.select([self._socket], [], [], left)[0])
+        except (OSError, ValueError) as error:  # closed to make room for another one
+            raise Disconnected from error
+        if not is_ready:
             raise Disconnected
 
     def _receive_raw(self) -> bytes:

@@ -256,6 +256,14 @@ CREATE OR REPLACE MACRO tsql_binary_part(value, start, size) AS
 CREATE OR REPLACE MACRO tsql_replicate(value, count, longest) AS
     CASE WHEN count >= 0 THEN left(repeat(value, least(count, longest)), longest) END;
 
+-- Of the type (max); what is long is made within a limit of memory.
+CREATE OR REPLACE MACRO tsql_long_replicate(value, count) AS
+    CASE
+        WHEN count < 0 THEN NULL
+        WHEN length(value) * CAST(count AS BIGINT) <= 8000 THEN repeat(value, count)
+        ELSE tsql_checked(python_replicate(value, CAST(count AS BIGINT)))
+    END;
+
 CREATE OR REPLACE MACRO tsql_stuff(value, start, size, new) AS
     CASE WHEN start > 0 AND start <= length(value) AND size >= 0
     THEN left(value, start - 1) || coalesce(new, '') || substring(value, start + size) END;

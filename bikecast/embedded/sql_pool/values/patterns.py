@@ -7,7 +7,12 @@ import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
-from bikecast.embedded.sql_pool.errors import failure
+from bikecast.embedded.sql_pool.errors import SqlError, failure
+from bikecast.embedded.sql_pool.limits import Limits
+
+#: Characters of a text that REPLICATE makes.
+_LONGEST = 64 << 20
+_DEFAULTS = Limits()
 
 
 @lru_cache(maxsize=256)
@@ -235,3 +240,21 @@ _NUMERIC = re.compile(r"[ \t]*[+-]?[$£€]?[ \t]*(\d[\d,]*\.?\d*|\.\d+)([eEdD][
 def is_numeric(text: str) -> int:
     """ISNUMERIC of a text: 1 where some numeric type takes it."""
     return int(_NUMERIC.fullmatch(text) is not None or text.strip() in ("+", "-", ".", ",", "$"))
+
+
+def replicated(value: str, count: int) -> str:
+    """A text, many times over.
+
+    Raises SqlError 701 beyond 64 MiB, or where this process has its share of memory already: one
+    statement makes thousands of values before anything else is looked at.
+    """
+    import psutil
+
+    size = len(value) * count
+    if size > _LONGEST or psutil.Process().memory_info().rss + size > _DEFAULTS.process_bytes:
+        raise SqlError(
+            701,
+            "There is insufficient system memory in resource pool 'default' to run this query: "
+            f"REPLICATE would make {size:,} characters at once. Nothing was changed; take fewer.",
+        )
+    return value * count

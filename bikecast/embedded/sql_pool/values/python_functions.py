@@ -53,6 +53,7 @@ _FUNCTIONS: dict[str, tuple[Callable[..., object], str, str]] = {
     "multiply": (patterns.multiplied, "VARCHAR VARCHAR INTEGER", _TEXT),
     "text_bytes": (patterns.text_bytes, "VARCHAR BOOLEAN", _OWN),
     "bytes_text": (patterns.bytes_text, "VARCHAR BOOLEAN", _OWN),
+    "replicate": (patterns.replicated, "VARCHAR BIGINT", _OWN),
     "hash": (patterns.hashed, "VARCHAR VARCHAR", _OWN),
     "json_value": (json_text.json_value, "VARCHAR VARCHAR", _TEXT),
     "json_query": (json_text.json_query, "VARCHAR VARCHAR", _TEXT),

@@ -61,13 +61,14 @@ def _object_id(compiler: Compiler, node: exp.Expression) -> Typed:
 
 
 def _object_id_of_value(value: Typed, code: str) -> Typed:
-    """OBJECT_ID of a column: names without a dot inside of a part."""
-    parts = f"string_split(translate({convert(value, _NAME).sql}, '[]\"', ''), '.')"
+    """OBJECT_ID of a column."""
+    text = f"trim({convert(value, _NAME).sql})"
+    name, schema, database, server = (f"tsql_name_part({text}, {i})" for i in (1, 2, 3, 4))
     more = f" AND trim(type) = '{''.join(filter(str.isalpha, code))}'" if code else ""
     return Typed(
-        f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {parts}[-1] AND schema_name = "
-        f"coalesce(nullif({parts}[-2], ''), 'dbo') AND coalesce({parts}[-3], '{DATABASE}') = "
-        f"'{DATABASE}'{more})",
+        f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {name} AND schema_name = "
+        f"coalesce({schema}, 'dbo') AND coalesce({database}, '{DATABASE}') = '{DATABASE}' "
+        f"AND {server} IS NULL{more})",
         INT,
     )
 

@@ -171,7 +171,10 @@ def _replicate(compiler: Compiler, node: exp.Expression) -> Typed:
     text, count = as_text(first), convert(second, INT).sql
     national = text.type.name.startswith("n")
     longest = MAX if text.type.length == MAX else 4000 if national else 8000
-    sql = f"tsql_replicate({text.sql}, {count}, {2**31 - 1 if longest == MAX else longest})"
+    if longest == MAX:
+        sql = f"tsql_long_replicate({text.sql}, {count})"
+    else:
+        sql = f"tsql_replicate({text.sql}, {count}, {longest})"
     return Typed(sql, nvarchar(longest) if national else varchar(longest))
 
 
