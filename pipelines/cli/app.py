@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import sys
 from importlib import import_module
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
@@ -85,6 +85,14 @@ COMMANDS = {
         "Check the roles that the azure environment needs, and give the missing ones.",
     ),
 }
+#: The groups of `--help`, in its order; each command is in one.
+GROUPS: Final = {
+    "Run": ("run", "validate", "plan", "ui"),
+    "Models": ("models", "rollback", "rescore", "explain", "new-model", "check"),
+    "Look": ("status", "sql", "sql-server", "script", "mlflow-ui"),
+    "Azure": ("smoke", "link", "roles"),
+    "Tools": ("automl", "predict", "simulate", "fetch-lab-data", "doctor", "env"),
+}
 MARKUP: Final = "markdown"
 
 
@@ -94,8 +102,11 @@ class LazyGroup(TyperGroup):
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.commands = {
-            name: TyperCommand(name, help=summary, rich_markup_mode=MARKUP)
-            for name, (_, summary) in COMMANDS.items()
+            name: TyperCommand(
+                name, help=COMMANDS[name][1], rich_markup_mode=MARKUP, rich_help_panel=group
+            )
+            for group, names in GROUPS.items()
+            for name in names
         }
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
@@ -120,15 +131,29 @@ app = typer.Typer(
     name="bikecast",
     cls=LazyGroup,
     no_args_is_help=True,
-    add_completion=False,
     rich_markup_mode=MARKUP,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"bikecast {version('bikecast')}")
+        raise typer.Exit
+
+
 @app.callback()
-def bikecast() -> None:
+def bikecast(
+    version: Annotated[  # the callback acts on it
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
     """Forecast bike rentals: CSV, Spark table, AutoML, ONNX model, T-SQL PREDICT.
 
     Start with `bikecast run`. Everything it makes lives in the folder BIKECAST_HOME
@@ -142,7 +167,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is printed by its number
             stream.reconfigure(errors="backslashreplace")
     try:
-        app()
+        app(prog_name="bikecast")
     except BikecastError as error:
         from rich.markup import escape
 

@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
+from importlib.metadata import version
 
 import pytest
 from typer.main import get_command
 
-from pipelines.cli.app import COMMANDS, app, load
+from pipelines.cli.app import COMMANDS, GROUPS, app, load
 from tests.cli import PROJECT
 
 #: Prints the project's command modules and the slow packages that a command line has imported.
@@ -58,7 +59,35 @@ def test_the_list_has_the_commands_of_all_modules():
     shared |= {"report", "stopping"}
     assert shared <= modules
     assert {module for module, _ in COMMANDS.values()} == modules - shared
-    assert list(get_command(app).commands) == list(COMMANDS)
+    assert set(get_command(app).commands) == set(COMMANDS)
+
+
+def test_each_command_is_in_one_group_of_the_help(bikecast):
+    grouped = [name for names in GROUPS.values() for name in names]
+    assert sorted(grouped) == sorted(COMMANDS)
+    code, text, _ = bikecast("--help")
+    assert code == 0
+    places = [text.index(f" {group} ──") for group in GROUPS]
+    assert places == sorted(places)
+
+
+def test_the_version_is_said_without_importing_a_command(bikecast):
+    assert bikecast("--version") == (0, f"bikecast {version('bikecast')}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("typed", "offered"),
+    [
+        ("bikecast new", "new-model"),
+        ("bikecast models ex", "export"),
+        ("bikecast run --bu", "--budget"),
+    ],
+)
+def test_a_shell_completes_commands_and_options(typed, offered, bikecast, monkeypatch):
+    monkeypatch.setenv("_BIKECAST_COMPLETE", "complete_bash")
+    monkeypatch.setenv("COMP_WORDS", typed)
+    monkeypatch.setenv("COMP_CWORD", str(typed.count(" ")))
+    assert bikecast()[:2] == (0, f"{offered}\n")
 
 
 @pytest.mark.parametrize("command", COMMANDS)
