@@ -87,7 +87,10 @@ def exported(resources: Resources, spec: ModelSpec, version: int | None) -> Mode
             return entry
     there = ", ".join(str(entry.version) for entry in versions) or "none"
     wanted = "a live version" if version is None else f"version {version}"
-    raise InvalidInput(f"{spec.name} does not have {wanted}; it has {there}. Nothing was written.")
+    start = "" if versions else f" Start with: bikecast run --model {spec.name}"
+    raise InvalidInput(
+        f"{spec.name} does not have {wanted}; it has {there}. Nothing was written.{start}"
+    )
 
 
 def read_version(path: Path) -> PortableVersion:

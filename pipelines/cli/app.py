@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import io
+import os
 import sys
+from collections.abc import Sequence
 from importlib import import_module
 from typing import Annotated, Any, Final
 
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, InvalidInput
+from pipelines.cli.streams import print_any_text
 
 #: Each command's module and the first line of its help. The module has a function, or a group of
 #: commands, of the command's name.
@@ -161,12 +163,23 @@ def bikecast(
     """
 
 
+def _check_arguments(arguments: Sequence[str]) -> None:
+    """Raise InvalidInput for bytes that are no text here: no database or log takes them."""
+    for number, argument in enumerate(arguments, start=1):
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise InvalidInput(
+                f"Argument {number} is not text in UTF-8: {os.fsencode(argument)!r}. Nothing was "
+                "done. Give it in UTF-8; a file of such a name has to be renamed."
+            ) from None
+
+
 def main() -> None:
     """Entry point: errors meant for people end without a stack trace."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):  # what its encoding lacks is printed by its number
-            stream.reconfigure(errors="backslashreplace")
+    print_any_text()
     try:
+        _check_arguments(sys.argv[1:])
         app(prog_name="bikecast")
     except BikecastError as error:
         from rich.markup import escape

@@ -14,7 +14,7 @@ import typer
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.files import replaced_file
 from bikecast.core.jobs import JobState, JobStatus
-from pipelines.cli.output import rows_table, say, show, stderr_console, stdout_console
+from pipelines.cli.output import Wide, print_table, rows_table, say, show, stderr_console
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -68,6 +68,7 @@ def automl(
     best: Annotated[
         bool, typer.Option("--best", help="Take the best, not the simplest that is as good.")
     ] = False,
+    wide: Wide = False,
 ) -> None:
     """Train the best model for one column of any CSV, with honest scores.
 
@@ -115,7 +116,8 @@ def automl(
     )
     columns = list(inferred.inferences[0])
     cells = [list(row.values()) for row in inferred.inferences]
-    stderr_console().print(rows_table(columns, cells, title=f"How {csv.name} is read"))
+    console = stderr_console()
+    print_table(columns, cells, f"How {csv.name} is read", wide=wide, console=console)
     for note in (*texts.notes, *inferred.notes):
         stderr_console().print(f"[cyan]note[/] {escape(note)}", highlight=False)
     root = open_home(load_settings()).root / "automl"
@@ -136,7 +138,7 @@ def automl(
     _leave(result, folder)
     with replaced_file(folder / COLUMNS) as path:
         path.write_text(json.dumps(inferred.columns_json(), indent=1), encoding="utf-8")
-    _print(result, inferred, folder)
+    _print(result, inferred, folder, wide=wide)
 
 
 def _types(given: list[str]) -> dict[str, str]:
@@ -198,14 +200,13 @@ def _leave(result: TrainingResult, folder: Path) -> None:
             shutil.copyfile(source / name, path)
 
 
-def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
+def _print(result: TrainingResult, inferred: Tabular, folder: Path, *, wide: bool) -> None:
     from rich.markup import escape
 
-    out = stdout_console()
     leaders = result.leaders(SHOWN)
     cells = [["" if row[name] is None else row[name] for name in _FINAL] for row in leaders]
     metric = inferred.spec.training.primary_metric
-    out.print(rows_table(_FINAL, cells, title=f"Leaderboard ({metric}; more is better)"))
+    print_table(_FINAL, cells, f"Leaderboard ({metric}; more is better)", wide=wide)
     for title, key in (
         ("Honest scores", "honest_scores"),
         ("Permutation importance, holdout", "permutation_importance"),
@@ -214,7 +215,7 @@ def _print(result: TrainingResult, inferred: Tabular, folder: Path) -> None:
         if isinstance(table, list) and table:
             names = list(table[0])
             cells = [[row[name] for name in names] for row in table[:SHOWN]]
-            out.print(rows_table(names, cells, title=title))
+            print_table(names, cells, title, wide=wide)
     for warning in result.warnings:
         stderr_console().print(f"[yellow]warning[/] {escape(warning)}", highlight=False)
     files = sorted(path.name for path in folder.iterdir() if not path.name.startswith("."))

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
-from datetime import datetime
 from typing import Annotated
 
 import typer
 
 from pipelines.cli.model_option import ModelOption
-from pipelines.cli.output import local_time, print_json, rows_table, show, stdout_console
+from pipelines.cli.output import Wide, print_facts, print_json, print_rows, show
 
 
 def explain(
     day: Annotated[str, typer.Argument(help="The day (2013-01-01), or the number of the row.")],
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Walk back from one prediction to its model, run, data version and source lines."""
     from pipelines.cli.online import online_pool
@@ -35,18 +34,20 @@ def explain(
     if as_json:
         print_json(vars(provenance))
         return
-    _print_facts("Prediction", provenance.prediction)
-    _print_facts("Model", provenance.model)
-    _print_rows("Why this version was live", provenance.why_live)
-    _print_facts("Run that scored it", provenance.run)
-    _print_facts("Data the model was trained on", provenance.training_data)
-    _print_facts("Source of the scored row", provenance.source_line)
+    print_facts("Prediction", provenance.prediction)
+    print_facts("Model", provenance.model)
+    print_rows("Why this version was live", provenance.why_live, wide=wide)
+    print_facts("Run that scored it", provenance.run)
+    print_facts("Data the model was trained on", provenance.training_data)
+    print_facts("Source of the scored row", provenance.source_line)
 
 
 def status(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Show how all is: models, last run, jobs, freshness, switches; exit code 1 on problems."""
+    from pipelines.cli.report import by_kind, print_scores
     from pipelines.installation import open_installation
     from pipelines.reports.health import health_of
     from pipelines.settings import load_settings
@@ -58,32 +59,26 @@ def status(
         print_json(vars(health))
     else:
         for live in health.live:
-            _print_facts("Live model", live)
-        _print_facts("Last run", health.last_run)
-        _print_rows("Training jobs not finished", health.pending_jobs)
-        _print_rows("Assets", health.assets)
-        _print_rows("Switches", health.switches)
+            print_facts("Live model", {k: v for k, v in live.items() if k != "scores"})
+            if scores := live.get("scores"):
+                print_scores(by_kind(scores), "Its scores", wide=wide)
+        print_facts("Last run", health.last_run or {"run": "none yet; bikecast run starts one"})
+        print_rows("Training jobs not finished", health.pending_jobs, wide=wide)
+        print_rows("Assets", [_with_words(row) for row in health.assets], wide=wide)
+        print_rows("Switches", health.switches, wide=wide)
         show("Problems: " + "; ".join(health.problems or ["none"]))
     if health.problems:
         sys.exit(1)
 
 
-def _print_facts(title: str, facts: Mapping[str, object]) -> None:
-    show(title, style="bold")
-    for name, value in facts.items():
-        show(f"  {name:<24} {_shown(value)}")
+def _with_words(row: dict[str, object]) -> dict[str, object]:
+    """A row of the assets with its lengths of time in words."""
+    from pipelines.reports.durations import duration
 
-
-def _shown(value: object) -> object:
-    if isinstance(value, datetime):
-        return local_time(value)
-    return "" if value is None else value
-
-
-def _print_rows(title: str, rows: list[dict[str, object]]) -> None:
-    if rows:
-        names = list(rows[0])
-        cells = [[_shown(row[name]) for name in names] for row in rows]
-        stdout_console().print(rows_table(names, cells, title=title))
-    else:
-        show(f"{title}: none")
+    age, late = row["hours old"], row["late after"]
+    return {
+        "asset": row["asset"],
+        "age": duration(3_600 * age) if isinstance(age, float) else "",
+        "late after": duration(3_600 * late) if isinstance(late, float) else "",
+        "state": row["state"],
+    }

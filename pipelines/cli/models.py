@@ -3,30 +3,53 @@
 from __future__ import annotations
 
 import getpass
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from bikecast.core.errors import InvalidInput
 from pipelines.cli.model_option import ModelOption
-from pipelines.cli.output import local_time, rows_table, say, show, stdout_console
+from pipelines.cli.output import (
+    Wide,
+    local_time,
+    print_facts,
+    print_json,
+    print_rows,
+    print_table,
+    say,
+    show,
+)
 
 if TYPE_CHECKING:
     from bikecast.core.spec import ModelSpec
     from pipelines.cli.progress import Progress
     from pipelines.environments import Resources
     from pipelines.installation import Installation
+    from pipelines.reports.versions import VersionReport
     from pipelines.settings import Settings
 
+#: Scores of the table of versions, by what its columns are named.
+_SHOWN_SCORES = {
+    "time_ordered_spearman": "time-ordered",
+    "holdout_spearman": "holdout",
+    "cv_spearman": "cv",
+    "holdout_rmse": "RMSE",
+}
 
 models = typer.Typer()
 
 
 @models.callback(invoke_without_command=True)
-def list_models(context: typer.Context, model: ModelOption = None) -> None:
+def list_models(
+    context: typer.Context,
+    model: ModelOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
+    wide: Wide = False,
+) -> None:
     """List the registered model versions, newest first, with scores and the live one marked.
 
     All models are shown, or the one of `--model`.
@@ -37,14 +60,84 @@ def list_models(context: typer.Context, model: ModelOption = None) -> None:
     from pipelines.home import full_disk_explained, open_home
     from pipelines.model_files import load_models
     from pipelines.models import chosen_model
+    from pipelines.reports.versions import version_reports
     from pipelines.settings import load_settings
 
     settings, there = load_settings(), load_models()
     shown = there if model is None and there else (chosen_model(there, model),)
     with full_disk_explained(open_home(settings)):
         resources = resources_for(settings, there)
-        for each in shown:
-            _print_models(resources, each.spec)
+        found = [(each.spec, *version_reports(resources, each.spec)) for each in shown]
+    if as_json:
+        print_json([asdict(report) for _, reports, _ in found for report in reports])
+        return
+    for spec, reports, note in found:
+        if note:
+            say(note)
+        _print_models(spec, reports, wide=wide)
+
+
+@models.command("show")
+def show_model(
+    version: Annotated[int, typer.Argument(help="A version that `bikecast models` lists.")],
+    model: ModelOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
+) -> None:
+    """Show one version: all scores, what it was trained from, and what was decided about it."""
+    from pipelines.cli.report import by_kind, print_scores
+    from pipelines.reports.versions import version_report
+
+    with _registered(model) as (resources, spec):
+        report = version_report(resources, spec, version)
+    if as_json:
+        print_json(asdict(report))
+        return
+    facts = asdict(report)
+    scores, decisions = facts.pop("scores"), facts.pop("decisions")
+    print_facts(
+        f"Version {version} of {facts.pop('model')}",
+        {name.replace("_", " "): value for name, value in facts.items() if value != ""},
+    )
+    print_scores(by_kind(scores), "Scores", wide=wide)
+    print_rows("What was decided about it", decisions, wide=wide)
+
+
+@models.command("compare")
+def compare_models(
+    old: Annotated[int, typer.Argument(metavar="A", help="A version.")],
+    new: Annotated[int, typer.Argument(metavar="B", help="Another one, measured against A.")],
+    model: ModelOption = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
+) -> None:
+    """Compare two versions on the latest rows of the training table, as a promotion does.
+
+    Both are scored again on the same rows; nothing is changed.
+    """
+    from pipelines.reports.versions import compared
+
+    with _registered(model) as (resources, spec):
+        comparison = compared(resources, spec, old, new)
+    if as_json:
+        print_json(comparison)
+    else:
+        _print_comparison(spec, comparison, wide=wide)
+
+
+@contextmanager
+def _registered(model: str | None) -> Iterator[tuple[Resources, ModelSpec]]:
+    """The resources and the chosen model, for a look at its versions."""
+    from pipelines.environments import resources_for
+    from pipelines.home import full_disk_explained, open_home
+    from pipelines.model_files import load_models
+    from pipelines.models import chosen_model
+    from pipelines.settings import load_settings
+
+    settings, there = load_settings(model=model), load_models()
+    spec = chosen_model(there, settings.model).spec
+    with full_disk_explained(open_home(settings)):
+        yield resources_for(settings, there), spec
 
 
 @models.command("export")
@@ -188,52 +281,56 @@ def _online(
             yield here, progress
 
 
-def _print_models(here: Resources, spec: ModelSpec) -> None:
-    """Print all versions; the live one is what the pool's procedure uses.
+def _print_models(spec: ModelSpec, reports: Sequence[VersionReport], *, wide: bool) -> None:
+    """Print all versions as a table, and why the last decision about each was made.
 
-    A paused pool is not resumed for this: the registry's alias tells the version then.
+    It fits into 80 columns; `models show` and --json have the rest.
     """
-    from assets.live_model.live_model import ALIAS
-    from bikecast.core.jobs import JobState
-    from resources.sql_pool.model_table import audit_trail, live_model
-
-    versions = here.registry.versions(spec.model_name)
-    if not versions:
+    if not reports:
         say(
             f"{spec.name}: no model is registered yet. Start with: bikecast run --model {spec.name}"
         )
         return
-    live = {version.version for version in versions if ALIAS in version.aliases}
-    reasons: dict[int, str] = {}
-    power = here.sql_pool_power.status()
-    if power.state is JobState.COMPLETED:
-        published = live_model(here.sql_pool, spec)
-        live = {published.version} if published else set()
-        for entry in audit_trail(here.sql_pool, spec):
-            reasons.setdefault(entry.candidate, f"{entry.action}: {entry.reason}")
-    else:
-        say(f"The SQL pool is {power.progress['status']}: the live version is the registry's.")
     rows = [
         (
-            version.version,
-            "live" if version.version in live else "",
-            local_time(version.created_at),
-            version.scores.get("time_ordered_spearman"),
-            version.scores.get("holdout_spearman"),
-            version.scores.get("cv_spearman"),
-            version.scores.get("holdout_rmse"),
-            version.digest[:12],
-            version.tags.get("data_version", "")[:12],
-            version.job_id,
+            each.version,
+            "live" if each.live else "",
+            local_time(each.created_at),
+            *(each.scores.get(name) for name in _SHOWN_SCORES),
+            each.data_version[:8],
         )
-        for version in versions
+        for each in reports
     ]
-    scores = ("time-ordered", "holdout", "cv", "RMSE")
-    names = ("version", "", "created", *scores, "digest", "data", "job")
-    stdout_console().print(rows_table(names, rows, title=spec.model_name))
-    for version in versions:
-        if version.version in reasons:
-            show(f"version {version.version}: {reasons[version.version]}")
+    names = ("version", "", "created", *_SHOWN_SCORES.values(), "data")
+    print_table(names, rows, spec.model_name, wide=wide)
+    for each in reports:
+        if each.decisions:
+            last = each.decisions[0]
+            show(f"version {each.version}: {last['action']}: {last['why']}")
+
+
+def _print_comparison(spec: ModelSpec, compared: Mapping[str, Any], *, wide: bool) -> None:
+    """Print RMSE, the interval of the gain and the segments."""
+    old, new = compared["versions"]
+    rows = [
+        [f"version {old}", compared["champion_rmse"]],
+        [f"version {new}", compared["challenger_rmse"]],
+        [f"gain of version {new}", compared["gain"]],
+    ]
+    title = f"{spec.model_name}: RMSE on the latest {compared['rows']:,} rows"
+    print_table(["", f"RMSE of {spec.target.name}"], rows, title, wide=wide)
+    show(f"95% interval of the gain: {compared['low']:.5g} to {compared['high']:.5g}")
+    if compared["segments"]:
+        names = ["feature", "value", "rows", f"version {old}", f"version {new}"]
+        keys = ["feature", "value", "rows", "champion_rmse", "challenger_rmse"]
+        cells = [[segment[key] for key in keys] for segment in compared["segments"]]
+        print_table(names, cells, "RMSE by segment", wide=wide)
+    verdict = "no better and no worse, beyond noise, than"
+    if compared["is_better"] or compared["is_worse"]:
+        verdict = "better than" if compared["is_better"] else "worse than"
+    show(f"Version {new} is {verdict} version {old}.")
+    if compared["is_flattered"]:
+        show("One has seen some of these rows, and its error on rows held back is not known.")
 
 
 def _user() -> str:

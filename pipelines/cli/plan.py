@@ -17,7 +17,7 @@ from pipelines.cli.file_options import (
     format_settings,
 )
 from pipelines.cli.model_option import ModelOption
-from pipelines.cli.output import print_json, rows_table, stdout_console
+from pipelines.cli.output import Wide, print_json, print_table, stdout_console
 
 if TYPE_CHECKING:
     from pipelines.reports.plan import Plan
@@ -37,6 +37,7 @@ def plan(
     encoding: Encoding = None,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Show what a run would do and cost in the current state; nothing is started.
 
@@ -66,22 +67,22 @@ def plan(
         sums = {"total": planned.total, "within_limit": planned.is_within_limit}
         print_json(asdict(planned) | sums)
     else:
-        print_plan(planned)
+        print_plan(planned, wide=wide)
     if not planned.is_within_limit:
         sys.exit(1)
 
 
-def print_plan(plan: Plan) -> None:
+def print_plan(plan: Plan, *, wide: bool = False) -> None:
     """Print the steps and the estimate."""
     out = stdout_console()
     rows = [[step.asset, step.action, step.why] for step in plan.steps]
-    out.print(rows_table(["asset", "would", "because"], rows, title="A run would"))
+    print_table(["asset", "would", "because"], rows, "A run would", wide=wide)
     if not plan.currency:
         out.print("Nothing of it costs anything: it runs on this machine.", highlight=False)
         return
     costs = [[item.name, item.minutes, round(item.cost, 2), item.basis] for item in plan.costs]
     names = ["part", "minutes", plan.currency, "how"]
-    out.print(rows_table(names, costs, title="Estimated cost"))
+    print_table(names, costs, "Estimated cost", wide=wide)
     limit = "" if plan.limit is None else f", of at most {plan.limit:g} (BIKECAST_COST_LIMIT)"
     out.print(f"Together {plan.total:.2f} {plan.currency}{limit}", highlight=False)
     if not plan.is_within_limit:

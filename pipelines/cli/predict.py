@@ -121,7 +121,8 @@ def _model(wanted: str) -> tuple[bytes, dict[str, Any] | None, ModelSpec | None]
     if not versions or not (number.isdigit() or not number):
         raise InvalidInput(
             f"{wanted!r} is no folder with a model.onnx, and no registered model NAME or "
-            "NAME@VERSION. Nothing was scored. `bikecast models` lists the versions."
+            "NAME@VERSION. Nothing was scored. `bikecast models` lists the versions; the "
+            "first one comes from `bikecast run`."
         )
     live = next((entry for entry in versions if ALIAS in entry.aliases), versions[0])
     chosen = numbered(versions, name, int(number)) if number else live

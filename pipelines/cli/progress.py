@@ -23,7 +23,7 @@ class Progress:
         self._live = self._console.is_terminal
         self._training = f"{spec.run_asset}: training"
         self._bars = bars.Progress(
-            bars.SpinnerColumn(),
+            bars.SpinnerColumn("line" if self._console.options.ascii_only else "dots"),
             bars.TextColumn("{task.description}", justify="left"),
             bars.BarColumn(bar_width=24),
             bars.TextColumn("{task.fields[note]}"),

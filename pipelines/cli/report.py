@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
-from rich.table import Table
+from pipelines.cli.output import print_table, stdout_console
 
-from bikecast.core.spec import ModelSpec
-from pipelines.cli.output import rows_table, stdout_console
-from pipelines.home import Home
-from pipelines.in_process.main_job import Outcome
+if TYPE_CHECKING:
+    from bikecast.core.spec import ModelSpec
+    from pipelines.home import Home
+    from pipelines.in_process.main_job import Outcome
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")
@@ -22,7 +23,7 @@ _SCORE_WORDS = {
 }
 
 
-def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
+def print_report(spec: ModelSpec, outcome: Outcome, home: Home, *, wide: bool = False) -> None:
     """Print the forecast, the leaderboard's best, the scores, the times and where to look next.
 
     Leaderboard and scores are those of the version that made the forecast; those of a version
@@ -34,18 +35,20 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     names = [*(shown or ["forecast_row"]), *spec.shown, spec.output, "model_version"]
     rows = [[_word(spec, name, row[name]) for name in names] for row in outcome.predictions]
     title = f"Forecast by {model.name} version {model.version}"
-    out.print(rows_table([*names[:-1], "version"], rows, title=title))
+    print_table([*names[:-1], "version"], rows, title, wide=wide)
     leaders = outcome.training.leaders(BEST) if outcome.training else []
     if leaders:
         cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]
         title = f"Leaderboard of version {model.version}, best {len(leaders)}"
-        out.print(rows_table(_LEADERBOARD, cells, title=title))
-    out.print(_scores(outcome.scores, f"Scores of version {model.version}"))
+        print_table(_LEADERBOARD, cells, title, wide=wide)
+    print_scores(outcome.scores, f"Scores of version {model.version}", wide=wide)
     if candidate.version != model.version:
         title = f"Scores of version {candidate.version}, which was not promoted"
-        out.print(_scores(outcome.candidate_training.scores, title))
-    times = [[_STAGE_WORDS.get(stage, stage), took] for stage, took in outcome.seconds.items()]
-    out.print(rows_table(["stage", "seconds"], times, title="Seconds by stage"))
+        print_scores(outcome.candidate_training.scores, title, wide=wide)
+    times = [
+        [_STAGE_WORDS.get(stage, stage), round(took, 1)] for stage, took in outcome.seconds.items()
+    ]
+    print_table(["stage", "seconds"], times, "Seconds by stage", wide=wide)
     out.print(
         f"\nLive: version {model.version}. {_decision(outcome)}", highlight=False, markup=False
     )
@@ -62,13 +65,28 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home) -> None:
     )
 
 
-def _scores(scores: Mapping[str, Mapping[str, float] | None], title: str) -> Table:
+def print_scores(
+    scores: Mapping[str, Mapping[str, float] | None], title: str, *, wide: bool
+) -> None:
+    """Print scores by kind and metric as a table, the most honest kind first."""
     rows = []
     for split, words in _SCORE_WORDS.items():
         score = scores.get(split)
         if score:
             rows.append([words, *(_shown(score.get(name)) for name in _SCORE_NAMES)])
-    return rows_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title=title)
+    print_table(["score", "spearman", "RMSE", "R2", "rows"], rows, title, wide=wide)
+
+
+def by_kind(scores: Mapping[str, float]) -> dict[str, dict[str, float]]:
+    """Scores of a registered version, which are named KIND_METRIC, by kind and metric."""
+    return {
+        kind: {
+            name.removeprefix(f"{kind}_"): value
+            for name, value in scores.items()
+            if name.startswith(f"{kind}_")
+        }
+        for kind in _SCORE_WORDS
+    }
 
 
 def _decision(outcome: Outcome) -> str:

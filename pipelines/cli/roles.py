@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import BikecastError
-from pipelines.cli.output import print_json, rows_table, say, show, stdout_console
+from pipelines.cli.output import Wide, print_json, print_table, say, show
 
 if TYPE_CHECKING:
     from resources.workspace.azure_place import AzurePlace
@@ -33,6 +33,7 @@ _AsInTheLab = Annotated[
 def check(
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON array.")] = False,
     as_in_the_lab: _AsInTheLab = False,
+    wide: Wide = False,
 ) -> None:
     """Show each role: present, missing or unknown; exit code 1 unless all are present."""
     from resources.workspace.roles import missing
@@ -41,7 +42,7 @@ def check(
     if as_json:
         print_json([as_object(state) for state in states])
     else:
-        _print(states)
+        _print(states, wide=wide)
         _print_commands(missing(states))
     if any(state.state in ("missing", "unknown") for state in states):
         sys.exit(1)
@@ -107,12 +108,12 @@ def _checked(as_in_the_lab: bool) -> tuple[AzurePlace, list[RoleState]]:
     return place, check(place, find_principals(place), as_in_the_lab=as_in_the_lab)
 
 
-def _print(states: Sequence[RoleState]) -> None:
+def _print(states: Sequence[RoleState], *, wide: bool = False) -> None:
     rows = [
         [state.need.who, state.need.role, _short(state.need.scope), state.state, state.detail]
         for state in states
     ]
-    stdout_console().print(rows_table(["who", "role", "where", "state", ""], rows, title="Roles"))
+    print_table(["who", "role", "where", "state", ""], rows, "Roles", wide=wide)
 
 
 def _print_commands(states: Sequence[RoleState]) -> None:

@@ -19,7 +19,7 @@ from pipelines.cli.file_options import (
     format_settings,
 )
 from pipelines.cli.model_option import ModelOption
-from pipelines.cli.output import print_json, say
+from pipelines.cli.output import Wide, print_json, say
 
 if TYPE_CHECKING:
     from pipelines.in_process.main_job import Outcome
@@ -74,6 +74,7 @@ def run(
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
     ] = False,
+    wide: Wide = False,
 ) -> None:
     """Run the whole pipeline and print the forecast.
 
@@ -138,7 +139,7 @@ def run(
     if as_json:
         print_json(as_object(outcome))
     else:
-        print_report(spec, outcome, home)
+        print_report(spec, outcome, home, wide=wide)
 
 
 @contextmanager

@@ -13,7 +13,7 @@ import typer
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.sql import ResultSet, SqlError
-from pipelines.cli.output import plain, print_json, rows_table, say, stdout_console
+from pipelines.cli.output import Wide, plain, print_json, print_table, say, stdout_console
 
 if TYPE_CHECKING:
     from resources.sql_pool.port import Session
@@ -32,6 +32,7 @@ def sql(
     output: Annotated[
         Literal["table", "csv", "json"], typer.Option("--format", help="How results are printed.")
     ] = "table",
+    wide: Wide = False,
 ) -> None:
     """Run T-SQL on the SQL pool.
 
@@ -53,7 +54,7 @@ def sql(
     settings = load_settings()
     home = open_home(settings)
     pool, power = sql_pool_of(settings)
-    printer, printed = ResultPrinter(output), 0
+    printer, printed = ResultPrinter(output, wide=wide), 0
     with full_disk_explained(home), online_pool(power), pool.session() as session:
         for number, batch in enumerate(batches, start=1):
             try:
@@ -105,8 +106,8 @@ class ResultPrinter:
     results. JSON: an array a line; columns without a name of their own are numbered.
     """
 
-    def __init__(self, output: str) -> None:
-        self._output = output
+    def __init__(self, output: str, *, wide: bool = False) -> None:
+        self._output, self._wide = output, wide
         self._printed = 0
 
     def print(self, result: ResultSet) -> None:
@@ -120,10 +121,11 @@ class ResultPrinter:
             lines = [",".join(map(_field, row)) for row in rows]
             sys.stdout.write("\n" * (self._printed > 0) + "".join(f"{line}\n" for line in lines))
         else:
-            out = stdout_console()
-            out.print(rows_table(names, _rows(result), cell=str))
+            print_table(names, _rows(result), exact=True, wide=self._wide)
             count = len(result.rows)
-            out.print(f"({count} row{'s' * (count != 1)})", style="dim", highlight=False)
+            stdout_console().print(
+                f"({count} row{'s' * (count != 1)})", style="dim", highlight=False
+            )
         self._printed += 1
 
 

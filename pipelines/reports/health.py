@@ -5,14 +5,17 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import dagster as dg
 
+from assets.events import latest_metadata
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
 from pipelines.in_process.dead_runs import dead_runs
 from pipelines.in_process.orphan_jobs import orphan_jobs
+from pipelines.reports.durations import duration
 from pipelines.sensors.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 
@@ -21,7 +24,7 @@ from resources.automl.port import AutoML
 class Health:
     """What `bikecast status` shows, `live` by model; `problems` is empty where all is well."""
 
-    live: list[dict[str, object]]
+    live: list[dict[str, Any]]
     last_run: dict[str, object]
     pending_jobs: list[dict[str, object]]
     assets: list[dict[str, object]]
@@ -37,7 +40,10 @@ def health_of(
 ) -> Health:
     """Read the state of all models; nothing is changed."""
     problems: list[str] = []
-    live = [_live(spec, resources, problems) for spec in specs]
+    live = [
+        _live(spec, resources, problems) | {"data in the lake": _source(instance, spec)}
+        for spec in specs
+    ]
     last = _last_run(instance, problems)
     jobs = [row for spec in specs for row in _jobs(instance, spec, resources, problems)]
     assets = _assets(defs, instance, problems)
@@ -54,8 +60,9 @@ def health_of(
     return Health(live, last, jobs, assets, _switches(defs, instance), problems)
 
 
-def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[str, object]:
+def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[str, Any]:
     from assets.live_model.live_model import ALIAS
+    from assets.model_tags import TRAINED_ON
     from resources.sql_pool.model_table import audit_trail, live_model
 
     power = resources.sql_pool_power.status()
@@ -67,6 +74,7 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
             "version": aliased[0] if aliased else None,
             "SQL pool": f"{power.progress['status']}: the version is the registry's",
         }
+    versions = resources.registry.versions(spec.model_name)
     live = live_model(resources.sql_pool, spec)
     if live is None:
         problems.append(f"no version of {spec.name} is live: bikecast run --model {spec.name}")
@@ -79,16 +87,24 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
     problems += [
         f"the registry's alias disagrees about version {entry.version}; "
         "the next run or sensor tick corrects it"
-        for entry in resources.registry.versions(spec.model_name)
+        for entry in versions
         if (ALIAS in entry.aliases) != (entry.version == live.version)
     ]
+    registered = next((entry for entry in versions if entry.version == live.version), None)
     return {
         "model": spec.model_name,
         "version": live.version,
         "since": live.published_at,
         "by": why[0].actor if why else "",
         "why": why[0].reason if why else "",
+        "trained on": registered.tags.get(TRAINED_ON, "") if registered else "",
+        "scores": dict(registered.scores) if registered else {},
     }
+
+
+def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> str:
+    """Where the training file in the lake came from."""
+    return str(latest_metadata(instance, spec.source_asset, "source") or "none yet")
 
 
 def _last_run(instance: dg.DagsterInstance, problems: list[str]) -> dict[str, object]:
@@ -141,13 +157,13 @@ def _assets(
         state = "never" if age is None else "fresh"
         if age is not None and limit is not None and age > limit:
             state = "late"
-            problems.append(f"{key.to_user_string()} is late: {age:.0f} hours old")
+            problems.append(f"{key.to_user_string()} is late: {duration(age * 3_600)} old")
         elif age is not None and warn is not None and age > warn:
             state = "nearly late"
         rows.append(
             {
                 "asset": key.to_user_string(),
-                "hours old": None if age is None else round(age, 1),
+                "hours old": None if age is None else round(age, 4),
                 "late after": limit,
                 "state": state,
             }

@@ -16,6 +16,7 @@ from bikecast.core.jobs import JobState
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
 from pipelines.in_process.checked_files import checked_files
+from pipelines.reports.durations import duration
 from resources.costs.port import CostItem, total
 from resources.scoring.choice import ChosenScoring
 
@@ -123,10 +124,10 @@ def _training(
 ) -> tuple[PlannedStep, bool]:
     """Whether a job would be started."""
     name = spec.run_asset
-    minutes = f"at most {seconds / 60:.2g} minutes"
+    longest = f"at most {duration(seconds)}"
     event = latest_materialization(instance, spec.training_table)
     if is_new or event is None:
-        why = f"{minutes}; not if the table turns out equal"
+        why = f"{longest}; not if the table turns out equal"
         return PlannedStep(name, "train", why), True
     data_version = (event.tags or {}).get("dagster/data_version", "")
     attempt = training_attempt(spec, resources.automl, data_version, seconds, retrain=retrain)
@@ -134,7 +135,7 @@ def _training(
         again = (
             "asked to train again" if retrain else "data, code or settings are new, or it failed"
         )
-        return PlannedStep(name, "train", f"{minutes}: {again}"), True
+        return PlannedStep(name, "train", f"{longest}: {again}"), True
     if attempt.status.state is JobState.COMPLETED:
         return PlannedStep(name, "re-use", f"job {attempt.job_id} is complete"), False
     return PlannedStep(name, "join", f"job {attempt.job_id} is {attempt.status.state}"), False

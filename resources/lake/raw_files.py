@@ -82,7 +82,10 @@ def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str
     """
     stored, manifest = lake.stat(path), _manifest(lake, path)
     if stored is None:
-        raise InvalidInput(f"there is no file {path} in the lake")
+        raise InvalidInput(
+            f"there is no file {path} in the lake; nothing was changed. `bikecast run` puts it "
+            "there"
+        )
     # A manifest of the version before does not say for which model the file was read.
     if manifest.get("digest") == stored.digest and manifest.get("model") == _model(spec):
         copy = manifest["canonical"]

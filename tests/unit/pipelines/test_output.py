@@ -1,11 +1,24 @@
 """What the command line writes where nobody looks at a terminal."""
 
+import io
+
 import psutil
+import pytest
+from rich.console import Console
 
 from pipelines.bike_rentals import BIKE_RENTALS
-from pipelines.cli.output import rows_table, stderr_console, stdout_console
+from pipelines.cli.output import (
+    print_facts,
+    print_table,
+    rows_table,
+    stderr_console,
+    stdout_console,
+)
 from pipelines.cli.progress import Progress
+from pipelines.cli.streams import BY_NUMBER
+from pipelines.reports.durations import duration
 
+HOSTILE = "[bold]x[/] :smile: [/nothing] \\["
 LONG = "word " * 100 + "end"
 
 
@@ -34,3 +47,87 @@ def test_progress_closes_what_it_opened():
     with Progress(BIKE_RENTALS):
         pass
     assert psutil.Process().num_fds() == before
+
+
+def printed(names, rows, *, width=80, encoding="utf-8", **how):
+    """The lines of a table on a terminal."""
+    raw = io.BytesIO()
+    stream = io.TextIOWrapper(raw, encoding=encoding, errors=BY_NUMBER, newline="\n")
+    console = Console(file=stream, width=width, force_terminal=True, color_system=None)
+    print_table(names, rows, console=console, **how)
+    stream.flush()
+    return raw.getvalue().decode(encoding).splitlines()
+
+
+def test_text_of_users_is_printed_as_it_is(capsys):
+    print_table([HOSTILE], [[HOSTILE]], HOSTILE)
+    print_facts(HOSTILE, {"fact": HOSTILE})
+    assert capsys.readouterr().out.count(HOSTILE) == 5
+
+
+def test_cells_that_do_not_fit_end_in_an_ellipsis_and_that_is_said(capsys):
+    lines = printed(["name", "number"], [["word " * 9, 1.5]], width=20)
+    assert lines[-1] == "word word w\u2026     1.5"
+    assert "--wide shows all" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("cell", ["word " * 40, b"\x00\xff" * 40], ids=["text", "bytes"])
+def test_wide_shows_all_of_every_cell(cell, capsys):
+    whole = cell if isinstance(cell, str) else "0x" + cell.hex()
+    assert printed(["name"], [[cell]], width=20, wide=True)[-1].strip() == whole.strip()
+    assert capsys.readouterr().err == ""
+
+
+def test_texts_are_narrowed_before_dates_and_numbers():
+    [*_, line] = printed(["at", "job", "n"], [["2026-11-30 08:59", "job-" * 9, 123456]], width=40)
+    assert line.startswith("2026-11-30 08:59")
+    assert line.endswith("123456")
+
+
+def test_an_ellipsis_is_one_character_in_every_encoding():
+    wide, narrow = (
+        printed(["name"], [["word " * 9]], width=20, encoding=encoding)
+        for encoding in ("utf-8", "latin-1")
+    )
+    assert [len(line) for line in wide] == [len(line) for line in narrow]
+    assert narrow[-1].endswith("~")
+
+
+@pytest.mark.parametrize(
+    ("values", "shown"),
+    [
+        ([12.345678, 1.0], ["12.346", "1.000"]),
+        ([5.0, 10.0], ["5", "10"]),
+        ([0.25, None, 3], ["0.25", "NULL", "3.00"]),
+        ([1e-9, 2e-9], ["1.0000e-09", "2.0000e-09"]),
+        ([float("nan"), 1.5], ["nan", "1.5"]),
+        ([1, 22], ["1", "22"]),
+        ([0.0], ["0"]),
+    ],
+)
+def test_the_numbers_of_a_column_have_one_precision(values, shown):
+    lines = printed(["n"], [[value] for value in values])
+    assert [line.strip() for line in lines[2:]] == shown
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "0 s"),
+        (59, "59 s"),
+        (90, "1.5 min"),
+        (7200, "2 h"),
+        (90_000, "25 h"),
+        (1e6, "11.6 days"),
+    ],
+)
+def test_times_under_a_minute_are_seconds(seconds, words):
+    assert duration(seconds) == words
+
+
+def test_arguments_that_are_no_text_are_refused_before_any_work(bikecast, tmp_path):
+    code, out, err = bikecast("explain", "caf\udce9")
+    assert (code, out) == (2, "")
+    assert "Argument 2 is not text" in err
+    assert r"b'caf\xe9'" in err
+    assert not (tmp_path / "home").exists()

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.cli import report
+from pipelines.cli import output, report
 from pipelines.cli.run import as_object
 from pipelines.home import Home
 from pipelines.in_process.main_job import Outcome
@@ -50,7 +50,8 @@ def refused():
 
 
 def shown(outcome, monkeypatch, capsys, width=100):
-    monkeypatch.setattr(report, "stdout_console", lambda: Console(width=width))
+    for module in (report, output):
+        monkeypatch.setattr(module, "stdout_console", lambda: Console(width=width))
     report.print_report(SPEC, outcome, Home(Path("/home")))
     return capsys.readouterr().out
 
