@@ -140,13 +140,36 @@ _OWN = SettingsConfigDict(
 )
 
 
-class Settings(BaseSettings):
-    """What one installation is told from outside; every field is `BIKECAST_<NAME>`."""
+class HomeSettings(BaseSettings):
+    """Where the home is; alone, it is known although other settings are wrong."""
 
     model_config = _OWN
 
-    env: Literal["local", "azure"] = Field("local", description="Environment")
     home: Path = Field(PROJECT / ".bikecast", description="Folder of all local state")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Relative paths count from the working directory, those of .env from the project."""
+        sources: dict[PydanticBaseSettingsSource, Path] = {
+            init_settings: Path.cwd(),
+            env_settings: Path.cwd(),
+            dotenv_settings: PROJECT,
+            file_secret_settings: PROJECT,
+        }
+        return tuple(partial(_absolute_paths, *item) for item in sources.items())  # type: ignore[misc]
+
+
+class Settings(HomeSettings):
+    """What one installation is told from outside; every field is `BIKECAST_<NAME>`."""
+
+    env: Literal["local", "azure"] = Field("local", description="Environment")
     model: str | None = Field(None, description="Name of the model that commands are about")
     csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
     forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
@@ -240,24 +263,6 @@ class Settings(BaseSettings):
             raise ValueError("PREDICT does not score it; set BIKECAST_SCORING to spark or auto")
         return value
 
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,
-    ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Relative paths count from the working directory, those of .env from the project."""
-        sources: dict[PydanticBaseSettingsSource, Path] = {
-            init_settings: Path.cwd(),
-            env_settings: Path.cwd(),
-            dotenv_settings: PROJECT,
-            file_secret_settings: PROJECT,
-        }
-        return tuple(partial(_absolute_paths, *item) for item in sources.items())  # type: ignore[misc]
-
 
 class SqlServerSettings(BaseSettings):
     """Who may log in to the SQL server; apart, so that no other command reads these secrets."""
@@ -319,6 +324,8 @@ def load_settings(**flags: object) -> Settings:
         settings = Settings(**{name: value for name, value in flags.items() if value is not None})  # type: ignore[arg-type]
     except ValidationError as error:
         problems += _problems(error, "BIKECAST_")
+    except UnicodeDecodeError as error:
+        problems.append(f"{PROJECT / '.env'} is not text in UTF-8: {error}")
     env = flags.get("env") or (settings.env if settings else os.environ.get("BIKECAST_ENV"))
     if env == "azure":
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -48,12 +49,23 @@ def _diagnose(seconds: float) -> list[Diagnosis]:
         wrong = Diagnosis("settings", "settings", "failed", str(error), "Correct them there")
         text = "the settings are to be corrected first"
         skipped = Diagnosis("azure", "services", "skipped", text)
-        return [wrong, *examine(local_checks(Settings.model_construct()), seconds), skipped]
+        rest = Settings.model_construct(home=_home())
+        return [wrong, *examine(local_checks(rest), seconds), skipped]
     right = Diagnosis("settings", "settings", "ok", f"valid, environment {settings.env}")
     if settings.env == "local":
         return [right, *examine(local_checks(settings), seconds)]
     checks = local_checks(settings, settings.azure.odbc_driver) + _of_azure(settings)
     return [right, *examine(checks, seconds)]
+
+
+def _home() -> Path:
+    """The home, although other settings are wrong; without .env where that is no text."""
+    from pipelines.settings import HomeSettings
+
+    try:
+        return HomeSettings().home
+    except UnicodeDecodeError:
+        return HomeSettings(_env_file=None).home
 
 
 def _of_azure(settings: Settings) -> list[Check]:

@@ -9,9 +9,11 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from importlib import metadata
 from pathlib import Path
 
+from bikecast.core.errors import BikecastError
 from pipelines.doctor.checks import Check, Diagnosis, State
 from pipelines.home import Home
 from pipelines.settings import PROJECT, Settings
@@ -35,6 +37,7 @@ def local_checks(settings: Settings, odbc_driver: str = "") -> list[Check]:
         Check(AREA, "disk", lambda: disk(home.root)),
         Check(AREA, "ports", lambda: ports(settings.ui_port)),
         Check(AREA, "Java", lambda: java(settings.spark_remote)),
+        Check(AREA, "Spark", lambda: spark(settings.spark_remote, settings.env)),
         Check(AREA, "ODBC driver", lambda: odbc(odbc_driver, settings.env)),
     ]
 
@@ -129,6 +132,25 @@ def java(spark_remote: str) -> list[Diagnosis]:
     first = (done.stderr or done.stdout).strip().splitlines() or ["no version"]
     state: State = "ok" if done.returncode == 0 else "failed" if needed else "warning"
     return [Diagnosis(AREA, "Java", state, f"{first[0]} ({program})")]
+
+
+def spark(remote: str, env: str) -> list[Diagnosis]:
+    """A Spark session opens and answers: the embedded one, or that of the setting."""
+    from resources.spark.sessions import session_for
+
+    if env == "azure":
+        return [Diagnosis(AREA, "Spark", "skipped", "the Synapse Spark pool does the work")]
+    engine = "the embedded server" if not remote else "BIKECAST_SPARK_REMOTE"
+    started = time.perf_counter()
+    try:
+        rows = session_for(remote).range(3).count()
+    except BikecastError as error:
+        remedy = "" if not remote else "Correct or unset BIKECAST_SPARK_REMOTE"
+        return [Diagnosis(AREA, "Spark", "failed", str(error), remedy)]
+    if rows != 3:
+        return [Diagnosis(AREA, "Spark", "failed", f"{engine} counts {rows} rows of 3")]
+    seconds = time.perf_counter() - started
+    return [Diagnosis(AREA, "Spark", "ok", f"{engine} answers, after {seconds:.1f} s")]
 
 
 def odbc(driver: str, env: str) -> list[Diagnosis]:

@@ -107,3 +107,24 @@ def test_wrong_settings_are_a_diagnosis(monkeypatch):
     first = json.loads(result.stdout)[0]
     assert first["name"] == "settings"
     assert "BIKECAST_UI_PORT" in first["detail"]
+
+
+def test_a_spark_session_that_opens_and_counts_is_well():
+    [found] = this_machine.spark("", "local")
+    assert found.state == "ok", found.detail
+    assert "the embedded server answers" in found.detail
+
+
+def test_a_spark_session_that_cannot_open_is_told():
+    [found] = this_machine.spark("http://nowhere", "local")
+    assert found.state == "failed"
+    assert "BIKECAST_SPARK_REMOTE" in found.remedy
+
+
+def test_the_home_is_looked_at_although_another_setting_is_wrong(bikecast, monkeypatch, tmp_path):
+    monkeypatch.setenv("BIKECAST_BUDGET", "much")
+    code, out, _ = bikecast("doctor", "--json")
+    found = named(Diagnosis(**each) for each in json.loads(out))
+    assert code == 1
+    assert "BIKECAST_BUDGET" in found["settings"].detail
+    assert found["home"].detail.startswith(str(tmp_path / "home"))
