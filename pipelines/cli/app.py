@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from pipelines.cli.streams import print_any_text
+from pipelines.cli.streams import is_text, print_any_text
 
 #: Each command's module and the first line of its help. The module has a function, or a group of
 #: commands, of the command's name.
@@ -163,23 +163,29 @@ def bikecast(
     """
 
 
-def _check_arguments(arguments: Sequence[str]) -> None:
-    """Raise InvalidInput for bytes that are no text here: no database or log takes them."""
-    for number, argument in enumerate(arguments, start=1):
-        try:
-            argument.encode()
-        except UnicodeEncodeError:
+def _check_texts(arguments: Sequence[str]) -> None:
+    """Raise InvalidInput for arguments and settings whose bytes are no text here.
+
+    No database or log takes them. Such variables of other tools are left out, because the
+    embedded Spark reads all variables as text.
+    """
+    texts = {f"Argument {number}": text for number, text in enumerate(arguments, start=1)}
+    texts |= {name: text for name, text in os.environ.items() if name.startswith("BIKECAST_")}
+    for name, text in texts.items():
+        if not is_text(text):
             raise InvalidInput(
-                f"Argument {number} is not text in UTF-8: {os.fsencode(argument)!r}. Nothing was "
-                "done. Give it in UTF-8; a file of such a name has to be renamed."
-            ) from None
+                f"{name} is not text in UTF-8: {os.fsencode(text)!r}. Nothing was done. Give it "
+                "in UTF-8; a file of such a name has to be renamed."
+            )
+    for name in [name for name, text in os.environ.items() if not is_text(name + text)]:
+        del os.environ[name]
 
 
 def main() -> None:
     """Entry point: errors meant for people end without a stack trace."""
     print_any_text()
     try:
-        _check_arguments(sys.argv[1:])
+        _check_texts(sys.argv[1:])
         app(prog_name="bikecast")
     except BikecastError as error:
         from rich.markup import escape

@@ -1,4 +1,4 @@
-"""Standard output and error that print any text, whatever their encoding lacks."""
+"""Text from outside, and standard output and error that print any, whatever they lack."""
 
 from __future__ import annotations
 
@@ -16,6 +16,11 @@ def print_any_text() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors=BY_NUMBER)
+
+
+def is_text(text: str) -> bool:
+    """Whether a text from outside was bytes that this machine reads as text."""
+    return not any("\ud800" <= character <= "\udfff" for character in text)
 
 
 def _by_number(error: UnicodeError) -> tuple[str | bytes, int]:

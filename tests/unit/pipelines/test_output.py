@@ -1,6 +1,7 @@
 """What the command line writes where nobody looks at a terminal."""
 
 import io
+import os
 
 import psutil
 import pytest
@@ -131,3 +132,15 @@ def test_arguments_that_are_no_text_are_refused_before_any_work(bikecast, tmp_pa
     assert "Argument 2 is not text" in err
     assert r"b'caf\xe9'" in err
     assert not (tmp_path / "home").exists()
+
+
+def test_settings_that_are_no_text_are_refused_and_such_variables_of_others_left_out(
+    bikecast, monkeypatch
+):
+    monkeypatch.setenv("OF_ANOTHER_TOOL", "caf\udce9")
+    assert bikecast("--version")[0] == 0
+    assert "OF_ANOTHER_TOOL" not in os.environ
+    monkeypatch.setenv("BIKECAST_CSV", "caf\udce9")
+    code, _, err = bikecast("plan")
+    assert code == 2
+    assert "BIKECAST_CSV is not text" in err
