@@ -71,6 +71,7 @@ def model_metadata(
         "warnings": dg.MetadataValue.json(list(result.warnings)),
         "dagster/column_schema": column_schema((*spec.features, output)),
         "dagster/row_count": diagnostics.get("rows"),
+        "rows_there": diagnostics.get("rows_there"),
         **flat_scores(result),
     }
     return {name: value for name, value in metadata.items() if value is not None}

@@ -163,6 +163,8 @@ def training_job_name(spec: ModelSpec, automl: AutoML, data_version: str, second
     """Name of the jobs that train on this data with this code and these settings."""
     training = asdict(spec.training)
     training["max_training_hours"] = seconds / 3600
+    if not spec.training.max_rows:
+        del training["max_rows"]  # the name is what it was before there was such a limit
     return job_base_name(
         spec.model_name,
         data=data_version,

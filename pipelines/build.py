@@ -26,12 +26,13 @@ from pipelines.settings import Settings
 
 
 def trained_by(spec: ModelSpec, settings: Settings) -> ModelSpec:
-    """The spec, trained within the settings' budget and number of trials, where they say them."""
+    """The spec, trained within the settings' budget, trials and rows, where they say them."""
     seconds, hours = settings.budget, spec.training.max_training_hours
     training = replace(
         spec.training,
         max_training_hours=hours if seconds is None else seconds / 3600,
         max_trials=settings.max_trials or spec.training.max_trials,
+        max_rows=settings.training_rows or spec.training.max_rows,
     )
     return replace(spec, training=training)
 

@@ -190,6 +190,9 @@ class Settings(HomeSettings):
         description="Seconds for the training at most; default: the model's max_training_hours",
     )
     max_trials: int = Field(0, ge=0, description="Models that a training tries at most; 0 for all")
+    training_rows: int = Field(
+        0, ge=0, description="Rows that a training reads at most; 0: as many as memory allows"
+    )
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
     scoring: Literal["predict", "spark", "auto"] = Field(
         "predict", description="Score by PREDICT, on Spark, or by PREDICT where it can"

@@ -10,33 +10,51 @@ if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
+#: So many rows beyond those that are taken are held at least before they are sorted out.
+_SPARE = 1000
+
 
 def sample_rows(
-    blocks: Iterable[pa.Table], schema: pa.Schema, by: Sequence[str], *, total: int, most: int
+    blocks: Iterable[pa.Table], schema: pa.Schema, by: Sequence[str], *, most: int
 ) -> pa.Table:
-    """At most `most` of `total` rows, in the order in which they come; all where these are few.
+    """At most `most` rows, in the order in which they come; all where these are few.
 
     The rows with the least hashes of the columns `by` are taken, so neither their order nor the
     cut into blocks changes which ones. Rows that are equal there are taken or left together, but
-    for those at the limit. Memory holds what is taken, and a block.
+    for those at the limit, of which the first are taken. Memory holds little more than what is
+    taken, and a block.
     """
     import numpy as np
     import pyarrow as pa
 
-    empty = schema.empty_table()
-    if total <= most:
-        return pa.concat_tables([empty, *blocks]).combine_chunks()
-    # A few more than are asked for, so that hardly ever too few are there; then cut.
-    wanted = most + 4 * int(most**0.5) + 10
-    limit = np.uint64(min(2**64 - 1, (wanted << 64) // total))
-    kept, hashes = [empty], [np.empty(0, np.uint64)]
+    kept, hashes = [schema.empty_table()], [np.empty(0, np.uint64)]
+    limit: np.uint64 | None = None
     for block in blocks:
         digest = row_hashes(block, by)
-        mask = digest <= limit
-        kept.append(block.filter(pa.array(mask)))
-        hashes.append(digest[mask])
-    order = np.argsort(np.concatenate(hashes), kind="stable")[:most]
-    return pa.concat_tables(kept).take(pa.array(np.sort(order))).combine_chunks()
+        if limit is not None:  # one as high as the limit comes after those that are taken
+            mask = digest < limit
+            block, digest = block.filter(pa.array(mask)), digest[mask]
+        kept.append(block)
+        hashes.append(digest)
+        if sum(map(len, hashes)) > most + most // 4 + _SPARE:
+            kept, hashes = _lowest(kept, hashes, most)
+            limit = hashes[0].max(initial=0)
+    kept, _ = _lowest(kept, hashes, most)
+    return kept[0].combine_chunks()
+
+
+def _lowest(
+    kept: list[pa.Table], hashes: list[np.ndarray], most: int
+) -> tuple[list[pa.Table], list[np.ndarray]]:
+    """The `most` rows with the least hashes, in their order; of equal ones the first."""
+    import numpy as np
+    import pyarrow as pa
+
+    rows, digest = pa.concat_tables(kept), np.concatenate(hashes)
+    if len(digest) <= most:
+        return [rows], [digest]
+    lowest = np.sort(np.argsort(digest, kind="stable")[:most])
+    return [rows.take(pa.array(lowest))], [digest[lowest]]
 
 
 def row_hashes(table: pa.Table, by: Sequence[str]) -> np.ndarray:

@@ -134,6 +134,8 @@ class TrainingSettings:
     max_concurrent_trials: int = 2
     max_trials: int = 0
     """Models that are tried at most; 0 for all of the plan."""
+    max_rows: int = 0
+    """Rows that are trained on at most, a sample of a larger table; 0: as memory allows."""
     onnx_compatible: bool = True
     """Only models that export to ONNX; the embedded AutoML has no others."""
     seed: int = 0
@@ -156,16 +158,14 @@ class TrainingSettings:
             problems.append(f"primary_metric {self.primary_metric!r} is not one of {metrics}")
         if not 0 < self.max_training_hours <= 24 * 7:
             problems.append(f"max_training_hours is {self.max_training_hours}, not 0 to 168")
-        if self.max_concurrent_trials < 1:
-            problems.append(f"max_concurrent_trials is {self.max_concurrent_trials}, not 1 or more")
-        if self.max_trials < 0:
-            problems.append(f"max_trials is {self.max_trials}, below 0")
+        for name, least in (("max_concurrent_trials", 1), ("max_trials", 0), ("max_rows", 0)):
+            if (count := getattr(self, name)) < least:
+                problems.append(f"{name} is {count}, not {least} or more")
         if not 0 <= self.seed < 2**31:
             problems.append(f"seed is {self.seed}, not 0 to 2147483647")
         if not 0 <= self.min_rows_per_second < math.inf:
             problems.append(f"min_rows_per_second is {self.min_rows_per_second}, not 0 or more")
-        named = {*self.allowed_algorithms, *self.blocked_algorithms}
-        if unknown := sorted(named - set(ALGORITHMS)):
+        if unknown := sorted({*self.allowed_algorithms, *self.blocked_algorithms} - {*ALGORITHMS}):
             names = ", ".join(ALGORITHMS)
             problems.append(f"unknown algorithms {', '.join(unknown)}; known are {names}")
         if self.allowed_algorithms and not set(self.allowed_algorithms) - set(

@@ -31,6 +31,8 @@ def spec_to_json(spec: ModelSpec) -> dict[str, Any]:
     data = asdict(spec)
     if not spec.columns:
         del data["columns"]  # a spec without them is what it was before there were any
+    if not spec.training.max_rows:
+        del data["training"]["max_rows"]
     for name, value in _before(data).items():
         if data[name] == value:
             del data[name]

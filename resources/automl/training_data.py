@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,15 +42,17 @@ transformations:
 def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) -> str:
     """Store features and target of the current table, once a data version; return their URI.
 
+    Of a table with more rows than the spec's `max_rows` the sample that any training takes.
     Keys are left out: AutoML would train on every column it sees. The MLTable file is written last,
     so a folder that has one is whole. The rows pass through a file of this machine in batches.
     Raises BikecastError where the storage account refuses.
     """
     from resources.lake.tables import write_parquet
 
-    spec = request.spec
+    spec, most = request.spec, request.spec.training.max_rows
     names = [*spec.feature_names, spec.target.name]
-    folder = f"{FOLDER}/{spec.training_table}/{request.data_version}-{_digest(names)}"
+    decided: list[str | int] = [*names, *([most] if most else [])]
+    folder = f"{FOLDER}/{spec.training_table}/{request.data_version}-{_digest(decided)}"
     store: Any = client.datastores.get(DATASTORE, include_secrets=True)
     with (
         refused_by_azure(
@@ -64,7 +67,7 @@ def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) 
         if not description.exists(**TIMEOUTS):
             with tempfile.TemporaryDirectory(prefix="bikecast-") as temporary:
                 data = Path(temporary) / "data.parquet"
-                write_parquet(lake, request.table_path, names, data)
+                write_parquet(lake, request.table_path, names, data, spec=spec, most=most)
                 with data.open("rb") as content:
                     blob = container.get_blob_client(f"{folder}/data.parquet")
                     blob.upload_blob(content, overwrite=True, **TIMEOUTS)
@@ -72,9 +75,9 @@ def stage_training_data(client: MLClient, lake: Lake, request: TrainingRequest) 
     return f"azureml://datastores/{DATASTORE}/paths/{folder}"
 
 
-def _digest(names: list[str]) -> str:
-    """What tells training tables of one data version apart: their columns."""
-    return hashlib.sha256(json.dumps(names).encode()).hexdigest()[:12]
+def _digest(decided: Sequence[str | int]) -> str:
+    """What tells training tables of one data version apart: their columns, and the sample."""
+    return hashlib.sha256(json.dumps(decided).encode()).hexdigest()[:12]
 
 
 def has_credentials(store: AzureBlobDatastore) -> bool:

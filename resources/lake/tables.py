@@ -103,16 +103,23 @@ def sample_of(
     keys = [name for name in spec.key_names if name in dataset.schema.names]
     read = list(dict.fromkeys([*names, *keys]))
     schema = pa.schema([dataset.schema.field(name) for name in read])
-    blocks = blocks_of(dataset, read)
-    total = dataset.count_rows()
-    return sample_rows(blocks, schema, keys or read, total=total, most=most).select(names)
+    return sample_rows(blocks_of(dataset, read), schema, keys or read, most=most).select(names)
 
 
-def write_parquet(lake: Lake, path: str, columns: Sequence[str], target: Path) -> None:
-    """Write the latest version of the Delta table at a lake path to a Parquet file, in batches."""
+def write_parquet(
+    lake: Lake, path: str, columns: Sequence[str], target: Path, *, spec: ModelSpec, most: int = 0
+) -> None:
+    """Write the latest version of the Delta table at a lake path to a Parquet file, in batches.
+
+    With `most`, at most so many rows: those of `sample_of`.
+    """
     import pyarrow.parquet as pq
 
-    scanner = open_table(lake, path).scanner(columns=list(columns), **_READ_AHEAD)
+    dataset = open_table(lake, path)
+    if most and dataset.count_rows() > most:
+        pq.write_table(sample_of(dataset, spec, columns, most=most), target)
+        return
+    scanner = dataset.scanner(columns=list(columns), **_READ_AHEAD)
     with pq.ParquetWriter(target, scanner.projected_schema) as writer:
         for batch in scanner.to_batches():
             writer.write_batch(batch)

@@ -147,6 +147,19 @@ def test_other_columns_of_a_data_version_are_stored_beside_it(azure, cloud):
     assert len(staged(cloud)) == 2
 
 
+def test_of_a_table_with_more_rows_than_are_allowed_a_sample_is_stored(azure, cloud):
+    few = replace(BIKE_RENTALS, training=replace(BIKE_RENTALS.training, max_rows=100))
+    azure.submit(training_request("bikes-1"))
+    azure.submit(training_request("bikes-2", spec=few))
+
+    rows = [
+        pq.read_table(io.BytesIO(cloud.storage.read(*BLOB_STORE, f"{folder}/data.parquet")))
+        for folder in staged(cloud)
+    ]
+    assert sorted(table.num_rows for table in rows) == [100, 365]
+    assert rows[0].column_names == rows[1].column_names
+
+
 def test_a_folder_without_its_mltable_file_is_written_again(azure, cloud):
     azure.submit(training_request("bikes-1"))
     [folder] = staged(cloud)

@@ -27,7 +27,7 @@ def blocks(table, size):
 
 
 def sample(table, most, size=700, by=KEYS):
-    return sample_rows(blocks(table, size), table.schema, by, total=table.num_rows, most=most)
+    return sample_rows(blocks(table, size), table.schema, by, most=most)
 
 
 @given(st.integers(1, ROWS), st.integers(1, 2000), st.integers(0, 99))
@@ -48,6 +48,21 @@ def test_the_sample_keeps_the_order_and_is_spread_over_it():
     taken = sample(TABLE, 1000)["value"].to_numpy()
     assert np.all(np.diff(taken) > 0)
     assert np.histogram(taken, 5)[0] == pytest.approx([200] * 5, abs=50)
+
+
+@pytest.mark.parametrize("distinct", [1, 3])
+def test_of_equal_rows_no_more_are_held_than_are_taken_and_a_block(distinct, monkeypatch):
+    """Guards memory and the number of rows, where a limit that is guessed takes all or none."""
+    table = pa.table({"x": np.arange(40_000) % distinct, "place": np.arange(40_000)})
+    held = []
+    concat = pa.concat_tables
+    monkeypatch.setattr(
+        pa, "concat_tables", lambda parts: held.append(sum(map(len, parts))) or concat(parts)
+    )
+    taken = sample(table, 400, size=1000, by=["x"])
+    assert taken.num_rows == 400
+    assert max(held) < 400 * 1.25 + 2 * 1000 + 400
+    assert taken.equals(sample(table, 400, size=333, by=["x"]))
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one():

@@ -59,7 +59,8 @@ def model_card(
         f"{built.parity.difference:.1e} (relative) and scores {built.parity.rows_per_second:,} "
         "rows a second on one thread.",
         "## Data",
-        f"{data.rows} rows of `{spec.training_table}`. Target `{spec.target.name}`: "
+        f"{data.rows} {_of_how_many(data.rows, facts)}rows of `{spec.training_table}`. "
+        f"Target `{spec.target.name}`: "
         f"{data.target.min():g} to {data.target.max():g}, mean {data.target.mean():.4g}.",
         f"Licence of the data: {spec.data_licence or 'not stated in the spec'}.",
         _table([_feature(spec, name) for name in spec.feature_names]),
@@ -99,6 +100,11 @@ def model_card(
         _list([f"{name}: {value}" for name, value in facts.items() if value not in ("", None)]),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _of_how_many(rows: int, facts: Mapping[str, object]) -> str:
+    there = facts.get("rows_there", rows)
+    return "" if there == rows else f"of {there} "
 
 
 def _feature(spec: ModelSpec, name: str) -> dict[str, object]:

@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.row_sample import sample_rows
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.trainable import target_problem
+from bikecast.embedded.automl.row_limit import row_limit
 
 Values = Mapping[str, np.ndarray]
 
@@ -41,13 +43,16 @@ class Dataset:
         return len(self.target)
 
 
-def read_dataset(spec: ModelSpec, table: str | Path) -> tuple[Dataset, dict[str, object]]:
+def read_dataset(spec: ModelSpec, table: str | Path) -> tuple[Dataset, dict[str, int]]:
     """Read the newest version of the Delta table at `table`; also facts about it.
 
-    Rows are sorted by all their columns, keys first, so the order of files does not matter.
+    Of a table with more rows than the spec's `max_rows`, or than memory is enough for, a sample is
+    read: those with the least hashes of their keys. Rows are sorted by all their columns, keys
+    first, so the order of files does not matter.
     Raises InvalidInput where the table is missing, lacks a column, has fewer than 20 rows, a
     constant or non-finite target, or infinite values.
     """
+    import pyarrow as pa
     from deltalake import DeltaTable
     from deltalake.exceptions import TableNotFoundError
 
@@ -61,11 +66,35 @@ def read_dataset(spec: ModelSpec, table: str | Path) -> tuple[Dataset, dict[str,
         raise InvalidInput(
             f"{spec.training_table} lacks the columns {', '.join(missing)}; nothing was trained"
         )
-    content = delta.to_pyarrow_table(columns=names)
+    dataset = delta.to_pyarrow_dataset()
+    content = sample_rows(
+        (
+            pa.Table.from_batches([batch])
+            for batch in dataset.to_batches(columns=names, batch_readahead=2, fragment_readahead=1)
+        ),
+        pa.schema([dataset.schema.field(name) for name in names]),
+        spec.key_names or names,
+        most=row_limit(len(names), spec.training.max_rows),
+    )
     order = [*spec.key_names, *spec.feature_names, spec.target.name]
     content = content.sort_by([(name, "ascending") for name in order])
-    facts: dict[str, object] = {"delta_version": delta.version(), "rows": content.num_rows}
+    facts = {
+        "delta_version": delta.version(),
+        "rows": content.num_rows,
+        "rows_there": dataset.count_rows(),
+    }
     return dataset_from_arrow(spec, content), facts
+
+
+def sample_notes(spec: ModelSpec, facts: Mapping[str, object]) -> list[str]:
+    """What people should know where `read_dataset` read a sample."""
+    if facts.get("rows_there") == facts.get("rows"):
+        return []
+    return [
+        f"trained and scored on {facts['rows']} of the {facts['rows_there']} rows of "
+        f"{spec.training_table}: those with the least hashes of their keys, as many as "
+        "BIKECAST_TRAINING_ROWS or the memory allows"
+    ]
 
 
 def dataset_from_arrow(spec: ModelSpec, content: Any) -> Dataset:
@@ -93,8 +122,10 @@ def dataset_from_arrow(spec: ModelSpec, content: Any) -> Dataset:
                 f"{where}: the time key {spec.time_key!r} has {column_.null_count} missing "
                 "values, so rows cannot be ordered. Nothing was trained."
             )
-        labels = tuple(str(value) for value in column_.to_pylist())
-        time = np.unique(np.array(column_.to_pylist()), return_inverse=True)[1]
+        moments, index = _coded(column_)
+        texts = [str(value) for value in moments]
+        labels = tuple(texts[place] for place in index)
+        time = np.unique(np.array(moments), return_inverse=True)[1][index]
     return Dataset(spec.features, values, target, time, labels, spec.target.minimum)
 
 
@@ -113,8 +144,18 @@ def _check_target(where: str, name: str, target: np.ndarray) -> None:
 
 def _values(column: Column, array: Any) -> np.ndarray:
     if column.sql_type == "varchar":
-        return np.array(array.to_pylist(), dtype=object)
+        texts, index = _coded(array)
+        words: np.ndarray = np.array([*texts, None], dtype=object)[index]
+        return words
     return _numbers(array).astype(np.float32)
+
+
+def _coded(array: Any) -> tuple[list[Any], np.ndarray]:
+    """The distinct values of a column, and the place of each row's among them; -1 for null."""
+    coded = array.combine_chunks().dictionary_encode()
+    if hasattr(coded, "chunks"):
+        coded = coded.combine_chunks()
+    return coded.dictionary.to_pylist(), coded.indices.fill_null(-1).to_numpy()
 
 
 def _numbers(array: Any) -> np.ndarray:

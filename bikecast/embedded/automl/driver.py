@@ -201,7 +201,7 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
     from bikecast.embedded.automl.results import Draft
 
     reporter.phase("reading data")
-    data, facts = read_dataset(spec, request["table"])
+    data, read = read_dataset(spec, request["table"])
     preparation = Preparation(tracking_uri)
 
     def begin_phase(name: str) -> None:
@@ -217,7 +217,7 @@ def run(record: JobRecord, request: dict[str, Any], started: float) -> None:
         )
     reporter.phase("evaluating")
     draft = Draft.begin(record.result_folder)
-    facts = {**facts, "first_trial_seconds": reporter.first_trial}
+    facts: dict[str, object] = {**read, "first_trial_seconds": reporter.first_trial}
     rows = write_result(draft, spec, data, built, facts, reporter.seconds, _lineage(request))
     if tracking_uri:
         reporter.phase("logging")
@@ -244,6 +244,7 @@ def write_result(
     `seconds` gives those of each phase so far.
     """
     from bikecast.embedded.automl.card import model_card
+    from bikecast.embedded.automl.data import sample_notes
     from bikecast.embedded.automl.diagnostics import holdout_rows, residual_groups, residual_table
     from bikecast.embedded.automl.evaluate import evaluate
     from bikecast.embedded.automl.leaderboard import leaderboard
@@ -281,7 +282,7 @@ def write_result(
     }
     leakage = [str(entry["text"]) for entry in evaluation.leakage]
     findings = [*evaluation.baseline_findings, *leakage, *evaluation.column_findings]
-    warnings = [*built.warnings, *findings]
+    warnings = [*sample_notes(spec, facts), *built.warnings, *findings]
     draft.write(built.model, rows, built.scores, diagnostics, plots, warnings)
     return rows
 

@@ -23,6 +23,7 @@ TRAINING_CODE = (
     "bikecast/core/onnx/sizes.py",
     "bikecast/core/onnx/session.py",
     "bikecast/core/onnx/versions.py",
+    "bikecast/core/row_sample.py",
     "bikecast/core/sql_types.py",
     "bikecast/core/trainable.py",
     "library:lightgbm",

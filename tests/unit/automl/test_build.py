@@ -42,6 +42,9 @@ def test_the_card_tells_scores_members_and_limits(built):
     data = coffee_data()
     spec = replace(SPEC, data_licence="CC0")
     card = model_card(spec, data, built, evaluate(spec, data, built), {"job_id": "j-1"}, ["beware"])
+    assert f"\n{data.rows} rows of" in card
+    sampled = model_card(spec, data, built, evaluate(spec, data, built), {"rows_there": 9000}, [])
+    assert f"\n{data.rows} of 9000 rows of" in sampled
     for text in ("Licence of the data: CC0", "time_ordered", "job_id: j-1", "- beware", "ridge"):
         assert text in card
 

@@ -9,7 +9,9 @@ import pytest
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec_json import spec_from_json, spec_to_json
-from bikecast.embedded.automl.data import dataset_from_arrow, read_dataset
+from bikecast.embedded.automl import row_limit as row_limit_module
+from bikecast.embedded.automl.data import dataset_from_arrow, read_dataset, sample_notes
+from bikecast.embedded.automl.row_limit import BYTES_A_VALUE, row_limit
 from pipelines.bike_rentals import BIKE_RENTALS
 from tests.second_spec import COFFEE_SALES
 from tests.unit.automl.tables import TIMED_COFFEE, coffee_table, write_delta
@@ -30,7 +32,39 @@ def test_rows_come_in_the_same_order_whatever_the_files(tmp_path):
     second, facts = read_dataset(TIMED_COFFEE, tmp_path / "b" / path)
     assert first.target.tolist() == second.target.tolist()
     assert first.time_labels == second.time_labels
-    assert facts == {"delta_version": 0, "rows": 120}
+    assert facts == {"delta_version": 0, "rows": 120, "rows_there": 120}
+
+
+@pytest.mark.parametrize("told", ["by people", "by memory"])
+def test_of_a_larger_table_a_sample_is_read_that_keeps_time_order(tmp_path, monkeypatch, told):
+    table = coffee_table()
+    write_delta(tmp_path / "a", TIMED_COFFEE, table)
+    write_delta(tmp_path / "b", TIMED_COFFEE, table.take(pa.array(range(119, -1, -1))))
+    spec, path = TIMED_COFFEE, TIMED_COFFEE.training_table_path
+    if told == "by people":
+        spec = replace(spec, training=replace(spec.training, max_rows=50))
+    else:
+        values = 2 * BYTES_A_VALUE * len(spec.training_columns)
+        monkeypatch.setattr(row_limit_module, "memory", lambda: 50 * values)
+    (first, facts), (second, _) = (read_dataset(spec, tmp_path / name / path) for name in "ab")
+    assert facts == {"delta_version": 0, "rows": 50, "rows_there": 120}
+    assert first.rows == 50
+    [note] = sample_notes(spec, facts)
+    assert note.startswith("trained and scored on 50 of the 120 rows of coffee")
+    assert first.target.tolist() == second.target.tolist()
+    assert list(first.time_labels) == sorted(first.time_labels)
+
+
+def test_a_container_may_have_less_memory_than_the_machine(tmp_path, monkeypatch):
+    (tmp_path / "memory.max").write_text("1000000\n")
+    (tmp_path / "unlimited").write_text("max\n")
+    monkeypatch.setattr(
+        row_limit_module,
+        "_CONTAINER",
+        (tmp_path / "memory.max", tmp_path / "unlimited", tmp_path / "absent"),
+    )
+    assert row_limit(10) == 1_000_000 // (2 * BYTES_A_VALUE * 10)
+    assert row_limit(10, 5) == 5
 
 
 def test_a_missing_table_is_named(tmp_path):

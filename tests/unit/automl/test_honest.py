@@ -188,6 +188,7 @@ def test_a_large_table_is_scored_on_one_split():
         ({"max_training_hours": 0}, "max_training_hours is 0"),
         ({"max_concurrent_trials": 0}, "max_concurrent_trials is 0"),
         ({"max_trials": -1}, "max_trials is -1"),
+        ({"max_rows": -1}, "max_rows is -1"),
         ({"seed": -1}, "seed is -1"),
         ({"allowed_algorithms": ("Magic",)}, "unknown algorithms Magic"),
         ({"allowed_algorithms": ("SVR",), "blocked_algorithms": ("SVR",)}, "is blocked"),
