@@ -1,7 +1,6 @@
 """Checks that stop nothing: they warn people, and the sensors that act on them."""
 
 import math
-from collections.abc import Sequence
 from dataclasses import asdict
 
 import dagster as dg
@@ -20,10 +19,12 @@ from resources.lake.tables import (
     open_table_if_any,
     sample_of,
 )
-from resources.sql_pool.deployment import saved_predictions
 from resources.sql_pool.port import SqlPool
+from resources.sql_pool.stored_predictions import StoredPredictions, stored_predictions
 
 DRIFT, PLAUSIBLE = "no_drift", "are_plausible"
+#: Predictions out of bounds that are shown.
+_SHOWN = 20
 #: Metadata of the check on predictions: the version that made them.
 MODEL_VERSION = "model_version"
 
@@ -161,42 +162,36 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
     def are_plausible(
         lake: dg.ResourceParam[Lake], sql_pool: dg.ResourceParam[SqlPool]
     ) -> dg.AssetCheckResult:
-        rows = saved_predictions(sql_pool, spec)
         _, most = limits_of(open_table(lake, spec.training_table_path), spec.target.name)
         highest = spec.thresholds.far_above * float(most)
-        problems, outside = _implausible(spec, rows, highest)
+        stored = stored_predictions(
+            sql_pool, spec, minimum=spec.target.minimum, maximum=highest, shown=_SHOWN
+        )
+        problems = _implausible(spec, stored, highest)
         return dg.AssetCheckResult(
             passed=not problems,
             severity=dg.AssetCheckSeverity.ERROR,
             description=f"{spec.predictions_table}: {'; '.join(problems)}" if problems else None,
             metadata={
-                "outside": dg.MetadataValue.md(table_preview(outside, limit=20)),
-                **({MODEL_VERSION: int(str(rows[0]["model_version"]))} if rows else {}),
+                "outside": dg.MetadataValue.md(table_preview(stored.first_outside, limit=_SHOWN)),
+                **({MODEL_VERSION: stored.model_version} if stored.rows else {}),
             },
         )
 
     return are_plausible
 
 
-def _implausible(
-    spec: ModelSpec, rows: Sequence[dict[str, object]], highest: float
-) -> tuple[list[str], list[dict[str, object]]]:
-    """What is wrong with predictions, and those that are not finite or out of bounds."""
+def _implausible(spec: ModelSpec, stored: StoredPredictions, highest: float) -> list[str]:
+    """What is wrong with the stored predictions."""
     lowest = spec.target.minimum if spec.target.minimum is not None else -math.inf
-    scores = [row[spec.output] for row in rows]
-    values = [math.nan if score is None else float(str(score)) for score in scores]
-    outside: list[dict[str, object]] = [
-        {"forecast_row": row["forecast_row"], spec.output: value}
-        for row, value in zip(rows, values, strict=True)
-        if not (lowest <= value <= highest)
-    ]
-    inputs = {tuple(row[name] for name in spec.feature_names) for row in rows}
     problems = []
-    if outside:
-        problems.append(f"{len(outside)} of {len(rows)} are not within {lowest:g} to {highest:g}")
-    if len(inputs) > 1 and len(set(values)) == 1:
-        problems.append(f"all {len(rows)} are {values[0]:g} although the rows differ")
-    return problems, outside
+    if stored.outside:
+        problems.append(
+            f"{stored.outside} of {stored.rows} are not within {lowest:g} to {highest:g}"
+        )
+    if stored.is_varied and stored.lowest is not None and stored.lowest == stored.highest:
+        problems.append(f"all {stored.rows} are {stored.lowest:g} although the rows differ")
+    return problems
 
 
 def _findings(findings: tuple[str, ...]) -> dg.AssetCheckResult:

@@ -36,6 +36,12 @@ def print_report(spec: ModelSpec, outcome: Outcome, home: Home, *, wide: bool = 
     rows = [[_word(spec, name, row[name]) for name in names] for row in outcome.predictions]
     title = f"Forecast by {model.name} version {model.version}"
     print_table([*names[:-1], "version"], rows, title, wide=wide)
+    if outcome.prediction_rows > len(rows):
+        out.print(
+            f"The first {len(rows)} of {outcome.prediction_rows} rows; all of them: bikecast sql "  # noqa: S608 # it is shown
+            f'"SELECT * FROM {spec.schema}.{spec.predictions_table}"',
+            highlight=False,
+        )
     leaders = outcome.training.leaders(BEST) if outcome.training else []
     if leaders:
         cells = [[_shown(row.get(name)) for name in _LEADERBOARD] for row in leaders]

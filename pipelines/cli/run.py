@@ -166,6 +166,7 @@ def as_object(outcome: Outcome) -> dict[str, object]:
     )
     return {
         "predictions": outcome.predictions,
+        "prediction_rows": outcome.prediction_rows,
         "model": model,
         "leaderboard": outcome.leaderboard,
         "scores": outcome.scores,

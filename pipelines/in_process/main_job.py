@@ -29,6 +29,8 @@ from resources.automl.port import AutoML
 from resources.registry.port import ModelVersion
 
 POLL_SECONDS = 0.2
+#: Predictions that a run hands over; there may be millions.
+MOST_PREDICTIONS = 1000
 #: The watcher shows what people should see; the event log has everything.
 _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -37,6 +39,7 @@ _QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 class Outcome:
     """What the main job made: predictions in row order, the models, the training, the times.
 
+    `predictions` has the first MOST_PREDICTIONS of the `prediction_rows` that were stored.
     `model` is the live version that made the predictions, `training` what its training left, or
     None where that is gone. `candidate` is the version of this run's training, and `decision` says
     why it is live or not. `seconds` has the stages, the `rest` (start, checks, Dagster) and their
@@ -44,6 +47,7 @@ class Outcome:
     """
 
     predictions: list[dict[str, object]]
+    prediction_rows: int
     model: ModelVersion
     training: TrainingResult | None
     candidate: ModelVersion
@@ -190,7 +194,8 @@ def _outcome(
         except BikecastError:  # an old job's folder may be gone; the model needs it no more
             training = None
     return Outcome(
-        predictions=saved_predictions(resources.sql_pool, spec),
+        predictions=saved_predictions(resources.sql_pool, spec, limit=MOST_PREDICTIONS),
+        prediction_rows=int(str(record.metadata[spec.predictions_table]["dagster/row_count"])),
         model=model,
         training=training,
         candidate=versions[int(str(promotion["candidate"]))],

@@ -12,6 +12,10 @@ from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
 from resources.lake.port import Lake
+from resources.sql_pool.port import SqlPool
+
+#: Predictions that are named where the one that is asked for is not there.
+_NAMED = 10
 
 
 @dataclass(frozen=True)
@@ -33,11 +37,9 @@ def provenance_of(
 
     Raises InvalidInput where there is no such prediction; it names those that are there.
     """
-    from resources.sql_pool.deployment import saved_predictions
     from resources.sql_pool.model_table import audit_trail
 
-    rows = saved_predictions(resources.sql_pool, spec)
-    row = _find(key, rows, spec)
+    row = _find(key, resources.sql_pool, spec)
     version = row["model_version"]
     versions = {entry.version: entry for entry in resources.registry.versions(spec.model_name)}
     model = versions.get(int(str(version)))
@@ -70,15 +72,19 @@ def _in_utc(value: object) -> object:
     return value.replace(tzinfo=dt.UTC) if isinstance(value, dt.datetime) else value
 
 
-def _find(key: str, rows: list[dict[str, object]], spec: ModelSpec) -> dict[str, object]:
-    if not rows:
+def _find(key: str, pool: SqlPool, spec: ModelSpec) -> dict[str, object]:
+    from resources.sql_pool.deployment import saved_predictions
+    from resources.sql_pool.stored_predictions import find_prediction
+
+    row = find_prediction(pool, spec, key)
+    if row is not None:
+        return row
+    first = saved_predictions(pool, spec, limit=_NAMED + 1)
+    if not first:
         raise InvalidInput("There are no predictions yet. Start with: bikecast run")
-    name = spec.time_key if spec.time_key and rows[0].get(spec.time_key) else "forecast_row"
-    for row in rows:
-        if key in (str(row[name]), str(row["forecast_row"])):
-            return row
-    there = ", ".join(str(row[name]) for row in rows[:10])
-    more = f" and {len(rows) - 10} more" if len(rows) > 10 else ""
+    name = spec.time_key if spec.time_key and first[0].get(spec.time_key) else "forecast_row"
+    there = ", ".join(str(row[name]) for row in first[:_NAMED])
+    more = " and more" if len(first) > _NAMED else ""
     raise InvalidInput(f"There is no prediction for {name} {key}. There are: {there}{more}.")
 
 

@@ -218,17 +218,24 @@ def load_predictions(
         return session.run(_stored_rows(spec, limit))[0].as_dicts()
 
 
-def saved_predictions(pool: SqlPool, spec: ModelSpec) -> list[dict[str, object]]:
-    """The stored predictions ordered by forecast_row; empty while nothing was stored."""
-    result = run_or_nothing(pool, _stored_rows(spec))
+def saved_predictions(
+    pool: SqlPool, spec: ModelSpec, *, limit: int | None = None
+) -> list[dict[str, object]]:
+    """The stored predictions ordered by forecast_row; empty while nothing was stored.
+
+    At most `limit` of them; without one all, which memory has to hold.
+    """
+    result = run_or_nothing(pool, _stored_rows(spec, limit))
     return result.as_dicts() if result else []
 
 
-def run_or_nothing(pool: SqlPool, query: str) -> ResultSet | None:
+def run_or_nothing(
+    pool: SqlPool, query: str, parameters: Sequence[object] = ()
+) -> ResultSet | None:
     """The result of a query, or None where its table is not there yet."""
     with pool.session() as session:
         try:
-            return session.run(query)[0]
+            return session.run(query, parameters)[0]
         except SqlError as error:
             if error.number == INVALID_OBJECT:
                 return None

@@ -38,6 +38,7 @@ PLAIN_MODULES = {
     "resources.spark.preparation_code": "a list of paths: what decides the training table",
     "resources.sql_pool.daily": "functions of the port SqlPool",
     "resources.sql_pool.deployment": "functions of the port SqlPool",
+    "resources.sql_pool.stored_predictions": "functions of the port SqlPool",
     "resources.sql_pool.model_table": "functions of the port SqlPool",
 }
 LONGEST_MODULE = 500

@@ -37,6 +37,7 @@ def refused():
     row = {**day, "temp": 0.344167, "variable_out1": 2104.53, "model_version": 1}
     return Outcome(
         predictions=[row],
+        prediction_rows=1,
         model=version(1, LIVE),
         training=training(1, LIVE),
         candidate=version(2, CANDIDATE),
@@ -75,6 +76,16 @@ def test_a_live_model_whose_training_is_gone_has_the_scores_of_the_registry(refu
     assert told["scores"]["holdout"] == {"spearman": LIVE, "rmse": 600.0}
     assert told["scores"]["time_ordered"] is None
     assert told["leaderboard"] == []
+
+
+def test_of_more_predictions_than_are_shown_the_report_says_how_many_there_are(
+    refused, monkeypatch, capsys
+):
+    many = Outcome(**{**vars(refused), "prediction_rows": 12_000})
+    text = " ".join(shown(many, monkeypatch, capsys).split())
+    assert "The first 1 of 12000 rows; all of them: bikecast sql" in text
+    assert as_object(many)["prediction_rows"] == 12_000
+    assert "The first" not in shown(refused, monkeypatch, capsys)
 
 
 def test_the_report_names_the_version_of_each_table(refused, monkeypatch, capsys):

@@ -26,6 +26,7 @@ from resources.sql_pool.model_table import (
     publish_model,
 )
 from resources.sql_pool.scripts import split_batches
+from resources.sql_pool.stored_predictions import find_prediction, stored_predictions
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import TYPES, price_of, weighted_sum
 
@@ -245,3 +246,54 @@ def test_the_script_holds_only_what_a_dedicated_pool_has():
         assert statement_kinds(batch)
     assert script.count("RUNTIME = ONNX") == 2
     assert "INSERT INTO [dbo].[predicted_rentals] ([forecast_row]" in script
+
+
+@pytest.fixture
+def stored(pool, publish, load):
+    """Three stored predictions: 11, 13 and 21; the second has no day."""
+    create_procedures(pool, BIKE_RENTALS)
+    lines = [line(1, "2024-01-01", 0.5), line(2, "", 1.5), line(3, "2024-01-03", 5.5)]
+    load(lines)
+    publish(1, bike_model(2.0))
+    return save_predictions(pool, BIKE_RENTALS, run_id="run-1")
+
+
+@pytest.mark.parametrize(
+    ("minimum", "maximum", "outside"),
+    [(None, 21.0, []), (0.0, 20.0, [3]), (12.0, 12.5, [1, 2, 3])],
+)
+def test_the_pool_counts_the_predictions_that_are_beyond_limits(
+    pool, stored, minimum, maximum, outside
+):
+    found = stored_predictions(pool, BIKE_RENTALS, minimum=minimum, maximum=maximum)
+    assert (found.rows, found.outside, found.model_version) == (3, len(outside), 1)
+    assert [row["forecast_row"] for row in found.first_outside] == outside
+    assert (found.lowest, found.highest) == (11.0, 21.0)
+    assert found.is_varied
+
+
+def test_a_prediction_that_is_missing_is_beyond_all_limits(pool, stored):
+    with pool.session() as session:
+        session.run("UPDATE dbo.predicted_rentals SET variable_out1 = NULL WHERE forecast_row = 2")
+    found = stored_predictions(pool, BIKE_RENTALS, minimum=None, maximum=1e9)
+    assert [row["forecast_row"] for row in found.first_outside] == [2]
+
+
+def test_equal_rows_are_not_varied_and_no_table_has_no_rows(pool, publish, load):
+    before = stored_predictions(pool, BIKE_RENTALS, minimum=0.0, maximum=1.0)
+    assert (before.rows, before.outside, before.lowest) == (0, 0, None)
+    create_procedures(pool, BIKE_RENTALS)
+    load([line(1, "2024-01-01"), line(2, "2024-01-02")])
+    publish(1, bike_model(2.0))
+    save_predictions(pool, BIKE_RENTALS, run_id="run-1")
+    found = stored_predictions(pool, BIKE_RENTALS, minimum=0.0, maximum=20.0)
+    assert (found.is_varied, found.lowest, found.highest) == (False, 11.0, 11.0)
+
+
+@pytest.mark.parametrize(
+    ("key", "row"), [("2024-01-03", 3), ("2", 2), ("2024-01-02", None), ("x", None)]
+)
+def test_one_prediction_is_found_by_its_day_or_its_number(pool, stored, key, row):
+    found = find_prediction(pool, BIKE_RENTALS, key)
+    assert found == (None if row is None else stored[row - 1])
+    assert saved_predictions(pool, BIKE_RENTALS, limit=2) == stored[:2]
