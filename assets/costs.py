@@ -11,10 +11,10 @@ from assets.events import submissions
 from assets.metadata import table_preview
 from assets.run_files import file_of_run
 from assets.waiting import JOB_ID, WAITS_FOR, Awaited, waits
-from bikecast.core.files import file_digest
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
 from resources.lake.port import Lake, SourceFiles
+from resources.lake.raw_files import digest_of
 
 COST, MINUTES = "estimated_cost", "estimated_minutes"
 
@@ -46,7 +46,7 @@ def check_new_data(
         return
     with file_of_run(context, sources, spec.source_asset, spec.source_file) as fetched:
         stored = lake.stat(spec.source_file)
-        if fetched and (stored is None or stored.digest != file_digest(fetched.path)):
+        if fetched and (stored is None or stored.digest != digest_of(fetched)):
             check_limit(costs, spec, spec.training.max_training_hours * 3600)
 
 

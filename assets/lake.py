@@ -29,6 +29,7 @@ FILE_CODE = (
     "resources/lake/decimal_marks.py",
     "resources/lake/dialect.py",
     "resources/lake/findings.py",
+    "resources/lake/many_files.py",
     "resources/lake/raw_files.py",
     "resources/lake/rows.py",
     "resources/lake/values.py",
@@ -42,8 +43,9 @@ class SourceConfig(dg.Config):
 
     source: str | None = Field(
         None,
-        description="URL, 'sample', or a path below the folders that may be read (the project, the "
-        "home; see BIKECAST_SOURCE_FOLDERS). Empty: the setting, else the file in the lake. "
+        description="URL, 'sample', or a file, folder or glob below the folders that may be read "
+        "(the project, the home; see BIKECAST_SOURCE_FOLDERS). Empty: the setting, else the file "
+        "in the lake. "
         "A signed URL belongs in the setting: Dagster keeps what is written here.",
     )
 
@@ -57,12 +59,16 @@ class CsvFile:
     lake_path: str
     columns: tuple[Column, ...]
 
-    def read(self, fetched: FetchedFile, spec: ModelSpec) -> "CsvContent":
+    def read(self, fetched: FetchedFile, spec: ModelSpec, lake: Lake) -> "CsvContent":
         """Check the file and read its first rows, if that was not done. Raises InvalidInput."""
         from resources.lake.csv_file import CsvContent, read_scoring_csv, read_training_csv
 
         if isinstance(fetched.content, CsvContent):
             return fetched.content
+        if fetched.parts:
+            from resources.lake.many_files import read_many
+
+            return read_many(fetched, spec, self.purpose, lake, kept_rows=PREVIEW)
         read = (
             read_scoring_csv
             if self.purpose == "scoring"
@@ -114,10 +120,12 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
         seconds = stopwatch()
         with shown_to_people(), sources.fetch(own.lake_path, _unsigned(config.source)) as fetched:
             check_new_data(context, spec, costs, lake, sources)
-            content = own.read(fetched, spec)
-            _check_other(context, spec, sources, other)
+            content = own.read(fetched, spec, lake)
+            _check_other(context, spec, sources, other, lake)
             origin, before = _origin(context, own, fetched, lake)
-            stored = store(lake, own.lake_path, fetched.path, content, spec, fetched.format)
+            stored = store(
+                lake, own.lake_path, fetched.path, content, spec, fetched.format, fetched.parts
+            )
         if fetched.is_sample and before not in (None, origin):
             context.log.warning(
                 f"the {origin} replaces {own.lake_path} in the lake, which came from {before}"
@@ -161,7 +169,11 @@ def _origin(
 
 
 def _check_other(
-    context: dg.AssetExecutionContext, spec: ModelSpec, sources: SourceFiles, other: CsvFile
+    context: dg.AssetExecutionContext,
+    spec: ModelSpec,
+    sources: SourceFiles,
+    other: CsvFile,
+    lake: Lake,
 ) -> None:
     """Raise InvalidInput where this run also brings the other file, and that is wrong."""
     if sources.holds(other.lake_path):  # checked before the run began
@@ -170,7 +182,7 @@ def _check_other(
         if fetched is None or not fetched.is_new:
             return
         try:
-            other.read(fetched, spec)
+            other.read(fetched, spec, lake)
         except InvalidInput as error:
             raise InvalidInput(
                 f"Not stored, because of the {other.purpose} file of the same run: {error}"

@@ -93,6 +93,11 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
         sources = {training: wish.csv, scoring: wish.forecast or wish.csv}
         held = [training, *([scoring] if wish.forecast else [])]
         with Sources(LocalLake(root=empty), sources).hold(*held) as files:
+            if any(file.parts for file in files.values()):
+                raise InvalidInput(
+                    "A model is inferred from one file. Nothing was written; name one of the "
+                    "files, then say csv: FOLDER in the model's file, or run with --csv FOLDER."
+                )
             model, notes = _written(wish, place, files[training], files.get(scoring))
     return place, model, notes
 

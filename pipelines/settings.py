@@ -171,8 +171,8 @@ class Settings(HomeSettings):
 
     env: Literal["local", "azure"] = Field("local", description="Environment")
     model: str | None = Field(None, description="Name of the model that commands are about")
-    csv: str | None = Field(None, description="Training CSV: path, URL or 'sample'")
-    forecast: str | None = Field(None, description="Forecast CSV: path, URL or 'sample'")
+    csv: str | None = Field(None, description="Training CSV: path, glob, URL or 'sample'")
+    forecast: str | None = Field(None, description="Forecast CSV: path, glob, URL or 'sample'")
     source_folders: str = Field(
         "",
         description="Folders below which a run's configuration may name files, separated as in "

@@ -31,7 +31,7 @@ def run(
     csv: Annotated[
         str | None,
         typer.Option(
-            help="Training CSV: a path, a URL, - for a pipe, or `sample` for a simulated one.  "
+            help="Training CSV: a path (of a folder too), a glob, a URL, -, or `sample`.  "
             "[default: BIKECAST_CSV, else the file in the lake; the sample where there is none]",
             show_default=False,
         ),

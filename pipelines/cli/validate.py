@@ -24,7 +24,9 @@ if TYPE_CHECKING:
 
 
 def validate(
-    file: Annotated[str, typer.Argument(help="Training CSV: a path, a URL, or - for a pipe.")],
+    file: Annotated[
+        str, typer.Argument(help="Training CSV: a path (of a folder too), a URL, or -.")
+    ],
     forecast: Annotated[
         str | None, typer.Option(help="CSV with the days to forecast.", show_default=False)
     ] = None,

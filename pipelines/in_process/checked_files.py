@@ -35,7 +35,7 @@ def checked_files(
     with sources.hold(*files) as fetched:
         for path, file in files.items():
             try:
-                content = file.read(fetched[path], spec)
+                content = file.read(fetched[path], spec, sources.lake)
                 contents[path] = (fetched[path].origin, content)
                 sources.read(path, content)
             except InvalidInput as error:

@@ -11,13 +11,13 @@ from assets.events import latest_materialization
 from assets.training import training_attempt
 from assets.training_table import TABLE_CODE
 from bikecast.core.code_version import code_version
-from bikecast.core.files import file_digest
 from bikecast.core.jobs import JobState
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
 from pipelines.in_process.checked_files import checked_files
 from pipelines.reports.durations import duration
 from resources.costs.port import CostItem, total
+from resources.lake.raw_files import digest_of
 from resources.scoring.choice import ChosenScoring
 
 CODE_TAG, INPUT_TAG = "dagster/code_version", "dagster/input_data_version/"
@@ -93,7 +93,7 @@ def _file(resources: Resources, asset: str, lake_path: str) -> tuple[PlannedStep
     """Whether the source differs from what the lake has; its digest."""
     stored = resources.lake.stat(lake_path)
     with resources.sources.fetch(lake_path) as fetched:
-        digest = file_digest(fetched.path)
+        digest = digest_of(fetched)
     if stored is not None and stored.digest == digest:
         return PlannedStep(asset, "keep", f"{fetched.origin} is unchanged"), digest
     what = "differs from the lake's file" if stored else "is not in the lake yet"

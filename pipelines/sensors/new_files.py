@@ -1,5 +1,6 @@
 """The sensor that starts a job when the content of a source file has changed."""
 
+import glob
 import hashlib
 import json
 from collections.abc import Mapping
@@ -9,10 +10,12 @@ from pathlib import Path
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG, latest_materialization
+from bikecast.core.errors import InvalidInput
 from bikecast.core.files import file_digest
 from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs
 from resources.lake.port import Lake
+from resources.lake.raw_files import digest_of
 from resources.lake.sources import SAMPLE, Sources
 
 INTERVAL_SECONDS = 30
@@ -103,6 +106,13 @@ def _look(
         stored = lake.stat(path)
         return WatchedFile("lake", stored.digest, asked) if stored else None
     file = Path(source).expanduser()
+    if file.is_dir() or (not file.exists() and glob.has_magic(source)):
+        try:
+            with sources.fetch(path) as fetched:
+                digest = digest_of(fetched)
+                return WatchedFile(digest, digest, asked)
+        except InvalidInput:  # there is no file yet
+            return before and replace(before, mark="")
     if not file.is_file():
         return before and replace(before, mark="")
     stat = file.stat()

@@ -48,6 +48,8 @@ class CsvContent:
     dialect: Dialect
     is_canonical: bool
     signature: tuple[int, ...]
+    part_rows: tuple[int, ...] = ()
+    """The rows of each file of a source that has many."""
 
 
 @contextmanager
@@ -263,7 +265,7 @@ def scoring_rows_file(
     have as many digits as their type needs to read back equal. `only` picks of numbered rows.
     """
     names, rows = [*spec.key_names, *spec.feature_names], 0
-    with _csv_file(out_path) as write:
+    with canonical_file(out_path) as write:
 
         def take(block: pa.Table) -> None:
             nonlocal rows
@@ -282,19 +284,26 @@ def write_canonical(
 
     It has the columns of the spec that the file has, by the spec's names.
     """
+    with canonical_file(out_path) as write:
+        for rows in canonical_rows(path, content, spec, told):
+            write(rows)
+
+
+def canonical_rows(
+    path: Path, content: CsvContent, spec: ModelSpec, told: CsvFormat | None = None
+) -> Iterator[pa.Table]:
+    """The rows of a file that was read, with the columns of the spec that it has."""
     columns = [
         replace(column, date_format=told.date_format) if told and told.date_format else column
         for column in (*spec.keys, *spec.features, spec.target)
         if column.name in content.table.column_names and column.name not in content.absent
     ]
     rules = Rules(tuple(columns), frozenset(column.name for column in columns), str(path))
-    with _csv_file(out_path) as write:
-        for rows in checked_rows(path, content.dialect, rules):
-            write(rows)
+    yield from checked_rows(path, content.dialect, rules)
 
 
 @contextmanager
-def _csv_file(out_path: Path) -> Iterator[Callable[[pa.Table], None]]:
+def canonical_file(out_path: Path) -> Iterator[Callable[[pa.Table], None]]:
     """Write tables one below the other, atomically."""
     options = pa_csv.WriteOptions(include_header=False, quoting_style="needed")
     with replaced_file(out_path) as temporary, temporary.open("wb") as file:

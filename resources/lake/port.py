@@ -41,11 +41,39 @@ class CsvFormat:
 
 
 @dataclass(frozen=True)
+class Part:
+    """One file of a source that has many; `name` is its path below their common folder.
+
+    `changed` is when it was changed last, in nanoseconds.
+    """
+
+    path: Path
+    name: str
+    size: int
+    changed: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """What the lake has of the first files of a source: a canonical file, and the rows of each.
+
+    `model` is what decided how they were read, `digest` that of the file.
+    """
+
+    path: Path
+    rows: tuple[int, ...]
+    model: object
+    digest: str
+
+
+@dataclass(frozen=True)
 class FetchedFile:
     """A local file, and where it came from, for people (no secret in it).
 
     `is_new` is False for what the lake keeps, `is_sample` True for a simulated one. `format` is
-    what was said about how it is written.
+    what was said about how it is written. A folder or a glob has `parts`, which are written to
+    `path`, one below the other, when they are read; of the first the lake has what `earlier` says.
     """
 
     path: Path
@@ -55,6 +83,8 @@ class FetchedFile:
     format: CsvFormat = CsvFormat()
     content: object = None
     """What was read of it before the run began, so that it is not read again; None if nothing."""
+    parts: tuple[Part, ...] = ()
+    earlier: Earlier | None = None
 
 
 class SourceFiles(Protocol):

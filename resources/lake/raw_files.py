@@ -6,18 +6,19 @@ original of its digest: without one, or with an older one, the file speaks for i
 
 from __future__ import annotations
 
+import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Literal
 
 from bikecast.core.errors import InvalidInput
-from bikecast.core.files import temporary_file
+from bikecast.core.files import file_digest, temporary_file
 from bikecast.core.spec import ModelSpec
-from resources.lake.port import CsvFormat, Lake, LakeFile
+from resources.lake.port import CsvFormat, FetchedFile, Lake, LakeFile, Part
 
 if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent
@@ -34,10 +35,18 @@ def reader(purpose: Purpose) -> Callable[..., CsvContent]:
 
 
 def store(
-    lake: Lake, path: str, source: Path, content: CsvContent, spec: ModelSpec, told: CsvFormat
+    lake: Lake,
+    path: str,
+    source: Path,
+    content: CsvContent,
+    spec: ModelSpec,
+    told: CsvFormat,
+    parts: Sequence[Part] = (),
 ) -> LakeFile:
     """Store a file that was read as `content`, and its copy for engines where it needs one.
 
+    Of a source of many files `source` has all rows in the canonical form, and the `parts` are
+    kept beside it as they came.
     Raises InvalidInput where the file changed since it was read.
     """
     from resources.lake.csv_file import file_signature, write_canonical
@@ -49,22 +58,47 @@ def store(
             write_canonical(source, content, spec, canonical, told)
             copy = lake.put(_beside(path, ".canonical.csv"), canonical)
         if content.signature != file_signature(source, str(source)):
-            raise InvalidInput(
-                f"{source} changed after it was checked. The file in the lake is unchanged; wait "
-                "until the new one is written, and run again."
-            )
+            raise _changed(source)
+        for part in parts:
+            place = f"{_beside(path, '.parts')}/{part.name}"
+            there = lake.stat(place)
+            if there is None or there.digest != part.digest:
+                there = lake.put(place, part.path)
+            if there.digest != part.digest:
+                raise _changed(part.path)
         stored = lake.put(path, source)
-    manifest = {
+    manifest: dict[str, Any] = {
         "version": _VERSION,
         "digest": stored.digest,
         "rows": content.rows,
-        "format": asdict(told),
+        "format": asdict(CsvFormat() if parts else told),
         "canonical": asdict(copy) if copy else None,
-        "model": _model(spec),
+        "model": model_of(spec),
     }
+    if parts:
+        manifest["parts"] = {
+            "format": asdict(told),
+            "files": [
+                {
+                    "name": part.name,
+                    "size": part.size,
+                    "changed": part.changed,
+                    "digest": part.digest,
+                    "rows": rows,
+                }
+                for part, rows in zip(parts, content.part_rows, strict=True)
+            ],
+        }
     with temporary_file(json.dumps(manifest, indent=2).encode()) as file:
         lake.put(_beside(path, ".manifest.json"), file)
     return stored
+
+
+def _changed(source: Path) -> InvalidInput:
+    return InvalidInput(
+        f"{source} changed after it was checked. The file in the lake is unchanged; wait "
+        "until the new one is written, and run again."
+    )
 
 
 def kept_format(lake: Lake, path: str) -> CsvFormat:
@@ -73,6 +107,28 @@ def kept_format(lake: Lake, path: str) -> CsvFormat:
     if stored is None or manifest.get("digest") != stored.digest:
         return CsvFormat()
     return CsvFormat(**manifest["format"])
+
+
+def digest_of(fetched: FetchedFile) -> str:
+    """What tells its content apart: SHA-256 of the file, or of the digests of a source's files."""
+    if fetched.earlier is not None and len(fetched.earlier.rows) == len(fetched.parts):
+        return fetched.earlier.digest
+    if fetched.path.exists():
+        return file_digest(fetched.path)
+    return hashlib.sha256("".join(part.digest for part in fetched.parts).encode()).hexdigest()
+
+
+def stored_parts(lake: Lake, path: str, told: CsvFormat) -> tuple[list[dict[str, Any]], object]:
+    """The files that the lake's file was made of, read in this format, and for which model.
+
+    Each has name, size, changed, digest and rows; none where it was made of one.
+    """
+    stored, manifest = lake.stat(path), _manifest(lake, path)
+    parts = manifest.get("parts")
+    if stored is None or parts is None or manifest["digest"] != stored.digest:
+        return [], None
+    files = parts["files"] if parts["format"] == asdict(told) else []
+    return files, manifest["model"]
 
 
 def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str:
@@ -87,7 +143,7 @@ def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str
             "there"
         )
     # A manifest of the version before does not say for which model the file was read.
-    if manifest.get("digest") == stored.digest and manifest.get("model") == _model(spec):
+    if manifest.get("digest") == stored.digest and manifest.get("model") == model_of(spec):
         copy = manifest["canonical"]
         if copy is None:
             return path
@@ -105,11 +161,24 @@ def original_line(
     lake: Lake, path: str, spec: ModelSpec, purpose: Purpose, row: int
 ) -> tuple[int, str] | None:
     """Line and text of a row (from 1) in the file as it came; None where it has no such row."""
+    if parts := _manifest(lake, path).get("parts"):
+        told = CsvFormat(**parts["format"])
+        for part in parts["files"]:
+            if row <= part["rows"]:
+                place = f"{_beside(path, '.parts')}/{part['name']}"
+                return _line_of(lake, place, spec, purpose, row, told)
+            row -= part["rows"]
+        return None
+    return _line_of(lake, path, spec, purpose, row, kept_format(lake, path))
+
+
+def _line_of(
+    lake: Lake, path: str, spec: ModelSpec, purpose: Purpose, row: int, told: CsvFormat
+) -> tuple[int, str] | None:
     from resources.lake.csv_problems import numbered_rows
     from resources.lake.dialect import blocks
 
     with lake.local_copy(path) as original:
-        told = kept_format(lake, path)
         content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=0)
         rows = 0
         for first, block in blocks(original, content.dialect, path):
@@ -120,7 +189,7 @@ def original_line(
     return None
 
 
-def _model(spec: ModelSpec) -> dict[str, Any]:
+def model_of(spec: ModelSpec) -> dict[str, Any]:
     """What of a model decides how its files are read and copied."""
     columns = (*spec.keys, *spec.features, spec.target)
     return {

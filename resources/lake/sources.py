@@ -1,4 +1,4 @@
-"""Where the lake's files come from: a path, a URL, the simulated sample, or the lake itself."""
+"""Where the lake's files come from: paths, folders, globs, URLs, the sample, or the lake itself."""
 
 from __future__ import annotations
 
@@ -14,10 +14,12 @@ from typing import IO
 from urllib.parse import unquote, urlsplit
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.files import file_digest
 from bikecast.core.urls import is_url, public_url
 from resources.lake.download import download
-from resources.lake.port import KEPT, CsvFormat, FetchedFile, Lake
-from resources.lake.raw_files import kept_format
+from resources.lake.many_files import described_parts, files_of
+from resources.lake.port import KEPT, CsvFormat, Earlier, FetchedFile, Lake
+from resources.lake.raw_files import kept_format, stored_parts
 
 #: The word that asks for the simulated sample although the lake has a file.
 SAMPLE = "sample"
@@ -37,11 +39,11 @@ class Sample:
 class Sources:
     """The source of each lake file, by lake path; implements the port SourceFiles.
 
-    `paths` holds what the settings say: a path, an http(s) URL, "sample", or None to keep what
-    the lake has (and take the sample where it has nothing). `format` is how those files are
-    written, as far as people say it. `samples` generates the samples; they come from outside,
-    because a resource knows no model. Files that a run's configuration names lie below `folders`;
-    None lets it name any.
+    `paths` holds what the settings say: a path (of a file or a folder), a glob, an http(s) URL,
+    "sample", or None to keep what the lake has (and take the sample where it has nothing).
+    `format` is how those files are written, as far as people say it. `samples` generates the
+    samples; they come from outside, because a resource knows no model. Files that a run's
+    configuration names lie below `folders`; None lets it name any.
     """
 
     lake: Lake
@@ -114,6 +116,10 @@ class Sources:
                     format=kept_format(self.lake, lake_path),
                 )
             return
+        if source is not None and (files := _many(source)) is not None:
+            with self._fetched_parts(lake_path, source, files) as fetched:
+                yield fetched
+            return
         if source is not None and source != SAMPLE and not is_url(source):
             with _existing_file(source) as (path, name):
                 yield FetchedFile(path, name, format=self.format)
@@ -132,17 +138,43 @@ class Sources:
         """Raise InvalidInput for a path that no run may name, whether there is a file or not."""
         if self.folders is None:
             return
-        if source != STANDARD_INPUT:
-            # A link counts as what it leads to.
-            path = Path(os.path.realpath(_path(source)))
-            if any(path.is_relative_to(os.path.realpath(folder)) for folder in self.folders):
-                return
+        folders = [os.path.realpath(folder) for folder in self.folders]
+
+        def is_below(path: Path) -> bool:
+            real = Path(os.path.realpath(path))  # a link counts as what it leads to
+            return any(real.is_relative_to(folder) for folder in folders)
+
+        if (
+            source != STANDARD_INPUT
+            and is_below(_path(source))
+            and all(map(is_below, _many(source) or ()))
+        ):
+            return
         raise InvalidInput(
             f"{printable(source)}: the configuration of a run may name files below "
             f"{', '.join(map(str, self.folders)) or 'no folder'}. Nothing was stored. Put the file "
             "there, add its folder to BIKECAST_SOURCE_FOLDERS, or use `bikecast run --csv`, which "
             "reads any file."
         )
+
+    @contextmanager
+    def _fetched_parts(
+        self, lake_path: str, source: str, files: list[Path]
+    ) -> Iterator[FetchedFile]:
+        """The files of a folder or a glob, and what the lake has of the first of them."""
+        known, model = stored_parts(self.lake, lake_path, self.format)
+        parts = tuple(described_parts(files, known))
+        names = [(part.name, part.digest) for part in parts]
+        kept = [(part["name"], part["digest"]) for part in known]
+        origin = printable(str(Path(source).expanduser().absolute()))
+        with tempfile.TemporaryDirectory(prefix="bikecast-") as folder, ExitStack() as stack:
+            earlier = None
+            if kept and names[: len(kept)] == kept:
+                copy = stack.enter_context(self.lake.local_copy(lake_path))
+                rows = tuple(int(part["rows"]) for part in known)
+                earlier = Earlier(copy, rows, model, file_digest(copy))
+            path = Path(folder) / Path(lake_path).name
+            yield FetchedFile(path, origin, format=self.format, parts=parts, earlier=earlier)
 
     def _sample(self, lake_path: str) -> Sample:
         if lake_path not in self.samples:
@@ -151,6 +183,12 @@ class Sources:
                 "as a path or a URL."
             )
         return self.samples[lake_path]
+
+
+def _many(source: str) -> list[Path] | None:
+    """The files of a folder or a glob; None for any other source."""
+    named = source in (SAMPLE, STANDARD_INPUT) or is_url(source) or "://" in source
+    return None if named else files_of(source)
 
 
 @contextmanager
@@ -175,8 +213,7 @@ def _existing_file(source: str) -> Iterator[tuple[Path, str]]:
             ) from error
         return
     if not path.is_file():
-        problem = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise InvalidInput(f"the file {name} {problem}. Nothing was stored; correct the path.")
+        raise InvalidInput(f"the file {name} does not exist. Nothing was stored; correct the path.")
     yield path, name
 
 

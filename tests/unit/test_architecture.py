@@ -30,6 +30,7 @@ PORT_VOCABULARY = {
 PLAIN_MODULES = {
     "resources.lake.csv_file": "reads a local file by the spec",
     "resources.lake.findings": "looks at a table in memory; the engines look with it too",
+    "resources.lake.many_files": "functions of the port Lake",
     "resources.lake.queries": "asks a database in memory about tables",
     "resources.lake.raw_files": "functions of the port Lake",
     "resources.lake.scoring_rows": "functions of the port Lake",
