@@ -24,7 +24,7 @@ from resources.scoring.port import Scoring
 from resources.scoring.predict import PredictScoring
 from resources.scoring.spark import SparkScoring
 from resources.spark.connect import ConnectSpark
-from resources.spark.port import Spark
+from resources.spark.port import LakeSession, Spark
 from resources.sql_pool.embedded import AlwaysOnline, EmbeddedSqlPool
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 from resources.workspace.port import WorkspaceLinks
@@ -57,6 +57,13 @@ class Resources:
 def sql_pool_for(home: Home) -> EmbeddedSqlPool:
     """The pool alone, for commands that need nothing else."""
     return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake))
+
+
+def lake_session_of(settings: Settings) -> LakeSession:
+    """The interactive Spark session on the lake of the environment that the settings name."""
+    from resources.spark.lake_session import ConnectLakeSession
+
+    return ConnectLakeSession(settings.spark_remote, LocalLake(root=str(Home.of(settings).lake)))
 
 
 def sql_pool_of(settings: Settings) -> tuple[SqlPool, SqlPoolPower]:

@@ -1,4 +1,4 @@
-"""`bikecast sql`: T-SQL on the pool; results as a table, CSV or JSON, with nothing lost."""
+"""`bikecast sql`: T-SQL on the pool, or Spark SQL on the lake; as a table, CSV or JSON."""
 
 from __future__ import annotations
 
@@ -16,15 +16,18 @@ from bikecast.core.sql import ResultSet, SqlError
 from pipelines.cli.output import Wide, plain, print_json, print_table, say, stdout_console
 
 if TYPE_CHECKING:
+    from pipelines.settings import Settings
     from resources.sql_pool.port import Session
 
 #: Invalid object name; could not find stored procedure.
 _UNKNOWN_NAME = (208, 2812)
+_NAME_IN_MESSAGE = re.compile(r"'([^']+)'")
+_EMPTY = "The query is empty. Nothing was run."
 _QUOTED = re.compile(r'[",\r\n]|^$|^\s|\s$')
 
 
 def sql(
-    query: Annotated[str | None, typer.Argument(help="T-SQL to run.", show_default=False)] = None,
+    query: Annotated[str | None, typer.Argument(help="SQL to run.", show_default=False)] = None,
     file: Annotated[
         Path | None,
         typer.Option("-f", "--file", help="Run the script in this file; GO separates batches."),
@@ -33,11 +36,15 @@ def sql(
         Literal["table", "csv", "json"], typer.Option("--format", help="How results are printed.")
     ] = "table",
     wide: Wide = False,
+    lake: Annotated[
+        bool, typer.Option("--lake", help="Ask the lake's tables, in Spark SQL, not the pool.")
+    ] = False,
 ) -> None:
     """Run T-SQL on the SQL pool.
 
     Examples: `bikecast sql "EXEC dbo.predict_rentals"`,
     `bikecast sql "SELECT TOP 5 * FROM dbo.predicted_rentals" --format csv`, `bikecast sql -f a.sql`
+    and `bikecast sql --lake "SELECT * FROM bike_data LIMIT 5"`
 
     With several results, JSON is one array a line, and CSV has an empty line between them. NULL is
     an empty field in CSV, the empty text is `""`. PRINT goes to standard error.
@@ -48,10 +55,13 @@ def sql(
     from pipelines.settings import load_settings
     from resources.sql_pool.scripts import split_batches
 
-    batches = split_batches(_script(query, file))
+    script, settings = _script(query, file), load_settings()
+    if lake:
+        _run_on_lake(script, settings, ResultPrinter(output, wide=wide))
+        return
+    batches = split_batches(script)
     if not batches:
-        raise InvalidInput("The query is empty. Nothing was run.")
-    settings = load_settings()
+        raise InvalidInput(_EMPTY)
     home = open_home(settings)
     pool, power = sql_pool_of(settings)
     printer, printed = ResultPrinter(output, wide=wide), 0
@@ -65,12 +75,43 @@ def sql(
                     text += f"\nin batch {number} of {len(batches)}; the batches before it ran."
                 if error.number in _UNKNOWN_NAME and _has_no_predictions(session):
                     text += "\nNo run has filled the pool yet: `bikecast run` first."
+                if error.number == _UNKNOWN_NAME[0]:
+                    text += _place_in_lake(error.message, settings)
                 raise BikecastError(text) from error
             for message in session.messages[printed:]:  # of the whole session
                 say(message)
             printed = len(session.messages)
             for result in results:
                 printer.print(result)
+
+
+def _run_on_lake(script: str, settings: Settings, printer: ResultPrinter) -> None:
+    from pipelines.environments import lake_session_of
+    from resources.spark.lake_session import statements
+
+    queries = statements(script)
+    if not queries:
+        raise InvalidInput(_EMPTY)
+    if settings.env == "azure":
+        raise InvalidInput("--lake needs the local environment. Nothing was run.")
+    session = lake_session_of(settings)
+    for query in queries:
+        printer.print(session.sql(query))
+
+
+def _place_in_lake(message: str, settings: Settings) -> str:
+    """Where the table of a Msg 208 is, if the lake has one of its name."""
+    from pipelines.environments import lake_session_of
+
+    quoted = _NAME_IN_MESSAGE.search(message)
+    name = quoted[1].rpartition(".")[2].strip('[]"').casefold() if quoted else ""
+    for table in lake_session_of(settings).tables():
+        if table.casefold() == name:
+            return (
+                f"\n{table} is a table of the lake, not of the pool: "
+                f'bikecast sql --lake "TABLE {table}"'
+            )
+    return ""
 
 
 def _has_no_predictions(session: Session) -> bool:
@@ -143,7 +184,10 @@ def unique_names(names: Sequence[str]) -> list[str]:
 
 
 def _rows(result: ResultSet) -> list[list[object]]:
-    """The rows as text shows them: bit as 1 and 0, real with the digits that it has."""
+    """The rows as text shows them: bit as 1 and 0, real with the digits that it has.
+
+    Spark's boolean is a word.
+    """
     types = [column.sql_type for column in result.columns]
     return [
         [_shown(value, sql_type) for value, sql_type in zip(row, types, strict=True)]
@@ -153,7 +197,7 @@ def _rows(result: ResultSet) -> list[list[object]]:
 
 def _shown(value: object, sql_type: str) -> object:
     if isinstance(value, bool):
-        return int(value)
+        return str(value).lower() if sql_type == "boolean" else int(value)
     if sql_type == "real" and isinstance(value, float):
         single = struct.pack("f", value)
         texts = (f"{value:.{digits}g}" for digits in range(6, 10))

@@ -8,6 +8,7 @@ from uuid import uuid4
 from bikecast.core.errors import BikecastError, InvalidInput
 from resources.lake.local import LocalLake
 from resources.lake.parquet_folders import commit_files, local_files
+from resources.spark.delta_rows import delta_rows
 from resources.spark.errors import cause, spark_errors
 from resources.spark.port import ScoredTable, ScoringJob
 from resources.spark.scoring import (
@@ -21,9 +22,6 @@ from resources.spark.scoring import (
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
-
-#: Table features whose files alone do not tell the rows.
-_NOT_IN_FILES = frozenset({"deletionVectors", "columnMapping"})
 
 
 def score(
@@ -63,31 +61,13 @@ def score(
 def _rows(
     session: SparkSession, lake: LocalLake, job: ScoringJob, *, reads_delta: bool
 ) -> DataFrame:
-    from deltalake import DeltaTable
-    from deltalake.exceptions import TableNotFoundError
-
-    from resources.spark.delta_table import current_files
-
     path = lake.local_path(job.rows_path)
     if job.rows_path.endswith(".csv"):
         if not path.is_file():
             raise InvalidInput(f"there is no file {job.rows_path} in the lake")
         return read_scoring_csv(session, str(path), job.spec)
-    try:
-        table = DeltaTable(str(path))
-    except TableNotFoundError as error:
-        raise InvalidInput(f"there is no Delta table at {job.rows_path} in the lake") from error
-    # Sail 0.7 finds no table in a folder whose name is percent-encoded in a URL.
-    if reads_delta and str(path).isascii() and " " not in str(path):
-        return named_as_inputs(session.read.format("delta").load(str(path)), job.spec)
-    hidden = _NOT_IN_FILES & set(table.protocol().reader_features or ())
-    if hidden or table.metadata().partition_columns:
-        why = ", ".join(sorted(hidden)) or "partitions"
-        raise InvalidInput(
-            f"{job.rows_path} has {why}, which this engine cannot read from {path}; use a folder "
-            "without blanks and accents, and not local[*]"
-        )
-    return named_as_inputs(session.read.parquet(*current_files(path)), job.spec)
+    rows = delta_rows(session, path, job.rows_path, reads_delta=reads_delta)
+    return named_as_inputs(rows, job.spec)
 
 
 def _reason(error: Exception) -> str:

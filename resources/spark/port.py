@@ -7,6 +7,7 @@ from typing import Protocol
 
 from bikecast.core.jobs import JobStatus
 from bikecast.core.spec import ModelSpec
+from bikecast.core.sql import ResultSet
 
 
 @dataclass(frozen=True)
@@ -113,4 +114,27 @@ class Spark(Protocol):
 
     def cancel(self, job_id: str) -> JobStatus:
         """Ask a job to end, and do not wait until it has; one that has ended stays as it is."""
+        ...
+
+
+class LakeSession(Protocol):
+    """An interactive session in which each table of the lake is a view of its name.
+
+    It is opened by the first use.
+    """
+
+    def tables(self) -> list[str]:
+        """The names of the lake's tables."""
+        ...
+
+    def sql(self, query: str, *, most: int = ...) -> ResultSet:
+        """The rows of one query of Spark SQL.
+
+        Raises InvalidInput for a statement that changes something, and for more than `most` rows;
+        BikecastError where Spark refuses the query, or no session can be opened.
+        """
+        ...
+
+    def stop(self) -> None:
+        """End the session; the next use opens another one."""
         ...
