@@ -11,6 +11,7 @@ from assets.column_lineage import KEY, copied
 from assets.costs import actual_spark
 from assets.failures import shown_to_people
 from assets.metadata import column_schema, stopwatch, table_preview
+from assets.profile_view import profile_metadata
 from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
@@ -135,4 +136,5 @@ def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str,
         **last_time,
         "preview": dg.MetadataValue.md(table_preview(read_rows(lake, prepared.path, limit=5))),
         "findings": dg.MetadataValue.json(list(prepared.findings)),
+        **profile_metadata(spec, lake),
     }

@@ -6,6 +6,7 @@ nothing has changed (Yurdakul 2018), so that much is taken off before it is judg
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -73,12 +74,17 @@ def feature_drift(
     training: pa.Table, scoring: pa.Table, spec: ModelSpec, limits: DriftLimits
 ) -> list[FeatureDrift]:
     """The drift of each feature; empty where there are too few rows to score."""
-    if scoring.num_rows < limits.min_rows or training.num_rows < limits.min_rows:
+    return columns_drift(spec.features, training, scoring, limits)
+
+
+def columns_drift(
+    columns: Sequence[Column], before: pa.Table, after: pa.Table, limits: DriftLimits
+) -> list[FeatureDrift]:
+    """The drift of columns by the rows that have a value; empty where rows are too few."""
+    if after.num_rows < limits.min_rows or before.num_rows < limits.min_rows:
         return []
-    return [
-        _drift(column, _values(training, column), _values(scoring, column), limits)
-        for column in spec.features
-    ]
+    values = [(each, _values(before, each), _values(after, each)) for each in columns]
+    return [_drift(each, old, new, limits) for each, old, new in values if len(old) and len(new)]
 
 
 def _drift(column: Column, old: np.ndarray, new: np.ndarray, limits: DriftLimits) -> FeatureDrift:
@@ -112,5 +118,5 @@ def _psi(before: np.ndarray, after: np.ndarray) -> float:
 
 
 def _values(table: pa.Table, column: Column) -> np.ndarray:
-    array = np.asarray(table[column.name].to_numpy(zero_copy_only=False))
+    array = np.asarray(table[column.name].drop_null().to_numpy(zero_copy_only=False))
     return array.astype(str if column.sql_type == "varchar" else np.float64)

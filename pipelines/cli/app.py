@@ -19,6 +19,10 @@ from pipelines.cli.streams import is_text, print_any_text
 COMMANDS = {
     "run": ("run", "Run the whole pipeline and print the forecast."),
     "validate": ("validate", "Read files as `bikecast run` would, and say how; nothing is stored."),
+    "profile": (
+        "profile",
+        "Look at a file or a table of the lake: values, gaps, ranges, drift, ties to the target.",
+    ),
     "ui": ("ui", "Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1."),
     "sql": ("sql", "Run T-SQL on the SQL pool."),
     "models": (

@@ -163,6 +163,40 @@ def read_scoring_csv(
     )
 
 
+def read_any_csv(
+    path: Path,
+    spec: ModelSpec,
+    *,
+    source_name: str,
+    told: CsvFormat | None = None,
+    take: Callable[[pa.Table], None],
+) -> CsvContent:
+    """Read a file to look at it: any of the spec's columns, any value missing, keys repeated.
+
+    `take` gets the rows block by block, with all columns; those of `absent` are null.
+    Raises InvalidInput where the file has none of the columns, or a value is none of its column.
+    """
+    names = [column.name for column in spec.training_columns]
+    content = read_csv(
+        path,
+        spec.training_columns,
+        optional=names,
+        ignored=(*spec.ignored, FORECAST_ROW.name),
+        may_lack=names,
+        source_name=source_name,
+        told=_with_columns(told, spec),
+        suspicious=SuspiciousValues(spec, treatment="flag"),
+        kept_rows=0,
+        take=take,
+    )
+    if len(content.absent) == len(names):
+        raise InvalidInput(
+            f"{source_name} has none of the columns of {spec.name}: {', '.join(names)}. Nothing "
+            "was looked at; name another model with --model, or make one: bikecast new-model"
+        )
+    return content
+
+
 def _with_columns(
     told: CsvFormat | None, spec: ModelSpec, inputs: Mapping[str, str] | None = None
 ) -> CsvFormat:

@@ -64,6 +64,23 @@ def open_data_version(lake: Lake, path: str, data_version: str) -> ds.Dataset | 
     return None
 
 
+def open_version_before(lake: Lake, path: str) -> ds.Dataset | None:
+    """The Delta table one version ago; None for a first version, and where that is gone."""
+    from deltalake import DeltaTable
+    from deltalake.exceptions import DeltaError
+
+    table = DeltaTable(lake.url(path), storage_options=lake.table_options() or None)
+    if not table.version():
+        return None
+    try:
+        table.load_as_version(table.version() - 1)
+        dataset = table.to_pyarrow_dataset()
+        dataset.count_rows()  # reads the footer of each file
+    except (OSError, DeltaError):  # its files were removed by a vacuum
+        return None
+    return dataset
+
+
 def blocks_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a table in blocks, in memory that does not grow with them."""
     import pyarrow as pa
