@@ -58,10 +58,22 @@ def clean_environment(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def prepared_database(tmp_path_factory):
-    """An empty MLflow database; a copy of it saves a test the second that its schema takes."""
+def shared_folder(tmp_path_factory):
+    """A folder of this run of the tests that all workers have in common."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "shared"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def prepared_database(shared_folder):
+    """An empty MLflow database; a copy of it saves a test the seconds that its schema takes.
+
+    The worker that comes first makes it, and the others wait for its lock.
+    """
     from bikecast.embedded.mlflow import prepare_store
 
-    path = tmp_path_factory.mktemp("mlflow") / "mlflow.db"
+    path = shared_folder / "mlflow.db"
     prepare_store(f"sqlite:///{path}")
     return path

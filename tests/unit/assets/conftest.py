@@ -10,7 +10,10 @@ import pyarrow.compute as pc
 import pytest
 
 from assets.checks.warning import warning_checks
+from assets.events import latest_data_version
 from assets.lineage import model_assets
+from assets.live_model.decision import Decision
+from assets.live_model.live_model import LiveModel
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import rollback_config
 from pipelines.sample.simulator import simulate, write_forecast_csv
@@ -38,6 +41,8 @@ class Stage:
     lake: LocalLake
     registry: MlflowRegistry
     pool: SqlPool
+    registered: int = 0
+    """The last registered version."""
     scoring: Scoring | None = None
     """PREDICT in the pool, unless a test has another."""
 
@@ -87,6 +92,7 @@ class Stage:
         self.instance.report_runless_asset_event(
             dg.AssetMaterialization(SPEC.model_table, metadata=metadata)
         )
+        self.registered = version.version
         return version.version
 
     def run(self, *assets: str, config: dict | None = None, **tags: str):
@@ -114,7 +120,19 @@ class Stage:
             raise_on_error=False,
         )
 
-    def promote(self, **config):
+    def model(self) -> LiveModel:
+        """The live model on this home."""
+        return LiveModel(self.registry, self.pool, self.lake, SPEC)
+
+    def promote(self, *, force: bool = False) -> Decision:
+        """Decide about the last registered version and carry that out, as the model table does."""
+        model = self.model()
+        model.prepare()
+        data_version = latest_data_version(self.instance, SPEC.training_table)
+        decision = model.decide(self.registered, data_version=data_version, force=force)
+        return model.change(decision, actor="tests", run_id="promotion")
+
+    def promote_in_a_run(self, **config) -> dict[str, object]:
         """Materialize the model table; returns its metadata."""
         asset = f"{SPEC.model_table}_table"
         done = self.run(asset, config={"ops": {asset: {"config": config}}})
@@ -122,7 +140,11 @@ class Stage:
         [event] = done.asset_materializations_for_node(asset)
         return {name: value.value for name, value in event.metadata.items()}
 
-    def rollback(self, version: int | None = None):
+    def roll_back(self, version: int | None = None) -> Decision:
+        """Go back to a version; None is the one that was live before."""
+        return self.model().roll_back(version, actor="tests", run_id="rollback")
+
+    def roll_back_in_a_run(self, version: int | None = None):
         """The rollback job's run."""
         return self.run(f"{SPEC.model_table}_table", config=rollback_config(SPEC, version))
 
@@ -157,7 +179,7 @@ def stage(tmp_path, prepared_database):
     (root / "data").mkdir(parents=True)
     write_forecast_csv(root / SPEC.scoring_file)
     shutil.copy(prepared_database, tmp_path / "mlflow.db")
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         stage = Stage(
             instance,
             LocalLake(root=str(root)),

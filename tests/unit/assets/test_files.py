@@ -88,7 +88,7 @@ def test_neither_file_of_a_run_is_stored_where_one_is_wrong(lake, tmp_path, wron
 def test_what_the_lake_has_is_kept_and_the_sample_says_what_it_replaces(lake, tmp_path):
     write_training_csv(tmp_path / "mine.csv", years=1, seed=7)
     mine = str(tmp_path / "mine.csv")
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
 
         def source_and_warnings(source: str | None) -> tuple[object, list[str]]:
             result = dg.materialize(

@@ -62,7 +62,7 @@ class Automation:
 @pytest.fixture
 def automation():
     CONTENT["source"] = "1"
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         automation = Automation(instance)
         automation.run("source", "table", "predictions")
         automation.tick()
@@ -143,7 +143,7 @@ FORECAST = f"{SPEC.scoring_table}_file"
 
 def test_a_new_training_file_starts_the_main_job_once_and_a_touched_one_does_not(files):
     lake, sources, training, forecast = files
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         first = tick(instance, lake, sources)
         repeated = tick(instance, lake, sources)
         assert first.run_requests[0].run_key == repeated.run_requests[0].run_key
@@ -161,7 +161,7 @@ def test_a_new_training_file_starts_the_main_job_once_and_a_touched_one_does_not
 
 def test_a_new_forecast_alone_is_scored(files):
     lake, sources, training, forecast = files
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         deploy(instance, training, forecast)
         write_forecast_csv(forecast, years=2)
         [request] = tick(instance, lake, sources).run_requests
@@ -170,7 +170,7 @@ def test_a_new_forecast_alone_is_scored(files):
 
 def test_a_file_that_was_refused_is_not_tried_again_but_goes_on_when_it_is_corrected(files):
     lake, sources, training, forecast = files
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         deploy(instance, training, forecast)
         training.write_text("broken")
         refused = tick(instance, lake, sources)
@@ -184,7 +184,7 @@ def test_a_file_that_was_refused_is_not_tried_again_but_goes_on_when_it_is_corre
 def test_going_back_to_an_earlier_content_is_a_change_too(files):
     lake, sources, training, forecast = files
     keys, cursor = [], None
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         deploy(instance, training, forecast)
         for years in (2, 1, 2):
             write_training_csv(training, years=years)
@@ -199,7 +199,7 @@ def test_going_back_to_an_earlier_content_is_a_change_too(files):
 def test_the_sample_and_a_url_are_not_watched(files):
     lake, _, _, _ = files
     paths = {SPEC.source_file: SAMPLE, SPEC.scoring_file: "https://localhost/f.csv"}
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert not tick(instance, lake, Sources(lake, paths=paths)).run_requests
 
 

@@ -29,7 +29,7 @@ def folder(automl, name: str, *, is_old: bool = True) -> Path:
 
 def test_an_old_job_that_no_run_submitted_is_removed(automl):
     orphan = folder(automl, f"{BASE}-1")
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         assert orphan_jobs(instance, SPEC, automl) == [orphan]
         assert clean_up_orphan_jobs(instance, SPEC, automl) == [orphan.name]
     assert not orphan.exists()
@@ -41,7 +41,7 @@ def test_submitted_young_earlier_and_foreign_folders_stay(automl):
     folder(automl, f"{SPEC.model_name}-bbbbbbbbbbbb-1")
     folder(automl, f"{SPEC.model_name}-bbbbbbbbbbbb-2", is_old=False)
     folder(automl, "trials")
-    with dg.instance_for_test() as instance:
+    with dg.DagsterInstance.ephemeral() as instance:
         instance.report_runless_asset_event(
             dg.AssetMaterialization(SPEC.run_asset, tags={"dagster/data_version": submitted.name})
         )
