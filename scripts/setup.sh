@@ -86,11 +86,11 @@ install_all() {
         install --no-deps --editable .
 }
 
-# Compiled now, on all processors, so that no later start pays for it; the tests use little of the
-# large Azure packages. A file in a package that is
-# a template and not Python is no error.
+# Compiled now, on all processors, so that no later start pays for it. Left out is what a start
+# imports little of: the large Azure packages, and the tests of other projects. A file in a package
+# that is a template and not Python is no error.
 compile_bytecode() {
-    env -u PYTHONPYCACHEPREFIX $bin/python -m compileall -qq -j 0 -x '/azure/' .venv/lib \
+    env -u PYTHONPYCACHEPREFIX $bin/python -m compileall -qq -j 0 -x '/(azure|azureml|databricks|pip|tests?)/' .venv/lib \
         assets bikecast pipelines resources || true
 }
 
