@@ -23,6 +23,7 @@ DECIDES_NOTHING = {
     "bikecast/core/locks.py": "when a file is written",
     "bikecast/core/output_type.py": "how predictions are stored",
     "bikecast/core/processes.py": "how long a process lives",
+    "bikecast/core/sql.py": "how a record's names are quoted",
     "bikecast/core/spec.py": "the job's name has the columns and the settings themselves",
     "bikecast/core/spec_json.py": "the spec, unchanged",
     "bikecast/core/training.py": "how a result is handed over",
