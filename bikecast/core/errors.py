@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 
 class BikecastError(Exception):
     """Base of all errors meant for people; `exit_code` is what the command line ends with."""
@@ -22,3 +24,9 @@ class ModelRejected(BikecastError):
 def first_line(error: Exception) -> str:
     """Somebody else's error in one line; the rest is the context of a request or a stack."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def printable(name: str) -> str:
+    """A path that may hold control characters, or bytes that are no UTF-8, to print and store."""
+    text = os.fsencode(name).decode(errors="backslashreplace")
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

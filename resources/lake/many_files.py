@@ -16,7 +16,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import InvalidInput
+from bikecast.core.errors import InvalidInput, printable
 from bikecast.core.files import file_digest
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import FetchedFile, Lake, Part
@@ -29,25 +29,23 @@ if TYPE_CHECKING:
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz")
 
 
-def files_of(source: str) -> list[Path] | None:
-    """The files of a folder or a glob, by name; None where the source is neither.
+def files_of(path: Path) -> list[Path] | None:
+    """The files of a folder or a glob, by name; None where the absolute path is neither.
 
     Raises InvalidInput where there are none.
     """
-    path = Path(source).expanduser().absolute()
     if path.is_dir():
         files = [file for file in path.iterdir() if file.name.lower().endswith(ENDINGS)]
-    elif not path.exists() and glob.has_magic(source):
+        problem = f"has no file that ends in {', '.join(ENDINGS)}"
+    elif not path.exists() and glob.has_magic(str(path)):
         files = list(Path(path.anchor).glob(str(path.relative_to(path.anchor))))
+        problem = "does not exist, and as a pattern it fits no file"
     else:
         return None
     files = sorted(file for file in files if file.is_file() and not file.name.startswith("."))
     if not files:
         raise InvalidInput(
-            f"{source} has no file that ends in {', '.join(ENDINGS)}. Nothing was stored; "
-            "correct the path."
-            if path.is_dir()
-            else f"{source} fits no file. Nothing was stored; correct the path."
+            f"{printable(str(path))} {problem}. Nothing was stored; correct the path."
         )
     return files
 

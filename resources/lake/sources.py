@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import IO
 from urllib.parse import unquote, urlsplit
 
-from bikecast.core.errors import InvalidInput
+from bikecast.core.errors import InvalidInput, printable
 from bikecast.core.files import file_digest
 from bikecast.core.urls import is_url, public_url
 from resources.lake.download import download
@@ -187,8 +187,8 @@ class Sources:
 
 def _many(source: str) -> list[Path] | None:
     """The files of a folder or a glob; None for any other source."""
-    named = source in (SAMPLE, STANDARD_INPUT) or is_url(source) or "://" in source
-    return None if named else files_of(source)
+    is_named = source in (SAMPLE, STANDARD_INPUT) or is_url(source)
+    return None if is_named else files_of(_path(source))
 
 
 @contextmanager
@@ -247,9 +247,3 @@ def _drained(pipe: IO[bytes], name: str) -> Iterator[Path]:
         if not path.stat().st_size:
             raise InvalidInput(f"{name} gave no data. Nothing was stored.")
         yield path
-
-
-def printable(name: str) -> str:
-    """A path that may hold control characters, or bytes that are no UTF-8, to print and store."""
-    text = os.fsencode(name).decode(errors="backslashreplace")
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
