@@ -54,9 +54,9 @@ class Resources:
         return {name: value for name, value in vars(self).items() if value is not None}
 
 
-def sql_pool_for(home: Home) -> EmbeddedSqlPool:
+def sql_pool_for(home: Home, database: str = "pool") -> EmbeddedSqlPool:
     """The pool alone, for commands that need nothing else."""
-    return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake))
+    return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake), database=database)
 
 
 def lake_session_of(settings: Settings) -> LakeSession:
@@ -70,7 +70,7 @@ def sql_pool_of(settings: Settings) -> tuple[SqlPool, SqlPoolPower]:
     """The pool and its power of the environment that the settings name."""
     if settings.env == "azure":
         return _synapse_sql_pool(settings.azure), _synapse_power(settings.azure)
-    return sql_pool_for(Home.of(settings)), AlwaysOnline()
+    return sql_pool_for(Home.of(settings), settings.sql_database), AlwaysOnline()
 
 
 def registry_for(home: Home) -> MlflowRegistry:
@@ -121,7 +121,7 @@ def local_resources(settings: Settings, models: Sequence[Model]) -> Resources:
     home = Home.of(settings)
     lake = LocalLake(root=str(home.lake))
     spark = ConnectSpark(remote=settings.spark_remote, lake_root=lake.root)
-    registry, pool = registry_for(home), sql_pool_for(home)
+    registry, pool = registry_for(home), sql_pool_for(home, settings.sql_database)
     return Resources(
         lake=lake,
         sources=sources_for(lake, settings, models),

@@ -204,6 +204,11 @@ class Settings(HomeSettings):
     ui_hosts: str = Field(
         "", description="Host names of the UI beyond this machine's, such as its proxy's; by comma"
     )
+    sql_database: str = Field(
+        "pool",
+        pattern=_NAME,
+        description="Name of the local SQL pool",
+    )
     poll_seconds: int = Field(5, ge=1, le=3_600, description="Pause between polls of a job")
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
     prices: Path | None = Field(None, description="Price file; default: the project's own")

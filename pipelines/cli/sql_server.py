@@ -65,7 +65,7 @@ def sql_server(
         session_bytes=logins.sql_session_mb << 20,
         server_bytes=logins.sql_server_mb << 20,
     )
-    pool = Pool(home.pool, home.lake, limits)
+    pool = Pool(home.pool, home.lake, limits, database=settings.sql_database)
     with serve(pool, host, port, credentials, context=context) as server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")

@@ -17,11 +17,12 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
 
     path: str = Field(description="The pool's file; it is made where it is missing.")
     lake_root: str = Field(description="The folder that COPY INTO may read.")
+    database: str = Field("pool", description="The pool's name, which may stand before a schema's.")
 
     @property
     def pool(self) -> Pool:
         """The pool of these settings."""
-        return Pool(self.path, self.lake_root)
+        return Pool(self.path, self.lake_root, database=self.database)
 
     def session(self) -> AbstractContextManager[Session]:
         """Open a session; see Pool.session."""

@@ -27,7 +27,7 @@ from bikecast.embedded.sql_pool.expressions.context import Variable
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.results import Budget, budget_of
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
-from bikecast.embedded.sql_pool.syntax.names import DATABASE, is_current
+from bikecast.embedded.sql_pool.syntax.names import in_database
 from bikecast.embedded.sql_pool.syntax.reader import PARAMETER_PREFIX, Reader
 from bikecast.embedded.sql_pool.values.types import (
     BIGINT,
@@ -50,7 +50,6 @@ if TYPE_CHECKING:
     import duckdb
 
 __all__ = [
-    "DATABASE",
     "INT",
     "INTERNAL_ERROR",
     "MAX",
@@ -59,7 +58,6 @@ __all__ = [
     "SqlType",
     "Variable",
     "declared_parameters",
-    "is_current",
     "make_type",
     "nvarchar",
     "parameter_variable",
@@ -76,7 +74,9 @@ class EngineSession:
         limits: Limits,
         lake_url: str,
         path: str = "",
+        database: str = "pool",
     ) -> None:
+        self._database = database
         self._interpreter = Interpreter(
             connection,
             lake_root,
@@ -106,7 +106,8 @@ class EngineSession:
         The values that the batch assigns are left in `variables`. Raises SqlError; an error rolls
         back an open transaction. Raises Cancelled after `cancel`.
         """
-        return self._interpreter.batch(batch, variables)
+        with in_database(self._database):
+            return self._interpreter.batch(batch, variables)
 
     def run_positional(self, batch: str, parameters: Sequence[object]) -> list[ResultSet]:
         """Run one batch whose ? marks `parameters` fill in order.
@@ -114,7 +115,8 @@ class EngineSession:
         Raises SqlError, 8178 where the numbers of both differ.
         """
         if parameters or "?" in batch:
-            _check_count(batch, len(parameters))
+            with in_database(self._database):
+                _check_count(batch, len(parameters))
         variables = {
             f"{PARAMETER_PREFIX}{i}": parameter_variable(value)
             for i, value in enumerate(parameters, 1)
@@ -129,7 +131,8 @@ class EngineSession:
         `variables` give the types, `rows` the values in DuckDB's form, by lower-case name. All
         rows are inserted or none. Returns False for any other batch. Raises SqlError.
         """
-        return insert_rows(self._interpreter, batch, variables, rows)
+        with in_database(self._database):
+            return insert_rows(self._interpreter, batch, variables, rows)
 
     @property
     def outcomes(self) -> list[ResultSet | int]:
@@ -165,7 +168,8 @@ class EngineSession:
         Each has the type of the column that it meets, None where it meets none. Raises SqlError
         for a batch that cannot be parsed.
         """
-        return inference.undeclared_parameters(self._interpreter.catalog, batch, declared)
+        with in_database(self._database):
+            return inference.undeclared_parameters(self._interpreter.catalog, batch, declared)
 
     @property
     def in_transaction(self) -> bool:

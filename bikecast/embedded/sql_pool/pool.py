@@ -38,7 +38,8 @@ class Pool:
     """A dedicated SQL pool in one DuckDB file, which is made where it is missing.
 
     COPY INTO reads files below `lake_root` only; `lake_url` is an https location that stands for
-    that folder, such as https://ACCOUNT.dfs.core.windows.net/files. The file is open while a
+    that folder, such as https://ACCOUNT.dfs.core.windows.net/files. `database` is the pool's name,
+    which may stand before a schema's (pool.dbo.days). The file is open while a
     session lives: sessions of one process share it, other processes wait. A killed process leaves
     the last committed state and no lock.
     """
@@ -49,11 +50,13 @@ class Pool:
         lake_root: str | Path,
         limits: Limits | None = None,
         lake_url: str = "",
+        database: str = "pool",
     ) -> None:
         self.path = Path(path)
         self.lake_root = Path(lake_root)
         self.limits = limits or Limits()
         self.lake_url = lake_url
+        self.database = database
 
     @contextlib.contextmanager
     def session(self) -> Iterator[Session]:
@@ -73,8 +76,9 @@ class Pool:
 
         wait_seconds = self.limits.wait_seconds
         with open_database(self.path, self.lake_root, wait_seconds) as connection:
+            path = str(self.path.absolute())
             engine = EngineSession(
-                connection, self.lake_root, self.limits, self.lake_url, str(self.path.absolute())
+                connection, self.lake_root, self.limits, self.lake_url, path, self.database
             )
             try:
                 yield engine

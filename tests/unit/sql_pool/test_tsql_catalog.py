@@ -78,7 +78,7 @@ def test_a_listed_view_answers_or_is_refused_by_name(filled, error_of, name):
 def view_names():
     """Names of the views with rows, of the empty ones, and the patterns of those refused."""
     empty, refused = system_views._without_rows()
-    with_rows = {*system_views._views(), *system_views._ALL, *system_views.Requests.VIEWS}
+    with_rows = {*system_views._views("pool"), *system_views._ALL, *system_views.Requests.VIEWS}
     return with_rows, set(empty), refused
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool import statement_kinds
+from bikecast.embedded.sql_pool import Pool, statement_kinds
 
 
 @pytest.fixture(scope="module")
@@ -164,3 +164,20 @@ def test_object_id_finds_names_with_any_sign(rows, session, name):
     assert rows(f"SELECT OBJECT_ID(n) AS a FROM (SELECT 'x.pool.dbo.{text}' AS n) AS t") == [
         (None,)
     ]
+
+
+def test_pools_of_one_process_have_names_of_their_own(tmp_path):
+    pools = [Pool(tmp_path / f"{n}.duckdb", tmp_path, database=n) for n in ("Sales", "stock")]
+    for pool in pools:
+        name = pool.database
+        with pool.session() as session:
+            session.run(f"CREATE TABLE {name}.dbo.t (a int) WITH (HEAP); USE {name.upper()}")
+            session.run("INSERT INTO stock..t VALUES (1)" if name == "stock" else "SELECT 1 AS a")
+            names = session.run(
+                "SELECT DB_NAME() AS a, HAS_DBACCESS('sales') AS b, name FROM sys.databases"
+            )
+            assert names[0].rows == [(name, 1 if name == "Sales" else None, name)]
+            with pytest.raises(SqlError, match=f"The database here is {name}"):
+                session.run("SELECT * FROM pool.dbo.t")
+    with pools[0].session() as session, pytest.raises(SqlError, match="database here is Sales"):
+        session.run("INSERT INTO stock..t VALUES (1)")  # the other pool has read this text

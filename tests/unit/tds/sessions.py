@@ -23,9 +23,9 @@ def prelogin(encryption=2):
     return packet(Kind.PRELOGIN, options + b"\x12" + b"\0" * 5 + bytes([encryption]))
 
 
-def login(user=USER, password=PASSWORD):
+def login(user=USER, password=PASSWORD, database="pool"):
     scrambled = bytes((((byte & 0x0F) << 4) | (byte >> 4)) ^ 0xA5 for byte in text(password))
-    fields = [b"", text(user), scrambled, b"", b"", b"", b"", b"", text("pool")]
+    fields = [b"", text(user), scrambled, b"", b"", b"", b"", b"", text(database)]
     fixed = struct.pack("<6I4BiI", 0, 0x74000004, 4096, 7, 1, 0, 0, 0, 0, 0, 0, 0x409)
     offset, table, data = 94, b"", b""
     for field in fields:
@@ -116,10 +116,10 @@ def _exactly(client, count):
     return data
 
 
-def log_in(client):
+def log_in(client, database="pool"):
     client.sendall(prelogin())
     assert answer(client) is not None
-    client.sendall(login())
+    client.sendall(login(database=database))
     assert b"\xad" in answer(client)
 
 

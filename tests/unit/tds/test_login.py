@@ -6,9 +6,11 @@ import sys
 
 import pytest
 
+from bikecast.embedded.sql_pool import Pool
 from bikecast.embedded.sql_pool.tds import session as sessions
 from resources.sql_pool.synapse import SynapseSqlPool
 from tests.tds_server import PASSWORD, TOKEN, connection_string, sql_server, synapse_pool
+from tests.unit.tds.sessions import answer, batch, log_in, login, prelogin, raw, text
 
 pyodbc = pytest.importorskip("pyodbc", exc_type=ImportError)
 
@@ -114,3 +116,16 @@ def test_the_pools_file_is_free_while_clients_are_idle(tmp_path, monkeypatch):
         assert opened
         assert client.execute("SELECT 2 AS a").fetchval() == 2
         client.close()
+
+
+def test_a_pool_is_reached_by_its_own_name(tmp_path):
+    pool = Pool(tmp_path / "pool.duckdb", tmp_path, database="Sales")
+    with sql_server(tmp_path, tls=False, pool=pool) as server, raw(server.port) as client:
+        client.sendall(prelogin())
+        answer(client)
+        client.sendall(login(database="pool"))
+        assert text("The database here is Sales.") in answer(client)
+    with sql_server(tmp_path, tls=False, pool=pool) as server, raw(server.port) as client:
+        log_in(client, database="sales")
+        client.sendall(batch("SELECT DB_NAME() AS a"))
+        assert text("Sales") in answer(client)

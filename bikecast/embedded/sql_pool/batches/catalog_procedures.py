@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from bikecast.core.sql import ResultColumn, ResultSet, result_columns
-from bikecast.embedded.sql_pool.syntax.names import DATABASE
+from bikecast.embedded.sql_pool.syntax.names import database
 from bikecast.embedded.sql_pool.syntax.statements import ParameterDefinition
 from bikecast.embedded.sql_pool.values.types import INT, nvarchar
 
@@ -203,7 +203,7 @@ def _column(row: tuple[object, ...]) -> tuple[object, ...]:
         precision = most
     moment = code in (91, 93)
     decimals = None if octets is not None or type_name in ("float", "real") else scale
-    head = (DATABASE, schema, table, name, code, type_name, precision, length, decimals, radix)
+    head = (database(), schema, table, name, code, type_name, precision, length, decimals, radix)
     flags = (int(bool(nullable)), None, default, 9 if moment else code, {91: 1, 93: 3}.get(code))
     place_of = (octets, place, "YES" if nullable else "NO", 0, 0, 0, int(bool(identity)))
     return (*head, *flags, *place_of, *[None] * 6, 0)

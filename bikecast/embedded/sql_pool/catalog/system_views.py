@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bikecast.embedded.sql_pool.catalog.requests import Requests, declared
 from bikecast.embedded.sql_pool.errors import refused
+from bikecast.embedded.sql_pool.syntax.names import database
 from bikecast.embedded.sql_pool.values.moments import time_zone_info
 from bikecast.embedded.sql_pool.values.scope import BoundQuery, text_literal
 from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar
@@ -23,10 +24,11 @@ _ALL = {
 }
 
 
-@functools.cache
-def _views() -> dict[str, BoundQuery]:
+@functools.lru_cache(maxsize=8)
+def _views(database: str) -> dict[str, BoundQuery]:
     """The views by lower-case name; columns are named c1, c2, ... as in every compiled query."""
-    relations, *sections = _FILE.read_text(encoding="utf-8").split("\n-- view ")
+    text = _FILE.read_text(encoding="utf-8").replace("'pool'", text_literal(database))
+    relations, *sections = text.split("\n-- view ")
     relations = re.sub(r"^--.*\n", "", relations, flags=re.MULTILINE).strip()
     columns_of: dict[str, list[tuple[str, str, str]]] = {}
     views = {}
@@ -69,8 +71,8 @@ def system_view(schema: str, name: str, requests: Requests | None = None) -> Bou
         return _time_zones()
     if full in Requests.VIEWS:
         return (requests or Requests()).view(full)
-    if full in _views():
-        return _views()[full]
+    if view := _views(database()).get(full):
+        return view
     empty, reasons = _without_rows()
     if full in empty:
         return _empty([(c, declared(type_)) for c, type_ in _DECLARED.findall(empty[full])])

@@ -28,7 +28,7 @@ from bikecast.embedded.sql_pool.statements.definitions import (
     table_keys,
 )
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.names import DATABASE, cross_database, is_current
+from bikecast.embedded.sql_pool.syntax.names import cross_database, database, is_current
 from bikecast.embedded.sql_pool.syntax.statements import (
     ObjectName,
     ParameterDefinition,
@@ -305,7 +305,7 @@ def rename_column(work: Work, place: str, new: str, object_type: str) -> None:
     """
     if object_type.upper() != "COLUMN":
         raise refused("sp_rename of anything but a COLUMN", "Use RENAME OBJECT for a table.")
-    if not is_current(name_part(place, 4) or DATABASE):
+    if not is_current(name_part(place, 4) or database()):
         raise cross_database([place])
     old, name, schema = (name_part(place, piece) or "" for piece in (1, 2, 3))
     table = work.catalog.find(ObjectName(name, schema or "dbo"))

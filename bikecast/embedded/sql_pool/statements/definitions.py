@@ -22,10 +22,9 @@ from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_object,
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.names import is_current
 from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.syntax.reader import Reader
-from bikecast.embedded.sql_pool.values.scope import Scope, quoted
+from bikecast.embedded.sql_pool.values.scope import Scope, quoted, text_literal
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 if TYPE_CHECKING:
@@ -252,7 +251,8 @@ def create_schema(work: Work, statement: st.CreateSchema) -> None:
     """CREATE SCHEMA."""
     if statement.name.lower() in _SCHEMAS or work.catalog.has_schema(statement.name):
         raise SqlError(2714, f"There is already an object named '{statement.name}'.")
-    if is_current(statement.name):  # DuckDB could not tell the two apart
+    if work.run(f"SELECT 1 WHERE current_database() = {text_literal(statement.name)}"):
+        # DuckDB could not tell the two apart
         raise refused("A schema with the name of the database")
     if statement.owner.lower() != "dbo":
         raise failure("15151", statement.owner)

@@ -5,7 +5,9 @@ A batch loses them here, before anything reads it, so nothing else knows of data
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from sqlglot import exp
@@ -14,8 +16,7 @@ from sqlglot.tokenizer_core import Token, TokenType
 from bikecast.embedded.sql_pool.errors import SqlError, describe, refused
 from bikecast.embedded.sql_pool.values.patterns import name_part
 
-DATABASE = "pool"
-"""The one database there is."""
+_database: ContextVar[str] = ContextVar("database", default="pool")
 _NO_NAMES = frozenset((TokenType.STRING, TokenType.NATIONAL_STRING, TokenType.NUMBER))
 
 
@@ -46,25 +47,39 @@ class ObjectName:
         return f"{self.schema}.{self.name}"
 
 
-def is_current(database: str) -> bool:
+def database() -> str:
+    """The name of the one database there is: of the pool whose session is at work."""
+    return _database.get()
+
+
+@contextlib.contextmanager
+def in_database(name: str) -> Iterator[None]:
+    """Let names be read as in the pool of that name."""
+    token = _database.set(name)
+    try:
+        yield
+    finally:
+        _database.reset(token)
+
+
+def is_current(name: str) -> bool:
     """Whether a name is that of the database that the session is in."""
-    return database.lower() == DATABASE
+    return name.lower() == database().lower()
 
 
 def named(text: str) -> ObjectName | None:
     """The object that a text names, by one to three parts; None where it names none here."""
-    name, schema, database = (name_part(text, piece) for piece in (1, 2, 3))
-    temporary = (database or "").lower() == "tempdb" and (name or "").startswith("#")
-    if not name or name_part(text, 4) or not (is_current(database or DATABASE) or temporary):
+    name, schema, owner = (name_part(text, piece) for piece in (1, 2, 3))
+    temporary = (owner or "").lower() == "tempdb" and (name or "").startswith("#")
+    if not name or name_part(text, 4) or not (owner is None or is_current(owner) or temporary):
         return None
     return ObjectName(name, schema or "dbo")
 
 
 def cross_database(parts: Sequence[str]) -> SqlError:
     """The error for a name of another database."""
-    return refused(
-        f"The cross-database name {'.'.join(parts)}", f"The database here is {DATABASE}."
-    )
+    name = f"The cross-database name {'.'.join(parts)}"
+    return refused(name, f"The database here is {database()}.")
 
 
 def without_database(tokens: list[Token]) -> list[Token]:

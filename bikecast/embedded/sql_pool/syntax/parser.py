@@ -14,7 +14,7 @@ from bikecast.embedded.sql_pool.interruption import look
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax import changes, definitions, flow, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.syntax.names import is_current
+from bikecast.embedded.sql_pool.syntax.names import database, is_current
 from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -31,12 +31,12 @@ def parse_batch(text: str, limits: Limits | None = None) -> tuple[st.Statement, 
     beyond the limits, and Cancelled where the client gives it up meanwhile.
     """
     if len(text) <= _REMEMBERED_LENGTH:
-        return _remembered(text, limits or Limits())
+        return _remembered(text, limits or Limits(), database())
     return _parsed(text, limits or Limits())
 
 
 @functools.lru_cache(maxsize=256)
-def _remembered(text: str, limits: Limits) -> tuple[st.Statement, ...]:
+def _remembered(text: str, limits: Limits, _database: str) -> tuple[st.Statement, ...]:
     return _parsed(text, limits)
 
 

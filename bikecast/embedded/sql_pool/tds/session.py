@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from typing import TypeVar
 
 from bikecast.core.sql import ResultSet, SqlError
-from bikecast.embedded.sql_pool.internal import DATABASE, INTERNAL_ERROR, is_current
+from bikecast.embedded.sql_pool.internal import INTERNAL_ERROR
 from bikecast.embedded.sql_pool.pool import Pool
 from bikecast.embedded.sql_pool.tds import login as logins
 from bikecast.embedded.sql_pool.tds import tokens
@@ -63,6 +63,7 @@ class Connection:
         self._credentials = credentials
         self._context = context
         self._session = PoolSession(pool)
+        self._database = pool.database
         self._procedures = Procedures(self._session)
         self._descriptor = 0
         self._rolled_back = False
@@ -125,13 +126,13 @@ class Connection:
         if not self._accepts(request):
             self._say_goodbye(SqlError(18456, f"Login failed for user '{request.user[:128]}'."))
             return False
-        if request.database and not is_current(request.database):
+        if request.database.lower() not in ("", self._database.lower()):
             wanted = request.database[:128]
             self._say_goodbye(
                 SqlError(
                     4060,
                     f'Cannot open database "{wanted}" requested by the login. The login failed. '
-                    f"The database here is {DATABASE}.",
+                    f"The database here is {self._database}.",
                 )
             )
             return False
@@ -141,7 +142,7 @@ class Connection:
         if logins.FEATURE_UTF8 in request.features:
             features[logins.FEATURE_UTF8] = b"\x01"
         size = request.packet_size
-        accepted = tokens.login_accepted(request.tds_version, size, DATABASE)
+        accepted = tokens.login_accepted(request.tds_version, size, self._database)
         if features:
             accepted += tokens.features_accepted(features)
         self._packets.write([accepted, tokens.done(tokens.DONE, 0)])

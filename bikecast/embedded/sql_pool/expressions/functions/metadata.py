@@ -11,14 +11,19 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
 from bikecast.embedded.sql_pool.errors import refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
-from bikecast.embedded.sql_pool.syntax.names import DATABASE, named
+from bikecast.embedded.sql_pool.syntax.names import database, named
 from bikecast.embedded.sql_pool.values.conversion import convert
-from bikecast.embedded.sql_pool.values.scope import Typed
+from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
 
 _NAME = nvarchar(128)
 _SMALLINT = SqlType("smallint")
 _POOL_ID = 5
+
+
+def _here() -> str:
+    """The name of the database, as text in DuckDB, where it compares without case."""
+    return text_literal(database())
 
 
 def _view(name: str) -> tuple[str, dict[str, str]]:
@@ -67,7 +72,7 @@ def _object_id_of_value(value: Typed, code: str) -> Typed:
     more = f" AND trim(type) = '{''.join(filter(str.isalpha, code))}'" if code else ""
     return Typed(
         f"(SELECT max(object_id) FROM bikecast.objects WHERE name = {name} AND schema_name = "
-        f"coalesce({schema}, 'dbo') AND coalesce({database}, '{DATABASE}') = '{DATABASE}' "
+        f"coalesce({schema}, 'dbo') AND coalesce({database}, {_here()}) = {_here()} "
         f"AND {server} IS NULL{more})",
         INT,
     )
@@ -98,14 +103,14 @@ def _database_id(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, _NAME, optional=1)
     if not values:
         return Typed(str(_POOL_ID), _SMALLINT)
-    return Typed(f"(CASE WHEN {values[0]} = '{DATABASE}' THEN {_POOL_ID} END)", _SMALLINT)
+    return Typed(f"(CASE WHEN {values[0]} = {_here()} THEN {_POOL_ID} END)", _SMALLINT)
 
 
 def _database_name(compiler: Compiler, node: exp.Expression) -> Typed:
     values = _values(compiler, node, INT, optional=1)
     if not values:
-        return Typed(f"'{DATABASE}'", _NAME)
-    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN '{DATABASE}' END)", _NAME)
+        return Typed(_here(), _NAME)
+    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN {_here()} END)", _NAME)
 
 
 def _looked_up(view: str, column: str, type_: SqlType, **arguments: SqlType) -> Function:
@@ -167,8 +172,8 @@ def _properties(properties: dict[str, tuple[object, SqlType]], names: int) -> Fu
             raise refused(f"{node.name.upper()} of a property that is not a constant")
         value, type_ = properties.get(name.constant.strip().upper(), (None, _NAME))
         sql = compiler.context.bind(value, type_)
-        for database in databases:
-            sql = f"(CASE WHEN lower({database.sql}) = '{DATABASE}' THEN {sql} END)"
+        for given in databases:
+            sql = f"(CASE WHEN {given.sql} = {_here()} THEN {sql} END)"
         return Typed(sql, type_)
 
     return compile_call
@@ -176,7 +181,7 @@ def _properties(properties: dict[str, tuple[object, SqlType]], names: int) -> Fu
 
 def _has_access(compiler: Compiler, node: exp.Expression) -> Typed:
     (name,) = _values(compiler, node, _NAME)
-    return Typed(f"(CASE WHEN lower({name}) = '{DATABASE}' THEN 1 END)", INT)
+    return Typed(f"(CASE WHEN {name} = {_here()} THEN 1 END)", INT)
 
 
 def _statistics_date(compiler: Compiler, node: exp.Expression) -> Typed:
