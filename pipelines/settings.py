@@ -289,6 +289,9 @@ class SqlServerSettings(BaseSettings):
     sql_server_mb: int = Field(
         2048, ge=16, description="MiB in memory that the results of all connections take"
     )
+    sql_models_mb: int = Field(
+        2048, ge=64, description="MiB in memory that ONNX models ask for while they score"
+    )
 
     @classmethod
     def load(cls) -> SqlServerSettings:

@@ -29,6 +29,7 @@ def sql_server(
 
     Example: `BIKECAST_SQL_USER=me BIKECAST_SQL_PASSWORD=... bikecast sql-server --tls`
     """
+    from bikecast.core.onnx import session
     from bikecast.embedded.sql_pool import Credentials, Limits, Pool, serve, server_context
     from pipelines.home import open_home
     from pipelines.settings import SqlServerSettings, load_settings
@@ -66,6 +67,7 @@ def sql_server(
         server_bytes=logins.sql_server_mb << 20,
     )
     pool = Pool(home.pool, home.lake, limits, database=settings.sql_database)
+    session.memory_mb = logins.sql_models_mb
     with serve(pool, host, port, credentials, context=context) as server:
         encryption = f"TLS, certificate {home.root / 'server.pem'}" if tls else "no TLS"
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")

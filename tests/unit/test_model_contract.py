@@ -1,5 +1,7 @@
 """What is refused before a model is loaded."""
 
+import itertools
+
 import numpy as np
 import onnx
 import pytest
@@ -214,3 +216,37 @@ def test_the_other_name_of_onnx_s_domain_hides_no_size():
     big = helper.make_node("Add", ["a", "b"], ["big"], domain="ai.onnx")
     with pytest.raises(ModelRejected, match="Add makes"):
         inspect_model(data_of(big, GOOD, initializers=[column("a", 5000, 1), column("b", 1, 5000)]))
+
+
+def chain(first, times):
+    """Concat of a tensor with itself, over and over: its width doubles each time."""
+    names = [first, *(f"c{i}" for i in range(times))]
+    return [
+        helper.make_node("Concat", [before, before], [after], axis=1)
+        for before, after in itertools.pairwise(names)
+    ]
+
+
+def test_a_chain_of_concat_is_refused_before_it_is_loaded():
+    """1,269 bytes took 6.7 GiB: each tensor was within the limit for one row."""
+    with pytest.raises(ModelRejected, match="makes a tensor of 33,554,432 elements"):
+        inspect_model(data_of(*chain("x", 40), GOOD))
+    many = [helper.make_node("Identity", ["c23"], [f"i{number}"]) for number in range(4)]
+    with pytest.raises(ModelRejected, match="tensors of more than 67,108,864 elements"):
+        inspect_model(data_of(*chain("x", 24), *many, GOOD))
+    signature = inspect_model(data_of(*chain("x", 10), GOOD))
+    assert signature.widest == 2**10 * inspect_model(data_of(GOOD)).widest
+    assert signature.rows_at_once == 2**24 // signature.widest
+
+
+def test_a_shape_that_nobody_can_infer_hides_no_chain_of_concat():
+    unknown = helper.make_node("Reshape", ["x", "n"], ["u"])
+    number = helper.make_node("Cast", ["x"], ["n"], to=TensorProto.INT64)
+    with pytest.raises(ModelRejected, match="elements"):
+        inspect_model(data_of(number, unknown, *chain("u", 40), GOOD))
+
+
+def test_a_model_of_too_many_operators_is_refused(monkeypatch):
+    monkeypatch.setattr("bikecast.core.onnx.sizes.MOST_NODES", 10)
+    with pytest.raises(ModelRejected, match="more than 10 operators"):
+        inspect_model(data_of(*chain("x", 12), GOOD))

@@ -14,7 +14,7 @@ from typing import Any
 
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.onnx.policy import TRAINED_ELSEWHERE, OperatorPolicy
-from bikecast.core.onnx.sizes import check_sizes
+from bikecast.core.onnx.sizes import MOST_ELEMENTS, check_sizes
 
 MAX_MODEL_BYTES = 100 * 1024 * 1024
 
@@ -40,6 +40,13 @@ class ModelSignature:
     opset: int
     ir_version: int
     digest: str
+    widest: int = 1
+    """The elements that its widest tensor has for a row."""
+
+    @property
+    def rows_at_once(self) -> int:
+        """So many rows keep each tensor of the model within the limit of a tensor."""
+        return max(1, MOST_ELEMENTS // self.widest)
 
 
 def model_digest(data: bytes) -> str:
@@ -94,7 +101,7 @@ def inspect_model(
     if model.functions or model.training_info:
         raise ModelRejected("the model defines functions of its own, which are not allowed")
     _check_graph(graph, policy)
-    check_sizes(model)
+    widest = check_sizes(model)
     initialized = {tensor.name for tensor in graph.initializer}
     opsets = {entry.domain: entry.version for entry in model.opset_import}
     return ModelSignature(
@@ -103,6 +110,7 @@ def inspect_model(
         opset=opsets.get("", opsets.get("ai.onnx", 0)),
         ir_version=model.ir_version,
         digest=model_digest(data),
+        widest=widest,
     )
 
 

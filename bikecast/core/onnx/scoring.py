@@ -24,7 +24,7 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
     from bikecast.core.onnx.contract import inspect_model
     from bikecast.core.onnx.session import one_thread_session, scores_of
 
-    inspect_model(model)
+    signature = inspect_model(model)
     columns = {
         column.name: table[column.name]
         .to_numpy(zero_copy_only=False)
@@ -32,7 +32,9 @@ def score_table(model: bytes, spec: ModelSpec, table: pa.Table) -> np.ndarray:
         for column in spec.features
     }
     try:
-        scores = scores_of(one_thread_session(model), columns, spec.model_output)
+        scores = scores_of(
+            one_thread_session(model), columns, spec.model_output, signature.rows_at_once
+        )
     except ValueError as error:
         raise ModelRejected(str(error)) from error
     return scores.astype(np.float64)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -9,6 +10,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import numpy as np
     import onnxruntime
+
+#: MiB that all models of a process may ask for; what they keep counts too.
+memory_mb = 2048
 
 #: NumPy types by ONNX Runtime's names of the types that inputs of a table's model may have.
 _INPUT_TYPES = {
@@ -30,10 +34,12 @@ def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
+    _limit_memory()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 3
+    options.add_session_config_entry("session.use_env_allocators", "1")
+    options.log_severity_level = 4  # what fails is raised
     try:
         return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
     except Exception as error:
@@ -46,13 +52,28 @@ def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
         ) from error
 
 
+@functools.cache
+def _limit_memory() -> None:
+    """Give all sessions of this process one arena: what a model asks for beyond it is an error."""
+    import onnxruntime
+
+    kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
+    place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
+    arena = onnxruntime.OrtArenaCfg({"max_mem": memory_mb << 20, "arena_extend_strategy": 1})
+    onnxruntime.create_and_register_allocator(place, arena)
+
+
 def scores_of(
-    session: onnxruntime.InferenceSession, columns: Mapping[str, np.ndarray], output: str
+    session: onnxruntime.InferenceSession,
+    columns: Mapping[str, np.ndarray],
+    output: str,
+    rows_at_once: int | None = None,
 ) -> np.ndarray:
     """Scores of the rows in order, float32 [rows], from columns of shape [rows].
 
     A trainer may choose other types than the table has: integers become wider integers or floats,
-    floats become floats. The output is the one of that name, else the only one.
+    floats become floats. The output is the one of that name, else the only one. `rows_at_once` of
+    the model's signature bounds the memory.
     Raises ValueError for an input that is no column or that would change a column's values, and for
     outputs that do not fit.
     """
@@ -74,6 +95,11 @@ def scores_of(
     names = [entry.name for entry in session.get_outputs()]
     if output not in names and len(names) != 1:
         raise ValueError(f"the model has the outputs {', '.join(names)} and none named {output}")
-    scores = session.run([output if output in names else names[0]], feed)[0]
+    asked = [output if output in names else names[0]]
     rows = len(next(iter(feed.values()))) if feed else 0
-    return np.asarray(scores, dtype=np.float32).reshape(rows)
+    step = rows_at_once or rows or 1
+    parts = [
+        session.run(asked, {name: values[start : start + step] for name, values in feed.items()})[0]
+        for start in range(0, max(rows, 1), step)
+    ]
+    return np.concatenate([np.asarray(part, dtype=np.float32).ravel() for part in parts])

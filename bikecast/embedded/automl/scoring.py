@@ -49,7 +49,8 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
     """
     if not table.num_rows:
         raise InvalidInput(f"the file has no rows. {_UNSCORED}")
-    inputs = {tensor.name: tensor for tensor in inspect_model(model).inputs}
+    signature = inspect_model(model)
+    inputs = {tensor.name: tensor for tensor in signature.inputs}
     notes: list[str] = []
     readings = _readings(inputs, columns)
     names = _matched([reading.name for reading in readings], table)
@@ -64,10 +65,10 @@ def score_texts(model: bytes, table: pa.Table, columns: Mapping[str, Any] | None
         arrays = _values(texts, names[name], how, parts, inputs, notes, share)
         for tensor, values in arrays.items():
             feed[tensor] = values[:, None]
-    session = one_thread_session(model)
+    session, step = one_thread_session(model), min(BATCH_ROWS, signature.rows_at_once)
     scored = [
-        session.run(None, {name: array[at : at + BATCH_ROWS] for name, array in feed.items()})[0]
-        for at in range(0, table.num_rows, BATCH_ROWS)
+        session.run(None, {name: array[at : at + step] for name, array in feed.items()})[0]
+        for at in range(0, table.num_rows, step)
     ]
     predictions = np.concatenate([np.asarray(part, dtype=np.float64).ravel() for part in scored])
     return ScoredRows(predictions, tuple(notes))

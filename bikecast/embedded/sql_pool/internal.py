@@ -190,6 +190,7 @@ class EngineSession:
         import duckdb
 
         self._interpreter.cancelled = True
+        self._interpreter.runs.terminate()
         with suppress(duckdb.ConnectionException):  # the session has been closed
             self._interpreter.connection.interrupt()
 

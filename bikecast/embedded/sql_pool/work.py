@@ -11,6 +11,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, failure, from_duckdb, refused
 from bikecast.embedded.sql_pool.expressions.context import Context, Variable
 from bikecast.embedded.sql_pool.limits import Limits
+from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
 from bikecast.embedded.sql_pool.results import Results
 from bikecast.embedded.sql_pool.values.scope import BoundQuery
@@ -36,6 +37,7 @@ class Work:
         server: ServerValues,
         limits: Limits,
         results: Results,
+        runs: Runs,
         identity_insert: str = "",
     ) -> None:
         self.connection = connection
@@ -43,7 +45,7 @@ class Work:
         self.identity_insert = identity_insert
         """The key of the table whose IDENTITY column takes values."""
         self.catalog = catalog
-        self.scorers = Scorers(connection, limits)
+        self.scorers = Scorers(connection, limits, runs)
         self.context = Context(catalog, variables, server, self.scorers, self._scalar)
 
     def run(self, sql: str) -> list[tuple[object, ...]]:

@@ -1,5 +1,10 @@
 """How PREDICT scores: which rows, in what pieces, and that the pieces do not matter."""
 
+import contextlib
+import itertools
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import lightgbm as lgb
 import numpy as np
 import pytest
@@ -8,9 +13,11 @@ from onnxmltools import convert_lightgbm
 from onnxmltools.convert.common.data_types import FloatTensorType
 
 from bikecast.core.errors import ModelRejected
-from bikecast.embedded.sql_pool.predict import contract
+from bikecast.core.onnx.contract import inspect_model
+from bikecast.embedded.sql_pool.predict import contract, scorers
 from bikecast.embedded.sql_pool.predict.contract import LoadedModel, load_model
-from tests.unit.sql_pool.onnx_models import weighted_sum
+from bikecast.embedded.sql_pool.predict.runs import Runs
+from tests.unit.sql_pool.onnx_models import model_bytes, value_info, weighted_sum
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"
 ROWS = 5000
@@ -23,9 +30,9 @@ def scored(monkeypatch):
     found = []
     run = LoadedModel.run
 
-    def counting(self, inputs):
+    def counting(self, inputs, runs):
         found.append(len(next(iter(inputs.values()))))
-        return run(self, inputs)
+        return run(self, inputs, runs)
 
     monkeypatch.setattr(LoadedModel, "run", counting)
     return found
@@ -116,10 +123,10 @@ def test_a_prediction_does_not_depend_on_the_rows_beside_it(trees, cores, monkey
     model = LoadedModel(trees, load_model(trees, 10**7).signature)
     matrix = np.random.default_rng(1).random((2048, 3), dtype=np.float32)
     columns = dict(zip("abc", np.ascontiguousarray(matrix.T), strict=True))
-    (whole,) = model.run(columns)
+    (whole,) = model.run(columns, Runs())
     assert len(whole) == 2048
     for size in (1, 7, 60, 300):
-        (part,) = model.run({name: values[:size] for name, values in columns.items()})
+        (part,) = model.run({name: values[:size] for name, values in columns.items()}, Runs())
         assert part.tobytes() == whole[:size].tobytes()
 
 
@@ -136,3 +143,70 @@ def test_the_size_limit_holds_for_a_loaded_model_too():
     load_model(model, 10**6)
     with pytest.raises(ModelRejected, match="the limit is 10"):
         load_model(model, 10)
+
+
+def doubled(times):
+    """The sum of 2^times copies of a column; the model has a few hundred bytes."""
+    names = ["x", *(f"c{i}" for i in range(times))]
+    nodes = [
+        helper.make_node("Concat", [before, before], [after], axis=1)
+        for before, after in itertools.pairwise(names)
+    ]
+    nodes.append(helper.make_node("ReduceSum", [names[-1], "axes"], ["y"], keepdims=1))
+    axes = helper.make_tensor("axes", TensorProto.INT64, [1], [1])
+    return model_bytes(nodes, [value_info("x", "real")], [value_info("y", "real")], [axes])
+
+
+def test_a_wide_model_is_scored_a_few_rows_at_a_time():
+    """1,269 bytes took 6.7 GiB."""
+    model = load_model(doubled(15), 10**6)
+    assert model.signature.widest == 2**15
+    assert model.signature.rows_at_once == 512
+    x = np.arange(1100, dtype=np.float32)
+    (y,) = model.run({"x": x}, Runs())
+    assert y.tolist() == (x * 2**15).tolist()
+
+
+def test_a_cancel_ends_what_onnx_runtime_computes():
+    class Ended(Runs):
+        @contextlib.contextmanager
+        def one(self):
+            with super().one() as options:
+                self.terminate()
+                yield options
+
+    model = load_model(doubled(2), 10**6)
+    with pytest.raises(Exception, match="terminate flag"):
+        model.run({"x": np.ones(3, np.float32)}, Ended())
+
+
+def test_the_cancel_of_a_session_reaches_its_running_models(pool):
+    with pool.engine_session() as session:
+        runs = session._interpreter.runs
+        with runs.one() as options:
+            session.cancel()
+            assert options.terminate
+        with runs.one() as later:
+            assert not later.terminate
+
+
+def test_a_model_that_takes_long_to_load_keeps_no_other_waiting(monkeypatch):
+    slow, quick = weighted_sum({"x": "real"}, 71.0), weighted_sum({"x": "real"}, 72.0)
+    quick_is_loaded = threading.Event()
+
+    def inspect(data, **options):
+        if data == slow:
+            assert quick_is_loaded.wait(20)
+        return inspect_model(data, **options)
+
+    monkeypatch.setattr(contract, "inspect_model", inspect)
+    with ThreadPoolExecutor(1) as threads:
+        loading = threads.submit(load_model, slow, 10**6)
+        load_model(quick, 10**6)
+        quick_is_loaded.set()
+        assert loading.result()
+
+
+def test_memory_that_a_model_does_not_get_is_told_in_words():
+    reason = "bfc_arena.cc:360 Available memory of 16384 is smaller than requested bytes of 9"
+    assert "more memory than models have" in scorers._failed(RuntimeError(reason)).message

@@ -22,6 +22,7 @@ from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlErro
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.interruption import interruptible
 from bikecast.embedded.sql_pool.limits import Limits
+from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.results import Budget, Results
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads
 from bikecast.embedded.sql_pool.syntax import flow
@@ -71,6 +72,7 @@ class Interpreter:
 
     def __post_init__(self) -> None:
         self.catalog = Catalog(self.connection, self.requests)
+        self.runs = Runs()
         self.results = Results(self.budget, self.limits)
         self.number = self.requests.new_session()
         self.transaction = SessionTransaction(self.connection)
@@ -117,6 +119,7 @@ class Interpreter:
             | {"ROWCOUNT": (self.counters.rows, INT), "ERROR": (self.counters.error, INT)},
             self.limits,
             self.results,
+            self.runs,
             self.options.get("IDENTITY_INSERT", ""),
         )
 

@@ -20,6 +20,7 @@ from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import ModelSignature, Tensor, inspect_model, model_digest
 from bikecast.core.onnx.session import one_thread_session
 from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:
@@ -133,6 +134,7 @@ CORES = os.cpu_count() or 1
 
 Vectors = Mapping[str, "NDArray"]
 _models: OrderedDict[str, LoadedModel] = OrderedDict()
+_locks: dict[str, threading.Lock] = {}
 _loading = threading.Lock()
 
 
@@ -147,8 +149,8 @@ class LoadedModel:
         self._whole = 0
         self._helpers: ThreadPoolExecutor | None = None
 
-    def run(self, inputs: Vectors) -> list[NDArray]:
-        """The outputs, each of shape (rows,), for inputs of shape (rows,).
+    def run(self, inputs: Vectors, runs: Runs) -> list[NDArray]:
+        """The outputs, each of shape (rows,), for inputs of shape (rows,); `runs` may end it.
 
         Raises what ONNX Runtime raises, for example for a text that no category matches.
         """
@@ -163,28 +165,41 @@ class LoadedModel:
             if parts > 1 and self._helpers is None:
                 self._helpers = ThreadPoolExecutor(CORES - 1, thread_name_prefix="predict")
         try:
-            return self._call(inputs) if parts == 1 else self._split(inputs, rows, parts)
+            if parts == 1:
+                return self._call(inputs, runs)
+            return self._split(inputs, rows, parts, runs)
         finally:
             with self._lock:
                 self._running -= 1
 
-    def _split(self, inputs: Vectors, rows: int, parts: int) -> list[NDArray]:
+    def _split(self, inputs: Vectors, rows: int, parts: int, runs: Runs) -> list[NDArray]:
         assert self._helpers is not None  # noqa: S101 # run made them
         ends = [rows * part // parts for part in range(parts + 1)]
         slices = [
             {name: vector[start:end] for name, vector in inputs.items()}
             for start, end in itertools.pairwise(ends)
         ]
-        others = [self._helpers.submit(self._call, part) for part in slices[1:]]
-        results = [self._call(slices[0]), *(other.result() for other in others)]
+        others = [self._helpers.submit(self._call, part, runs) for part in slices[1:]]
+        results = [self._call(slices[0], runs), *(other.result() for other in others)]
         return [np.concatenate(pieces) for pieces in zip(*results, strict=True)]
 
-    def _call(self, inputs: Vectors) -> list[NDArray]:
+    def _call(self, inputs: Vectors, runs: Runs) -> list[NDArray]:
         feeds = {
             tensor.name: inputs[tensor.name].reshape((-1, 1)[: len(tensor.shape)])
             for tensor in self.signature.inputs
         }
-        return [output.reshape(-1) for output in self._session.run(None, feeds)]
+        rows = len(next(iter(feeds.values())))
+        step = self.signature.rows_at_once
+        if rows <= step:
+            with runs.one() as options:
+                return [output.reshape(-1) for output in self._session.run(None, feeds, options)]
+        pieces = []
+        for start in range(0, rows, step):  # a wide model: memory is given back at once
+            part = {name: vector[start : start + step] for name, vector in feeds.items()}
+            with runs.one() as options:
+                options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+                pieces.append([each.reshape(-1) for each in self._session.run(None, part, options)])
+        return [np.concatenate(each) for each in zip(*pieces, strict=True)]
 
 
 def load_model(model: bytes, max_bytes: int) -> LoadedModel:
@@ -197,13 +212,18 @@ def load_model(model: bytes, max_bytes: int) -> LoadedModel:
         inspect_model(model, max_bytes=max_bytes)  # says why
     digest = model_digest(model)
     with _loading:
-        loaded = _models.get(digest)
+        lock = _locks.setdefault(digest, threading.Lock())
+    with lock:  # of this model alone: a large one keeps no other waiting
+        with _loading:
+            loaded = _models.get(digest)
         if loaded is None:
             loaded = LoadedModel(model, inspect_model(model, max_bytes=max_bytes))
+        with _loading:
             _models[digest] = loaded
-        _models.move_to_end(digest)
-        while len(_models) > KEPT_MODELS:
-            _models.popitem(last=False)
+            _models.move_to_end(digest)
+            _locks.pop(digest, None)
+            while len(_models) > KEPT_MODELS:
+                _models.popitem(last=False)
         return loaded
 
 

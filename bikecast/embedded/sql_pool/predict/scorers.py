@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from bikecast.core.onnx.contract import Tensor
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.predict.contract import MODEL_ERROR, check_contract, refused
+from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:
@@ -50,8 +52,9 @@ class Scorer:
 class Scorers:
     """The scoring functions that one connection holds while a statement runs."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: Limits) -> None:
+    def __init__(self, connection: duckdb.DuckDBPyConnection, limits: Limits, runs: Runs) -> None:
         self._connection = connection
+        self._runs = runs
         self._limits = limits
         self._names: list[str] = []
         self._failures: list[SqlError] = []
@@ -81,7 +84,7 @@ class Scorers:
         create: Any = self._connection.create_function  # its stub knows no struct as text
         create(
             name,
-            _scoring_function(loaded, self._limits.remembered_vectors, self._failures),
+            _scoring_function(loaded, self._runs, self._limits.remembered_vectors, self._failures),
             [_TYPES[tensor.type][0] for tensor in signature.inputs],
             results[0] if len(results) == 1 else f"STRUCT({struct})",
             type="arrow",
@@ -110,7 +113,9 @@ class Scorers:
                 continue
 
 
-def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlError]) -> Any:
+def _scoring_function(
+    model: LoadedModel, runs: Runs, remembered: int, failures: list[SqlError]
+) -> Any:
     """A function from Arrow arrays, one an input, to an Arrow array; it scores whole chunks.
 
     It never raises: what fails comes into `failures`, and the results are NULL.
@@ -124,7 +129,7 @@ def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlErr
     names = [tensor.name for tensor in inputs]
 
     def run(columns: list[NDArray]) -> list[NDArray]:
-        return model.run(dict(zip(names, columns, strict=True)))
+        return model.run(dict(zip(names, columns, strict=True)), runs)
 
     input_types, output_types = (
         [np.dtype(_TYPES[tensor.type][1]) for tensor in side] for side in (inputs, outputs)
@@ -154,6 +159,8 @@ def _scoring_function(model: LoadedModel, remembered: int, failures: list[SqlErr
 
 def _failed(error: Exception) -> SqlError:
     """What ONNX Runtime says of rows that it cannot score."""
+    if re.search(r"Available memory of \d+ is smaller|Failed to allocate memory", str(error)):
+        return refused("the model asks for more memory than models have in this process")
     return refused(str(error).splitlines()[0][:500] if str(error) else type(error).__name__)
 
 
