@@ -41,6 +41,8 @@ class Home:
 def open_home(settings: Settings) -> Home:
     """Create the folders that are missing, place dagster.yaml and set DAGSTER_HOME.
 
+    From here on this process makes files that only their owner reads, whatever its umask was.
+
     Raises InvalidInput where the dagster.yaml of the settings cannot be read, BikecastError where
     the home cannot be written.
     """
@@ -53,7 +55,13 @@ def open_home(settings: Settings) -> Home:
         ) from error
     home = Home.of(settings)
     LocalLake(root=str(home.lake))  # refuses names that its readers mistake, before any is made
+    # Files that this process, and those that it starts, make are their owner's alone.
+    os.umask(0o077)
     try:
+        home.root.mkdir(parents=True, exist_ok=True)
+        if home.root.stat().st_mode & 0o077:
+            with suppress(PermissionError):  # another user's home, who lets us write in it
+                home.root.chmod(0o700)
         for folder in (home.root, home.lake, home.jobs, home.models, home.dagster, home.logs):
             folder.mkdir(parents=True, exist_ok=True)
             # Every command writes into it; a file without a name survives no kill.

@@ -203,3 +203,34 @@ def main() -> None:
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
+    except (MemoryError, OSError, ImportError, RuntimeError) as error:
+        if not lacks_memory(error):
+            raise
+        text = "There is not enough memory" + memory_limit()
+        print(  # noqa: T201  # no console: it needs memory too
+            f"Error: {text}. What was complete before is kept. Close other programs or raise the "
+            "limit, and run again.",
+            file=sys.stderr,
+        )
+        sys.exit(1)
+
+
+def lacks_memory(error: BaseException) -> bool:
+    """Whether this error, or what caused it, is that memory or threads are not to be had."""
+    texts = ("cannot allocate memory", "failed to map segment", "can't start new thread")
+    seen: BaseException | None = error
+    while seen is not None:
+        if isinstance(seen, MemoryError) or any(text in str(seen).lower() for text in texts):
+            return True
+        seen = seen.__cause__ or seen.__context__
+    return False
+
+
+def memory_limit() -> str:
+    """The limit of this process, as `ulimit -v` sets it, in words; empty where there is none."""
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    if limit == resource.RLIM_INFINITY:
+        return ""
+    return f": this process may have {limit >> 20:,} MiB (ulimit -v)"

@@ -105,7 +105,8 @@ def automl(
     except ValueError as error:
         raise InvalidInput(f"{error}. Nothing was trained.") from error
     folder = output or Path(f"automl-{csv.stem}")
-    texts = read_csv(csv)
+    settings = load_settings()
+    texts = read_csv(csv, settings.max_table_mb << 20)
     inferred = tabular_data(
         texts.table,
         target=target,
@@ -120,7 +121,7 @@ def automl(
     print_table(columns, cells, f"How {csv.name} is read", wide=wide, console=console)
     for note in (*texts.notes, *inferred.notes):
         stderr_console().print(f"[cyan]note[/] {escape(note)}", highlight=False)
-    root = open_home(load_settings()).root / "automl"
+    root = open_home(settings).root / "automl"
     jobs = Jobs(root / "jobs")
     status = train_table(
         jobs, inferred, lake_root=root, data_version=file_digest(csv), budget_seconds=budget

@@ -47,9 +47,10 @@ def predict(
     from rich.markup import escape
 
     from bikecast.embedded.automl import read_csv, score_texts
+    from pipelines.settings import load_settings
 
     graph, columns, spec = _model(model)
-    texts = read_csv(csv)
+    texts = read_csv(csv, load_settings().max_table_mb << 20)
     table, findings = texts.table, texts.notes
     if spec is not None:
         table, columns, findings = read_by_spec(csv, spec)

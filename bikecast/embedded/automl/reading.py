@@ -36,6 +36,12 @@ _CONTAINERS = (
     (b"PAR1", "a Parquet file"),
     (b"SQLite format 3", "an SQLite database"),
 )
+#: Bytes of a table; each takes about ten in memory.
+MAX_BYTES = 1 << 30
+#: Characters of the first line.
+_HEADER = 1 << 20
+#: Where Arrow cites the row that it cannot read; the number of its fields goes with it.
+_GOT = re.compile(r", got \d+: .*", re.DOTALL)
 _HELP = "Nothing was trained. Give a text file with a header line."
 
 
@@ -47,15 +53,21 @@ class CsvTexts:
     notes: tuple[str, ...]
 
 
-def read_csv(path: Path) -> CsvTexts:
+def read_csv(path: Path, max_bytes: int = MAX_BYTES) -> CsvTexts:
     """Read a CSV with a header, separated by comma, semicolon, tab or bar, plain or gzip.
+
+    It is held in memory whole, so more than `max_bytes`, unpacked, are refused.
 
     A column without a name is called "column N" by its place. Text that is not UTF-8 is read as
     Windows-1252. A first line `sep=;` names the separator.
     Raises InvalidInput where it cannot be read, has no rows, or names a column twice.
     """
     notes: list[str] = []
-    text = _text(path, notes)
+    text = _text(path, notes, max_bytes)
+    if "\n" not in text[:_HEADER] and len(text) > _HEADER:
+        raise InvalidInput(
+            f"{path} cannot be read: its first line is longer than {_HEADER:,} characters. {_HELP}"
+        )
     separator, skipped = _named_separator(text)
     body = text.split("\n", skipped)[skipped] if skipped else text
     separator = separator or _separator(body)
@@ -83,18 +95,25 @@ def read_csv(path: Path) -> CsvTexts:
     except (csv.Error, pa.ArrowException) as error:
         raise InvalidInput(
             f"{path} cannot be read as CSV separated by {_NAMES.get(separator, separator)}: "
-            f"{error}. {_HELP}"
+            f"{_GOT.sub('', str(error))}. {_HELP}"
         ) from error
     return CsvTexts(table, tuple(notes))
 
 
-def _text(path: Path, notes: list[str]) -> str:
+def _text(path: Path, notes: list[str], max_bytes: int) -> str:
     try:
-        content = path.read_bytes()
+        with path.open("rb") as file:  # a device has no size, so it is read up to the limit
+            content = file.read(max_bytes + 1)
         if content.startswith(_GZIP):
-            content = gzip.decompress(content)
+            with gzip.open(path) as unpacked:
+                content = unpacked.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidInput(f"{path} cannot be read: {error}. {_HELP}") from error
+    if len(content) > max_bytes:
+        raise InvalidInput(
+            f"{path} cannot be read: it is larger than {max_bytes >> 20:,} MiB, and a table is "
+            "held in memory. Nothing was trained. Take fewer rows, or raise BIKECAST_MAX_TABLE_MB."
+        )
     for mark, kind in _CONTAINERS:
         if content.startswith(mark):
             raise InvalidInput(f"{path} cannot be read: it is {kind}, not a CSV. {_HELP}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from bikecast.embedded.sql_pool.errors import SqlError
 from bikecast.embedded.sql_pool.limits import Limits
@@ -97,7 +97,7 @@ def _size(rows: list[tuple[object, ...]], long_columns: list[int]) -> int:
         return 0
     size = len(rows) * (_ROW + _VALUE * len(rows[0]))
     for place in long_columns:
-        size += sum(len(row[place]) for row in rows if row[place])  # type: ignore[arg-type]
+        size += sum(len(cast("str", row[place])) for row in rows if row[place] is not None)
     return size
 
 

@@ -1,6 +1,7 @@
 """A CSV is read whatever its separator, encoding and compression; no table is refused with why."""
 
 import gzip
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
@@ -101,6 +102,28 @@ def test_a_column_whose_text_comes_late_is_text_from_the_start(tmp_path):
 def test_a_file_that_is_no_table_is_refused(tmp_path, content, reason):
     with pytest.raises(InvalidInput, match=reason):
         columns(tmp_path / "t.csv", content)
+
+
+def test_a_row_that_cannot_be_read_is_not_cited(tmp_path):
+    with pytest.raises(InvalidInput, match="Expected 2 columns") as caught:
+        columns(tmp_path / "t.csv", b"a,b\n1,2\n1,SECRET,3\n")
+    assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_file_beyond_the_limit_is_refused_before_it_is_read_whole(tmp_path, pack):
+    """A sparse file, a device or a packed one of gigabytes took all memory."""
+    path = tmp_path / "t.csv"
+    path.write_bytes(pack(b"a,b\n" + b"1,2\n" * (1 << 18)))
+    with pytest.raises(InvalidInput, match=r"larger than 1 MiB.*BIKECAST_MAX_TABLE_MB"):
+        read_csv(path, 1 << 20)
+    with pytest.raises(InvalidInput, match="larger than 1 MiB"):
+        read_csv(Path("/dev/zero"), 1 << 20)
+
+
+def test_a_first_line_without_end_is_refused(tmp_path):
+    with pytest.raises(InvalidInput, match="first line is longer than 1,048,576"):
+        columns(tmp_path / "t.csv", b"a" * (1 << 21))
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path):

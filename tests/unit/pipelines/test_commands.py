@@ -1,5 +1,6 @@
 """The list of commands, and what each of them imports."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from importlib.metadata import version
 import pytest
 from typer.main import get_command
 
-from pipelines.cli.app import COMMANDS, GROUPS, app, load
+from pipelines.cli.app import COMMANDS, GROUPS, app, lacks_memory, load
 from tests.cli import PROJECT
 
 #: Prints the project's command modules and the slow packages that a command line has imported.
@@ -95,3 +96,33 @@ def test_every_command_has_help(bikecast, command):
     code, text, _ = bikecast(command, "--help")
     assert code == 0
     assert len(text) > 300
+
+
+@pytest.mark.parametrize(
+    ("error", "lacks"),
+    [
+        (MemoryError(), True),
+        (OSError(errno.ENOMEM, "Cannot allocate memory"), True),
+        (ImportError("libx.so: failed to map segment from shared object"), True),
+        (RuntimeError("can't start new thread"), True),
+        (RuntimeError("something else"), False),
+    ],
+)
+def test_a_lack_of_memory_is_told_from_other_faults(error, lacks):
+    assert lacks_memory(error) is lacks
+    outer = RuntimeError("a step failed")
+    outer.__cause__ = error
+    assert lacks_memory(outer) is lacks
+
+
+def test_a_limit_of_memory_is_an_error_in_words_and_no_traceback():
+    """Under `ulimit -v` a command ended in a traceback."""
+    program = (
+        "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)); "
+        "import pipelines.cli.app as cli; cli.app = lambda: bytes(1 << 31); cli.main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("Error: There is not enough memory: this process may have 1,024")

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from pipelines.home import Home, full_disk_explained, open_home
 from pipelines.models import source_folders
 from pipelines.settings import PROJECT, Settings, load_settings
@@ -60,6 +61,26 @@ def test_a_home_that_turned_read_only_is_a_clear_error(tmp_path, monkeypatch):
     monkeypatch.setattr("tempfile.TemporaryFile", refused)
     with pytest.raises(BikecastError, match="cannot be written: Read-only file system"):
         open_home(Settings(home=tmp_path / "home"))
+
+
+@pytest.fixture
+def lax_umask():
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def test_a_home_and_what_is_in_it_are_their_owners(tmp_path, lax_umask):
+    """With an open umask everybody on the machine could read the data, and write the models."""
+    old = tmp_path / "home"
+    old.mkdir(mode=0o777)
+    home = open_home(load_settings(home=old))
+    (home.lake / "new.csv").write_text("data")
+    with replaced_file(home.lake / "put.csv") as temporary:
+        temporary.write_text("data")
+    modes = {path: path.stat().st_mode & 0o777 for path in [old, *old.rglob("*")]}
+    assert {path for path, mode in modes.items() if mode & 0o077} == set()
+    assert modes[old] == 0o700
 
 
 def test_wrong_input_stays_wrong_input_on_a_full_disk(tmp_path):
