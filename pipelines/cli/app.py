@@ -69,6 +69,11 @@ COMMANDS = {
         "Show the T-SQL that makes a model's predictions table and its PREDICT procedures.",
     ),
     "check": ("check", "Check the models' files: each fault by file, line and field."),
+    "backup": (
+        "backups",
+        "Write all of the home into one file with checksums, while it is in use.",
+    ),
+    "restore": ("backups", "Make the home of a backup, where there is none yet."),
     "doctor": (
         "doctor",
         "Check this installation: machine, settings and, in azure, identity, services and roles.",

@@ -68,6 +68,16 @@ class Pool:
         with self.engine_session() as engine:
             yield Session(engine)
 
+    def copy_to(self, target: Path) -> None:
+        """Copy the last committed state to a new file; sessions wait meanwhile.
+
+        Raises SqlError 1222 where another process keeps the file, and 5120 for one that cannot be
+        read.
+        """
+        from bikecast.embedded.sql_pool.storage import copy_database
+
+        copy_database(self.path, target, self.limits.wait_seconds)
+
     @contextlib.contextmanager
     def engine_session(self) -> Iterator[EngineSession]:
         """Internal, for the TDS endpoint: a session as `internal` describes it."""

@@ -56,18 +56,10 @@ def open_database(
 def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPyConnection:
     import duckdb
 
-    config: dict[str, str | bool | int | float | list[str]] = {
-        "autoinstall_known_extensions": "false",
-        "autoload_known_extensions": "false",
-        "python_enable_replacements": "false",
-        "default_null_order": "nulls_first_on_asc_last_on_desc",
-        "default_collation": "nocase",
-        "memory_limit": MEMORY_LIMIT,
-    }
     while True:
         try:
             with _opening:
-                connection = duckdb.connect(str(path), config=config)
+                connection = duckdb.connect(str(path), config=_config())
                 try:
                     _restrict(connection, lake_root)
                     create_catalog(connection)
@@ -83,6 +75,38 @@ def _connect(path: Path, lake_root: Path, patience: Patience) -> duckdb.DuckDBPy
             if not patience.wait():  # a program that opens the file without our lock
                 holder = _HOLDER.search(str(error))
                 raise in_use(path, int(holder[1]) if holder else None, patience) from error
+
+
+def _config() -> dict[str, str | bool | int | float | list[str]]:
+    return {
+        "autoinstall_known_extensions": "false",
+        "autoload_known_extensions": "false",
+        "python_enable_replacements": "false",
+        "default_null_order": "nulls_first_on_asc_last_on_desc",
+        "default_collation": "nocase",
+        "memory_limit": MEMORY_LIMIT,
+    }
+
+
+def copy_database(path: Path, target: Path, wait_seconds: float) -> None:
+    """Copy the last committed state of a pool's file to a new file, by DuckDB itself.
+
+    Raises SqlError 1222 where another process keeps the file, and 5120 where it cannot be read.
+    """
+    import duckdb
+
+    path = path.resolve()
+    with held(path, Patience(wait_seconds)):
+        try:
+            with contextlib.closing(duckdb.connect(str(path), config=_config())) as connection:
+                row = connection.execute("SELECT current_database()").fetchone()
+                source = str(row[0] if row else "").replace('"', '""')
+                place = str(target).replace("'", "''")
+                connection.execute(f"ATTACH '{place}' AS copy_of_pool")
+                connection.execute(f'COPY FROM DATABASE "{source}" TO copy_of_pool')
+                connection.execute("DETACH copy_of_pool")
+        except duckdb.Error as error:
+            raise _unusable(path, error) from error
 
 
 def _unusable(path: Path, error: Exception) -> SqlError:
