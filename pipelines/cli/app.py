@@ -71,9 +71,12 @@ COMMANDS = {
     "check": ("check", "Check the models' files: each fault by file, line and field."),
     "backup": (
         "backups",
-        "Write all of the home into one file with checksums, while it is in use.",
+        "Write all of the home into one file with checksums; it may be in use meanwhile.",
     ),
-    "restore": ("backups", "Make the home of a backup, where there is none yet."),
+    "restore": (
+        "backups",
+        "Make the home of a backup, where there is none yet; every file is checked first.",
+    ),
     "doctor": (
         "doctor",
         "Check this installation: machine, settings and, in azure, identity, services and roles.",
