@@ -27,6 +27,7 @@ FILE_CODE = (
     "resources/lake/csv_file.py",
     "resources/lake/csv_problems.py",
     "resources/lake/decimal_marks.py",
+    "bikecast/core/file_kinds.py",
     "resources/lake/dialect.py",
     "resources/lake/findings.py",
     "resources/lake/many_files.py",

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import IO, cast
 
 from bikecast.core.errors import InvalidInput
+from bikecast.core.file_kinds import GZIP, encoding_of, kind_of
 from bikecast.core.spec import Column
 from resources.lake.port import CsvFormat
 
@@ -25,25 +26,6 @@ HEADER = 1 << 20
 # Lines have a limit here; the module's own, of a field, is not the file's fault.
 csv.field_size_limit(8 * BLOCK)
 _SAMPLE_ROWS = 1000
-#: The longer marks first: that of UTF-32 begins like that of UTF-16.
-_MARKS = {
-    codecs.BOM_UTF8: "utf-8",
-    codecs.BOM_UTF32_LE: "utf-32",
-    codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16",
-    codecs.BOM_UTF16_BE: "utf-16",
-}
-_CONTAINERS = {
-    b"PK\x03\x04": "a zip archive, or a workbook of a spreadsheet",
-    b"PAR1": "a Parquet file",
-    b"BZh": "compressed by bzip2",
-    b"\xfd7zXZ\x00": "compressed by xz",
-    b"\x28\xb5\x2f\xfd": "compressed by zstd",
-    b"7z\xbc\xaf": "a 7z archive",
-    b"\xd0\xcf\x11\xe0": "an old workbook of a spreadsheet",
-    b"%PDF": "a PDF",
-    b"SQLite format 3": "an SQLite database",
-}
 _DELIMITERS = {",": "comma", ";": "semicolon", "\t": "tab"}
 _WITH_POINT = re.compile(r"[+-]?[0-9]*\.[0-9]+(?:[eE][+-]?[0-9]+)?")
 _WITH_COMMA = re.compile(r"[+-]?[0-9]*,[0-9]+(?:[eE][+-]?[0-9]+)?")
@@ -193,7 +175,7 @@ def _container(path: Path, source_name: str, told: CsvFormat) -> tuple[bool, str
     try:
         with path.open("rb") as file:
             start = file.read(512)
-        is_gzip = start.startswith(b"\x1f\x8b")
+        is_gzip = start.startswith(GZIP)
         if is_gzip:
             with _opened(path, is_gzip, source_name) as unpacked, _damage(source_name):
                 start = unpacked.read(512)
@@ -201,27 +183,11 @@ def _container(path: Path, source_name: str, told: CsvFormat) -> tuple[bool, str
         raise InvalidInput(f"cannot read {source_name}: {error.strerror or error}") from error
     if not start:
         raise InvalidInput(f"{source_name} is empty; the first line must hold the column names")
-    if start[257:262] == b"ustar":
-        raise InvalidInput(f"{source_name} is a tar archive, not a CSV file; unpack it")
-    if is_gzip and start.startswith(b"\x1f\x8b"):
+    if is_gzip and start.startswith(GZIP):
         raise InvalidInput(f"{source_name} is compressed by gzip twice; unpack it once")
-    for magic, kind in _CONTAINERS.items():
-        if start.startswith(magic):
-            raise InvalidInput(
-                f"{source_name} is {kind}, not a CSV file; unpack or export it as CSV"
-            )
-    if told.encoding:
-        return is_gzip, told.encoding
-    for mark, encoding in _MARKS.items():
-        if start.startswith(mark):
-            return is_gzip, encoding
-    if b"\x00" in start[:8]:
-        pair = start[:2]
-        if pair[1:] == b"\x00" and pair[:1] != b"\x00":
-            return is_gzip, "utf-16-le"
-        if pair[:1] == b"\x00" and pair[1:] != b"\x00":
-            return is_gzip, "utf-16-be"
-    return is_gzip, "utf-8"
+    if kind := kind_of(start):
+        raise InvalidInput(f"{source_name} is {kind}, not a CSV file; unpack or export it as CSV")
+    return is_gzip, told.encoding or encoding_of(start)
 
 
 def _utf8_blocks(

@@ -12,14 +12,15 @@ import struct
 from calendar import monthrange
 from datetime import date, datetime, time
 
+from bikecast.core import file_kinds
 from bikecast.core.spec import Column
 
 INTEGER = r"-?[0-9]+"
 NUMBER = r"-?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?"
 TEXT = r"[^\x00-\x1f\x7f]*"
 _ISO_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
-#: Marks of a missing value, as programs write them; compared without case.
-MISSING = ("na", "n/a", "#n/a", "null", "none", "nan", "-", "?", ".")
+#: Marks of a missing value in columns of numbers and dates.
+MISSING = (*file_kinds.MISSING, *file_kinds.DASHES)
 #: An ISO moment at midnight, whose day is the value; the offset does not move the day.
 MIDNIGHT = r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]00:00(?::00(?:\.0+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 #: A whole number with zeros behind the point.

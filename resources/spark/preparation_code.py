@@ -5,6 +5,7 @@ from bikecast.core.code_version import LIBRARY
 #: On this machine and, by `batch.py`, in a Synapse pool. Of what else the engine's adapter imports,
 #: a test says why it decides nothing.
 PREPARATION_CODE = (
+    "bikecast/core/file_kinds.py",
     "resources/lake/dialect.py",
     "resources/lake/parquet_folders.py",
     "bikecast/core/suspicious.py",

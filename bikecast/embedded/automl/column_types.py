@@ -16,16 +16,18 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from bikecast.core import file_kinds
 from bikecast.core.errors import InvalidInput
 from bikecast.embedded.automl.dates import DateLayout, Times, date_layouts, parse
 
 Kind = Literal["number", "date", "yes/no", "text", "ignore"]
 KINDS = ("number", "date", "yes/no", "text", "ignore")
 #: Missing in every column, in any case.
-MISSING = ("", "na", "n/a", "nan", "null", "none", "?", "#n/a", "<na>")
+MISSING = ("", *file_kinds.MISSING)
 #: Missing too where the other values are numbers or dates.
 DASHES = (
-    *("-", "--", "---", "\u2013", "\u2014", ".", "..", "...", "*", "x", "n.a.", "k.a.", "nil"),
+    *file_kinds.DASHES,
+    *("--", "---", "\u2013", "\u2014", "..", "...", "*", "x", "n.a.", "k.a.", "nil"),
     *("missing", "unknown", "undefined", "not available", "\\n"),
     *("#div/0!", "#ref!", "#value!", "#num!", "#name?"),
 )

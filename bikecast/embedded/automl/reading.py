@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import gzip
 import io
@@ -17,25 +16,13 @@ import pyarrow.csv as pacsv
 
 from bikecast.core.arrow_memory import arrow_reader
 from bikecast.core.errors import InvalidInput
+from bikecast.core.file_kinds import GZIP, encoding_of, kind_of
 
 SEPARATORS = ",;\t|"
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars"}
 #: The separator is judged by so many lines.
 _SAMPLE_LINES = 30
 _WHOLE = re.compile(r"[-+$€£¥%\s\d.,:/'TZ]*|[^,;\t|]*")
-_GZIP = b"\x1f\x8b"
-_MARKS = (
-    (codecs.BOM_UTF8, "utf-8-sig", "UTF-8"),
-    (codecs.BOM_UTF16_LE, "utf-16", "UTF-16"),
-    (codecs.BOM_UTF16_BE, "utf-16", "UTF-16"),
-)
-#: What other files begin with, and what they are.
-_CONTAINERS = (
-    (b"PK\x03\x04", "a ZIP archive or an Excel workbook"),
-    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
-    (b"PAR1", "a Parquet file"),
-    (b"SQLite format 3", "an SQLite database"),
-)
 #: Bytes of a table; each takes about ten in memory.
 MAX_BYTES = 1 << 30
 #: Characters of the first line.
@@ -104,7 +91,7 @@ def _text(path: Path, notes: list[str], max_bytes: int) -> str:
     try:
         with path.open("rb") as file:  # a device has no size, so it is read up to the limit
             content = file.read(max_bytes + 1)
-        if content.startswith(_GZIP):
+        if content.startswith(GZIP):
             with gzip.open(path) as unpacked:
                 content = unpacked.read(max_bytes + 1)
     except (OSError, EOFError, zlib.error) as error:
@@ -114,16 +101,15 @@ def _text(path: Path, notes: list[str], max_bytes: int) -> str:
             f"{path} cannot be read: it is larger than {max_bytes >> 20:,} MiB, and a table is "
             "held in memory. Nothing was trained. Take fewer rows, or raise BIKECAST_MAX_TABLE_MB."
         )
-    for mark, kind in _CONTAINERS:
-        if content.startswith(mark):
-            raise InvalidInput(f"{path} cannot be read: it is {kind}, not a CSV. {_HELP}")
-    encoding, name = next((e[1:] for e in _MARKS if content.startswith(e[0])), ("utf-8", ""))
+    if kind := kind_of(content):
+        raise InvalidInput(f"{path} cannot be read: it is {kind}, not a CSV. {_HELP}")
+    encoding = encoding_of(content)
     try:
-        text = content.decode(encoding)
-        if name == "UTF-16":
-            notes.append(f"{path.name} is UTF-16")
+        text = content.decode(encoding).removeprefix("\ufeff")
+        if encoding != "utf-8":
+            notes.append(f"{path.name} is encoded in {encoding}")
     except UnicodeDecodeError as error:
-        if name:
+        if encoding != "utf-8":
             raise InvalidInput(f"{path} cannot be read: {error}. {_HELP}") from error
         text = content.decode("cp1252", errors="replace")
         notes.append(f"{path.name} is not UTF-8; it is read as Windows-1252")

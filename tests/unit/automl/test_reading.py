@@ -91,8 +91,8 @@ def test_a_column_whose_text_comes_late_is_text_from_the_start(tmp_path):
     ("content", "reason"),
     [
         (b"", "it is empty"),
-        (b"a\0b\n", "null characters"),
-        (b"PK\x03\x04....", "a ZIP archive or an Excel workbook"),
+        (b"ab\0c\n", "null characters"),
+        (b"PK\x03\x04....", "a zip archive, or a workbook of a spreadsheet"),
         (b"PAR1....", "a Parquet file"),
         (b"a,a\n1,2\n", "'a' twice"),
         (b"a,b\n1,2\n1,2,3\n", "separated by commas"),
