@@ -16,7 +16,11 @@ PACKAGES = ("pipelines", "assets", "resources", "bikecast")
 LAYERS = ("pipelines", "assets", "resources", "bikecast.embedded", "bikecast.core")
 #: Libraries with one public face, and who looks inside: its tests, and what measures a part.
 LIBRARIES = {
-    "bikecast.embedded.automl": ("tests/unit/automl", "benchmarks/automl_quality.py"),
+    "bikecast.embedded.automl": (
+        "tests/unit/automl",
+        "benchmarks/automl_quality.py",
+        "benchmarks/scale.py",
+    ),
     "bikecast.embedded.mlflow": ("tests/unit/registry",),
     "bikecast.embedded.sql_pool": ("tests/unit/sql_pool", "tests/unit/tds"),
 }
