@@ -1,6 +1,6 @@
 """Stage 1: the CSV files in the lake."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Literal
 
@@ -63,9 +63,15 @@ class CsvFile:
     def read(self, fetched: FetchedFile, spec: ModelSpec, lake: Lake) -> "CsvContent":
         """Check the file and read its first rows, if that was not done. Raises InvalidInput."""
         from resources.lake.csv_file import CsvContent, read_scoring_csv, read_training_csv
+        from resources.lake.raw_files import kept_content
 
         if isinstance(fetched.content, CsvContent):
             return fetched.content
+        if fetched.kept is not None:
+            if content := kept_content(lake, self.lake_path, spec):
+                return content
+            with lake.local_copy(self.lake_path) as copy:
+                return self.read(replace(fetched, path=copy, kept=None), spec, lake)
         if fetched.parts:
             from resources.lake.many_files import read_many
 
@@ -124,8 +130,9 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
             content = own.read(fetched, spec, lake)
             _check_other(context, spec, sources, other, lake)
             origin, before = _origin(context, own, fetched, lake)
-            stored = store(
-                lake, own.lake_path, fetched.path, content, spec, fetched.format, fetched.parts
+            told = fetched.format
+            stored = fetched.kept or store(
+                lake, own.lake_path, fetched.path, content, spec, told, fetched.parts
             )
         if fetched.is_sample and before not in (None, origin):
             context.log.warning(

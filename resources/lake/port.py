@@ -85,6 +85,8 @@ class FetchedFile:
     """What was read of it before the run began, so that it is not read again; None if nothing."""
     parts: tuple[Part, ...] = ()
     earlier: Earlier | None = None
+    kept: LakeFile | None = None
+    """What the lake keeps and was checked when it was stored; then there is no `path`."""
 
 
 class SourceFiles(Protocol):

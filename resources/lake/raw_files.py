@@ -21,10 +21,14 @@ from bikecast.core.spec import ModelSpec
 from resources.lake.port import CsvFormat, FetchedFile, Lake, LakeFile, Part
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from resources.lake.csv_file import CsvContent
 
 Purpose = Literal["training", "scoring"]
 _VERSION = 1
+#: Rows of a file that are shown.
+_SHOWN = 5
 
 
 def reader(purpose: Purpose) -> Callable[..., CsvContent]:
@@ -42,11 +46,14 @@ def store(
     spec: ModelSpec,
     told: CsvFormat,
     parts: Sequence[Part] = (),
+    *,
+    is_checked: bool = True,
 ) -> LakeFile:
     """Store a file that was read as `content`, and its copy for engines where it needs one.
 
     Of a source of many files `source` has all rows in the canonical form, and the `parts` are
-    kept beside it as they came.
+    kept beside it as they came. `is_checked` says that all is right with the file, so that it need
+    not be read again.
     Raises InvalidInput where the file changed since it was read.
     """
     from resources.lake.csv_file import file_signature, write_canonical
@@ -74,6 +81,7 @@ def store(
         "format": asdict(CsvFormat() if parts else told),
         "canonical": asdict(copy) if copy else None,
         "model": model_of(spec),
+        "content": _described(content) if is_checked else None,
     }
     if parts:
         manifest["parts"] = {
@@ -109,8 +117,68 @@ def kept_format(lake: Lake, path: str) -> CsvFormat:
     return CsvFormat(**manifest["format"])
 
 
+def kept_file(lake: Lake, path: str) -> LakeFile | None:
+    """The lake's file where it was checked when it was stored; None where it is to be read."""
+    stored, manifest = lake.stat(path), _manifest(lake, path)
+    is_checked = stored is not None and manifest.get("digest") == stored.digest
+    return stored if is_checked and manifest.get("content") else None
+
+
+def kept_content(lake: Lake, path: str, spec: ModelSpec) -> CsvContent | None:
+    """What was read of the lake's file when it was stored, with its first rows.
+
+    None where another file is there now, or another model wants to read it.
+    """
+    from resources.lake.csv_file import CsvContent
+    from resources.lake.dialect import Dialect
+
+    manifest = _manifest(lake, path)
+    if kept_file(lake, path) is None or manifest["model"] != model_of(spec):
+        return None
+    content = manifest["content"]
+    return CsvContent(
+        table=_from_texts(content["rows"], content["columns"], spec),
+        rows=manifest["rows"],
+        findings=tuple(content["findings"]),
+        absent=tuple(content["absent"]),
+        dialect=Dialect(()),
+        is_canonical=manifest["canonical"] is None,
+        signature=(),
+    )
+
+
+def _described(content: CsvContent) -> dict[str, Any]:
+    """What a run says of a file: its first rows as JSON, findings, columns that it lacks."""
+    rows = content.table.slice(0, _SHOWN)
+    return {
+        "columns": rows.column_names,
+        "rows": json.loads(json.dumps([[*row.values()] for row in rows.to_pylist()], default=str)),
+        "findings": list(content.findings),
+        "absent": list(content.absent),
+    }
+
+
+def _from_texts(rows: list[list[Any]], names: list[str], spec: ModelSpec) -> pa.Table:
+    """The first rows that a manifest has; days are ISO texts there."""
+    import pyarrow as pa
+
+    from bikecast.core.sql_types import arrow_schema
+
+    columns = {column.name: column for column in (*spec.keys, *spec.features, spec.target)}
+    schema = arrow_schema(tuple(columns[name] for name in names))
+    return pa.table(
+        [
+            pa.array([row[place] for row in rows]).cast(field.type)
+            for place, field in enumerate(schema)
+        ],
+        schema=schema,
+    )
+
+
 def digest_of(fetched: FetchedFile) -> str:
     """What tells its content apart: SHA-256 of the file, or of the digests of a source's files."""
+    if fetched.kept is not None:
+        return fetched.kept.digest
     if fetched.earlier is not None and len(fetched.earlier.rows) == len(fetched.parts):
         return fetched.earlier.digest
     if fetched.path.exists():
@@ -153,7 +221,7 @@ def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str
     told = kept_format(lake, path)
     with lake.local_copy(path) as original:
         content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=5)
-        store(lake, path, original, content, spec, told)
+        store(lake, path, original, content, spec, told, is_checked=False)
     return path if content.is_canonical else _beside(path, ".canonical.csv")
 
 

@@ -19,7 +19,7 @@ from bikecast.core.urls import is_url, public_url
 from resources.lake.download import download
 from resources.lake.many_files import described_parts, files_of
 from resources.lake.port import KEPT, CsvFormat, Earlier, FetchedFile, Lake
-from resources.lake.raw_files import kept_format, stored_parts
+from resources.lake.raw_files import kept_file, kept_format, stored_parts
 
 #: The word that asks for the simulated sample although the lake has a file.
 SAMPLE = "sample"
@@ -108,13 +108,13 @@ class Sources:
             return
         source = override or self.paths.get(lake_path)
         if source is None and self.lake.stat(lake_path) is not None:
+            origin, told = f"{lake_path}{KEPT}", kept_format(self.lake, lake_path)
+            if (kept := kept_file(self.lake, lake_path)) is not None:
+                path = Path(lake_path)
+                yield FetchedFile(path, origin, is_new=False, format=told, kept=kept)
+                return
             with self.lake.local_copy(lake_path) as path:
-                yield FetchedFile(
-                    path,
-                    f"{lake_path}{KEPT}",
-                    is_new=False,
-                    format=kept_format(self.lake, lake_path),
-                )
+                yield FetchedFile(path, origin, is_new=False, format=told)
             return
         if source is not None and (files := _many(source)) is not None:
             with self._fetched_parts(lake_path, source, files) as fetched:

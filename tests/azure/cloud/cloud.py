@@ -32,6 +32,8 @@ class LoggedCall:
     body: bytes
     status: int
     route: str
+    answered: int
+    """Bytes of the answer."""
 
 
 #: ONNX Runtime of this process reports its use there, whatever test runs at that moment.
@@ -112,6 +114,7 @@ class Cloud:
                     request.body,
                     response.status,
                     name,
+                    len(response.body),
                 )
             )
             return response

@@ -12,7 +12,14 @@ from resources.lake.csv_file import read_training_csv
 from resources.lake.csv_format import csv_format
 from resources.lake.local import LocalLake
 from resources.lake.port import CsvFormat
-from resources.lake.raw_files import engine_path, kept_format, original_line, store
+from resources.lake.raw_files import (
+    engine_path,
+    kept_content,
+    kept_file,
+    kept_format,
+    original_line,
+    store,
+)
 
 PATH = SPEC.source_file
 COPY = PATH.replace(".csv", ".canonical.csv")
@@ -51,6 +58,34 @@ def rows_of_engines(lake):
     content = read_training_csv(place, SPEC, source_name="engines")
     assert content.is_canonical
     return content.table
+
+
+@pytest.mark.parametrize("source", ["plain", "other"])
+def test_what_was_read_of_a_file_is_kept_with_it(lake, request, source):
+    path, told = request.getfixturevalue(source), TOLD if source == "other" else PLAIN
+    content = read_training_csv(path, SPEC, source_name=path.name, told=told, kept_rows=5)
+    stored = store(lake, PATH, path, content, SPEC, told)
+    assert kept_file(lake, PATH) == stored
+    kept = kept_content(lake, PATH, SPEC)
+    assert kept.table.equals(content.table)
+    assert (kept.rows, kept.findings, kept.absent) == (30, content.findings, ())
+    assert kept.is_canonical is content.is_canonical
+    assert kept_content(lake, PATH, replace(SPEC, features=SPEC.features[1:])) is None
+
+
+@pytest.mark.parametrize("change", ["another file", "a home of the version before", "not checked"])
+def test_what_was_read_of_a_file_holds_for_that_file_and_for_what_was_checked(lake, plain, change):
+    content = read_training_csv(plain, SPEC, source_name=plain.name)
+    store(lake, PATH, plain, content, SPEC, PLAIN, is_checked=change != "not checked")
+    manifest = lake.local_path(PATH.replace(".csv", ".manifest.json"))
+    if change == "another file":
+        lake.local_path(PATH).write_text(plain.read_text().replace(",0.", ",0.1"))
+    elif change == "a home of the version before":
+        written = json.loads(manifest.read_text())
+        del written["content"]
+        manifest.write_text(json.dumps(written))
+    assert kept_file(lake, PATH) is None
+    assert kept_content(lake, PATH, SPEC) is None
 
 
 def test_a_plain_file_is_what_engines_read_and_is_not_copied(lake, plain):
