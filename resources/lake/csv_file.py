@@ -17,12 +17,13 @@ from bikecast.core.files import replaced_file
 from bikecast.core.spec import FORECAST_ROW, Column, ModelSpec
 from bikecast.core.sql_types import arrow_schema
 from bikecast.core.trainable import target_problem
-from resources.lake.csv_problems import MOST, problems_error, repeated_keys
+from resources.lake.csv_problems import MOST, numbered_rows, problems_error, repeated_keys
 from resources.lake.dialect import Dialect, blocks, folded, recognise
-from resources.lake.findings import SuspiciousValues
+from resources.lake.findings import DayOrder, SuspiciousValues
 from resources.lake.port import CsvFormat
 from resources.lake.rows import Rules, checked_rows
 from resources.lake.unique_keys import UniqueKeys
+from resources.lake.values import plain
 
 #: The last line of every refusal of a training or scoring file.
 REFUSED = (
@@ -244,10 +245,11 @@ def read_csv(
     dialect = recognise(path, columns, required, source_name, told, ignored)
     rules = Rules(tuple(columns), frozenset(may_lack) | frozenset(optional), source_name)
     kept: list[pa.Table] = []
+    order = DayOrder([column for column in columns if column.name in dialect.names])
     with UniqueKeys(unique if set(unique) <= set(dialect.names) else ()) as keys:
         for rows in checked_rows(path, dialect, rules, hint=hint):
             keys.add(rows)
-            for each in (suspicious, limits):
+            for each in (suspicious, limits, order):
                 if each is not None:
                     each.add(rows)
             if rules.rows < kept_rows:
@@ -276,6 +278,11 @@ def read_csv(
     notes = [*dialect.notes, *(f"{form} ({place})" for form, place in rules.forms.items())]
     if told.date_format:
         notes.append(f"dates of the form {told.date_format}")
+    findings += [
+        order.finding(source_name, column)
+        for column in order.in_doubt()
+        if not _is_iso(path, dialect, column, source_name)
+    ]
     if notes:
         findings.insert(0, f"{source_name} is read as: {'; '.join(notes)}")
     return CsvContent(
@@ -287,6 +294,13 @@ def read_csv(
         is_canonical=not notes,
         signature=before,
     )
+
+
+def _is_iso(path: Path, dialect: Dialect, column: Column, source_name: str) -> bool:
+    """Whether the first row has an ISO date in the column."""
+    line, block = next(blocks(path, dialect, source_name))
+    _, row = next(numbered_rows(block, line, dialect.delimiter))
+    return "-" in plain(row[dialect.names.index(column.name)], column)[4:5]
 
 
 @contextmanager

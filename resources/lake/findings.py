@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -14,6 +15,8 @@ from bikecast.core.suspicious import EXAMPLES, finding, places_text, rows_text
 OUTLIER_LIMIT = 6.0
 #: Makes the median absolute deviation estimate a normal distribution's standard deviation.
 _NORMAL_SCALE = 1.4826
+_PARTS = re.compile("%[A-Za-z]")
+_OTHER = {"%d": "%m", "%m": "%d"}
 
 
 class SuspiciousValues:
@@ -49,6 +52,40 @@ class SuspiciousValues:
             finding(column, count, self._places[column.name], self._treatment)
             for column in (*self._spec.features, self._spec.target)
             if (count := self._counts.get(column.name))
+        )
+
+
+class DayOrder:
+    """Shows a file's dates which of their numbers is the day? One above 12 does, in each column."""
+
+    def __init__(self, columns: Sequence[Column]) -> None:
+        self._open = [
+            column
+            for column in columns
+            if column.sql_type == "date" and {"%d", "%m"} <= set(_PARTS.findall(column.date_format))
+        ]
+        self._differ: set[str] = set()
+
+    def add(self, table: pa.Table) -> None:
+        """Look at the dates of some more rows."""
+        for column in list(self._open):
+            days, months = pc.day(table[column.name]), pc.month(table[column.name])
+            if (pc.max(days).as_py() or 0) > 12:
+                self._open.remove(column)
+            elif pc.any(pc.not_equal(days, months), min_count=0).as_py():
+                self._differ.add(column.name)
+
+    def in_doubt(self) -> list[Column]:
+        """The columns whose dates would be others with day and month exchanged."""
+        return [column for column in self._open if column.name in self._differ]
+
+    @staticmethod
+    def finding(source_name: str, column: Column) -> str:
+        """What is said of a column in doubt that is not written in ISO format."""
+        other = _PARTS.sub(lambda part: _OTHER.get(part[0], part[0]), column.date_format)
+        return (
+            f"{source_name}: column {column.name} is read by {column.date_format}, and no date in "
+            f"it shows that this is right: no day is above 12. If it is not: --date-format {other}"
         )
 
 

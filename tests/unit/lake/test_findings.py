@@ -1,8 +1,10 @@
 import pyarrow as pa
 import pytest
 
+from bikecast.core.spec import Column
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import simulate, simulate_forecast
+from resources.lake.csv_file import read_csv
 from resources.lake.findings import Outliers, SuspiciousValues
 from resources.lake.queries import rows_in_both
 from tests.second_spec import COFFEE_SALES
@@ -77,3 +79,24 @@ def test_text_features_are_compared_too():
     known = pa.table({"drink": ["espresso", "latte"], "seats": [1, 2]})
     rows = pa.table({"drink": ["espresso", "espresso"], "seats": [1, 2]})
     assert rows_in_both(rows, known, ("drink", "seats")) == 1
+
+
+DAY = Column("day", "date", date_format="%m/%d/%Y")
+
+
+@pytest.mark.parametrize(
+    ("days", "is_said"),
+    [
+        (["1/2/2011", "3/12/2011"], True),
+        (["1/2/2011", "1/13/2011"], False),
+        (["2011-01-02", "2011-01-03"], False),
+        (["1/1/2011", "2/2/2011"], False),
+    ],
+)
+def test_a_file_whose_dates_do_not_show_which_number_is_the_day_is_told_of(tmp_path, days, is_said):
+    path = tmp_path / "days.csv"
+    path.write_text("day\n" + "\n".join(days) + "\n")
+    content = read_csv(path, [DAY], source_name="days.csv")
+    assert content.is_canonical
+    assert len(content.findings) == is_said
+    assert all("--date-format %d/%m/%Y" in finding for finding in content.findings)
