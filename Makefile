@@ -1,6 +1,6 @@
 # Targets with "##" are listed by `make help`.
 .DEFAULT_GOAL := help
-.PHONY: help run test ui setup test-setup test-slow lint types validate lock bench bench-scale bench-automl screenshots clean
+.PHONY: help run test ui notebook setup test-setup test-slow lint types validate lock bench bench-scale bench-automl screenshots clean
 
 BIN := .venv/bin
 ARGS ?=
@@ -17,6 +17,10 @@ run: setup ## Run the pipeline and print the forecast (ARGS="--csv FILE --budget
 
 test: test-setup ## Run the tests without the slow tier, at most four at a time
 	@$(BIN)/python -m pytest -m "not slow" -n auto --maxprocesses 4 --no-loadscope-reorder $(ARGS)
+
+notebook: ## Install JupyterLab and open the notebook that looks at the data
+	@scripts/setup.sh notebook
+	@$(BIN)/bikecast notebook explore $(ARGS)
 
 ui: setup ## Serve the Dagster UI on 127.0.0.1:3000
 	@$(BIN)/bikecast ui $(ARGS)
@@ -47,6 +51,7 @@ validate: test-setup ## Load the code location as Dagster does
 lock: ## Renew all locks (needs uv; ARGS=--upgrade takes newer versions)
 	uv pip compile -q $(LOCK) $(EVERYTHING) --extra test -o requirements/test.txt $(ARGS)
 	uv pip compile -q $(LOCK) $(EVERYTHING) -c requirements/test.txt -o requirements/deploy.txt
+	uv pip compile -q $(LOCK) --extra azure --extra notebook -c requirements/test.txt -o requirements/notebook.txt
 	uv pip compile -q $(LOCK) -c requirements/test.txt -o requirements/run.txt
 
 LOCK := pyproject.toml --universal --no-strip-extras --generate-hashes --python-version 3.11 \

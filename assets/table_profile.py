@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from assets.checks.drift import DriftLimits, columns_drift
 from bikecast.core.row_sample import sample_rows
 from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql_types import arrow_schema
 from resources.lake.queries import bounded_duckdb, quoted
 from resources.lake.tables import SAMPLE_ROWS, blocks_of, reader_of
 
@@ -102,7 +103,7 @@ def profile_of(
     profiles = tuple(
         ColumnProfile(
             name=each.name,
-            type=known[each.name].sql_declaration if each.name in known else str(each.type),
+            type=_type(each, known.get(each.name)),
             kind=kinds[each.name],
             bars=bars.get(each.name, {}),
             with_target=related.get(each.name),
@@ -127,6 +128,13 @@ def _kind(arrow: pa.DataType, column: Column | None) -> Kind:
     if types.is_string(arrow) or types.is_large_string(arrow):
         return "text"
     return "date" if types.is_date(arrow) or types.is_timestamp(arrow) else "other"
+
+
+def _type(field: pa.Field, column: Column | None) -> str:
+    """The spec's type where the table has that, else Arrow's."""
+    if column is not None and arrow_schema((column,)).types == [field.type]:
+        return column.sql_declaration
+    return str(field.type)
 
 
 def _facts(

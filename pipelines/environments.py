@@ -30,6 +30,8 @@ from resources.sql_pool.port import SqlPool, SqlPoolPower
 from resources.workspace.port import WorkspaceLinks
 
 if TYPE_CHECKING:
+    from bikecast.core.spec import ModelSpec
+    from resources.spark.livy_session import LivySession
     from resources.workspace.azure_place import AzurePlace
 
 
@@ -59,11 +61,41 @@ def sql_pool_for(home: Home, database: str = "pool") -> EmbeddedSqlPool:
     return EmbeddedSqlPool(path=str(home.pool), lake_root=str(home.lake), database=database)
 
 
-def lake_session_of(settings: Settings) -> LakeSession:
+def lake_session_of(settings: Settings, models: Sequence[Model]) -> LakeSession:
     """The interactive Spark session on the lake of the environment that the settings name."""
+    home = Home.of(settings)
+    if settings.env == "azure":
+        return _livy_session(settings.azure, home, models)
     from resources.spark.lake_session import ConnectLakeSession
 
-    return ConnectLakeSession(settings.spark_remote, LocalLake(root=str(Home.of(settings).lake)))
+    return ConnectLakeSession(settings.spark_remote, LocalLake(root=str(home.lake)))
+
+
+def _livy_session(azure: AzureSettings, home: Home, models: Sequence[Model]) -> LivySession:
+    """A session of this home's name, so that its next process finds one that was left open."""
+    import hashlib
+    import socket
+    import sys
+
+    from resources.lake.adls import AdlsLake
+    from resources.spark.livy_session import LivySession
+
+    place = f"{socket.gethostname()}:{home.root}"
+    specs = [model.spec for model in models]
+    saved = {explored_table(spec): f"tables/{explored_table(spec)}" for spec in specs}
+    return LivySession(
+        workspace=azure.synapse_workspace,
+        pool=azure.spark_pool,
+        lake=AdlsLake.of(azure.account, azure.container),
+        name=f"bikecast-{hashlib.sha256(place.encode()).hexdigest()[:12]}",
+        tables_there={spec.training_table: spec.training_table_path for spec in specs} | saved,
+        say=lambda text: print(text, file=sys.stderr),  # noqa: T201 # in notebooks too
+    )
+
+
+def explored_table(spec: ModelSpec) -> str:
+    """The table of the lake that the notebook `explore` saves."""
+    return f"explored_{spec.name}"
 
 
 def sql_pool_of(settings: Settings) -> tuple[SqlPool, SqlPoolPower]:

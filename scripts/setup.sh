@@ -1,11 +1,11 @@
 #!/bin/sh
-# Makes .venv what a lock says: scripts/setup.sh run|test. Does nothing where that is done.
+# Makes .venv what a lock says: scripts/setup.sh run|test|notebook|deploy. Does nothing where that is done.
 #
 # PYTHON=/path/to/python chooses the interpreter. uv is used where it is on PATH, pip otherwise.
 set -eu
 cd "$(dirname "$0")/.."
 
-kind=${1:?run or test}
+kind=${1:?run, test, notebook or deploy}
 lock=requirements/$kind.txt
 bin=.venv/bin
 log=.cache/setup-$kind.log
@@ -124,7 +124,7 @@ printf '%s' "Installing $lock " >&2
 quietly install_all
 printf '%s' "Compiling bytecode " >&2
 quietly compile_bytecode
-# The test lock has all that the run lock has.
+# Each lock has all that the run lock has.
 for done in run "$kind"; do
     state_of "$done" >".venv/.installed-$done"
 done

@@ -23,6 +23,10 @@ COMMANDS = {
         "profile",
         "Look at a file or a table of the lake: values, gaps, ranges, drift, ties to the target.",
     ),
+    "notebook": (
+        "notebook",
+        "Look at the data, or train step by step, in a notebook of Jupyter or of Synapse.",
+    ),
     "ui": ("ui", "Open the Dagster UI: web server, daemon, sensors and schedules, on 127.0.0.1."),
     "sql": ("sql", "Run T-SQL on the SQL pool."),
     "models": (

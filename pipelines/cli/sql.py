@@ -87,25 +87,31 @@ def sql(
 
 def _run_on_lake(script: str, settings: Settings, printer: ResultPrinter) -> None:
     from pipelines.environments import lake_session_of
-    from resources.spark.lake_session import statements
+    from pipelines.model_files import load_models
+    from resources.spark.lake_session import check_reads, statements
 
     queries = statements(script)
     if not queries:
         raise InvalidInput(_EMPTY)
-    if settings.env == "azure":
-        raise InvalidInput("--lake needs the local environment. Nothing was run.")
-    session = lake_session_of(settings)
     for query in queries:
-        printer.print(session.sql(query))
+        check_reads(query)
+    session = lake_session_of(settings, load_models())
+    try:
+        for query in queries:
+            printer.print(session.sql(query))
+    finally:
+        if settings.env == "azure":  # a session there costs while it is open
+            session.stop()
 
 
 def _place_in_lake(message: str, settings: Settings) -> str:
     """Where the table of a Msg 208 is, if the lake has one of its name."""
     from pipelines.environments import lake_session_of
+    from pipelines.model_files import load_models
 
     quoted = _NAME_IN_MESSAGE.search(message)
     name = quoted[1].rpartition(".")[2].strip('[]"').casefold() if quoted else ""
-    for table in lake_session_of(settings).tables():
+    for table in lake_session_of(settings, load_models()).tables():
         if table.casefold() == name:
             return (
                 f"\n{table} is a table of the lake, not of the pool: "

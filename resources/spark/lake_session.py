@@ -64,6 +64,33 @@ class ConnectLakeSession:
         except spark_errors() as error:
             raise BikecastError(refusal(error, self.tables())) from error
 
+    def save(self, rows: DataFrame, name: str) -> int:
+        """Make rows the content of a table of the lake, and its view; returns its Delta version.
+
+        Their files are the engine's, and the commit is atomic: the table is the old or the new.
+        Raises BikecastError where they cannot be written.
+        """
+        import shutil
+        from uuid import uuid4
+
+        import pyarrow.parquet as pq
+
+        from resources.lake.parquet_folders import commit_files, local_files
+        from resources.spark.scoring import write_folder
+
+        path, folder = f"{TABLES}/{name}", f"saved-{uuid4().hex}"
+        place = self._lake.local_path(path)
+        try:
+            write_folder(rows, str(place / folder))
+            schema = pq.read_schema(next((place / folder).glob("*.parquet")))
+            files = local_files(place, folder, schema)
+            version = commit_files(self._lake, path, files, schema, {})
+        except spark_errors() as error:
+            shutil.rmtree(place / folder, ignore_errors=True)
+            raise BikecastError(f"cannot save {name}: {cause(error)}. It is as it was") from error
+        self.spark()
+        return version
+
     def stop(self) -> None:
         """End the session; the next use opens another one."""
         from resources.spark.sessions import stop_all
@@ -112,12 +139,17 @@ def result_of(rows: DataFrame, most: int) -> ResultSet:
     columns = [(field.name, field.dataType.simpleString()) for field in rows.schema]
     values = [tuple(map(_plain, row)) for row in rows.limit(most + 1).collect()]
     if len(values) > most:
-        raise InvalidInput(
-            f"The result has more than {most:,} rows. Nothing was printed; add a LIMIT, or let "
-            "the query count."
-        )
+        raise too_many_rows(most)
     types = tuple(ResultColumn(name, _SQL_TYPES.get(kind, kind)) for name, kind in columns)
     return ResultSet(types, values)
+
+
+def too_many_rows(most: int) -> InvalidInput:
+    """The refusal of a result that does not belong into this process."""
+    return InvalidInput(
+        f"The result has more than {most:,} rows. Nothing was printed; add a LIMIT, or let the "
+        "query count."
+    )
 
 
 def refusal(error: Exception, tables: Sequence[str]) -> str:

@@ -149,7 +149,7 @@ class Batches:
 
     @property
     def _client(self) -> SparkClient:
-        return _client(self.workspace, self.pool)
+        return client(self.workspace, self.pool)
 
     def _newer(self, since: ListEnd) -> Iterator[tuple[int, Any]]:
         """Index and batch of all that are newer than an earlier end of the list, oldest first."""
@@ -205,7 +205,8 @@ def failure_reason(log: Sequence[str]) -> str:
 
 
 @cache
-def _client(workspace: str, pool: str) -> SparkClient:
+def client(workspace: str, pool: str) -> SparkClient:
+    """The client of a pool, one a process. Nothing is contacted here."""
     from azure.synapse.spark import SparkClient
 
     endpoint = f"https://{workspace}.dev.azuresynapse.net"

@@ -52,7 +52,7 @@ def link(place: AzurePlace) -> LinkedService:
         ),
     )
     with _failing("create"):
-        _client(place.synapse_endpoint).linked_service.begin_create_or_update_linked_service(
+        client(place.synapse_endpoint).linked_service.begin_create_or_update_linked_service(
             AZUREML_LINK, properties
         ).result(LONGEST)
     # Synapse also accepts definitions that it then drops without an error.
@@ -98,14 +98,15 @@ def unlink(place: AzurePlace) -> bool:
     if _read(place) is None:
         return False
     with _failing("delete"):
-        _client(place.synapse_endpoint).linked_service.begin_delete_linked_service(
+        client(place.synapse_endpoint).linked_service.begin_delete_linked_service(
             AZUREML_LINK
         ).result(LONGEST)
     return True
 
 
 @cache
-def _client(endpoint: str) -> ArtifactsClient:
+def client(endpoint: str) -> ArtifactsClient:
+    """The client of a workspace's artifacts, one a process. Nothing is contacted here."""
     from azure.synapse.artifacts import ArtifactsClient
 
     return ArtifactsClient(azure_credential(), endpoint, **client_options())
@@ -115,7 +116,7 @@ def _read(place: AzurePlace) -> Any | None:
     from azure.core.exceptions import ResourceNotFoundError
 
     with _failing("read"), suppress(ResourceNotFoundError):
-        service = _client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
+        service = client(place.synapse_endpoint).linked_service.get_linked_service(AZUREML_LINK)
         return service.properties if service is not None else None
     return None
 

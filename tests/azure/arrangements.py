@@ -163,6 +163,16 @@ def livy_batches(cloud: Cloud, exchange: dict[str, Any]) -> None:
             livy.batches.insert(0, livy.batches[0])
 
 
+def livy_sessions(cloud: Cloud, exchange: dict[str, Any]) -> None:
+    """The session has the recorded id; a list has ended ones."""
+    number = re.search(r"/sessions/(\d+)", exchange["url"])
+    livy = cloud.livy_sessions
+    if number and not any(session.id == int(number[1]) for session in livy.sessions):
+        livy.add("s", number=int(number[1]))
+    elif exchange["url"].partition("?")[0].endswith("/sessions") and exchange["method"] == "GET":
+        livy.add("s", state="dead")
+
+
 def sql_pool(cloud: Cloud, exchange: dict[str, Any]) -> None:
     """A pool of the recorded name in the state that the recording needs."""
     pools = cloud.sql_pools
@@ -264,6 +274,7 @@ ARRANGEMENTS = {
     "livy-batch-lifecycle": livy_batches,
     "livy-batch-list": livy_batches,
     "livy-batch-pages": livy_batches,
+    "livy-sessions-statements": livy_sessions,
     "sql-pool": sql_pool,
     "storage-blob": storage,
     "storage-dfs": storage,

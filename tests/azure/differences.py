@@ -149,8 +149,8 @@ UNSERVED = {
         "roles are never taken away, and their ids are known",
     ),
     "livy-sessions-statements": (
-        r"\w+ .*/sparkPools/\{name\}/sessions.*",
-        "there are no sessions yet",
+        r"(PUT .*/sessions/\{name\}/redacted\d+|GET .*/statements)",
+        "a session's time is not reset, and statements are asked for one by one",
     ),
     "sql-pool": (
         r"((PUT|PATCH|DELETE) .*/sqlPools/\{name\}|GET .*/(sqlPools|operation(Results"
@@ -170,9 +170,8 @@ UNSERVED = {
         "links are not listed, only the one of the lab is read",
     ),
     "synapse-notebooks": (
-        r"(\w+ .*/notebooks(/\{name\})?|GET .*/(bigDataPools"
-        r"|notebookOperationResults)/\{name\})",
-        "there are no notebooks yet",
+        r"GET .*/(notebooks|bigDataPools/\{name\})",
+        "notebooks are not listed, and the pool's name is a setting",
     ),
     "synapse-role-assignments": (
         r"(GET|DELETE) .*/roleAssignments/\{name\}",

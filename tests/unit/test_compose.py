@@ -120,11 +120,14 @@ def test_the_image_installs_the_hashed_lock_of_the_deployment(dockerfile):
 
 def test_the_locks_agree_on_every_version():
     pinned = {}
-    for kind in ("test", "deploy", "run"):
+    for kind in ("test", "deploy", "notebook", "run"):
         text = (PROJECT / "requirements" / f"{kind}.txt").read_text()
         found = re.findall(r"^([\w.-]+)(?:\[[\w,-]+\])?==([^ ;\\]+)", text, re.MULTILINE)
         pinned[kind] = set(found)
     assert pinned["run"] < pinned["deploy"] < pinned["test"]
+    assert pinned["run"] < pinned["notebook"]
+    shared = {name for name, _ in pinned["test"]} & {name for name, _ in pinned["notebook"]}
+    assert {each for each in pinned["notebook"] if each[0] in shared} <= pinned["test"]
 
 
 def test_what_the_image_copies_exists_and_is_let_through(dockerfile):

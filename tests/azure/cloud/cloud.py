@@ -13,6 +13,7 @@ from tests.azure.cloud.compute import Computes
 from tests.azure.cloud.faults import Faults
 from tests.azure.cloud.http import Refused, Request, Response, Route, answer, routes_of
 from tests.azure.cloud.livy import Livy
+from tests.azure.cloud.livy_sessions import LivySessions
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.sql_pool import SqlPools
@@ -55,6 +56,7 @@ class Cloud:
         trainer = Trainer(self.storage)
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
         self.livy = Livy(self.clock, self.storage)
+        self.livy_sessions = LivySessions(self.clock, self.storage)
         self.sql_pools = SqlPools(self.clock)
         self.computes = Computes(self.clock)
         self.synapse = Synapse(self.clock)
@@ -65,7 +67,7 @@ class Cloud:
         self._lock = threading.RLock()
         self._routes = []
         services = (self.login, self.storage, self.machine_learning, self.livy, self.sql_pools)
-        around = (self.computes, self.synapse, self.authorization)
+        around = (self.computes, self.synapse, self.authorization, self.livy_sessions)
         for service in (*services, *around):
             self.add(service)
 

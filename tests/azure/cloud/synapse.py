@@ -16,6 +16,7 @@ SYNAPSE = (
     r"/workspaces/(?P<workspace>[^/]+))"
 )
 MANAGEMENT, ARTIFACTS = "2021-03-01", "2020-12-01"
+NOTEBOOKS = "synapse-notebooks"
 IDENTITY = "66666666-6666-6666-6666-666666666666"
 LINK_BODY = {
     "properties": {
@@ -41,7 +42,9 @@ class Synapse:
     def __init__(self, clock: Clock) -> None:
         self.links: dict[str, dict[str, Any]] = {}
         self.assignments: dict[str, dict[str, str]] = {}
+        self.notebooks: dict[str, dict[str, Any]] = {}
         self._operations: dict[str, dict[str, Any] | None] = {}
+        self._notebook_operations: dict[str, tuple[str, int]] = {}
         self.refuses = False
         self.drops = False
         self._clock = clock
@@ -154,11 +157,66 @@ class Synapse:
         }
         return answer(body, 202, Location=address)
 
-    def _resource(self, request: Request) -> str:
+    def _resource(self, request: Request, kind: str = "linkedservices") -> str:
         workspace = request.host.split(".")[0]
         group = "/subscriptions/55555555-5555-5555-5555-555555555555/resourceGroups/bikes"
-        kind = f"linkedservices/{request.match['name']}"
-        return f"{group}/providers/Microsoft.Synapse/workspaces/{workspace}/{kind}"
+        what = f"{kind}/{request.match['name']}"
+        return f"{group}/providers/Microsoft.Synapse/workspaces/{workspace}/{what}"
+
+    # Notebooks.
+
+    @route("PUT", DEV, r"/notebooks/(?P<name>[^/]+)", ARTIFACTS)
+    def put_notebook(self, request: Request) -> Response:
+        if self.refuses:
+            return self._forbidden(request, "Microsoft.Synapse/workspaces/notebooks/write")
+        name, body = request.match["name"], request.json
+        own = {"id": self._resource(request, "notebooks"), "name": name}
+        example = like(NOTEBOOKS, "GET {synapse}.dev.azuresynapse.net/notebooks/{name} 200", own)
+        session = example["properties"]["sessionProperties"]
+        sent = body["properties"]
+        sent["sessionProperties"] = session | sent.get("sessionProperties", {})
+        example["properties"] |= sent
+        if not self.drops:
+            self.notebooks[name] = example
+        call = "PUT {synapse}.dev.azuresynapse.net/notebooks/{name} 202"
+        return self._notebook_accepted(request, like(NOTEBOOKS, call, own))
+
+    @route("DELETE", DEV, r"/notebooks/(?P<name>[^/]+)", ARTIFACTS)
+    def delete_notebook(self, request: Request) -> Response:
+        name = request.match["name"]
+        self.notebooks.pop(name, None)
+        own = {"id": self._resource(request, "notebooks"), "name": name}
+        call = "DELETE {synapse}.dev.azuresynapse.net/notebooks/{name} 202"
+        return self._notebook_accepted(request, like(NOTEBOOKS, call, own))
+
+    def _notebook_accepted(self, request: Request, body: dict[str, Any]) -> Response:
+        number = str(uuid.uuid4())
+        self._notebook_operations[number] = (body["name"], 0)
+        place = f"https://{request.host}/notebookOperationResults/{number}"
+        return answer(body, 202, Location=f"{place}?api-version={ARTIFACTS}")
+
+    @route("GET", DEV, r"/notebookOperationResults/(?P<id>[^/]+)", ARTIFACTS)
+    def notebook_operation(self, request: Request) -> Response:
+        """In progress at the first look, then what was made."""
+        number = request.match["id"]
+        name, looks = self._notebook_operations[number]
+        self._notebook_operations[number] = (name, looks + 1)
+        if looks == 0:
+            place = f"https://{request.host}/notebookOperationResults/{number}"
+            location = f"{place}?api-version={ARTIFACTS}"
+            return answer({"status": "InProgress"}, 202, Location=location)
+        return answer(self.notebooks[name]) if name in self.notebooks else Response(200)
+
+    @route("GET", DEV, r"/notebooks/(?P<name>[^/]+)", ARTIFACTS)
+    def get_notebook(self, request: Request) -> Response:
+        if self.refuses:
+            return self._forbidden(request, "Microsoft.Synapse/workspaces/notebooks/read")
+        name = request.match["name"]
+        if name in self.notebooks:
+            return answer(self.notebooks[name])
+        own = {"code": 404, "message": f"GetNotebook failed: {name} does not exist"}
+        call = "GET {synapse}.dev.azuresynapse.net/notebooks/{name} 404"
+        return answer(like(NOTEBOOKS, call, own), 404)
 
     # Synapse RBAC.
 

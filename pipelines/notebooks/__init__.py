@@ -1,0 +1,1 @@
+"""Notebooks: what they import, and how they are written, opened and published."""
