@@ -101,8 +101,13 @@ def explored_table(spec: ModelSpec) -> str:
 def sql_pool_of(settings: Settings) -> tuple[SqlPool, SqlPoolPower]:
     """The pool and its power of the environment that the settings name."""
     if settings.env == "azure":
-        return _synapse_sql_pool(settings.azure), _synapse_power(settings.azure)
+        return sql_pools_of(settings.azure)
     return sql_pool_for(Home.of(settings), settings.sql_database), AlwaysOnline()
+
+
+def sql_pools_of(azure: AzureSettings) -> tuple[SqlPool, SqlPoolPower]:
+    """The dedicated SQL pool and its power switch."""
+    return _synapse_sql_pool(azure), _synapse_power(azure)
 
 
 def registry_for(home: Home) -> MlflowRegistry:

@@ -97,6 +97,10 @@ COMMANDS = {
         "ui",
         'Print the exports that plain `dagster` and `dg` commands need: `eval "$(bikecast env)"`.',
     ),
+    "azure": (
+        "azure",
+        "Make the azure environment in an empty subscription, pause it, and take it away.",
+    ),
     "link": ("link", "Link the Synapse and the Azure ML workspace, and attach the Spark pool."),
     "roles": (
         "roles",

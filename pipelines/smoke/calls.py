@@ -33,8 +33,10 @@ _NAMED = re.compile(
     r"bigDataPools|sparkPools|batches|operationResults|operationStatuses|computeOperationsStatus|"
     r"mfeOperationResults|workspaceOperationsStatus|locations|subscriptions|resourceGroups|"
     r"resourcegroups|databases|tables|codes|components|notebooks|notebookOperationResults|"
-    r"deployments|sessions|statements|firewallRules)/[^/{]+"
+    r"deployments|sessions|statements|firewallRules|operationresults|operations|deletedVaults)/[^/{]+"
 )
+#: A resource provider, where a call is about the provider itself.
+_PROVIDER = re.compile(r"^(/subscriptions/\{name\}/providers)/[\w.]+(?=(/(un)?register)?$)")
 _VERSION = re.compile(r"(/(?:models|codes|components)/\{name\}/versions)/[^/]+")
 _HOSTS = (
     (re.compile(r"^[a-z0-9]+\.(dfs|blob)\.core\.windows\.net$"), r"{account}.\1.core.windows.net"),
@@ -85,7 +87,7 @@ def _template(host: str, path: str, query: Mapping[str, str], headers: Mapping[s
     path = _ROLES.sub("{scope}", path)
     path = _SYNAPSE.sub("{workspace}", _ML.sub("{ws}", path))
     path = _VERSION.sub(r"\1/{name}", _NAMED.sub(r"/\1/{name}", path))
-    return _GUID.sub("{tenant}", path)
+    return _GUID.sub("{tenant}", _PROVIDER.sub(r"\1/{name}", path))
 
 
 def call_table(path: Path = DOCUMENT) -> list[CallRow]:

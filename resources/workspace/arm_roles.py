@@ -23,6 +23,8 @@ ROLES = {
     "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
     "Storage Blob Data Owner": "b7e6dc6d-f1e8-4753-8033-0f276bb0955b",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
+    "User Access Administrator": "18d7d88d-d35e-4fb5-a5c3-7773c20a72d9",
+    "Role Based Access Control Administrator": "f58310d9-a9f6-439a-9e8d-f62e7b41a168",
 }
 #: Built-in roles that include another one.
 INCLUDED_IN = {
@@ -31,6 +33,8 @@ INCLUDED_IN = {
     "AzureML Data Scientist": ("Contributor", "Owner"),
     "Storage Blob Data Contributor": ("Storage Blob Data Owner",),
 }
+#: Built-in roles that may give roles, beside Owner.
+ROLE_GIVERS = ("User Access Administrator", "Role Based Access Control Administrator")
 _MANAGEMENT_GROUP = "/providers/microsoft.management/managementgroups/"
 
 

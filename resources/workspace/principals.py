@@ -57,12 +57,17 @@ def find_principals(
     return principals
 
 
-def _orchestrator(_: AzurePlace) -> Principal:
+def this_process() -> Principal:
+    """The identity that is logged in here; raises BikecastError where there is none."""
     with _failing():
         claims = claims_of(azure_credential().get_token(MANAGEMENT_SCOPE).token)
     # Tokens of applications and managed identities have no user name in them.
     is_user = bool(claims.get("upn") or claims.get("unique_name") or claims.get("scp"))
     return Principal(str(claims["oid"]), "User" if is_user else "ServicePrincipal")
+
+
+def _orchestrator(_: AzurePlace) -> Principal:
+    return this_process()
 
 
 def _synapse(place: AzurePlace) -> Principal:

@@ -12,8 +12,10 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from tests.azure.cloud.cloud import Cloud
+from tests.azure.cloud.http import Response
 from tests.azure.cloud.livy import driver_log
 from tests.azure.cloud.machine_learning import Job, MachineLearning, Trial
+from tests.azure.cloud.resources import Deployment
 from tests.azure.cloud.storage import StoredFile
 from tests.azure.shape_replay import request_of
 
@@ -126,6 +128,39 @@ def aml_models(cloud: Cloud, exchange: dict[str, Any]) -> None:
 def aml_workspace(cloud: Cloud, exchange: dict[str, Any]) -> None:
     """The workspace is there unless the recording says otherwise."""
     cloud.machine_learning.exists = exchange["status"] != 404
+
+
+def deployments(cloud: Cloud, exchange: dict[str, Any]) -> None:
+    """The group is there; templates, which the shapes do not have, are empty ones."""
+    resources = cloud.resources
+    group, name = segment_after(exchange, "resourcegroups"), segment_after(exchange, "deployments")
+    resources.groups[group] = {"id": f"/subscriptions/s/resourceGroups/{group}", "tags": {}}
+    if "body" in exchange:
+        template = {"parameters": {}, "variables": {}, "resources": []}
+        exchange["body"] = {
+            "properties": {"mode": "Incremental", "parameters": {}, "template": template}
+        }
+    resources.refusals = [("InvalidTemplate", "m")] if exchange["status"] == 400 else []
+    if exchange["method"] == "GET" and name and name not in resources.deployments:
+        resources.deployments[name] = Deployment(name, {}, [], {})
+    number = segment_after(exchange, "operationresults")
+    if exchange["status"] in (202, 204) and number not in resources._operations:
+        # Of the deletion of a deployment, which the product does not make.
+        resources.expect(number, lambda: Response(204))
+
+
+def failed_deployment(cloud: Cloud, exchange: dict[str, Any]) -> None:
+    """One resource could not be made."""
+    deployments(cloud, exchange)
+    for each in cloud.resources.deployments.values():
+        each.fault = ("r", "BadRequest", "m")
+
+
+def resource_groups(cloud: Cloud, exchange: dict[str, Any]) -> None:
+    """The group that is deleted first is there, and all that are asked for later."""
+    name, groups = segment_after(exchange, "resourcegroups"), cloud.resources.groups
+    if exchange["method"] == "DELETE":
+        groups[name] = {"id": f"/subscriptions/s/resourceGroups/{name}", "tags": {}}
 
 
 def role_assignments(cloud: Cloud, exchange: dict[str, Any]) -> None:
@@ -268,6 +303,9 @@ ARRANGEMENTS = {
     "aml-run-history": aml_jobs,
     "aml-spark-job": aml_jobs,
     "aml-workspace": aml_workspace,
+    "arm-deployment-errors": failed_deployment,
+    "arm-deployments": deployments,
+    "arm-resource-group": resource_groups,
     "arm-role-assignments": role_assignments,
     "automl-classification-job": automl_jobs,
     "automl-regression-job": automl_jobs,

@@ -85,6 +85,18 @@ DIFFERENCES = [
         "the answer of 2019-06-01-preview has no body; that of 2021-06-01 has one",
     ),
     Reason(
+        "sql-pool",
+        r"GET .*\{workspace\}/operationResults/\{name\} 20[0124]",
+        r".*",
+        "the end of making or deleting a pool, which the fake does not; a firewall rule ends here",
+    ),
+    Reason(
+        "aml-workspace",
+        r"GET .*/workspaceOperationsStatus/\{name\} 20[02]",
+        r".*",
+        "the recorded operation also is a diagnosis; the product deletes, and asks for the status",
+    ),
+    Reason(
         "synapse-linked-services",
         r"GET .*/linkedservices/\{name\} 200",
         r"also has properties\.description",
@@ -123,26 +135,21 @@ UNSERVED = {
         "components and code of pipeline jobs",
     ),
     "aml-workspace": (
-        r"((DELETE|PATCH) .*\{ws\}|GET .*/(workspaceOperationsStatus/\{name\}"
-        r"|workspaces)|POST .*/(diagnose|resyncKeys))",
-        "workspaces are not made, changed or deleted here yet",
-    ),
-    "arm-deployment-errors": (
-        r"\w+ .*/deployments/.*",
-        "nothing is deployed yet",
+        r"(PATCH .*\{ws\}|GET .*/workspaces|POST .*/(diagnose|resyncKeys))",
+        "workspaces are made by a deployment, and not changed, listed or diagnosed",
     ),
     "arm-deployments": (
-        r"\w+ .*/(deployments/.*|operationresults/redacted\d+)",
-        "nothing is deployed yet",
+        r"(GET .*/deployments/|GET .*/operations/\{name\}|(HEAD|DELETE) .*/deployments/\{name\}"
+        r"|POST .*/(cancel|exportTemplate))",
+        "deployments are neither listed, cancelled, exported nor deleted",
     ),
     "arm-provider-register": (
-        r"(GET|POST) .*/Microsoft\.ClassicInfrastructureMigrate.*",
-        "no provider is registered yet",
+        r"POST .*/unregister",
+        "a provider stays registered",
     ),
     "arm-resource-group": (
-        r"\w+ .*/(resourcegroups(/\{name\}(/exportTemplate)?)?"
-        r"|operationresults/redacted2)",
-        "no resource group is made yet",
+        r"(HEAD .*/resourcegroups/\{name\}|POST .*/exportTemplate)",
+        "a group is read, and its template not exported",
     ),
     "arm-role-assignments": (
         r"((GET|DELETE) .*/roleAssignments/\{name\}|GET .*/roleDefinitions)",
@@ -183,8 +190,7 @@ UNSERVED = {
     ),
     "synapse-workspace-arm": (
         r"(PUT .*\{workspace\}|(PUT|DELETE) .*/bigDataPools/\{name\}"
-        r"|PUT .*/firewallRules/\{name\}|GET .*/(bigDataPools|operation(Results"
-        r"|Statuses)/\{name\}))",
-        "workspaces, pools and firewall rules are not made yet",
+        r"|GET .*/(bigDataPools|bigDataPools/.*/operation.*))",
+        "workspaces and pools are made by a deployment",
     ),
 }

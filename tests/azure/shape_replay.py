@@ -16,7 +16,7 @@ from tests.azure.recorded_shapes import ADDRESSES, ANSWER_HEADERS, shape_of_answ
 
 #: Maps whose keys are anybody's, and what a service gives back as it got it.
 FREE = re.compile(
-    r"(.*\.)?(tags|metadata|properties\.properties|args|conf|outputs|inputs|flavors|typeProperties|"
+    r"(.*\.)?(tags|metadata|parameters|before|after|properties\.properties|args|conf|outputs|inputs|flavors|typeProperties|"
     r"jobCreationRequest)"
 )
 #: Properties of a run are such a map.

@@ -8,14 +8,17 @@ import traceback
 from dataclasses import dataclass, replace
 
 from tests.azure.cloud.authorization import Authorization
+from tests.azure.cloud.availability import Availability
 from tests.azure.cloud.clock import Clock
 from tests.azure.cloud.compute import Computes
+from tests.azure.cloud.deletions import Deletions
 from tests.azure.cloud.faults import Faults
 from tests.azure.cloud.http import Refused, Request, Response, Route, answer, routes_of
 from tests.azure.cloud.livy import Livy
 from tests.azure.cloud.livy_sessions import LivySessions
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
+from tests.azure.cloud.resources import Resources
 from tests.azure.cloud.sql_pool import SqlPools
 from tests.azure.cloud.storage import Storage
 from tests.azure.cloud.synapse import Synapse
@@ -61,6 +64,9 @@ class Cloud:
         self.computes = Computes(self.clock)
         self.synapse = Synapse(self.clock)
         self.authorization = Authorization(self.clock)
+        self.resources = Resources(self.clock)
+        self.availability = Availability()
+        self.deletions = Deletions()
         self.faults = Faults()
         self.log: list[LoggedCall] = []
         self.refused: list[str] = []
@@ -68,7 +74,8 @@ class Cloud:
         self._routes = []
         services = (self.login, self.storage, self.machine_learning, self.livy, self.sql_pools)
         around = (self.computes, self.synapse, self.authorization, self.livy_sessions)
-        for service in (*services, *around):
+        making = (self.resources, self.availability, self.deletions)
+        for service in (*services, *around, *making):
             self.add(service)
 
     def add(self, service: object) -> None:

@@ -44,6 +44,9 @@ class TokenLogins:
             raise WARMING_UP if state == "Resuming" else PAUSED
         good = login.database == self._cloud.sql_pools.name and self._is_good(login.token)
         self.accepted += good
+        if good:
+            # The embedded pool has one database, whatever the pool is called in the cloud.
+            object.__setattr__(login, "database", "")
         return good
 
     def _is_good(self, token: str | None) -> bool:

@@ -78,6 +78,12 @@ class SqlPools:
         status = "Succeeded" if done else "InProgress"
         return answer({"name": "1", "startTime": started, "status": status})
 
+    @route("GET", ARM, POOL + r"/operationResults/[^/]+", VERSION)
+    def result(self, request: Request) -> Response:
+        own = {"id": request.match["id"], "name": self.name, "location": "westeurope"}
+        call = "GET management.azure.com{workspace}/sqlPools/{name}/operationResults/{name} 200"
+        return answer(like("sql-pool", call, own))
+
     def _advance(self) -> None:
         if self.status in _ENDS and self._clock.now() - self._since >= SWITCH_SECONDS:
             self.status = _ENDS[self.status]

@@ -31,6 +31,7 @@ LINK_BODY = {
         "connectVia": {"type": str, "referenceName": str},
     }
 }
+RULE_BODY = {"properties": {"startIpAddress": str, "endIpAddress": str}}
 ROLE_BODY = {"roleId": str, "principalId": str, "scope": str, "principalType": str}
 
 
@@ -38,11 +39,14 @@ class Synapse:
     """One workspace; `refuses` makes its data plane answer 403, `drops` lose new links."""
 
     spark_version = "3.5"
+    pool = "sparkpool"
 
     def __init__(self, clock: Clock) -> None:
         self.links: dict[str, dict[str, Any]] = {}
         self.assignments: dict[str, dict[str, str]] = {}
         self.notebooks: dict[str, dict[str, Any]] = {}
+        self.rules: dict[str, tuple[str, str]] = {}
+        """Firewall rules: first and last address."""
         self._operations: dict[str, dict[str, Any] | None] = {}
         self._notebook_operations: dict[str, tuple[str, int]] = {}
         self.refuses = False
@@ -78,7 +82,7 @@ class Synapse:
 
     @route("GET", ARM, SYNAPSE + r"/bigDataPools/(?P<pool>[^/]+)", MANAGEMENT)
     def spark_pool(self, request: Request) -> Response:
-        if request.match["pool"] != "sparkpool":
+        if request.match["pool"] != self.pool:
             return arm_error(404, "ResourceNotFound", "The Spark pool was not found.")
         own = {
             "id": request.path,
@@ -96,6 +100,37 @@ class Synapse:
         }
         call = "GET management.azure.com{workspace}/bigDataPools/{name} 200"
         return answer(like("synapse-workspace-arm", call, own))
+
+    @route("PUT", ARM, SYNAPSE + r"/firewallRules/(?P<rule>[^/]+)", MANAGEMENT)
+    def put_rule(self, request: Request) -> Response:
+        asked = checked(request.json, RULE_BODY)["properties"]
+        self.rules[request.match["rule"]] = (asked["startIpAddress"], asked["endIpAddress"])
+        address = f"https://management.azure.com{request.match['id']}"
+        version = f"api-version={request.api_version}"
+        body = {
+            "properties": {"provisioningState": "Provisioning", **asked},
+            "id": request.path,
+            "name": request.match["rule"],
+            "type": "Microsoft.Synapse/workspaces/firewallRules",
+        }
+        headers = {
+            "Location": f"{address}/operationResults/1?{version}",
+            "Azure_AsyncOperation": f"{address}/operationStatuses/1?{version}",
+        }
+        return answer(body, 201, **headers)
+
+    @route("GET", ARM, SYNAPSE + r"/operationStatuses/[^/]+", MANAGEMENT)
+    def operation(self, request: Request) -> Response:
+        return answer({"status": "Succeeded"})
+
+    @route("GET", ARM, SYNAPSE + r"/operationResults/[^/]+", MANAGEMENT)
+    def result(self, request: Request) -> Response:
+        """The rule that was made last."""
+        name, (start, end) = next(reversed(self.rules.items()), ("", ("", "")))
+        told = {"startIpAddress": start, "endIpAddress": end, "provisioningState": "Succeeded"}
+        own = {"id": f"{request.match['id']}/firewallRules/{name}", "name": name}
+        kind = "Microsoft.Synapse/workspaces/firewallRules"
+        return answer({**own, "type": kind, "properties": told})
 
     # Linked services.
 

@@ -1,0 +1,1 @@
+"""`bikecast azure`: from an empty subscription to a working environment, and back."""
