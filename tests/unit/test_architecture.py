@@ -4,6 +4,7 @@ import ast
 import importlib
 import re
 import subprocess
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -63,13 +64,16 @@ def python_files():
     return [path for folder in folders for path in (PROJECT / folder).rglob("*.py")]
 
 
+@cache
 def imported_names(path):
     """Dotted names that a file imports, from a module each of its names."""
+    names = []
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
 
 
 def tracked_files():

@@ -9,6 +9,7 @@ import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
 from bikecast.embedded.mlflow import mlflow_client
+from resources.registry import mlflow_registry
 from resources.registry.mlflow_registry import MlflowRegistry
 
 DATA = b"an ONNX file"
@@ -120,6 +121,27 @@ print(entry.aliases, "mlflow" in sys.modules)
 """
 
 
+def test_mlflow_is_asked_again_only_after_somebody_changed_its_database(
+    registry, model, monkeypatch
+):
+    asked = []
+
+    def client(uri):
+        asked.append(uri)
+        return mlflow_client(uri)
+
+    monkeypatch.setattr(mlflow_registry, "mlflow_client", client)
+    register(registry, model)
+    registry.versions("m")
+    asked.clear()
+    assert registry.versions("m")[0].aliases == ()
+    assert asked == []
+    mlflow_client(registry.tracking_uri).set_registered_model_alias("m", "mine", "1")
+    assert [registry.versions("m")[0].aliases for _ in range(2)] == [("mine",)] * 2
+    assert len(asked) == 1
+
+
+@pytest.mark.slow
 def test_versions_are_read_without_mlflow_until_somebody_changes_its_database(registry, model):
     def read():
         command = [sys.executable, "-c", READ, registry.tracking_uri, registry.artifact_root]

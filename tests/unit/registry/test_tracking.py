@@ -63,9 +63,9 @@ def digest(path):
     return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
-def test_a_prepared_store_is_ready_and_is_left_alone_afterwards(uri):
+def test_a_prepared_store_is_ready_and_is_left_alone_afterwards(uri, prepared_database):
     assert not is_ready(uri)
-    prepare_store(uri)
+    shutil.copyfile(prepared_database, database_path(uri))
     assert is_ready(uri)
     before = digest(database_path(uri))
 
@@ -74,10 +74,14 @@ def test_a_prepared_store_is_ready_and_is_left_alone_afterwards(uri):
     assert digest(database_path(uri)) == before
 
 
-def test_threads_prepare_a_store_once(uri, monkeypatch):
+def test_threads_prepare_a_store_once(uri, prepared_database, monkeypatch):
     built = []
-    build = store._build_schema
-    monkeypatch.setattr(store, "_build_schema", lambda path: (built.append(path), build(path)))
+
+    def build(path):
+        built.append(path)
+        shutil.copyfile(prepared_database, path)
+
+    monkeypatch.setattr(store, "_build_schema", build)
     threads = [Thread(target=prepare_store, args=(uri,)) for _ in range(4)]
     for thread in threads:
         thread.start()
@@ -88,16 +92,19 @@ def test_threads_prepare_a_store_once(uri, monkeypatch):
     assert is_ready(uri)
 
 
-def test_a_build_that_breaks_off_leaves_no_database(uri, monkeypatch):
+def test_a_build_that_breaks_off_leaves_no_database(uri, prepared_database, monkeypatch):
     def broken(*arguments, **options):
         raise sqlite3.OperationalError("database or disk is full")
 
-    with monkeypatch.context() as patch:
-        patch.setattr("mlflow.db.upgrade.main", broken)
-        with pytest.raises(BikecastError, match="disk is full"):
-            prepare_store(uri)
+    def built(arguments, **options):
+        shutil.copyfile(prepared_database, database_path(*arguments))
+
+    monkeypatch.setattr("mlflow.db.upgrade.main", broken)
+    with pytest.raises(BikecastError, match="disk is full"):
+        prepare_store(uri)
 
     assert [path.name for path in database_path(uri).parent.iterdir()] in ([], ["mlflow.db.lock"])
+    monkeypatch.setattr("mlflow.db.upgrade.main", built)
     prepare_store(uri)
     assert is_ready(uri)
 
