@@ -77,3 +77,15 @@ def prepared_database(shared_folder):
     path = shared_folder / "mlflow.db"
     prepare_store(f"sqlite:///{path}")
     return path
+
+
+@pytest.fixture(scope="session")
+def prepared_pool(tmp_path_factory):
+    """An empty pool's file; a copy of it saves a test the making of catalog and macros."""
+    from bikecast.embedded.sql_pool import Pool
+
+    folder = tmp_path_factory.mktemp("pool")
+    pool = Pool(folder / "pool.duckdb", folder)
+    with pool.session():
+        pass
+    return pool.path

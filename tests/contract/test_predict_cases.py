@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime
 import gzip
+import shutil
 from dataclasses import dataclass, field
 from decimal import Decimal
 
@@ -322,7 +323,8 @@ def embedded(folder):
 
 
 @pytest.fixture(params=[embedded])
-def place(request, tmp_path):
+def place(request, tmp_path, prepared_pool):
+    shutil.copyfile(prepared_pool, tmp_path / "pool.duckdb")
     return request.param(tmp_path)
 
 

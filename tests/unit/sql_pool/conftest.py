@@ -1,3 +1,5 @@
+import shutil
+
 import pytest
 
 from bikecast.embedded.sql_pool import Pool, SqlError
@@ -11,8 +13,8 @@ def lake(tmp_path):
 
 
 @pytest.fixture
-def pool(tmp_path, lake):
-    return Pool(tmp_path / "pool.duckdb", lake)
+def pool(tmp_path, lake, prepared_pool):
+    return Pool(shutil.copyfile(prepared_pool, tmp_path / "pool.duckdb"), lake)
 
 
 @pytest.fixture
@@ -22,10 +24,10 @@ def session(pool):
 
 
 @pytest.fixture(scope="module")
-def shared_session(tmp_path_factory):
+def shared_session(tmp_path_factory, prepared_pool):
     """One session for the tests of a module that leave nothing behind."""
     folder = tmp_path_factory.mktemp("pool")
-    pool = Pool(folder / "pool.duckdb", folder)
+    pool = Pool(shutil.copyfile(prepared_pool, folder / "pool.duckdb"), folder)
     with pool.session() as session:
         yield session
 

@@ -30,6 +30,12 @@ with pool.session() as session:
 
 
 @pytest.fixture
+def pool(tmp_path, lake):
+    """A pool whose file is still to be made."""
+    return Pool(tmp_path / "pool.duckdb", lake)
+
+
+@pytest.fixture
 def holder(pool):
     """Another process with a session open and a transaction not committed."""
     process = subprocess.Popen(
