@@ -3,7 +3,6 @@
 import logging
 
 import pytest
-from azure.ai.ml.entities import Model
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.onnx.contract import model_digest
@@ -30,6 +29,8 @@ def register(cloud, tmp_path):
 @pytest.fixture
 def others(cloud, tmp_path):
     """Somebody registers a version by hand."""
+
+    from azure.ai.ml.entities import Model
 
     def call(version, **tags):
         cloud.clock.advance(1)

@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.stats import spearmanr
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import TrainingSettings
@@ -23,6 +22,8 @@ numbers = st.lists(st.integers(-5, 5), min_size=3, max_size=40)
 
 @given(st.data())
 def test_spearman_is_scipys_with_ties(data):
+    from scipy.stats import spearmanr
+
     left = np.array(data.draw(numbers), dtype=float)
     right = np.array(
         data.draw(st.lists(st.integers(-5, 5), min_size=len(left), max_size=len(left))), dtype=float

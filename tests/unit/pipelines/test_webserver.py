@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-import dagster_webserver.app
-import dagster_webserver.cli
 import pytest
 from dagster import DagsterInstance
 from dagster._core.workspace.context import WorkspaceProcessContext
@@ -197,6 +195,9 @@ def test_the_setting_takes_names_only(monkeypatch):
 
 
 def test_dagsters_command_serves_it(context, monkeypatch):
-    monkeypatch.setattr(dagster_webserver.app, "DagsterWebserver", Webserver)
-    app = dagster_webserver.cli.create_app_from_workspace_process_context(context, "", 2000)
+    from dagster_webserver import app as webserver_app
+    from dagster_webserver.cli import create_app_from_workspace_process_context
+
+    monkeypatch.setattr(webserver_app, "DagsterWebserver", Webserver)
+    app = create_app_from_workspace_process_context(context, "", 2000)
     assert OwnPagesOnly in [middleware.cls for middleware in app.user_middleware]

@@ -4,13 +4,9 @@ import contextlib
 import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
-
-import lightgbm as lgb
 import numpy as np
 import pytest
 from onnx import TensorProto, helper
-from onnxmltools import convert_lightgbm
-from onnxmltools.convert.common.data_types import FloatTensorType
 
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import inspect_model
@@ -101,6 +97,10 @@ def test_several_calls_of_a_batch_score_with_their_own_models(session, predict, 
 @pytest.fixture(scope="module")
 def trees():
     """A model whose trees are added in another order when ONNX Runtime shares them out."""
+    import lightgbm as lgb
+    from onnxmltools import convert_lightgbm
+    from onnxmltools.convert.common.data_types import FloatTensorType
+
     x = np.random.default_rng(0).random((3000, 3), dtype=np.float32)
     model = lgb.LGBMRegressor(n_estimators=60, n_jobs=1, verbose=-1).fit(x, x @ [1.0, 3.0, -2.0])
     whole = convert_lightgbm(
