@@ -1,4 +1,7 @@
-"""What `dg` finds: the component of models, and what scaffolds its file."""
+"""What `dg` finds, and what users import: the component of models with what scaffolds its file.
+
+The class is in a module of its own, because its scaffolder reads files by it.
+"""
 
 from __future__ import annotations
 

@@ -13,16 +13,8 @@ from typing import Annotated, Any
 import dagster as dg
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from bikecast.core.spec import (
-    Column,
-    Freshness,
-    ModelSpec,
-    Schedules,
-    SqlType,
-    Thresholds,
-    TrainingSettings,
-    Treatment,
-)
+from bikecast.core.operations import Freshness, Schedules, Thresholds
+from bikecast.core.spec import Column, ModelSpec, SqlType, TrainingSettings, Treatment
 from pipelines.models import Model
 from pipelines.sample.samples import SAMPLES
 from pipelines.settings import PROJECT

@@ -6,14 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
-from bikecast.core.spec import (
-    Column,
-    Freshness,
-    ModelSpec,
-    Schedules,
-    Thresholds,
-    TrainingSettings,
-)
+from bikecast.core.operations import Freshness, Schedules, Thresholds
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 
 _PARTS = {
     "training": TrainingSettings,

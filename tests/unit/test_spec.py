@@ -2,7 +2,8 @@ from dataclasses import replace
 
 import pytest
 
-from bikecast.core.spec import Column, Freshness, Schedules, SpecError, Thresholds, TrainingSettings
+from bikecast.core.operations import Freshness, Schedules, Thresholds
+from bikecast.core.spec import Column, SpecError, TrainingSettings
 from bikecast.core.sql_types import arrow_schema, spark_schema
 from pipelines.bike_rentals import BIKE_RENTALS
 

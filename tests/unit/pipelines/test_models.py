@@ -13,7 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from bikecast.core.errors import InvalidInput
-from bikecast.core.spec import Column, ModelSpec, Schedules, TrainingSettings
+from bikecast.core.operations import Schedules
+from bikecast.core.spec import Column, ModelSpec, TrainingSettings
 from bikecast.core.sql import ResultSet
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.build import build_definitions, trained_by
