@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 HOST = "127.0.0.1"
 #: MLflow reads it when it is imported.
 _QUIET = {"MLFLOW_DISABLE_TELEMETRY": "true"}
+#: Commands of `dagster` that look into no workspace: they are told where the definitions are, each
+#: by variables of its own (click's, of the options), as those for all disturb `dg` and `-w`.
+WITHOUT_WORKSPACE = ("ASSET_LIST", "ASSET_MATERIALIZE", "JOB_EXECUTE", "JOB_SCAFFOLD_CONFIG")
 
 
 def ui(
@@ -91,6 +94,9 @@ def env() -> None:
 
     home = open_home(load_settings())
     exports = {"BIKECAST_HOME": str(home.root), "DAGSTER_HOME": str(home.dagster)}
+    for command in WITHOUT_WORKSPACE:
+        exports[f"DAGSTER_CLI_{command}_MODULE_NAME"] = "pipelines.definitions"
+        exports[f"DAGSTER_CLI_{command}_WORKING_DIRECTORY"] = str(PROJECT)
     path = os.environ.get("PYTHONPATH", "")
     if path not in ("", str(PROJECT)):  # the caller's folders may have packages of our names
         exports["PYTHONPATH"] = path

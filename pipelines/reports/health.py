@@ -19,6 +19,9 @@ from pipelines.reports.durations import duration
 from pipelines.sensors.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 
+#: The location's name in workspace.yaml and pyproject.toml: a switch of another is none of ours.
+LOCATION = "bikecast"
+
 
 @dataclass(frozen=True)
 class Health:
@@ -174,7 +177,9 @@ def _assets(
 def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[str, object]]:
     """Sensors and schedules: on or off, as people set it or by default."""
     set_by_people = {
-        state.instigator_name: state.status.value for state in instance.all_instigator_state()
+        state.instigator_name: state.status.value
+        for state in instance.all_instigator_state()
+        if state.origin.repository_origin.code_location_origin.location_name == LOCATION
     }
     repository = defs.get_repository_def()
     rows: list[dict[str, object]] = []
