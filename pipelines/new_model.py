@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _MISSING = ("NA", "N/A", "n/a", "NaN", "nan", "NULL", "null", "None", "?", "#N/A")
 _DATE_FORMATS = ("%Y-%m-%d", "%m/%d/%Y", "%d/%m/%Y", "%d.%m.%Y", "%Y/%m/%d")
+#: A moment in ISO's form: as text, such moments are in order.
+_MOMENT = r"^\d{4}-\d\d-\d\d[ T]\d\d:\d\d(:\d\d(\.\d+)?)?Z?$"
 _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 #: Texts in a file get at most twice as long as those that were seen.
 _SPARE = 2
@@ -40,15 +42,8 @@ class Wish:
     time: str | None = None
     metric: str = "spearman_correlation"
     forecast: str | None = None
-    rename: str = ""
-    """`column=name in the files, ...`"""
-
-    @property
-    def columns(self) -> dict[str, str]:
-        """What the files call a column, by its name. Raises InvalidInput for another form."""
-        from resources.lake.csv_format import csv_format
-
-        return dict(csv_format(rename=self.rename).columns)
+    columns: Mapping[str, str] = field(default_factory=dict)
+    """What the files call a column, by its name."""
 
 
 @dataclass
@@ -98,7 +93,11 @@ def make_model(wish: Wish, folder: Path = DEFS) -> tuple[Path, Model, list[str]]
                     "A model is inferred from one file. Nothing was written; name one of the "
                     "files, then say csv: FOLDER in the model's file, or run with --csv FOLDER."
                 )
-            model, notes = _written(wish, place, files[training], files.get(scoring))
+            try:
+                model, notes = _written(wish, place, files[training], files.get(scoring))
+            except InvalidInput as error:  # readers of a training say what did not happen there
+                text = str(error).replace("Nothing was trained.", "Nothing was written.")
+                raise InvalidInput(text) from None
     return place, model, notes
 
 
@@ -161,24 +160,44 @@ def inferred(wish: Wish, file: FetchedFile) -> Draft:
             "underscores, and no digit first. Nothing was written; give it another name: "
             f"--rename 'COLUMN={wrong[0]}'"
         )
+    if wish.target in keys:
+        raise InvalidInput(f"{wish.target!r} is the target, and no key. Nothing was written.")
+    for name in named:
+        if holes := table[name].null_count:
+            raise InvalidInput(
+                f"{file.origin}: column {name!r} has no value in {holes} rows; the target and each "
+                "key need one. Nothing was written."
+            )
     dates = {name: form for name in table.column_names if (form := date_format(table[name]))}
-    if not keys and (day := _only_day(table, dates)):
-        keys, draft.time_key = [day], day
-        draft.notes.append(f"rows are ordered in time by {day!r}, which is their key")
+    moments = [name for name in table.column_names if is_moment(table[name])]
+    if not keys and (first := _only_time(table, [*dates, *moments])):
+        keys, draft.time_key = [first], first
+        draft.notes.append(f"rows are ordered in time by {first!r}, which is their key")
+    if wish.time and _is_text(table[wish.time]) and wish.time not in [*dates, *moments]:
+        raise InvalidInput(
+            f"{wish.time!r} cannot order rows in time: its values, such as "
+            f"{table[wish.time][0].as_py()!r}, are no dates, moments or numbers. Nothing was "
+            "written. ISO's form is 2024-12-31 or 2024-12-31 23:59:59."
+        )
     draft.time_key = wish.time or draft.time_key
     if draft.time_key is None and keys:
-        draft.time_key = next((key for key in keys if key in dates), None)
+        draft.time_key = next((key for key in keys if key in [*dates, *moments]), None)
     if keys and table.select(keys).group_by(keys).aggregate([]).num_rows != table.num_rows:
         raise InvalidInput(
             f"{', '.join(keys)}: two rows have the same. Nothing was written. Keys tell each row "
             "from all others: name more of them by --key."
         )
     chosen = [
-        name for name in table.column_names if _is_feature(name, table, wish, keys, dates, draft)
+        name
+        for name in table.column_names
+        if _is_feature(name, table, wish, keys, [*dates, *moments], draft)
     ]
-    tabular = tabular_data(texts, target=wish.target, features=chosen, name=file.path.name)
     if not chosen:
-        raise InvalidInput(f"{file.origin} has no column to learn from. Nothing was written.")
+        reasons = "".join(f"\n{note}" for note in draft.notes)
+        raise InvalidInput(
+            f"{file.origin} has no column to learn from. Nothing was written.{reasons}"
+        )
+    tabular = tabular_data(texts, target=wish.target, features=chosen, name=file.path.name)
     codes = {column.name: column.codes for column in tabular.spec.features}
     for name in chosen:
         kind = _type(table[name])
@@ -216,7 +235,7 @@ def _is_feature(
     table: pa.Table,
     wish: Wish,
     keys: Sequence[str],
-    dates: dict[str, str],
+    times: Sequence[str],
     draft: Draft,
 ) -> bool:
     """Whether a column can be an input; where not, it is ignored with a note."""
@@ -227,12 +246,14 @@ def _is_feature(
     values, reason = table[name], ""
     if not _IDENTIFIER.fullmatch(name):
         reason = f"its name is none in SQL; --rename 'COLUMN={name}' gives it one"
-    elif name in dates:
-        reason = "it is a date; add its parts, such as month and weekday, to the CSV"
+    elif name in times:
+        reason = "it is a date; add its parts, such as month, weekday and hour, to the CSV"
     elif pa.types.is_null(values.type):
         reason = "it has no value"
     elif values.null_count:
         reason = f"{values.null_count} rows have no value, which training does not take"
+    elif _is_text(values) and len(values.unique()) == len(values):
+        reason = f"each row has another text, such as {values[0].as_py()[:40]!r}"
     if reason:
         draft.ignored.append(name)
         draft.notes.append(f"column {name!r} is left out: {reason}")
@@ -241,10 +262,9 @@ def _is_feature(
 
 def date_format(values: pa.ChunkedArray) -> str:
     """The strptime format of a column of dates; empty for another one."""
-    import pyarrow as pa
     import pyarrow.compute as pc
 
-    if not pa.types.is_string(values.type) or values.null_count:
+    if not _is_text(values) or values.null_count:
         return ""
     for form in _DATE_FORMATS:
         if not pc.strptime(values, form, "s", error_is_null=True).null_count:
@@ -252,14 +272,28 @@ def date_format(values: pa.ChunkedArray) -> str:
     return ""
 
 
-def _only_day(table: pa.Table, dates: dict[str, str]) -> str | None:
-    """The only date column, where it tells each row from the others."""
-    if len(dates) != 1:
+def is_moment(values: pa.ChunkedArray) -> bool:
+    """Whether a column has dates with a time, in ISO's form."""
+    import pyarrow.compute as pc
+
+    if not _is_text(values) or values.null_count:
+        return False
+    return bool(pc.all(pc.match_substring_regex(values, _MOMENT)).as_py())
+
+
+def _is_text(values: pa.ChunkedArray) -> bool:
+    import pyarrow as pa
+
+    return bool(pa.types.is_string(values.type))
+
+
+def _only_time(table: pa.Table, times: Sequence[str]) -> str | None:
+    """The only column of dates or moments, where it tells each row from the others."""
+    if len(times) != 1:
         return None
-    [day] = dates
-    values = table[day]
-    is_key = not values.null_count and len(values.unique()) == table.num_rows
-    return day if is_key and _IDENTIFIER.fullmatch(day) else None
+    [time] = times
+    is_key = len(table[time].unique()) == table.num_rows
+    return time if is_key and _IDENTIFIER.fullmatch(time) else None
 
 
 def typed(texts: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -28,8 +28,8 @@ class ModelScaffolder(dg.Scaffolder[ModelParams]):
 
     def scaffold(self, request: dg.ScaffoldRequest[ModelParams]) -> None:
         """Infer and write. Raises InvalidInput, and leaves nothing then."""
-        from pipelines.cli.file_options import joined
         from pipelines.new_model import Wish, make_model
+        from resources.lake.csv_format import renamed_columns
 
         wanted, place = request.params, request.target_path
         wish = Wish(
@@ -40,6 +40,6 @@ class ModelScaffolder(dg.Scaffolder[ModelParams]):
             time=wanted.time,
             metric=wanted.metric,
             forecast=wanted.forecast,
-            rename=joined(wanted.rename),
+            columns=renamed_columns(wanted.rename),
         )
         make_model(wish, place.parent)

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from pipelines.cli.file_options import Rename, joined
+from pipelines.cli.file_options import Rename
 from pipelines.cli.output import say, show
 
 
@@ -42,8 +42,10 @@ def new_model(
     Example: `bikecast new-model coffee --csv sales.csv --target cups --key day --key shop`
     """
     from pipelines.new_model import Wish, make_model
+    from resources.lake.csv_format import renamed_columns
 
-    wish = Wish(name, csv, target, tuple(key or ()), time, metric, forecast, joined(rename or []))
+    columns = renamed_columns(rename or [])
+    wish = Wish(name, csv, target, tuple(key or ()), time, metric, forecast, columns)
     place, model, notes = make_model(wish)
     for note in notes:
         say(f"note: {note}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime
 
 from bikecast.core.errors import InvalidInput
@@ -28,14 +29,7 @@ def csv_format(
 
     Raises InvalidInput that names the option that is wrong.
     """
-    columns = {}
-    for pair in filter(None, map(str.strip, _parts(rename))):
-        name, equals, in_file = pair.partition("=")
-        if not (name and equals and in_file):
-            raise InvalidInput(
-                f"--rename {pair!r}: say the column and its name in the file, such as rentals=cnt"
-            )
-        columns[name.strip()] = in_file.strip()
+    columns = renamed_columns(_parts(rename))
     delimiter = _DELIMITERS.get(delimiter, delimiter)
     if len(delimiter) > 1 or delimiter in ('"', "\n", "\r", "\x00"):
         raise InvalidInput(f"--delimiter {delimiter!r}: one character, or comma, semicolon, tab")
@@ -54,6 +48,22 @@ def csv_format(
     if date_format and (problem := _date_format_problem(date_format)):
         raise InvalidInput(f"--date-format {date_format!r}: {problem}; such as %d.%m.%Y")
     return CsvFormat(columns, delimiter, decimal, date_format, encoding)
+
+
+def renamed_columns(pairs: Iterable[str]) -> dict[str, str]:
+    """What a file calls columns, by the columns' names, from pairs `column=name in the file`.
+
+    Raises InvalidInput for a pair that is none.
+    """
+    columns = {}
+    for pair in filter(None, map(str.strip, pairs)):
+        name, equals, in_file = pair.partition("=")
+        if not (name and equals and in_file):
+            raise InvalidInput(
+                f"--rename {pair!r}: say the column and its name in the file, such as rentals=cnt"
+            )
+        columns[name.strip()] = in_file.strip()
+    return columns
 
 
 def _parts(rename: str) -> list[str]:

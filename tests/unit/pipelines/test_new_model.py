@@ -77,8 +77,35 @@ def test_the_only_date_that_tells_rows_apart_is_the_key(tmp_path, table):
     assert "ordered in time by 'day'" in notes[0]
 
 
+def moment(number):
+    return f"2024-01-0{1 + number // 24} {number % 24:02}:00:00"
+
+
+def test_the_only_moment_that_tells_rows_apart_is_the_key_and_orders_them(tmp_path, table):
+    """Guards the fault that an hourly table's moments were an input, each a text of its own."""
+    _, model, notes = made(tmp_path, table(at=moment, x=x, y=y))
+    assert model.spec.feature_names == ("x",)
+    assert (model.spec.key_names, model.spec.time_key) == (("at",), "at")
+    assert "ordered in time by 'at'" in notes[0]
+
+
+def test_texts_of_which_each_row_has_another_are_left_out(tmp_path, table):
+    _, model, notes = made(tmp_path, table(x=x, price=lambda n: f"$ {n}.50", y=y))
+    assert model.spec.feature_names == ("x",)
+    assert notes == ["column 'price' is left out: each row has another text, such as '$ 0.50'"]
+
+
+def test_a_file_without_an_input_says_why_each_column_is_none(tmp_path, table):
+    with pytest.raises(InvalidInput, match="'größe' is left out: its name is none in SQL"):
+        made(tmp_path, table(größe=x, y=y))
+
+
+def hole(number):
+    return number if number else ""
+
+
 def test_what_training_does_not_take_is_left_out_with_a_note(tmp_path, table):
-    holes = {"a b": x, "hole": lambda n: n if n else "", "seen": lambda n: "2024-01-01"}
+    holes = {"a b": x, "hole": hole, "seen": lambda n: "2024-01-01"}
     _, model, notes = made(tmp_path, table(x=x, **holes, y=y))
     assert model.spec.feature_names == ("x",)
     assert model.spec.ignored == ("a b", "hole", "seen")
@@ -88,15 +115,19 @@ def test_what_training_does_not_take_is_left_out_with_a_note(tmp_path, table):
 @pytest.mark.parametrize(
     ("wish", "said"),
     [
-        ({"target": "z"}, "no column 'z'; it has x, y, word"),
+        ({"target": "z"}, "no column 'z'; it has x, y, word, hole, name"),
         ({"target": "word"}, "only numbers can be predicted"),
         ({"keys": ("z",)}, "no column 'z'"),
         ({"keys": ("word",)}, "word: two rows have the same"),
         ({"metric": "accuracy"}, "is not one of"),
+        ({"keys": ("y",)}, "'y' is the target, and no key"),
+        ({"keys": ("hole",)}, "column 'hole' has no value in 1 rows"),
+        ({"target": "hole"}, "column 'hole' has no value in 1 rows"),
+        ({"time": "name"}, "'name' cannot order rows in time: .* such as 'name 0'"),
     ],
 )
 def test_a_wish_that_cannot_be_is_refused_and_leaves_nothing(tmp_path, table, wish, said):
-    csv = table(x=x, y=y, word=lambda n: "abc"[n % 3])
+    csv = table(x=x, y=y, word=lambda n: "abc"[n % 3], hole=hole, name="name {}".format)
     with pytest.raises(InvalidInput, match=said):
         made(tmp_path, csv, **wish)
     assert not (tmp_path / "defs" / "shop").exists()
@@ -119,28 +150,30 @@ def test_the_command_says_what_comes_next(tmp_path, monkeypatch, coffee_csv):
     assert model.csv == model.forecast == str(coffee_csv)
 
 
+NAMES = {"price": "Preis (€)", "cups": "Tassen", "day": "Tag"}
+
+
 def test_columns_of_another_name_are_renamed_for_the_model(tmp_path, table):
     days = {"Tag": lambda n: f"2024-{1 + n // 20:02}-{n % 20 + 1:02}"}
     csv = table(**{"Preis (€)": x, "Tassen": y}, **days)
-    _, model, _ = made(tmp_path, csv, "cups", rename="price=Preis (€), cups=Tassen, day=Tag")
+    _, model, _ = made(tmp_path, csv, "cups", columns=NAMES)
     assert model.spec.feature_names == ("price",)
     assert (model.spec.target.name, model.spec.time_key) == ("cups", "day")
-    assert model.spec.columns == {"price": "Preis (€)", "cups": "Tassen", "day": "Tag"}
+    assert model.spec.columns == NAMES
     assert model.spec.ignored == ()
 
 
 @pytest.mark.parametrize(
-    ("rename", "said"),
+    ("columns", "said"),
     [
-        ("cups=Tassen", "has no column 'Tassen'; it has x, y"),
-        ("a b=x", "'a b' cannot be a column in SQL"),
-        ("y=x", "has a column 'y' already"),
-        ("x", "say the column and its name in the file"),
+        ({"cups": "Tassen"}, "has no column 'Tassen'; it has x, y"),
+        ({"a b": "x"}, "'a b' cannot be a column in SQL"),
+        ({"y": "x"}, "has a column 'y' already"),
     ],
 )
-def test_a_rename_that_cannot_be_is_refused(tmp_path, table, rename, said):
+def test_a_rename_that_cannot_be_is_refused(tmp_path, table, columns, said):
     with pytest.raises(InvalidInput, match=said):
-        made(tmp_path, table(x=x, y=y), rename=rename)
+        made(tmp_path, table(x=x, y=y), columns=columns)
     assert not (tmp_path / "defs" / "shop").exists()
 
 
