@@ -26,9 +26,11 @@ from pipelines.sensors.polling import (
     PollCursor,
     awaited_job,
     finished_jobs,
+    latest_change,
     poll,
     read_submissions,
     read_waiting,
+    with_new_submissions,
 )
 from resources.automl.port import AutoML
 from resources.lake.port import Lake
@@ -46,6 +48,14 @@ POOL_SECONDS = 3600.0
 #: than LOST_SECONDS belongs to an installation that is gone, or to a command that was killed.
 RENEW_SECONDS = 600.0
 LOST_SECONDS = 7200.0
+
+#: Runs that may still say something.
+UNDER_WAY = dg.RunsFilter(
+    statuses=[
+        *(dg.DagsterRunStatus.STARTING, dg.DagsterRunStatus.STARTED),
+        dg.DagsterRunStatus.CANCELING,
+    ]
+)
 
 Warn = Callable[[str], object]
 
@@ -85,7 +95,7 @@ def training_sensor(models: Sequence[ModelJobs], *, seconds: int) -> dg.SensorDe
         if should_align(context.instance, cursor, time.time()):
             live = [LiveModel(registry, sql_pool, lake, each.spec) for each in models]
             align_aliases(live, sql_pool_power, context.log.warning)
-        for run_asset in model_of:
+        for run_asset in with_new_submissions(context.instance, list(model_of), cursor):
             read_submissions(context.instance, run_asset, cursor)
         finished: dict[str, set[str]] = {}
         requests = []
@@ -140,8 +150,7 @@ def spark_sensor(specs: Sequence[ModelSpec], *, seconds: int) -> dg.SensorDefini
     ) -> dg.SensorResult:
         cursor = PollCursor.parse(context.cursor)
         known = set(cursor.pending)
-        for asset in assets:
-            read_waiting(context.instance, asset, Awaited.SPARK, cursor)
+        _read_waiting_assets(context.instance, assets, cursor)
         for job_id in cursor.pending.keys() - known:  # a new cursor reads the whole history
             if _went_on(context.instance, job_id):
                 del cursor.pending[job_id]
@@ -173,6 +182,18 @@ def spark_sensor(specs: Sequence[ModelSpec], *, seconds: int) -> dg.SensorDefini
         return _result(requests, cursor, "Spark jobs")
 
     return sensor
+
+
+def _read_waiting_assets(
+    instance: dg.DagsterInstance, assets: Sequence[str], cursor: PollCursor
+) -> None:
+    """Read what assets began to wait for. Only runs say that: nothing is new while none is under
+    way and none has changed since all was read."""
+    change = latest_change(instance)
+    if change and change == cursor.last_run and not instance.get_runs_count(UNDER_WAY):
+        return
+    read = [read_waiting(instance, asset, Awaited.SPARK, cursor) for asset in assets]
+    cursor.last_run = change if all(read) else ""
 
 
 def _went_on(instance: dg.DagsterInstance, job_id: str) -> bool:
@@ -276,8 +297,7 @@ def _result(requests: list[dg.RunRequest], cursor: PollCursor, what: str) -> dg.
 
 def should_align(instance: dg.DagsterInstance, cursor: PollCursor, now: float) -> bool:
     """Whether the alias is to be compared with the pool: a run changed, or a minute has passed."""
-    latest = instance.get_run_records(limit=1, order_by="update_timestamp")
-    run = f"{latest[0].dagster_run.run_id} {latest[0].update_timestamp}" if latest else ""
+    run = latest_change(instance)
     if run == cursor.last_run and now - cursor.aligned_at < ALIGN_SECONDS:
         return False
     cursor.last_run, cursor.aligned_at = run, now

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
@@ -26,7 +26,8 @@ class PollCursor:
 
     A cursor of an earlier version, for one model, has one number and no assets: it counts for
     every asset, under the name "". `aligned_at` (seconds since the epoch) and `last_run` say when
-    the registry's aliases were last compared with the pool, and after which change of a run.
+    the registry's aliases were last compared with the pool, and after which change of a run;
+    `last_run` of the sensor of Spark jobs is the change after which events were last read.
     """
 
     after: dict[str, int] = field(default_factory=dict)
@@ -59,12 +60,37 @@ class PollCursor:
 
     def new_events_of(self, asset: str) -> dg.AssetRecordsFilter:
         """What selects the events of an asset that were not read yet."""
-        after = self.after.get(asset, self.after.get("", 0))
-        return dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=after or None)
+        after = self.read_up_to(asset) or None
+        return dg.AssetRecordsFilter(asset_key=dg.AssetKey(asset), after_storage_id=after)
+
+    def read_up_to(self, asset: str) -> int:
+        """Storage id of the last event of an asset that was read."""
+        return self.after.get(asset, self.after.get("", 0))
 
     def add(self, job_id: str, asset: str) -> None:
         """Remember a job until it has ended."""
         self.pending.setdefault(job_id, asset)
+
+
+def latest_change(instance: dg.DagsterInstance) -> str:
+    """The run whose state changed last, and when; empty where there is no run."""
+    latest = instance.get_run_records(limit=1, order_by="update_timestamp")
+    return f"{latest[0].dagster_run.run_id} {latest[0].update_timestamp}" if latest else ""
+
+
+def with_new_submissions(
+    instance: dg.DagsterInstance, run_assets: Sequence[str], cursor: PollCursor
+) -> list[str]:
+    """Those of the assets that have events which `read_submissions` did not read: one look at all
+    of them costs about as much as a look at one."""
+    records = instance.get_asset_records([dg.AssetKey(asset) for asset in run_assets])
+    latest = {
+        record.asset_entry.asset_key.to_user_string(): (
+            record.asset_entry.last_materialization_storage_id or 0
+        )
+        for record in records
+    }
+    return [asset for asset in run_assets if latest.get(asset, 0) > cursor.read_up_to(asset)]
 
 
 def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollCursor) -> None:
@@ -82,8 +108,9 @@ def read_submissions(instance: dg.DagsterInstance, run_asset: str, cursor: PollC
 
 def read_waiting(
     instance: dg.DagsterInstance, asset: str, awaited: Awaited, cursor: PollCursor
-) -> None:
-    """Add the jobs that an asset began to wait for since the cursor to its pending ones."""
+) -> bool:
+    """Add the jobs that an asset began to wait for since the cursor to its pending ones, a bounded
+    number a tick; returns whether all of them were read."""
     records = instance.fetch_observations(
         cursor.new_events_of(asset), limit=NEW_SUBMISSIONS_A_TICK, ascending=True
     ).records
@@ -91,6 +118,7 @@ def read_waiting(
         cursor.after[asset] = record.storage_id
         if job_id := awaited_job(record.asset_observation, awaited):
             cursor.add(job_id, asset)
+    return len(records) < NEW_SUBMISSIONS_A_TICK
 
 
 def awaited_job(observation: dg.AssetObservation | None, awaited: Awaited) -> str | None:

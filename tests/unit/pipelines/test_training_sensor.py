@@ -238,3 +238,64 @@ def test_spark_jobs_that_a_run_went_on_with_are_not_asked_for_again(instance):
     result = spark_sensor([SPEC], seconds=30)(context)
     assert table.asked == ["new-1"]
     assert set(PollCursor.parse(result.cursor).pending) == {"new-1"}
+
+
+def counted(monkeypatch, instance, method):
+    """The assets whose events are read by a method of the instance, from now on."""
+    read, real = [], getattr(instance, method)
+
+    def count(records_filter, **options):
+        read.append(records_filter.asset_key.to_user_string())
+        return real(records_filter, **options)
+
+    monkeypatch.setattr(instance, method, count)
+    return read
+
+
+def test_only_models_with_a_new_submission_are_read(instance, monkeypatch):
+    """Guards the cost of a tick, which grew by a query for each model."""
+    submit(instance, "job-1")
+    read = counted(monkeypatch, instance, "fetch_materializations")
+    table = StateTable(**{"job-1": JobState.RUNNING})
+    cursor = tick(instance, table).cursor
+    assert read == [SPEC.run_asset]
+    tick(instance, table, cursor)
+    assert read == [SPEC.run_asset]
+
+
+def test_spark_jobs_are_looked_for_again_only_after_a_run_has_changed(instance, monkeypatch):
+    """Guards the cost of a tick, and that a job of a later run is found all the same."""
+    read = counted(monkeypatch, instance, "fetch_observations")
+    sensor = spark_sensor([SPEC], seconds=30)
+    table = StateTable(**{"job-1": JobState.RUNNING})
+
+    def look(cursor=None):
+        context = dg.build_sensor_context(
+            instance=instance, resources={"spark": table}, cursor=cursor
+        )
+        return sensor(context).cursor
+
+    empty_job.execute_in_process(instance=instance)
+    cursor = look()
+    assert len(read) == 2
+    cursor = look(cursor)
+    assert len(read) == 2
+    facts = {"waits_for": "Spark", "job_id": "job-1"}
+    instance.report_runless_asset_event(dg.AssetObservation(SPEC.training_table, metadata=facts))
+    empty_job.execute_in_process(instance=instance)
+    assert set(PollCursor.parse(look(cursor)).pending) == {"job-1"}
+
+
+def test_spark_jobs_are_looked_for_while_a_run_is_under_way(instance, monkeypatch):
+    read = counted(monkeypatch, instance, "fetch_observations")
+    run = empty_job.execute_in_process(instance=instance).run_id
+    instance.add_run(
+        instance.get_run_by_id(run)._replace(run_id="1" * 32, status=dg.DagsterRunStatus.STARTED)
+    )
+    sensor, cursor = spark_sensor([SPEC], seconds=30), None
+    for _ in range(2):
+        context = dg.build_sensor_context(
+            instance=instance, resources={"spark": StateTable()}, cursor=cursor
+        )
+        cursor = sensor(context).cursor
+    assert len(read) == 4
