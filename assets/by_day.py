@@ -33,7 +33,11 @@ if TYPE_CHECKING:
 
 #: Forecasts reach into the future: a year of partitions after today.
 DAYS_AHEAD = 366
-_CODE = ("assets/by_day.py", "resources/sql_pool/daily.py", "resources/sql_pool/sql/score_days.sql")
+_CODE = (
+    "assets/by_day.py",
+    "resources/sql_pool/daily.py",
+    "resources/sql_pool/sql/score_range.sql",
+)
 
 
 class RescoreConfig(dg.Config):

@@ -50,7 +50,7 @@ def build_definitions(
     specs = [installed(model.spec, settings) for model in models]
     check_names(specs)
     code, always = resources.automl.training_code, settings.always_promote
-    jobs = [model_jobs(spec) for spec in specs]
+    jobs = [model_jobs(spec, rescored=settings.daily_partitions) for spec in specs]
     parts = [model_definitions(each, code, always_promote=always) for each in jobs]
     return dg.Definitions.merge(*parts, shared_definitions(settings, resources, jobs, parts))
 
@@ -68,7 +68,9 @@ def model_definitions(
 ) -> dg.Definitions:
     """What belongs to one model: its assets, checks, jobs, schedules, and the sensors that act."""
     spec = jobs.spec
-    lineage = model_assets(spec, training_code=training_code, always_promote=always_promote)
+    lineage = model_assets(
+        spec, training_code=training_code, always_promote=always_promote, by_row=jobs.by_row
+    )
     return dg.Definitions(
         assets=automated(spec, lineage),
         asset_checks=warning_checks(spec),

@@ -206,7 +206,7 @@ class ForecastModel(dg.Component, dg.Model, dg.Resolvable):
 
         settings, model = load_settings(), self.as_model(context.path.name)
         code = resources_for(settings, [model]).automl.training_code
-        jobs = model_jobs(installed(model.spec, settings))
+        jobs = model_jobs(installed(model.spec, settings), rescored=settings.daily_partitions)
         return model_definitions(jobs, code, always_promote=settings.always_promote)
 
 

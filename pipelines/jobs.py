@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import dagster as dg
 
 from assets.by_day import daily_asset_names
+from assets.rescored import rescored_name
 from bikecast.core.spec import ModelSpec
 
 if TYPE_CHECKING:
@@ -38,7 +39,12 @@ class ModelJobs:
     score: AssetJob
     rollback: AssetJob
     rescore: AssetJob | None
-    """None for a spec without daily partitions."""
+    """None where neither days nor rows can be scored again."""
+
+    @property
+    def by_row(self) -> bool:
+        """Whether rows are scored again by number: a spec without days."""
+        return self.rescore is not None and self.spec.first_day is None
 
     def all(self) -> list[AssetJob]:
         """The jobs as a list."""
@@ -60,6 +66,14 @@ def rescore_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
     return {"ops": {name: {"config": {"model_version": version}}}} if version else {}
 
 
+def rescore_rows_config(
+    spec: ModelSpec, first: int, last: int, version: int | None
+) -> dict[str, object]:
+    """Run config of the job `rescore` of a spec without days; None for the live version."""
+    config = {"first": first, "last": last} | ({"model_version": version} if version else {})
+    return {"ops": {rescored_name(spec): {"config": config}}}
+
+
 def rollback_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
     """Run config of the rollback job; None for the version that was live before."""
     config: dict[str, object] = {"rollback": True}
@@ -68,13 +82,14 @@ def rollback_config(spec: ModelSpec, version: int | None) -> dict[str, object]:
     return {"ops": {f"{spec.model_table}_table": {"config": config}}}
 
 
-def model_jobs(spec: ModelSpec) -> ModelJobs:
-    """The jobs of a spec; the main one has the model's short name."""
+def model_jobs(spec: ModelSpec, *, rescored: bool = False) -> ModelJobs:
+    """The jobs of a spec; the main one has the model's short name. `rescored`: a spec without days
+    has a job that scores its rows again by number."""
     training_run = dg.AssetSelection.assets(spec.run_asset)
     predictions = dg.AssetSelection.assets(spec.predictions_table)
     scoring_table = dg.AssetSelection.assets(spec.scoring_table)
     model = dg.AssetSelection.assets(spec.model_table)
-    by_day = daily_asset_names(spec)
+    again = daily_asset_names(spec) or ([rescored_name(spec)] if rescored else [])
     everything = training_run.upstream() | predictions.upstream()
     return ModelJobs(
         spec=spec,
@@ -91,7 +106,7 @@ def model_jobs(spec: ModelSpec) -> ModelJobs:
         ),
         finish_training=dg.define_asset_job(
             spec.named(FINISH_TRAINING),
-            model.downstream() - dg.AssetSelection.assets(*by_day),
+            model.downstream() - dg.AssetSelection.assets(*again),
             description="From an ended training job to predictions with its model.",
         ),
         score=dg.define_asset_job(
@@ -109,10 +124,12 @@ def model_jobs(spec: ModelSpec) -> ModelJobs:
         ),
         rescore=dg.define_asset_job(
             spec.named(RESCORE),
-            dg.AssetSelection.assets(*by_day),
+            dg.AssetSelection.assets(*again),
             description="Score days again: the forecast file's rows are taken over by day, and the "
-            "days of the range are scored by the live version or the one in the config.",
+            "days of the range are scored by the live version or the one in the config."
+            if spec.first_day
+            else "Score rows again by number: by the live version or the one in the config.",
         )
-        if by_day
+        if again
         else None,
     )

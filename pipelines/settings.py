@@ -216,7 +216,9 @@ class Settings(HomeSettings):
     dagster_config: Path = Field(PROJECT / "dagster.yaml", description="dagster.yaml of the home")
     prices: Path | None = Field(None, description="Price file; default: the project's own")
     cost_limit: float | None = Field(None, ge=0, description="Most that one run may cost")
-    daily_partitions: bool = Field(False, description="Show the assets by day in the graph")
+    daily_partitions: bool = Field(
+        False, description="Show the assets by day, or by row, in the graph"
+    )
     always_promote: bool = Field(False, description="Make each new model live uncompared")
     alert_webhook: SecretStr = Field(SecretStr(""), description="http(s) address for alerts")
 

@@ -396,7 +396,7 @@ class ModelSpec:
             *(self.training_table, self.model_table, self.scoring_table, self.predictions_table),
             *(f"{self.model_table}_audit", f"{self.scoring_table}_staging"),
             f"{self.scoring_table}_inputs",
-            *(f"{self.predictions_table}_staging", f"{self.predictions_table}_scored"),
+            *(f"{self.predictions_table}_{end}" for end in ("staging", "scored", "rescored")),
             *(*by_day, *(f"{name}_staging" for name in by_day), self.procedure),
             *(f"score_{self.predictions_table}", f"save_{self.predictions_table}"),
         )
@@ -404,7 +404,8 @@ class ModelSpec:
             "asset": (
                 *(self.source_asset, self.training_table, self.run_asset, self.model_table),
                 *(f"{self.model_table}_table", f"{self.scoring_table}_file", self.scoring_table),
-                *(self.procedure, self.predictions_table, *by_day),
+                *(self.procedure, self.predictions_table, f"{self.predictions_table}_rescored"),
+                *by_day,
             ),
             "table or procedure": tuple(f"{self.schema}.{name}" for name in tables),
             "file of the lake": (self.source_file, self.scoring_file),

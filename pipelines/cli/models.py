@@ -233,8 +233,10 @@ def rollback(
 
 
 def rescore(
-    first: Annotated[str, typer.Option("--from", help="First day (2013-01-01).")],
-    last: Annotated[str, typer.Option("--to", help="Last day, included.")],
+    first: Annotated[
+        str, typer.Option("--from", help="First day (2013-01-01), or number of a row.")
+    ],
+    last: Annotated[str, typer.Option("--to", help="Last day or row, included.")],
     version: Annotated[
         int | None,
         typer.Option(help="Model version. Default: the live one.", show_default=False),
@@ -244,9 +246,11 @@ def rescore(
     """Score a range of days again, with the live model or any other version, in one run.
 
     The result is in the table of predictions by day, such as `dbo.predicted_rentals_by_day`. Days
-    come from the forecast file, or from earlier ones.
+    come from the forecast file, or from earlier ones. Rows of a model without days go by their
+    numbers, into a table that holds the last range, such as `dbo.predicted_coffee_rescored`.
 
-    Example: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`
+    Examples: `bikecast rescore --from 2013-01-01 --to 2013-01-10 --version 1`,
+    `bikecast rescore --model coffee --from 1 --to 10`
     """
     from pipelines.in_process.rescoring import check_range, run_rescoring
     from pipelines.model_files import load_models
@@ -259,8 +263,9 @@ def rescore(
     note = f"rescore of {spec.name}: {first} to {last}, version {version or 'live'}"
     with _online(settings, spec, note) as (here, progress):
         scored = run_rescoring(here, spec, progress, first=first, last=last, version=version)
+    rows = scored.get("dagster/partition_row_count", scored.get("dagster/row_count"))
     show(
-        f"Scored {scored['dagster/partition_row_count']} rows of {first} to {last} with version "
+        f"Scored {rows} rows of {first} to {last} with version "
         f"{scored['model_version']}: {scored['dagster/table_name']}."
     )
 

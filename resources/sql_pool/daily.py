@@ -1,22 +1,25 @@
-"""Rows to score and predictions that are kept by day: loaded, and scored, a range at a time.
+"""Rows that are scored again, by any registered version: a range of days, or of rows by number.
 
-Beside the scoring table, which holds one file, these tables keep the last forecast and the last
-prediction of each day. A range changes in one transaction; other days are untouched.
+Beside the scoring table, which holds one file, the tables by day keep the last forecast and the
+last prediction of each day. A range changes in one transaction; other days are untouched. A row's
+number means nothing in the next file, so the table of rows holds one range, the last one.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.onnx.contract import model_digest
-from bikecast.core.spec import ModelSpec
+from bikecast.core.spec import FORECAST_ROW, ModelSpec
 from resources.sql_pool.deployment import (
+    drop_another,
     input_columns,
     make_schema,
     make_table,
+    model_inputs,
     other_columns,
     prediction_columns,
     scored_columns,
@@ -103,33 +106,74 @@ def score_days(
             f"DELETE FROM {table} WHERE {key} BETWEEN ? AND ?",  # noqa: S608 # quoted names
             [days.first, days.last],
         )
-        session.run(
-            render(
-                "score_days.sql",
-                table=table,
-                names=names,
-                scored=",\n    ".join(scored_columns(spec)),
-                rows=table_name(spec, f"{spec.scoring_table}_by_day"),
-                output=quote_identifier(spec.model_output),
-                key=key,
-            ),
-            [
-                scorer.model,
-                scorer.version,
-                model_digest(scorer.model),
-                scorer.data_version or "unknown",
-                scorer.code_version or "unknown",
-                run_id,
-                days.first,
-                days.last,
-            ],
-        )
+        rows = table_name(spec, f"{spec.scoring_table}_by_day")
+        _insert(session, spec, table, rows, scorer, run_id, key, [days.first, days.last])
         session.run("COMMIT TRANSACTION")
         query = (
             f"SELECT {names} FROM {table} WHERE {key} BETWEEN ? AND ? "  # noqa: S608 # quoted names
             f"ORDER BY {key}, [forecast_row]"
         )
         return session.run(query, [days.first, days.last])[0].as_dicts()
+
+
+def score_rows(
+    pool: SqlPool, spec: ModelSpec, first: int, last: int | None, scorer: Scorer, *, run_id: str
+) -> list[dict[str, object]]:
+    """Score rows of the scoring table by number, `last` included (None: to the end), with a model.
+
+    Returns what the table of rescored rows has then: these and no others. Raises InvalidInput,
+    and changes nothing, where there is no such row.
+    """
+    columns, number = prediction_columns(spec), quote_identifier(FORECAST_ROW.name)
+    table, rows = table_name(spec, f"{spec.predictions_table}_rescored"), model_inputs(spec)
+    names = ", ".join(columns)
+    with pool.session() as session:
+        [[there]] = session.run(f"SELECT COUNT_BIG(*) FROM {rows}")[0].rows  # noqa: S608 # quoted
+        count = int(str(there))
+        if max(first, last or 0) > count:
+            raise InvalidInput(
+                f"There is no row {max(first, last or 0)}: the rows to score are 1 to {count}. No "
+                "prediction was changed."
+            )
+        drop_another(session, spec, f"{spec.predictions_table}_rescored", columns)
+        make_table(session, table, columns)
+        session.run("BEGIN TRANSACTION")
+        session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
+        _insert(session, spec, table, rows, scorer, run_id, number, [first, last or count])
+        session.run("COMMIT TRANSACTION")
+        query = f"SELECT {names} FROM {table} ORDER BY {number}"  # noqa: S608 # quoted names
+        return session.run(query)[0].as_dicts()
+
+
+def _insert(
+    session: Session,
+    spec: ModelSpec,
+    table: str,
+    rows: str,
+    scorer: Scorer,
+    run_id: str,
+    key: str,
+    limits: Sequence[object],
+) -> None:
+    """Score the rows whose key is within two limits, and add them; all names are quoted."""
+    statement = render(
+        "score_range.sql",
+        table=table,
+        names=", ".join(prediction_columns(spec)),
+        scored=",\n    ".join(scored_columns(spec)),
+        rows=rows,
+        output=quote_identifier(spec.model_output),
+        key=key,
+    )
+    values: list[object] = [
+        scorer.model,
+        scorer.version,
+        model_digest(scorer.model),
+        scorer.data_version or "unknown",
+        scorer.code_version or "unknown",
+        run_id,
+    ]
+    session.run(statement, [*values, *limits])
 
 
 def _make_days(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:

@@ -118,7 +118,7 @@ def create_procedures(pool: SqlPool, spec: ModelSpec) -> str:
     script = procedure_script(spec)
     with pool.session() as session:
         make_schema(session, spec)
-        _drop_another(session, spec, spec.predictions_table, prediction_columns(spec))
+        drop_another(session, spec, spec.predictions_table, prediction_columns(spec))
         run_script(session, script)
     return script
 
@@ -250,7 +250,7 @@ def _exchange(
     names = ", ".join(columns)
     make_schema(session, spec)
     stage_rows(session, staging, columns, url=url)
-    _drop_another(session, spec, name, columns)
+    drop_another(session, spec, name, columns)
     make_table(session, table, columns)
     session.run("BEGIN TRANSACTION")
     session.run(f"DELETE FROM {table}")  # noqa: S608 # quoted name
@@ -320,7 +320,7 @@ def other_columns(session: Session, spec: ModelSpec, name: str, columns: Mapping
     return bool(rows) and declared != wanted
 
 
-def _drop_another(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:
+def drop_another(session: Session, spec: ModelSpec, name: str, columns: Mapping[str, str]) -> None:
     """Drop a table that has other columns; all its rows are made anew from files and models."""
     if other_columns(session, spec, name, columns):
         session.run(f"DROP TABLE {table_name(spec, name)}")
