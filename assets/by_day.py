@@ -16,8 +16,9 @@ from assets.failures import shown_to_people
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
 from assets.live_model.live_model import LiveModel
-from assets.metadata import column_schema, stopwatch, table_preview, typed_schema
+from assets.metadata import stopwatch, table_preview
 from assets.serving import predictions_digest
+from assets.table_columns import column_schema, typed_schema
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import FORECAST_ROW, ModelSpec
@@ -107,7 +108,7 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}_by_day",
                 "dagster/partition_row_count": sum(rows.values()),
-                "dagster/column_schema": column_schema(columns),
+                "dagster/column_schema": column_schema(columns, spec),
                 KEY: copied(f"{spec.scoring_table}_file", [c.name for c in columns[1:]]),
                 "days": len(rows),
                 "seconds": seconds(),
@@ -149,7 +150,7 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.predictions_table}_by_day",
                 "dagster/partition_row_count": len(rows),
-                "dagster/column_schema": typed_schema(prediction_types(spec)),
+                "dagster/column_schema": typed_schema(prediction_types(spec), spec),
                 KEY: predicted(
                     spec,
                     f"{spec.scoring_table}_by_day",

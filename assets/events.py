@@ -28,11 +28,12 @@ def latest_metadata(instance: dg.DagsterInstance, asset: str, key: str) -> objec
     return value.value if value is not None else None
 
 
-def shown_of(instance: dg.DagsterInstance, asset: str) -> dict[str, dg.MetadataValue]:
-    """Row count and preview as the asset's latest materialization has them."""
+def shown_of(instance: dg.DagsterInstance, asset: str, *, rows: str) -> dict[str, dg.MetadataValue]:
+    """Row count, under the key `rows`, and preview of the asset's latest materialization."""
     event = latest_materialization(instance, asset)
     metadata = event.metadata if event else {}
-    return {name: metadata[name] for name in ("dagster/row_count", "preview") if name in metadata}
+    names = {"dagster/row_count": rows, "preview": "preview"}
+    return {key: metadata[name] for name, key in names.items() if name in metadata}
 
 
 def submissions(

@@ -10,8 +10,9 @@ from pydantic import Field
 from assets.costs import check_new_data
 from assets.events import DATA_VERSION_TAG, latest_materialization
 from assets.failures import shown_to_people
-from assets.metadata import column_schema, stopwatch, table_preview
+from assets.metadata import stopwatch, table_preview
 from assets.run_files import file_of_run
+from assets.table_columns import column_schema
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import Column, ModelSpec
@@ -148,7 +149,7 @@ def _file(spec: ModelSpec, own: CsvFile, other: CsvFile) -> dg.AssetsDefinition:
                 "file": dg.MetadataValue.path(lake.url(own.lake_path)),
                 "bytes": stored.size,
                 "dagster/row_count": content.rows,
-                "dagster/column_schema": column_schema(own.columns),
+                "dagster/column_schema": column_schema(own.columns, spec),
                 "preview": dg.MetadataValue.md(table_preview(rows)),
                 "findings": dg.MetadataValue.json(list(content.findings)),
                 "seconds": seconds(),

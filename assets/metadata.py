@@ -1,16 +1,17 @@
-"""Metadata that every stage shows in the same way: schema, preview, seconds, pictures."""
+"""Metadata that every stage shows in the same way: preview, seconds, pictures."""
 
 from __future__ import annotations
 
 import base64
+import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 
 import dagster as dg
 
-from bikecast.core.spec import Column
-
 PREVIEW_ROWS = 5
+#: Columns that a page of 1600 pixels shows side by side, and rows of a turned table.
+MOST_COLUMNS, MOST_TURNED = 8, 7
 
 
 def stopwatch() -> Callable[[], float]:
@@ -19,31 +20,31 @@ def stopwatch() -> Callable[[], float]:
     return lambda: round(time.perf_counter() - start, 3)
 
 
-def column_schema(columns: Sequence[Column]) -> dg.TableSchema:
-    """The columns as Dagster's table schema, with SQL types."""
-    return dg.TableSchema(
-        columns=[
-            dg.TableColumn(c.name, type=c.sql_declaration, description=c.description or None)
-            for c in columns
-        ]
-    )
-
-
-def typed_schema(types: Mapping[str, str]) -> dg.TableSchema:
-    """Columns by name and SQL type as Dagster's table schema."""
-    return dg.TableSchema(
-        columns=[dg.TableColumn(name, type=sql_type) for name, sql_type in types.items()]
-    )
-
-
 def table_preview(rows: Sequence[Mapping[str, object]], limit: int = PREVIEW_ROWS) -> str:
-    """The first rows as a Markdown table; an empty text where there are none."""
+    """The first rows as a Markdown table; an empty text where there are none.
+
+    One of more columns than a page has room for is turned: a line for each column, and at most
+    MOST_TURNED rows beside each other.
+    """
     if not rows:
         return ""
-    names = list(rows[0])
-    lines = ["| " + " | ".join(names) + " |", "|" + " --- |" * len(names)]
-    lines += ["| " + " | ".join(_cell(row[name]) for name in names) + " |" for row in rows[:limit]]
-    return "\n".join(lines)
+    shown, names = list(rows[:limit]), list(rows[0])
+    if len(names) <= MOST_COLUMNS:
+        return _markdown(names, [[row[name] for name in names] for row in shown])
+    shown = shown[:MOST_TURNED]
+    header = ["column", *(f"row {number}" for number in range(1, len(shown) + 1))]
+    return _markdown(header, [[name, *(row[name] for row in shown)] for name in names])
+
+
+def _markdown(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
+    texts = ["| " + " | ".join(header) + " |", "|" + " --- |" * len(header)]
+    texts += ["| " + " | ".join(map(_cell, line)) + " |" for line in lines]
+    return "\n".join(texts)
+
+
+def metadata_key(title: str) -> str:
+    """A title in the style of all metadata: small letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", title.lower()).strip("_")
 
 
 def picture(png: bytes, title: str) -> dg.MetadataValue:

@@ -7,7 +7,8 @@ from typing import Any
 
 import dagster as dg
 
-from assets.metadata import column_schema, link_or_path, picture, table_preview
+from assets.metadata import link_or_path, metadata_key, picture, table_preview
+from assets.table_columns import column_schema
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from resources.registry.port import ModelVersion
@@ -16,11 +17,9 @@ from resources.registry.port import ModelVersion
 KINDS = ("time_ordered", "holdout", "cv")
 MAX_TRIALS = 50
 PREVIEW_ROWS = 10
-#: A long table is behind a link in the UI; these columns of the leaderboard are the ones to read.
+#: The columns of the leaderboard that a page has room for; leaderboard.csv has all.
 _LEADERBOARD = (
     "trial",
-    "family",
-    "target_transform",
     "score",
     "score_sd",
     "rmse",
@@ -28,9 +27,6 @@ _LEADERBOARD = (
     "seconds",
     "status",
     "ensemble_weight",
-    "onnx_kb",
-    "parity",
-    "rows_per_second",
 )
 _CARD = "model-card.md"
 
@@ -64,14 +60,17 @@ def model_metadata(
         "permutation_importance": _table(_rows(diagnostics.get("permutation_importance"))),
         "segments": _table(_rows(diagnostics.get("segments"))),
         "leaderboard": _table(_leaders(result)),
-        **{title: picture(path.read_bytes(), title) for title, path in result.plots.items()},
+        **{
+            f"{metadata_key(title)}_plot": picture(path.read_bytes(), title)
+            for title, path in result.plots.items()
+        },
         "preview": _table(_rows(diagnostics.get("holdout")), PREVIEW_ROWS),
         "model_card": _card(result),
         "data_licence": spec.data_licence or None,
         "warnings": dg.MetadataValue.json(list(result.warnings)),
-        "dagster/column_schema": column_schema((*spec.features, output)),
-        "dagster/row_count": diagnostics.get("rows"),
-        "rows_there": diagnostics.get("rows_there"),
+        "dagster/column_schema": column_schema((*spec.features, output), spec),
+        "training_rows": diagnostics.get("rows"),
+        "training_table_rows": diagnostics.get("rows_there"),
         **flat_scores(result),
     }
     return {name: value for name, value in metadata.items() if value is not None}

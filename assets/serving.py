@@ -12,8 +12,10 @@ from assets.events import DATA_VERSION_TAG, latest_materialization, shown_of
 from assets.failures import shown_to_people
 from assets.lake import FILE_CODE
 from assets.limits import POOL_WRITER, RETRY
-from assets.metadata import column_schema, picture, stopwatch, table_preview, typed_schema
+from assets.metadata import picture, stopwatch, table_preview
 from assets.plots import forecast_plot
+from assets.table_columns import column_schema, typed_schema
+from assets.training_plots import recent_targets
 from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting, pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
@@ -76,7 +78,7 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}",
                 "dagster/row_count": rows,
-                "dagster/column_schema": column_schema(columns),
+                "dagster/column_schema": column_schema(columns, spec),
                 KEY: loaded(spec, f"{spec.scoring_table}_file"),
                 "preview": dg.MetadataValue.md(table_preview(preview)),
                 "seconds": seconds(),
@@ -112,7 +114,7 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
             script, refused = deploy_procedures(sql_pool, spec, needs_predict=scoring.needs_predict)
         outcome: dict[str, dg.MetadataValue | str] = {
             "script": dg.MetadataValue.md(f"```sql\n{script}\n```"),
-            "try it": f'bikecast sql "EXEC {spec.schema}.{spec.procedure}"',
+            "try_it": f'bikecast sql "EXEC {spec.schema}.{spec.procedure}"',
         }
         if refused:
             outcome = {"refused": refused, "next": "the rows are scored on Spark"}
@@ -121,8 +123,8 @@ def _procedure(spec: ModelSpec) -> dg.AssetsDefinition:
             data_version=dg.DataVersion(model_digest((script or refused).encode())),
             metadata={
                 **outcome,
-                "dagster/column_schema": typed_schema(returned_types(spec)),
-                **shown_of(context.instance, spec.scoring_table),
+                "dagster/column_schema": typed_schema(returned_types(spec), spec),
+                **shown_of(context.instance, spec.scoring_table, rows="dagster/row_count"),
                 "seconds": seconds(),
             },
         )
@@ -154,6 +156,7 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
     )
     def predictions(
         context: dg.AssetExecutionContext,
+        lake: dg.ResourceParam[Lake],
         registry: dg.ResourceParam[Registry],
         scoring: dg.ResourceParam[Scoring],
         sql_pool_power: dg.ResourceParam[SqlPoolPower],
@@ -182,12 +185,14 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
         with shown_to_people():
             rows = scoring.store(spec, scored)
         digest = predictions_digest(spec, rows, scored.version)
+        with shown_to_people():
+            forecast = _forecast(context.instance, spec, rows, digest, recent_targets(lake, spec))
         yield dg.MaterializeResult(
             asset_key=predictions_table.key,
             data_version=dg.DataVersion(digest),
             metadata={
                 **_predictions_metadata(spec, scored, rows),
-                "forecast": _forecast(context.instance, spec, rows, digest),
+                "forecast": forecast,
                 **actual_sql_pool(context.instance, spec, costs),
                 "seconds": seconds(),
             },
@@ -202,7 +207,7 @@ def _predictions_metadata(
     return {
         "dagster/table_name": f"{spec.schema}.{spec.predictions_table}",
         "dagster/row_count": scored.count,
-        "dagster/column_schema": typed_schema(prediction_types(spec)),
+        "dagster/column_schema": typed_schema(prediction_types(spec), spec),
         "scored_by": scored.way,
         "why": scored.reason,
         **scored.details,
@@ -212,13 +217,20 @@ def _predictions_metadata(
 
 
 def _forecast(
-    instance: dg.DagsterInstance, spec: ModelSpec, rows: list[dict[str, object]], digest: str
+    instance: dg.DagsterInstance,
+    spec: ModelSpec,
+    rows: list[dict[str, object]],
+    digest: str,
+    history: list[tuple[str, float]],
 ) -> dg.MetadataValue:
     """The plot of the forecast: that of the last time where nothing has changed since."""
+    title = f"Forecast after {history[-1][0]}" if history else "Forecast"
     last = latest_materialization(instance, spec.predictions_table)
-    if last and (last.tags or {}).get(DATA_VERSION_TAG) == digest and "forecast" in last.metadata:
-        return last.metadata["forecast"]
-    return picture(forecast_plot(spec, rows), "Forecast")
+    if last and (last.tags or {}).get(DATA_VERSION_TAG) == digest:
+        kept = last.metadata.get("forecast")
+        if kept is not None and str(kept.value).startswith(f"![{title}]"):
+            return kept
+    return picture(forecast_plot(spec, rows, history), title)
 
 
 def predictions_digest(spec: ModelSpec, rows: list[dict[str, object]], version: str = "") -> str:

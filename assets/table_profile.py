@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from assets.checks.drift import DriftLimits, columns_drift
 from bikecast.core.row_sample import sample_rows
 from bikecast.core.spec import Column, ModelSpec
+from bikecast.core.sql import quoted
 from bikecast.core.sql_types import arrow_schema
-from resources.lake.queries import bounded_duckdb, quoted
+from resources.lake.queries import bounded_duckdb
 from resources.lake.tables import SAMPLE_ROWS, blocks_of, reader_of
 
 if TYPE_CHECKING:
@@ -280,12 +281,10 @@ def _sample(table: ds.Dataset | pa.Table, columns: Sequence[str], keys: Sequence
     import pyarrow as pa
 
     schema = pa.schema([table.schema.field(name) for name in columns])
-    is_table = isinstance(table, pa.Table)
-    total = table.num_rows if is_table else table.count_rows()
     blocks: Iterator[pa.Table] = (
-        iter([table.select(columns)]) if is_table else blocks_of(table, columns)
+        iter([table.select(columns)]) if isinstance(table, pa.Table) else blocks_of(table, columns)
     )
-    return sample_rows(blocks, schema, list(keys) or columns, total=total, most=SAMPLE_ROWS)
+    return sample_rows(blocks, schema, list(keys) or columns, most=SAMPLE_ROWS)
 
 
 def _relations(

@@ -12,10 +12,11 @@ from assets.costs import actual_training, check_limit, estimate, training_part
 from assets.events import latest_data_version, latest_metadata, shown_of, submissions
 from assets.failures import shown_to_people
 from assets.limits import TRAINER
-from assets.metadata import column_schema, link_or_path, stopwatch
+from assets.metadata import link_or_path, stopwatch
 from assets.model_metadata import flat_scores, model_metadata
 from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON, TRAINED_THROUGH
-from assets.waiting import TRAINING_SENSOR
+from assets.table_columns import column_schema
+from assets.waiting import TRAINING_SENSOR, say_what_comes_next
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import Attempt, JobStatus, current_attempt, job_base_name
@@ -27,6 +28,7 @@ from resources.registry.port import Registry
 
 #: Seconds that earlier versions trained for at most where no setting said others.
 _EARLIER_BUDGET = 120.0
+SENSOR_LINK = f"/locations/bikecast/sensors/{TRAINING_SENSOR}"
 Submission = Literal["started", "joined", "unchanged"]
 
 
@@ -64,7 +66,9 @@ def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition
         pool=TRAINER,
         owners=list(spec.owners),
         code_version=training_version,
-        description="The submitted AutoML job. It runs on its own; a sensor waits for it.",
+        description="The submitted AutoML job. It runs on its own: a run of this asset ends at the "
+        f"submission, and {TRAINING_SENSOR} starts the run that registers {spec.model_table} once "
+        "the job has ended.",
     )
     def training_run(
         context: dg.AssetExecutionContext,
@@ -76,21 +80,23 @@ def _training_run(spec: ModelSpec, training_version: str) -> dg.AssetsDefinition
         with shown_to_people():
             status, submission = submit_training(context, spec, config, automl, costs)
         part = training_part(costs, spec, budget_of(spec, config))
-        summary = _summary(status, submission)
-        context.log.info(summary)
-        sensor = f"/locations/bikecast/sensors/{TRAINING_SENSOR}"
+        context.log.info(_summary(status, submission))
+        if not status.state.is_terminal:
+            say_what_comes_next(context, _next(spec, status, submission))
         return dg.MaterializeResult(
             data_version=dg.DataVersion(status.job_id),
             metadata={
                 "job_id": status.job_id,
-                "state": str(status.state),
                 "submission": submission,
                 **(estimate(costs, part) if submission == "started" else {}),
                 **_facts(context.instance, spec, training_version),
                 "job": link_or_path(status.link),
-                "next": dg.MetadataValue.md(f"{summary} [The sensor]({sensor})"),
-                "dagster/column_schema": column_schema((*spec.features, spec.target)),
-                **shown_of(context.instance, spec.training_table),
+                "next": dg.MetadataValue.md(
+                    f"{_next(spec, status, submission)} [The sensor]({SENSOR_LINK}), "
+                    f"[the model](/assets/{spec.model_table})"
+                ),
+                "dagster/column_schema": column_schema((*spec.features, spec.target), spec),
+                **shown_of(context.instance, spec.training_table, rows="training_rows"),
                 "seconds": seconds(),
             },
         )
@@ -250,6 +256,23 @@ def cancel_with_canceled_run(
     if run is not None and run.status is dg.DagsterRunStatus.CANCELING:
         status = automl.cancel(job_id)
         context.log.warning(f"The run was cancelled; job {job_id} is {status.state}.")
+
+
+def _next(spec: ModelSpec, status: JobStatus, submission: Submission) -> str:
+    """What comes after the submission, in words that stay true when it has come."""
+    became = {
+        "started": "was started by this run",
+        "joined": "was running already when this run joined it",
+        "unchanged": "is that of unchanged data, code and settings, so nothing was trained again",
+    }[submission]
+    text = f"Job {status.job_id} {became}."
+    if status.state.is_terminal:
+        return f"{text} {spec.model_table} registers its model."
+    return (
+        f"{text} The run ends here. Once the job has ended, {TRAINING_SENSOR} (or the `bikecast "
+        f"run` that waits for it) starts the run that registers {spec.model_table} and makes what "
+        "follows."
+    )
 
 
 def _summary(status: JobStatus, submission: Submission) -> str:

@@ -10,8 +10,10 @@ from assets.checks.blocking import table_contract, table_contract_spec
 from assets.column_lineage import KEY, copied
 from assets.costs import actual_spark
 from assets.failures import shown_to_people
-from assets.metadata import column_schema, stopwatch, table_preview
+from assets.metadata import stopwatch, table_preview
 from assets.profile_view import profile_metadata
+from assets.table_columns import column_schema
+from assets.training_plots import training_plots
 from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting
 from bikecast.core.code_version import code_version
 from bikecast.core.jobs import JobStatus
@@ -112,6 +114,7 @@ def _materialized(
         data_version=dg.DataVersion(prepared.data_version),
         metadata={
             **_metadata(spec, prepared, lake),
+            **training_plots(context.instance, spec, lake, prepared.data_version),
             **actual_spark(context.instance, spec, config.job_id, costs),
             "seconds": seconds(),
         },
@@ -127,7 +130,7 @@ def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str,
         "dagster/table_name": prepared.name,
         "dagster/storage_kind": "deltalake",
         "dagster/row_count": prepared.rows,
-        "dagster/column_schema": column_schema(spec.training_columns),
+        "dagster/column_schema": column_schema(spec.training_columns, spec),
         KEY: copied(spec.source_asset, [c.name for c in spec.training_columns]),
         "table": dg.MetadataValue.path(lake.url(prepared.path)),
         "delta_version": prepared.delta_version,

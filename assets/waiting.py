@@ -13,6 +13,8 @@ from resources.sql_pool.port import SqlPoolPower
 WAITS_FOR, JOB_ID = "waits_for", "job_id"
 #: Tag of a run that finishes or continues a job.
 JOB_TAG = "bikecast/job_id"
+#: Tag of a run that ends before its last asset: what goes on without it.
+NEXT_TAG = "bikecast/next"
 #: Tags of a run that continues another one.
 CONTINUES_TAG = "bikecast/continues"
 GAVE_UP_TAG = "bikecast/gave_up_waiting"
@@ -40,6 +42,7 @@ def mark_waiting(
         f" here, and the sensor {sensor} goes on with what is left of it."
     )
     context.log.info(summary)
+    say_what_comes_next(context, summary)
     link = {"link": link_or_path(status.link)} if status.link else {}
     context.log_event(
         dg.AssetObservation(
@@ -54,6 +57,11 @@ def mark_waiting(
             },
         )
     )
+
+
+def say_what_comes_next(context: dg.AssetExecutionContext, text: str) -> None:
+    """Tag the run, so that its page says what goes on when it has ended."""
+    context.instance.add_run_tags(context.run.run_id, {NEXT_TAG: text})
 
 
 def waits(

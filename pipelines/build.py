@@ -94,7 +94,7 @@ def shared_definitions(
 ) -> dg.Definitions:
     """What all models share: resources, the sensors that wait, alerts, and in azure the links."""
     specs = [each.spec for each in jobs]
-    webhook = settings.alert_webhook.get_secret_value()
+    seconds, webhook = settings.poll_seconds, settings.alert_webhook.get_secret_value()
     owners = dict.fromkeys(owner for spec in specs for owner in spec.owners)
     checked = [
         each
@@ -105,7 +105,7 @@ def shared_definitions(
     return dg.Definitions(
         assets=workspace_link_assets(list(owners)) if resources.workspace_links else [],
         sensors=[
-            *(polling_sensors(jobs, seconds=settings.poll_seconds) if jobs else ()),
+            *(polling_sensors(jobs, resources.awaited, seconds=seconds) if jobs else ()),
             cancel_with_run(specs),
             failure_alerts(webhook),
             check_alerts(checked, webhook),

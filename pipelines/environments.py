@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from assets.waiting import Awaited
 from pipelines.home import Home
 from pipelines.models import Model, chosen_model, source_folders, source_paths
 from pipelines.settings import AzureSettings, Settings
@@ -50,6 +51,15 @@ class Resources:
     costs: Costs = field(default_factory=NoCosts)
     workspace_links: WorkspaceLinks | None = None
     """Only the azure environment has workspaces to link."""
+
+    @property
+    def awaited(self) -> tuple[Awaited, ...]:
+        """What assets may have to wait for beside trainings; nothing is slow in `local`."""
+        waits = {
+            Awaited.SPARK: not isinstance(self.spark, ConnectSpark),
+            Awaited.SQL_POOL: not isinstance(self.sql_pool_power, AlwaysOnline),
+        }
+        return tuple(kind for kind, does in waits.items() if does)
 
     def by_name(self) -> dict[str, object]:
         """The resources that this environment has."""

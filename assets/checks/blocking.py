@@ -74,7 +74,10 @@ def golden_rows(spec: ModelSpec, registry: Registry, scored: Scored) -> dg.Asset
     rows, way = scored.rows, _WAYS[scored.way]
     if not rows:
         return dg.AssetCheckResult(
-            passed=True, check_name=GOLDEN_ROWS, asset_key=dg.AssetKey(spec.predictions_table)
+            passed=True,
+            check_name=GOLDEN_ROWS,
+            asset_key=dg.AssetKey(spec.predictions_table),
+            description="too few rows to tell: none was scored",
         )
     scores = np.array([float(str(row[spec.output])) for row in rows])
     features = pa.Table.from_pylist(

@@ -109,7 +109,10 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
         compared = same_season(training, scoring, spec, limits)
         features = feature_drift(compared, scoring, spec, limits)
         if not features:
-            return _passed(f"{scoring.num_rows} rows: too few to tell, from {limits.min_rows} on")
+            return _passed(
+                f"too few rows to tell: {scoring.num_rows} to score and {compared.num_rows} of the "
+                f"training data to compare with, where each takes {limits.min_rows}"
+            )
         drifted = ", ".join(each.feature for each in features if each.drifted)
         indexes = {each.feature: each.psi for each in features}
         plot = bars_plot("Stability index against the training data", indexes, limits.psi)
@@ -167,6 +170,8 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
         stored = stored_predictions(
             sql_pool, spec, minimum=spec.target.minimum, maximum=highest, shown=_SHOWN
         )
+        if not stored.rows:
+            return _passed("too few rows to tell: there are no predictions")
         problems = _implausible(spec, stored, highest)
         return dg.AssetCheckResult(
             passed=not problems,
@@ -174,7 +179,7 @@ def _plausible(spec: ModelSpec) -> dg.AssetChecksDefinition:
             description=f"{spec.predictions_table}: {'; '.join(problems)}" if problems else None,
             metadata={
                 "outside": dg.MetadataValue.md(table_preview(stored.first_outside, limit=_SHOWN)),
-                **({MODEL_VERSION: stored.model_version} if stored.rows else {}),
+                MODEL_VERSION: stored.model_version,
             },
         )
 

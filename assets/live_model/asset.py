@@ -12,15 +12,16 @@ from assets.limits import POOL_WRITER, RETRY
 from assets.live_model.comparison import Comparison
 from assets.live_model.decision import Decision
 from assets.live_model.live_model import LiveModel
-from assets.metadata import picture, stopwatch, table_preview, typed_schema
+from assets.metadata import picture, stopwatch, table_preview
 from assets.plots import paired_bars_plot
+from assets.table_columns import typed_schema
 from assets.waiting import pool_is_online
 from bikecast.core.code_version import code_version
 from bikecast.core.spec import ModelSpec
 from bikecast.core.sql import ResultSet
 from resources.lake.port import Lake
 from resources.registry.port import Registry
-from resources.sql_pool.model_table import LiveVersion, published_versions
+from resources.sql_pool.model_table import PUBLISHED_TYPES, LiveVersion, published_versions
 from resources.sql_pool.port import SqlPool, SqlPoolPower
 
 _CODE = (
@@ -108,7 +109,7 @@ def _metadata(
     metadata: dict[str, Any] = {
         "dagster/table_name": f"{spec.schema}.{spec.model_table}",
         "dagster/row_count": len(published.rows),
-        "dagster/column_schema": typed_schema({c.name: c.sql_type for c in published.columns}),
+        "dagster/column_schema": typed_schema(PUBLISHED_TYPES, spec),
         "preview": dg.MetadataValue.md(table_preview(published.as_dicts())),
         "version": live.version,
         "digest": live.digest,

@@ -21,7 +21,7 @@ class ModelRejected(BikecastError):
     """An ONNX model breaks the contract that PREDICT needs, so it is not loaded or deployed."""
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: Exception | str) -> str:
     """Somebody else's error in one line; the rest is the context of a request or a stack."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 

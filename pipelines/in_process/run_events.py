@@ -71,9 +71,8 @@ def _warn(text: str, record: Record, watcher: Watcher) -> None:
 
 def _note(metadata: Mapping[str, object]) -> str:
     """What is worth saying of a materialization in half a line."""
-    parts = []
-    if "dagster/row_count" in metadata:
-        parts.append(f"{metadata['dagster/row_count']:,} rows")
+    rows = ("dagster/row_count", "training_rows")
+    parts = [f"{metadata[name]:,} rows" for name in rows if name in metadata]
     if metadata.get("changed") is False:
         parts.append("unchanged")
     if metadata.get("submission") == "unchanged":

@@ -4,7 +4,7 @@ There is one for each kind of long job, whatever the number of models.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 
 import dagster as dg
 
@@ -60,15 +60,18 @@ UNDER_WAY = dg.RunsFilter(
 Warn = Callable[[str], object]
 
 
-def polling_sensors(models: Sequence[ModelJobs], *, seconds: int) -> list[dg.SensorDefinition]:
-    """All of them, on by default, for all models."""
+def polling_sensors(
+    models: Sequence[ModelJobs], awaited: Collection[Awaited], *, seconds: int
+) -> list[dg.SensorDefinition]:
+    """Those that this environment has work for, on by default, for all models."""
     specs = [each.spec for each in models]
     slow = max(seconds, SLOW_SECONDS)
-    return [
-        training_sensor(models, seconds=seconds),
-        spark_sensor(specs, seconds=slow),
-        sql_pool_sensor(specs, seconds=slow),
-    ]
+    sensors = [training_sensor(models, seconds=seconds)]
+    if Awaited.SPARK in awaited:
+        sensors.append(spark_sensor(specs, seconds=slow))
+    if Awaited.SQL_POOL in awaited:
+        sensors.append(sql_pool_sensor(specs, seconds=slow))
+    return sensors
 
 
 def training_sensor(models: Sequence[ModelJobs], *, seconds: int) -> dg.SensorDefinition:

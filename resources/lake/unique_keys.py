@@ -6,7 +6,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any, Self
 
-from resources.lake.queries import bounded_duckdb, quoted
+from bikecast.core.sql import quoted
+from resources.lake.queries import bounded_duckdb
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

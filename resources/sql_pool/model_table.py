@@ -22,8 +22,18 @@ from resources.sql_pool.deployment import (
     unicode_text,
 )
 from resources.sql_pool.port import Session, SqlPool
-from resources.sql_pool.scripts import render, run_script
+from resources.sql_pool.scripts import quote_identifier, render, run_script
 
+#: The columns of the model table that are shown, by name with their SQL types, in order.
+PUBLISHED_TYPES = {
+    "version": "int",
+    "is_live": "bit",
+    "digest": "char(64)",
+    "job_id": "varchar(200)",
+    "published_at": "datetime2(6)",
+    "actor": "nvarchar(200)",
+    "reason": "nvarchar(400)",
+}
 Action = Literal["promote", "force", "rollback", "keep"]
 
 
@@ -140,7 +150,7 @@ def live_model(pool: SqlPool, spec: ModelSpec) -> LiveVersion | None:
 def published_versions(pool: SqlPool, spec: ModelSpec) -> ResultSet:
     """The rows of the model table without the models' bytes, newest version first."""
     table = table_name(spec, spec.model_table)
-    names = "[version], [is_live], [digest], [job_id], [published_at], [actor], [reason]"
+    names = ", ".join(map(quote_identifier, PUBLISHED_TYPES))
     query = f"SELECT {names} FROM {table} ORDER BY [version] DESC"  # noqa: S608 # quoted names
     with pool.session() as session:
         return session.run(query)[0]

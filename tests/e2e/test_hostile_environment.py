@@ -52,6 +52,7 @@ VARIABLES = {
         "TERM": "dumb",
         "COLUMNS": "20",
     },
+    "bytes that are no text": {"OF_ANOTHER_TOOL": "caf\udce9"},
     "numbers that are none": {"OMP_NUM_THREADS": "many", "TZ": "Nowhere/Nothing"},
 }
 ALL = {name: value for group in VARIABLES.values() for name, value in group.items()}

@@ -94,8 +94,6 @@ def test_status_shows_the_live_model_and_the_switches(two_versions):
     assert on == {
         "automl_run_sensor": "on",
         "cancel_automl_run": "on",
-        "spark_sensor": "on",
-        "sql_pool_sensor": "on",
         "new_files": "off",
         "automation": "off",
         "check_alerts": "off",

@@ -1,8 +1,12 @@
 """A second, unrelated model goes through the same functions, from CSV to predictions."""
 
+import re
+
 import dagster as dg
 import pytest
 
+from assets.metadata import MOST_COLUMNS
+from assets.waiting import NEXT_TAG
 from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
@@ -34,6 +38,7 @@ class Silent:
     def __init__(self):
         self.ended: list[str] = []
         self.metadata: dict[str, dict] = {}
+        self.next: list[str] = []
 
     def stage_started(self, stage):
         pass
@@ -63,6 +68,8 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
         here = Installation(Home.of(settings), defs, instance, resources)
         outcome = run_main_job(here, COFFEE_SALES, run_config={}, watcher=watcher)
         watcher.metadata = {stage: materialization(instance, stage).metadata for stage in STAGES}
+        tags = [run.tags for run in instance.get_runs()]
+        watcher.next = [each[NEXT_TAG] for each in tags if NEXT_TAG in each]
     return outcome, resources, watcher
 
 
@@ -79,8 +86,42 @@ def test_every_stage_is_materialized(coffee):
 @pytest.mark.parametrize("stage", STAGES)
 def test_every_stage_shows_rows_columns_a_preview_and_seconds(coffee, stage):
     _, _, watcher = coffee
-    expected = {"dagster/row_count", "dagster/column_schema", "preview", "seconds"}
+    trains = stage in (COFFEE_SALES.run_asset, COFFEE_SALES.model_table)
+    rows = "training_rows" if trains else "dagster/row_count"
+    expected = {rows, "dagster/column_schema", "preview", "seconds"}
     assert not expected - set(watcher.metadata[stage])
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_metadata_has_one_style_of_keys_and_stays_true_after_the_run(coffee, stage):
+    _, _, watcher = coffee
+    for key, value in watcher.metadata[stage].items():
+        assert re.fullmatch(r"(dagster/)?[a-z][a-z0-9_]*", key)
+        assert not re.search("Queued|Running|is polled", str(value.value)), key
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_every_column_of_every_table_has_a_description_and_an_sql_type(coffee, stage):
+    _, _, watcher = coffee
+    columns = watcher.metadata[stage]["dagster/column_schema"].value.columns
+    assert [column.name for column in columns if not column.description] == []
+    declaration = r"[a-z]+[0-9]?(\((\d+|max)\))?"
+    assert [c for c in columns if not re.fullmatch(declaration, c.type)] == []
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_no_table_is_wider_than_its_page(coffee, stage):
+    _, _, watcher = coffee
+    for key, value in watcher.metadata[stage].items():
+        if isinstance(value, dg.MarkdownMetadataValue) and value.value.startswith("|"):
+            columns = value.value.splitlines()[0].count("|") - 1
+            assert columns <= MOST_COLUMNS, key
+
+
+def test_the_run_that_ends_at_the_submission_says_what_comes_next(coffee):
+    _, _, watcher = coffee
+    [text] = watcher.next
+    assert "The run ends here. Once the job has ended, automl_run_sensor" in text
 
 
 def test_the_text_feature_reaches_the_model_and_the_pool(coffee):

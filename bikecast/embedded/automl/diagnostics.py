@@ -36,12 +36,12 @@ def holdout_rows(
 def residual_groups(
     spec: ModelSpec, data: Dataset, rows: np.ndarray, predicted: np.ndarray
 ) -> tuple[str, Groups]:
-    """What residuals are grouped by, and the groups in order.
+    """What residuals (predicted minus actual) are grouped by, and the groups in order.
 
     Months where the time key is a day (years where there are many), tenths of the order in time
     for other time keys, else the first segment, else fifths of the prediction.
     """
-    residuals = data.target[rows] - predicted
+    residuals = predicted - data.target[rows]
     if data.time_labels is not None and data.time is not None:
         labels = [data.time_labels[row] for row in rows]
         if all(_ISO_DAY.match(label) for label in labels):

@@ -35,7 +35,7 @@ def plot_predicted(path: Path, actual: np.ndarray, predicted: np.ndarray, target
 def plot_residuals(
     path: Path, groups: Sequence[tuple[str, np.ndarray]], target: str, by: str
 ) -> None:
-    """Residuals (actual minus predicted) of the holdout rows as one box a group."""
+    """Residuals (predicted minus actual) of the holdout rows as one box a group."""
     figure, axes = _figure()
     axes.boxplot(
         [residuals for _, residuals in groups],
@@ -49,7 +49,7 @@ def plot_residuals(
     labels = [name for name, _ in groups]
     axes.set_xticks(list(positions)[::step], labels[::step], rotation=45, ha="right", fontsize=8)
     axes.axhline(0, color="#999999", linewidth=1)
-    axes.set_ylabel(f"actual - predicted {target}")
+    axes.set_ylabel(f"predicted - actual {target}")
     axes.set_title(f"Residuals by {by}")
     _save(figure, path)
 

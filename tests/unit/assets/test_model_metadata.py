@@ -66,17 +66,19 @@ def test_leakage_importance_segments_leaderboard_card_and_plots_are_shown(result
     assert "names its row" in metadata["leakage"].value
     assert first_column(metadata["permutation_importance"]) == ["temp"]
     assert first_column(metadata["segments"]) == ["weathersit"]
-    assert "9000" in metadata["leaderboard"].value
+    assert "ridge" in metadata["leaderboard"].value
     assert "long long" not in metadata["leaderboard"].value
     assert metadata["model_card"].value == "# Model card: m\n"
-    assert metadata["Permutation importance"].value.startswith("![Permutation importance](data:")
+    assert metadata["permutation_importance_plot"].value.startswith(
+        "![Permutation importance](data:"
+    )
 
 
 def test_the_models_columns_rows_preview_and_licence_are_shown(result):
     metadata = shown(result)
     columns = metadata["dagster/column_schema"].columns
     assert [column.name for column in columns] == [*SPEC.feature_names, SPEC.output]
-    assert metadata["dagster/row_count"] == 731
+    assert metadata["training_rows"] == 731
     assert len(first_column(metadata["preview"])) == 10
     assert "CC BY 4.0" in metadata["data_licence"]
 

@@ -6,6 +6,7 @@ import re
 from dataclasses import replace
 from itertools import chain
 from keyword import iskeyword
+from unittest.mock import Mock
 
 import dagster as dg
 import pytest
@@ -19,6 +20,7 @@ from bikecast.core.sql import ResultSet
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.build import build_definitions, trained_by
 from pipelines.environments import local_resources
+from pipelines.jobs import model_jobs
 from pipelines.models import (
     Model,
     automation_names,
@@ -27,6 +29,7 @@ from pipelines.models import (
     name_problems,
     source_paths,
 )
+from pipelines.sensors.long_jobs import polling_sensors
 from pipelines.settings import load_settings
 from resources.sql_pool.daily import Days, Scorer, load_days, score_days, score_rows
 from resources.sql_pool.deployment import create_procedures, load_predictions, load_scoring_table
@@ -85,9 +88,24 @@ def test_models_in_one_location_share_nothing_but_the_sensors_that_wait(tmp_path
         set(),
         set(),
         {
-            *("automl_run_sensor", "spark_sensor", "sql_pool_sensor", "cancel_automl_run"),
+            *("automl_run_sensor", "cancel_automl_run"),
             *("failure_alerts", "check_alerts"),
         },
+    ]
+
+
+def test_an_environment_has_the_sensors_that_may_have_work_there(tmp_path):
+    jobs = [model_jobs(BIKE_RENTALS)]
+    local = local_resources(load_settings(home=tmp_path), [Model(BIKE_RENTALS)])
+    assert local.awaited == ()
+    slow = replace(local, spark=Mock(), sql_pool_power=Mock())
+    waiting = [
+        [each.name for each in polling_sensors(jobs, here.awaited, seconds=5)]
+        for here in (local, slow)
+    ]
+    assert waiting == [
+        ["automl_run_sensor"],
+        ["automl_run_sensor", "spark_sensor", "sql_pool_sensor"],
     ]
 
 
