@@ -115,7 +115,12 @@ def prepare_sql(
 
 def pause_pool(names: Names, switch: SqlPoolPower, say: Say) -> bool:
     """Pause the SQL pool unless a run uses it; False where it stays online."""
-    leases = switch.leases()
+    try:
+        leases = switch.leases()
+    except BikecastError as error:
+        # A pool that stays online costs more than a run that begins again.
+        say(f"Whether runs use the SQL pool cannot be seen: {error}")
+        leases = {}
     if leases:
         say(f"The SQL pool stays online, because runs use it: {', '.join(sorted(leases))}")
         return False

@@ -58,6 +58,7 @@ def find_names(subscription_id: str, name: str, region: str) -> tuple[Names, boo
     Without a suffix the one that has our tag, or a new one. Raises InvalidInput where several
     have it, and where the group is in another region or was not made by us.
     """
+    region = region.replace(" ", "").lower()
     groups = {
         dict(each.tags or {}).get(TAG, ""): each for each in deployment.our_groups(subscription_id)
     }

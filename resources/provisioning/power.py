@@ -11,6 +11,9 @@ from resources.provisioning.names import Names
 from resources.provisioning.refusals import arm_errors
 
 RULE = "bikecast"
+#: The state of what a deployment that broke off did not make.
+ABSENT = "absent"
+_FREE = ("Paused", ABSENT)
 
 
 @dataclass(frozen=True)
@@ -24,18 +27,23 @@ class Meter:
 
 
 def sql_pool_state(names: Names) -> str:
-    """The state of the dedicated SQL pool, such as Online or Paused."""
+    """The state of the dedicated SQL pool, such as Online or Paused; "absent" without one."""
+    from azure.core.exceptions import ResourceNotFoundError
+
     with arm_errors("cannot ask for the SQL pool", "Nothing was changed."):
-        pool = synapse_client(names.subscription_id).sql_pools.get(
-            names.group, names.synapse, names.sql_pool
-        )
+        try:
+            pool = synapse_client(names.subscription_id).sql_pools.get(
+                names.group, names.synapse, names.sql_pool
+            )
+        except ResourceNotFoundError:
+            return ABSENT
     return str(pool.status)
 
 
 def pause_sql_pool(names: Names) -> str:
     """Pause the pool, wait until it is paused, and return its state."""
     state = sql_pool_state(names)
-    if state in ("Paused", "Pausing"):
+    if state in ("Paused", "Pausing", ABSENT):
         return state
     with arm_errors("cannot pause the SQL pool", "It is online and costs."):
         synapse_client(names.subscription_id).sql_pools.begin_pause(
@@ -59,8 +67,8 @@ def meters(names: Names) -> list[Meter]:
     """What costs by the hour, with its state; what belongs to others in the group is not asked."""
     state = sql_pool_state(names)
     return [
-        Meter(f"SQL pool {names.sql_pool}", state, state != "Paused", "by started hours"),
-        _spark(names),
+        Meter(f"SQL pool {names.sql_pool}", state, state not in _FREE, "by started hours"),
+        *_spark(names),
         *_computes(names),
     ]
 
@@ -82,24 +90,35 @@ def stop_instances(names: Names) -> list[str]:
 _INSTANCE = "compute instance"
 
 
-def _spark(names: Names) -> Meter:
+def _spark(names: Names) -> Iterator[Meter]:
+    from azure.core.exceptions import ResourceNotFoundError
+
     with arm_errors("cannot ask for the Spark pool", "Nothing was changed."):
-        pool = synapse_client(names.subscription_id).big_data_pools.get(
-            names.group, names.synapse, names.spark_pool
-        )
+        try:
+            pool = synapse_client(names.subscription_id).big_data_pools.get(
+                names.group, names.synapse, names.spark_pool
+            )
+        except ResourceNotFoundError:
+            return
     pause = pool.auto_pause
     minutes = pause.delay_in_minutes if pause is not None and pause.enabled else None
     note = f"pauses by itself after {minutes} idle minutes" if minutes else "never pauses by itself"
-    return Meter(f"Spark pool {names.spark_pool}", "by batch", minutes is None, note)
+    yield Meter(f"Spark pool {names.spark_pool}", "by batch", minutes is None, note)
 
 
 def _computes(names: Names) -> Iterator[Meter]:
     """Clusters and compute instances of Azure ML; attached pools are Synapse's."""
+    from azure.core.exceptions import ResourceNotFoundError
+
     from resources.azure.ml_client import workspace_client
 
     client = workspace_client(names.subscription_id, names.group, names.machine_learning)
     with arm_errors("cannot list the computes of Azure ML", "Nothing was changed."):
-        for each in client.compute.list():
+        try:
+            computes = list(client.compute.list())
+        except ResourceNotFoundError:
+            return
+        for each in computes:
             kind = str(each.type).lower()
             if kind == "computeinstance":
                 state = str(getattr(each, "state", ""))

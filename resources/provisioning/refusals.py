@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bikecast.core.errors import BikecastError, first_line
+from bikecast.core.redaction import redacted
 from resources.azure.refusals import azure_errors
 
 _REMEDIES = (
@@ -63,7 +64,8 @@ class Fault:
 
     def __str__(self) -> str:
         where = f"{self.resource}: " if self.resource else ""
-        told = f"{where}{self.code}: {first_line(self.message)}".rstrip(".")
+        words = redacted(self.message).strip().partition("\n")[0]
+        told = f"{where}{self.code}: {words}".rstrip(".")
         return f"{told}. {self.remedy}".rstrip(". ")
 
 

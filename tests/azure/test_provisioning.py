@@ -16,6 +16,7 @@ from resources.provisioning.readiness import PROVIDERS
 from resources.provisioning.refusals import Fault, faults_of
 from resources.workspace.principals import Principal
 from tests.azure.cloud import faults
+from tests.azure.cloud.http import arm_error
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
 from tests.azure.environment import settings_of
 from tests.azure.provisioned import (
@@ -28,6 +29,7 @@ from tests.azure.provisioned import (
     come_to_life,
 )
 
+NOT_THERE = arm_error(404, "ResourceNotFound", "It was not found.")
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 CALLER = "33333333-3333-3333-3333-333333333333"
 
@@ -305,6 +307,16 @@ def test_status_shows_what_is_there_and_what_costs(deployed, call):
     assert "pauses by itself after 15 idle minutes" in told
 
 
+def test_status_shows_what_a_deployment_that_broke_off_has_made(deployed, call):
+    deployed.faults.add("GET", f"/sqlPools/sql{SUFFIX}", NOT_THERE)
+    deployed.faults.add("GET", f"/bigDataPools/spark{SUFFIX}", NOT_THERE)
+    deployed.faults.add("GET", f"/workspaces/aml{SUFFIX}/computes", NOT_THERE)
+
+    done = call("status")
+    assert done.exit_code == 0
+    assert "absent" in done.output
+
+
 def test_status_without_an_installation_says_what_makes_one(subscription, call):
     with pytest.raises(InvalidInput, match="bikecast azure up"):
         call("status")
@@ -315,6 +327,16 @@ def test_pause_pauses_the_pool(deployed, call):
     pass_time(deployed)
 
     assert call("pause").exit_code == 0
+    assert deployed.sql_pools.state() == "Paused"
+
+
+def test_pause_pauses_the_pool_also_where_its_leases_cannot_be_read(deployed, call):
+    pass_time(deployed)
+    deployed.faults.add("GET", f"datalake{SUFFIX}.dfs", faults.FORBIDDEN, times=9)
+    deployed.faults.add("GET", f"datalake{SUFFIX}.blob", faults.FORBIDDEN, times=9)
+
+    done = call("pause")
+    assert "cannot be seen" in done.output
     assert deployed.sql_pools.state() == "Paused"
 
 
