@@ -32,6 +32,7 @@ from resources.workspace.port import WorkspaceLinks
 
 if TYPE_CHECKING:
     from bikecast.core.spec import ModelSpec
+    from resources.lake.adls import AdlsLake
     from resources.spark.livy_session import LivySession
     from resources.workspace.azure_place import AzurePlace
 
@@ -187,7 +188,6 @@ def azure_resources(settings: Settings, models: Sequence[Model]) -> Resources:
     from resources.automl.azure_ml import AzureAutoML
     from resources.lake.adls import AdlsLake
     from resources.registry.azure_ml import AzureMlRegistry
-    from resources.spark.synapse import SynapseSpark
 
     azure = settings.azure
     lake = AdlsLake.of(azure.account, azure.container)
@@ -196,14 +196,7 @@ def azure_resources(settings: Settings, models: Sequence[Model]) -> Resources:
         "resource_group": azure.resource_group,
         "workspace": azure.ml_workspace,
     }
-    spark = SynapseSpark(
-        workspace=azure.synapse_workspace,
-        pool=azure.spark_pool,
-        lake=lake,
-        workspace_id=place_of(azure).synapse_id,
-        lag_seconds=azure.livy_lag,
-        limit_seconds=azure.spark_limit,
-    )
+    spark = _azure_spark(settings, lake)
     registry, (pool, power) = AzureMlRegistry(**ml), sql_pool_of(settings)
     return Resources(
         lake=lake,
@@ -233,6 +226,33 @@ def place_of(azure: AzureSettings) -> AzurePlace:
     from resources.workspace.azure_place import AzurePlace
 
     return AzurePlace(**azure.model_dump(include=set(AzurePlace.model_fields)))
+
+
+def _azure_spark(settings: Settings, lake: AdlsLake) -> Spark:
+    """Batches of the Synapse pool, or Spark jobs of Azure ML on that pool or without one."""
+    from resources.spark.azure_ml import AzureMlSpark
+    from resources.spark.synapse import SynapseSpark
+
+    azure = settings.azure
+    options: dict[str, Any] = {
+        "workspace": azure.synapse_workspace,
+        "pool": azure.spark_pool,
+        "lake": lake,
+        "workspace_id": place_of(azure).synapse_id,
+        "lag_seconds": azure.livy_lag,
+        "limit_seconds": azure.spark_limit,
+    }
+    if settings.spark_via == "synapse":
+        return SynapseSpark(**options)
+    machine = {"instance_type": azure.spark_machine} if azure.spark_machine else {}
+    return AzureMlSpark(
+        **options,
+        **machine,
+        subscription_id=azure.subscription_id,
+        resource_group=azure.resource_group,
+        ml_workspace=azure.ml_workspace,
+        compute="" if machine else azure.spark_compute,
+    )
 
 
 def _synapse_sql_pool(azure: AzureSettings) -> SqlPool:

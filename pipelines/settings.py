@@ -101,6 +101,12 @@ class AzureSettings(BaseSettings):
         pattern=r"^[A-Za-z][A-Za-z0-9-]{0,14}[A-Za-z0-9]$",
         description="Name of the attached Spark pool in Azure ML",
     )
+    spark_machine: str = Field(
+        "",
+        alias="AZUREML_SPARK_MACHINE",
+        pattern=r"^(standard_e(4|8|16|32|64)s_v3)?$",
+        description="Machine of serverless Spark: standard_e4s_v3 ...; empty: the attached pool",
+    )
     cloud: str = Field(
         "", alias="AZUREML_CURRENT_CLOUD", description="Only AzureCloud, the public one"
     )
@@ -197,6 +203,9 @@ class Settings(HomeSettings):
         0, ge=0, description="Rows that a training reads at most; 0: as many as memory allows"
     )
     spark_remote: str = Field("", description="'' embedded, an sc:// URL, or local[*]")
+    spark_via: Literal["synapse", "azureml"] = Field(
+        "synapse", description="Who runs Spark in azure: the Synapse pool, or Azure ML's Spark jobs"
+    )
     scoring: Literal["predict", "spark", "auto"] = Field(
         "predict", description="Score by PREDICT, on Spark, or by PREDICT where it can"
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import tempfile
 import time
 from contextlib import AbstractContextManager
@@ -26,6 +25,7 @@ from resources.automl.azure_job import (
 from resources.automl.port import TrainingRequest
 from resources.automl.run_logs import failed_runs, show_run_logs
 from resources.automl.training_data import stage_training_data
+from resources.azure.job_states import job_state
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
@@ -33,21 +33,9 @@ from resources.lake.adls import AdlsLake
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
 
-#: Azure ML's job states by ours. A job that stopped answering may come back.
-STATES = {
-    **dict.fromkeys(("NotStarted", "Starting", "Provisioning", "Preparing"), JobState.QUEUED),
-    "Queued": JobState.QUEUED,
-    **dict.fromkeys(("Running", "Finalizing", "CancelRequested"), JobState.RUNNING),
-    **dict.fromkeys(("NotResponding", "Paused"), JobState.RUNNING),
-    "Completed": JobState.COMPLETED,
-    "Failed": JobState.FAILED,
-    "Canceled": JobState.CANCELED,
-}
 FOLDS = 5
 #: Metrics of which less is better.
 _LESS_IS_BETTER = ("error", "deviation")
-
-_log = logging.getLogger(__name__)
 
 
 class AzureAutoML(dg.ConfigurableResource):
@@ -193,10 +181,7 @@ class AzureAutoML(dg.ConfigurableResource):
 
     def _status(self, job: Any) -> JobStatus:
         name = str(getattr(job.status, "value", job.status))
-        state = STATES.get(name)
-        if state is None:
-            _log.warning("job %s has the unknown state %s; it counts as running", job.name, name)
-            state = JobState.RUNNING
+        state = job_state(job.name, name)
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             error = _reason(job, state)

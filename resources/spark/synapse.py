@@ -14,6 +14,7 @@ from resources.lake.adls import AdlsLake
 from resources.spark.batch_jobs import BatchJobs
 from resources.spark.livy import Batches
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
+from resources.spark.remote_jobs import RemoteJobs
 
 
 class SynapseSpark(ConfigurableResource):
@@ -102,10 +103,10 @@ class SynapseSpark(ConfigurableResource):
         return self._jobs.cancel(job_id)
 
     @property
-    def _jobs(self) -> BatchJobs:
+    def _jobs(self) -> RemoteJobs:
         return BatchJobs(
-            Batches(self.workspace, self.pool, self.workspace_id),
-            self.lake,
+            lake=self.lake,
+            batches=Batches(self.workspace, self.pool, self.workspace_id),
             executors=self.executors,
             cores=self.cores,
             memory=self.memory,

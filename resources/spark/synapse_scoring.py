@@ -11,14 +11,14 @@ from resources.spark.port import ScoredTable, ScoringJob
 
 if TYPE_CHECKING:
     from resources.lake.adls import AdlsLake
-    from resources.spark.batch_jobs import BatchJobs
+    from resources.spark.remote_jobs import RemoteJobs
 
 _MAIN = "resources/spark/scoring_batch.py"
 #: Property of a table's commit: the batch that scored its rows.
 BATCH = "bikecast.batch"
 
 
-def score(jobs: BatchJobs, job: ScoringJob) -> ScoredTable | JobStatus:
+def score(jobs: RemoteJobs, job: ScoringJob) -> ScoredTable | JobStatus:
     """Score, or attach to the batch that scores; see the port.
 
     A batch's name is a hash of model, rows, spec and code with an attempt number. Rows that were
@@ -74,7 +74,7 @@ def _rows_version(lake: AdlsLake, path: str) -> str:
     return str(commit.version)
 
 
-def _committed(jobs: BatchJobs, job: ScoringJob, name: str) -> ScoredTable:
+def _committed(jobs: RemoteJobs, job: ScoringJob, name: str) -> ScoredTable:
     """The table with a completed batch's files, committed unless they already are."""
     from resources.lake.parquet_folders import ParquetFile, commit_files, latest_commit
     from resources.spark.scoring import predictions_schema

@@ -131,8 +131,8 @@ UNSERVED = {
         "components of pipeline jobs, and addresses of data that our trials lack",
     ),
     "aml-spark-job": (
-        r"PUT .*\{ws\}/(codes|components)/\{name\}/versions/\{name\}",
-        "components and code of pipeline jobs",
+        r"PUT .*\{ws\}/components/\{name\}/versions/\{name\}",
+        "components of pipeline jobs",
     ),
     "aml-workspace": (
         r"(PATCH .*\{ws\}|GET .*/workspaces|POST .*/(diagnose|resyncKeys))",

@@ -19,6 +19,7 @@ from tests.azure.cloud.livy_sessions import LivySessions
 from tests.azure.cloud.login import Login, audience
 from tests.azure.cloud.machine_learning import MachineLearning
 from tests.azure.cloud.resources import Resources
+from tests.azure.cloud.spark_jobs import SparkJobs
 from tests.azure.cloud.sql_pool import SqlPools
 from tests.azure.cloud.storage import Storage
 from tests.azure.cloud.synapse import Synapse
@@ -58,6 +59,7 @@ class Cloud:
         self.storage = Storage(self.clock)
         trainer = Trainer(self.storage)
         self.machine_learning = MachineLearning(self.clock, self.storage, trainer)
+        self.spark_jobs = SparkJobs(self.clock, self.storage, self.machine_learning)
         self.livy = Livy(self.clock, self.storage)
         self.livy_sessions = LivySessions(self.clock, self.storage)
         self.sql_pools = SqlPools(self.clock)
@@ -72,7 +74,8 @@ class Cloud:
         self.refused: list[str] = []
         self._lock = threading.RLock()
         self._routes = []
-        services = (self.login, self.storage, self.machine_learning, self.livy, self.sql_pools)
+        jobs = (self.spark_jobs, self.machine_learning, self.livy)
+        services = (self.login, self.storage, *jobs, self.sql_pools)
         around = (self.computes, self.synapse, self.authorization, self.livy_sessions)
         making = (self.resources, self.availability, self.deletions)
         for service in (*services, *around, *making):
