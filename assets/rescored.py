@@ -7,8 +7,9 @@ from assets.column_lineage import KEY, predicted
 from assets.failures import shown_to_people
 from assets.limits import POOL_WRITER, RETRY
 from assets.live_model.live_model import LiveModel
-from assets.metadata import stopwatch, table_preview, typed_schema
+from assets.metadata import stopwatch, table_preview
 from assets.serving import predictions_digest
+from assets.table_columns import typed_schema
 from bikecast.core.code_version import code_version
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
@@ -77,7 +78,7 @@ def rescored_rows(spec: ModelSpec) -> dg.AssetsDefinition:
             metadata={
                 "dagster/table_name": f"{spec.schema}.{rescored_name(spec)}",
                 "dagster/row_count": len(rows),
-                "dagster/column_schema": typed_schema(prediction_types(spec)),
+                "dagster/column_schema": typed_schema(prediction_types(spec), spec),
                 KEY: predicted(spec, spec.scoring_table, spec.scored_columns),
                 "model_version": model.version,
                 "preview": dg.MetadataValue.md(table_preview(rows)),

@@ -244,7 +244,7 @@ def _azure_spark(settings: Settings, lake: AdlsLake) -> Spark:
     }
     if settings.spark_via == "synapse":
         return SynapseSpark(**options)
-    machine = {"instance_type": azure.spark_machine} if azure.spark_machine else {}
+    machine: dict[str, Any] = {"instance_type": azure.spark_machine} if azure.spark_machine else {}
     return AzureMlSpark(
         **options,
         **machine,

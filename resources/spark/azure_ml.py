@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, cast
+
 from pydantic import Field
 
 from resources.spark.azure_ml_jobs import AzureMlJobs
 from resources.spark.remote_jobs import RemoteJobs
 from resources.spark.synapse import SynapseSpark
+
+if TYPE_CHECKING:
+    from resources.lake.adls import AdlsLake
 
 
 class AzureMlSpark(SynapseSpark):
@@ -26,7 +31,7 @@ class AzureMlSpark(SynapseSpark):
     @property
     def _jobs(self) -> RemoteJobs:
         return AzureMlJobs(
-            lake=self.lake,
+            lake=cast("AdlsLake", self.lake),  # an inherited field is any to mypy
             subscription_id=self.subscription_id,
             resource_group=self.resource_group,
             workspace=self.ml_workspace,
