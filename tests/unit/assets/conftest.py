@@ -174,11 +174,12 @@ class Stage:
 
 
 @pytest.fixture
-def stage(tmp_path, prepared_database):
+def stage(tmp_path, prepared_database, prepared_pool):
     root = tmp_path / "lake"
     (root / "data").mkdir(parents=True)
     write_forecast_csv(root / SPEC.scoring_file)
-    shutil.copy(prepared_database, tmp_path / "mlflow.db")
+    shutil.copyfile(prepared_database, tmp_path / "mlflow.db")
+    shutil.copyfile(prepared_pool, tmp_path / "pool.duckdb")
     with dg.DagsterInstance.ephemeral() as instance:
         stage = Stage(
             instance,
@@ -190,4 +191,5 @@ def stage(tmp_path, prepared_database):
             EmbeddedSqlPool(path=str(tmp_path / "pool.duckdb"), lake_root=str(root)),
         )
         stage.training_data("data-1")
-        yield stage
+        with stage.pool.session():  # the file stays open: the first connection is the dear one
+            yield stage
