@@ -70,12 +70,22 @@ def test_a_run_with_its_training(beside):
     assert len(result["predictions"]) == 10
 
 
+def after_the_exports(*command: str) -> tuple[str, ...]:
+    return "sh", "-c", f'eval "$({shlex.join(BIKECAST)} env)" && {shlex.join(command)}'
+
+
+def test_python_finds_our_packages_after_the_exports(beside):
+    # -P: as a console script, which does not look into the folder that it is started in
+    ours = "import pipelines, assets, resources; print(pipelines.__file__)"
+    found = output(beside(*after_the_exports(sys.executable, "-P", "-c", ours)))
+    assert Path(found.strip()).parent.parent == PROJECT
+
+
+@pytest.mark.slow
 def test_plain_dagster_after_the_exports(beside):
-    bikecast = shlex.join(BIKECAST)
-    dagster = shlex.quote(str(Path(sys.executable).with_name("dagster")))
-    workspace = shlex.quote(str(PROJECT / "workspace.yaml"))
-    script = f'eval "$({bikecast} env)" && {dagster} definitions validate -w {workspace}'
-    output(beside("sh", "-c", script))
+    dagster = str(Path(sys.executable).with_name("dagster"))
+    workspace = str(PROJECT / "workspace.yaml")
+    output(beside(*after_the_exports(dagster, "definitions", "validate", "-w", workspace)))
 
 
 def test_the_exports_have_no_path_where_the_caller_has_none(tmp_path):
