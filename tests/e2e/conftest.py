@@ -7,6 +7,7 @@ import pytest
 
 from tests.cli import LAB_FORECAST, LAB_REASON, LAB_TRAINING, Cli
 
+LAB_FILES = ("--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
 #: A training of a few models: these tests are about what is around it.
 TRIALS = 3
 
@@ -16,6 +17,7 @@ class CompletedRun:
     """A home after `bikecast run --json`, and what that printed."""
 
     cli: Cli
+    arguments: tuple[str, ...]
     result: dict
     stderr: str
 
@@ -23,22 +25,25 @@ class CompletedRun:
 def run_json(cli: Cli, *arguments: str) -> CompletedRun:
     done = cli("run", "--json", *arguments)
     assert done.returncode == 0, done.stderr
-    return CompletedRun(cli, json.loads(done.stdout), done.stderr)
+    return CompletedRun(cli, arguments, json.loads(done.stdout), done.stderr)
 
 
 @pytest.fixture(scope="session")
-def sample_run(tmp_path_factory) -> CompletedRun:
-    """The main job on the simulated sample, in an empty home."""
-    return run_json(Cli(tmp_path_factory.mktemp("sample") / "home", TRIALS))
+def main_run(tmp_path_factory) -> CompletedRun:
+    """The main job in an empty home, on the lab's files where they are there, else on the sample.
+
+    Tests leave this home as it is: one that changes it takes a copy.
+    """
+    cli = Cli(tmp_path_factory.mktemp("main") / "home", TRIALS)
+    return run_json(cli, *(LAB_FILES if LAB_TRAINING.exists() else ()))
 
 
-@pytest.fixture(scope="session")
-def lab_run(tmp_path_factory) -> CompletedRun:
+@pytest.fixture
+def lab_run(main_run) -> CompletedRun:
     """The main job on the lab's own files."""
     if not LAB_TRAINING.exists():
         pytest.skip(LAB_REASON)
-    cli = Cli(tmp_path_factory.mktemp("lab") / "home", TRIALS)
-    return run_json(cli, "--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
+    return main_run
 
 
 @pytest.fixture

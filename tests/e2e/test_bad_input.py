@@ -31,10 +31,10 @@ def state_of(cli: Cli) -> tuple[list[object], list[tuple[str, bytes]]]:
 
 
 @pytest.fixture(scope="module")
-def finished_home(sample_run, tmp_path_factory) -> Cli:
+def finished_home(main_run, tmp_path_factory) -> Cli:
     """A copy of a finished home, for runs that must leave it as it is."""
     home = tmp_path_factory.mktemp("bad") / "home"
-    shutil.copytree(sample_run.cli.home, home)
+    shutil.copytree(main_run.cli.home, home)
     return Cli(home, TRIALS)
 
 

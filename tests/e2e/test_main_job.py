@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -24,8 +25,7 @@ def onnx_scores(cli, version: int, rows: list[dict]) -> np.ndarray:
     return onnxruntime.InferenceSession(model).run([SPEC.output], feed)[0].ravel()
 
 
-def test_the_sample_gives_ten_forecasts_by_a_registered_model(sample_run):
-    result = sample_run.result
+def assert_ten_forecasts_of_a_first_model(result: dict) -> None:
     assert [row["forecast_row"] for row in result["predictions"]] == list(range(1, 11))
     assert all(row["variable_out1"] > 0 for row in result["predictions"])
     assert {row["model_version"] for row in result["predictions"]} == {1}
@@ -34,59 +34,68 @@ def test_the_sample_gives_ten_forecasts_by_a_registered_model(sample_run):
     assert result["trained"] is True
 
 
-def test_the_result_has_leaderboard_scores_and_seconds(sample_run):
-    result = sample_run.result
+def test_ten_forecasts_are_made_by_a_registered_model(main_run):
+    assert_ten_forecasts_of_a_first_model(main_run.result)
+
+
+@pytest.mark.slow
+def test_the_simulated_sample_gives_ten_forecasts_too(cli):
+    assert_ten_forecasts_of_a_first_model(run_json(cli).result)
+
+
+def test_the_result_has_leaderboard_scores_and_seconds(main_run):
+    result = main_run.result
     assert len(result["leaderboard"]) >= 3
     assert set(result["scores"]) == {"cv", "holdout", "time_ordered"}
     assert all(0 < score["spearman"] <= 1 for score in result["scores"].values())
     assert {"bike_data", "training", "predicted_rentals", "total"} <= set(result["seconds"])
 
 
-def test_progress_goes_to_standard_error_without_noise(sample_run):
-    lines = [line for line in sample_run.stderr.splitlines() if line.strip()]
+def test_progress_goes_to_standard_error_without_noise(main_run):
+    lines = [line for line in main_run.stderr.splitlines() if line.strip()]
     assert any("bike_data" in line for line in lines)
     noise = [line for line in lines if not line.startswith(("done ", "  ", "warning "))]
     assert noise == []
 
 
-def test_the_procedure_scores_as_onnx_runtime_does(sample_run):
-    done = sample_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "json")
+def test_the_procedure_scores_as_onnx_runtime_does(main_run):
+    done = main_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "json")
     assert done.returncode == 0, done.stderr
     rows = json.loads(done.stdout)
     assert len(rows) == 10
-    expected = onnx_scores(sample_run.cli, 1, rows)
+    expected = onnx_scores(main_run.cli, 1, rows)
     assert [row["variable_out1"] for row in rows] == pytest.approx(expected, rel=1e-6)
 
 
-def test_the_sql_command_prints_tables_csv_and_json(sample_run):
+def test_the_sql_command_prints_tables_csv_and_json(main_run):
     query = "SELECT TOP 2 forecast_row, model_version FROM dbo.predicted_rentals ORDER BY 1"
-    as_csv = sample_run.cli("sql", query, "--format", "csv").stdout
+    as_csv = main_run.cli("sql", query, "--format", "csv").stdout
     assert as_csv == "forecast_row,model_version\n1,1\n2,1\n"
-    assert "forecast_row" in sample_run.cli("sql", query).stdout
-    assert json.loads(sample_run.cli("sql", query, "--format", "json").stdout)[1] == {
+    assert "forecast_row" in main_run.cli("sql", query).stdout
+    assert json.loads(main_run.cli("sql", query, "--format", "json").stdout)[1] == {
         "forecast_row": 2,
         "model_version": 1,
     }
 
 
-def test_a_wrong_query_is_an_error_with_sql_servers_number(sample_run):
-    done = sample_run.cli("sql", "SELECT * FROM dbo.nothing")
+def test_a_wrong_query_is_an_error_with_sql_servers_number(main_run):
+    done = main_run.cli("sql", "SELECT * FROM dbo.nothing")
     assert done.returncode == 1
     assert "Msg 208" in done.stderr
     assert "Traceback" not in done.stderr
 
 
-def test_the_models_command_lists_the_live_version(sample_run):
-    done = sample_run.cli("models")
+def test_the_models_command_lists_the_live_version(main_run):
+    done = main_run.cli("models")
     assert done.returncode == 0, done.stderr
     assert "live" in done.stdout
 
 
-def test_the_predict_command_scores_a_csv_by_the_registered_model(sample_run, tmp_path):
-    rows = sample_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "csv").stdout
+def test_the_predict_command_scores_a_csv_by_the_registered_model(main_run, tmp_path):
+    rows = main_run.cli("sql", "EXEC dbo.predict_rentals", "--format", "csv").stdout
     (tmp_path / "days.csv").write_text(rows)
     files = ("--csv", str(tmp_path / "days.csv"), "-o", str(tmp_path / "scored.csv"))
-    done = sample_run.cli("predict", "--model", f"{SPEC.model_name}@1", *files)
+    done = main_run.cli("predict", "--model", f"{SPEC.model_name}@1", *files)
     assert done.returncode == 0, done.stderr
     with (tmp_path / "scored.csv").open(newline="") as file:
         scored = list(csv.DictReader(file))
@@ -102,22 +111,23 @@ def test_the_lab_files_give_ten_forecasts_and_say_that_they_repeat_training_rows
     assert any("hum" in warning for warning in result["warnings"])
 
 
-def test_a_second_run_on_unchanged_data_trains_nothing(lab_run):
-    from tests.cli import LAB_FORECAST, LAB_TRAINING
-
-    files = ("--csv", str(LAB_TRAINING), "--forecast", str(LAB_FORECAST))
-    second = run_json(lab_run.cli, *files).result
+def test_a_second_run_on_unchanged_data_trains_nothing(main_run, cli):
+    shutil.copytree(main_run.cli.home, cli.home)
+    second = run_json(cli, *main_run.arguments).result
     assert second["trained"] is False
-    assert second["model"] == lab_run.result["model"]
-    values = [[row["variable_out1"] for row in r["predictions"]] for r in (lab_run.result, second)]
-    assert values[0] == values[1]
-    versions = registry_for(Home(lab_run.cli.home)).versions(SPEC.model_name)
+    assert second["model"] == main_run.result["model"]
+    first, again = (
+        [row["variable_out1"] for row in result["predictions"]]
+        for result in (main_run.result, second)
+    )
+    assert first == again
+    versions = registry_for(Home(cli.home)).versions(SPEC.model_name)
     assert [version.version for version in versions] == [1]
 
 
-def test_the_pool_keeps_provenance_of_each_prediction(sample_run):
-    with sql_pool_for(Home(sample_run.cli.home)).session() as session:
+def test_the_pool_keeps_provenance_of_each_prediction(main_run):
+    with sql_pool_for(Home(main_run.cli.home)).session() as session:
         [rows] = session.run("SELECT DISTINCT model_digest, run_id FROM dbo.predicted_rentals")
     [(digest, run_id)] = rows.rows
-    assert digest == sample_run.result["model"]["digest"]
-    assert run_id == sample_run.result["run_ids"][-1]
+    assert digest == main_run.result["model"]["digest"]
+    assert run_id == main_run.result["run_ids"][-1]
