@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 from tests.ui.dagster_ui import DagsterUi
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Locator, Page
+    from playwright.sync_api import Browser, Locator, Page
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 FLAGS += ["--disable-component-update", "--disable-sync", "--disable-quic"]
@@ -26,22 +26,36 @@ def chromium() -> str | None:
 
 
 @contextmanager
-def browser_page(
-    width: int = 1600, height: int = 900, scale: float = 1, flags: Sequence[str] = ()
-) -> Iterator[Page]:
-    """A page of headless Chromium; `scale` is pixels of a picture a pixel of the page."""
+def browser(flags: Sequence[str] = ()) -> Iterator[Browser]:
+    """A headless Chromium."""
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
+        chrome = playwright.chromium.launch(executable_path=chromium(), args=[*FLAGS, *flags])
         try:
-            page = browser.new_page(
-                viewport={"width": width, "height": height}, device_scale_factor=scale
-            )
-            page.set_default_timeout(PATIENCE)
-            yield page
+            yield chrome
         finally:
-            browser.close()
+            chrome.close()
+
+
+@contextmanager
+def new_page(
+    chrome: Browser, width: int = 1600, height: int = 900, scale: float = 1
+) -> Iterator[Page]:
+    """A page with cookies and storage of its own; `scale` is pixels of a picture a pixel of it."""
+    page = chrome.new_page(viewport={"width": width, "height": height}, device_scale_factor=scale)
+    try:
+        page.set_default_timeout(PATIENCE)
+        yield page
+    finally:
+        page.close()
+
+
+@contextmanager
+def browser_page(width: int = 1600, height: int = 900, scale: float = 1) -> Iterator[Page]:
+    """A page of a headless Chromium that ends with it."""
+    with browser() as chrome, new_page(chrome, width, height, scale) as page:
+        yield page
 
 
 def open_graph(page: Page, ui: DagsterUi) -> None:

@@ -1,7 +1,10 @@
 """The Dagster UI in a real browser, on one home that starts empty."""
 
+from __future__ import annotations
+
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -19,13 +22,14 @@ from tests.ui.foreign_site import (
     foreign_site,
 )
 from tests.ui.pages import (
-    browser_page,
+    browser,
     chromium,
     color,
     flip,
     launch_job,
     materialize_all,
     metadata_value,
+    new_page,
     open_asset,
     open_automation,
     open_checks,
@@ -34,6 +38,9 @@ from tests.ui.pages import (
     switch,
 )
 from tests.ui.tampering import other_model
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.skipif(
     chromium() is None, reason="no chromium: apt-get install chromium, or run `make test` as root"
@@ -55,13 +62,20 @@ class Chain:
 
 
 @pytest.fixture(scope="module")
-def chain(tmp_path_factory) -> Iterator[Chain]:
+def chrome() -> Iterator[Browser]:
+    """One browser for all pages; it finds the foreign site."""
+    with browser(FOREIGN_NAME) as chrome:
+        yield chrome
+
+
+@pytest.fixture(scope="module")
+def chain(tmp_path_factory, chrome) -> Iterator[Chain]:
     folder = tmp_path_factory.mktemp("ui")
     csv = folder / "rentals.csv"
     write_training_csv(csv)
     cli = Cli(folder / "home", trials=2)
     with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
-        with browser_page() as page:
+        with new_page(chrome) as page:
             before = ui.materializations()
             materialize_all(page, ui)
             state = ui.wait_for_assets()
@@ -70,8 +84,8 @@ def chain(tmp_path_factory) -> Iterator[Chain]:
 
 
 @pytest.fixture
-def page(chain):
-    with browser_page() as page:
+def page(chain, chrome):
+    with new_page(chrome) as page:
         yield page
 
 
@@ -142,21 +156,20 @@ def test_the_switches_of_sensors_and_schedules_are_as_documented_and_work(chain,
 
 
 @pytest.mark.parametrize("way", WAYS_OF_A_FOREIGN_PAGE)
-def test_a_page_of_another_site_starts_no_run(chain, way):
+def test_a_page_of_another_site_starts_no_run(chain, page, way):
     """Guards the fault that Dagster's webserver takes changes from any page, also by GET."""
     runs = {run["runId"] for run in chain.ui.runs()}
-    with foreign_site(chain.ui, way) as address, browser_page(flags=FOREIGN_NAME) as page:
+    with foreign_site(chain.ui, way) as address:
         page.goto(address)
         page.wait_for_function("() => document.title === 'sent'")
     assert {run["runId"] for run in chain.ui.runs()} == runs
 
 
-def test_a_page_under_a_name_that_was_rebound_reads_nothing(chain):
-    with browser_page(flags=FOREIGN_NAME) as page:
-        address = chain.ui.url.replace("127.0.0.1", FOREIGN_HOST)
-        for path in ("/server_info", "/graphql?query={version}", "/"):
-            answer = page.goto(address + path)
-            assert (answer.status, answer.text()) == (400, "Invalid host header")
+def test_a_page_under_a_name_that_was_rebound_reads_nothing(chain, page):
+    address = chain.ui.url.replace("127.0.0.1", FOREIGN_HOST)
+    for path in ("/server_info", "/graphql?query={version}", "/"):
+        answer = page.goto(address + path)
+        assert (answer.status, answer.text()) == (400, "Invalid host header")
 
 
 def test_a_failing_check_is_red_and_stops_what_follows(chain, page):
@@ -172,6 +185,12 @@ def test_a_failing_check_is_red_and_stops_what_follows(chain, page):
     assert red > 2 * blue
 
 
+def test_the_page_of_the_model_table_shows_the_live_version(chain, page):
+    open_asset(page, chain.ui, MODEL_TABLE)
+    assert metadata_value(page, "version").inner_text() == "1"
+
+
+@pytest.mark.slow
 def test_the_rollback_job_changes_the_live_version_on_the_model_tables_page(chain, page):
     register_again(chain.cli)
     assert chain.cli("rollback", "2").returncode == 0
