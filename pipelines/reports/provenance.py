@@ -74,17 +74,38 @@ def _in_utc(value: object) -> object:
 
 def _find(key: str, pool: SqlPool, spec: ModelSpec) -> dict[str, object]:
     from resources.sql_pool.deployment import saved_predictions
-    from resources.sql_pool.stored_predictions import find_prediction
+    from resources.sql_pool.stored_predictions import find_predictions
 
-    row = find_prediction(pool, spec, key)
-    if row is not None:
-        return row
-    first = saved_predictions(pool, spec, limit=_NAMED + 1)
+    matches = find_predictions(pool, spec, key, limit=_NAMED + 1)
+    first = matches or saved_predictions(pool, spec, limit=_NAMED + 1)
+    return sole_prediction(key, matches, first, spec)
+
+
+def sole_prediction(
+    key: str,
+    matches: list[dict[str, object]],
+    first: list[dict[str, object]],
+    spec: ModelSpec,
+) -> dict[str, object]:
+    """The one prediction with this time key or number; `first` are some that are there.
+
+    Raises InvalidInput where there is none, or more than one.
+    """
+    if len(matches) == 1:
+        return matches[0]
     if not first:
-        raise InvalidInput("There are no predictions yet. Start with: bikecast run")
+        raise InvalidInput(
+            f"There are no predictions yet. Start with: bikecast run --model {spec.name}"
+        )
     name = spec.time_key if spec.time_key and first[0].get(spec.time_key) else "forecast_row"
-    there = ", ".join(str(row[name]) for row in first[:_NAMED])
     more = " and more" if len(first) > _NAMED else ""
+    if matches:
+        numbers = ", ".join(str(row["forecast_row"]) for row in matches[:_NAMED])
+        raise InvalidInput(
+            f"Several predictions have {name} {key}. Say the number of one row instead: "
+            f"{numbers}{more}."
+        )
+    there = ", ".join(str(row[name]) for row in first[:_NAMED])
     raise InvalidInput(f"There is no prediction for {name} {key}. There are: {there}{more}.")
 
 

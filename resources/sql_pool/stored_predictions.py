@@ -69,8 +69,10 @@ def stored_predictions(
     )
 
 
-def find_prediction(pool: SqlPool, spec: ModelSpec, key: str) -> dict[str, object] | None:
-    """The first stored prediction with this time key, as text, or this forecast_row."""
+def find_predictions(
+    pool: SqlPool, spec: ModelSpec, key: str, *, limit: int
+) -> list[dict[str, object]]:
+    """The first stored predictions with this time key, as text, or this forecast_row."""
     texts = [f"CAST([{FORECAST_ROW.name}] AS varchar(20)) = ?"]
     for column in spec.keys:
         if column.name == spec.time_key:
@@ -81,10 +83,10 @@ def find_prediction(pool: SqlPool, spec: ModelSpec, key: str) -> dict[str, objec
                 text = name
             texts.append(f"{text} = ?")
     columns = ", ".join(prediction_columns(spec))
-    row = run_or_nothing(
+    rows = run_or_nothing(
         pool,
-        f"SELECT TOP (1) {columns} FROM {table_name(spec, spec.predictions_table)} "  # noqa: S608 # quoted
+        f"SELECT TOP ({limit:d}) {columns} FROM {table_name(spec, spec.predictions_table)} "  # noqa: S608 # quoted
         f"WHERE {' OR '.join(texts)} ORDER BY [{FORECAST_ROW.name}]",
         [key] * len(texts),
     )
-    return row.as_dicts()[0] if row and row.rows else None
+    return rows.as_dicts() if rows else []

@@ -26,7 +26,7 @@ from resources.sql_pool.model_table import (
     publish_model,
 )
 from resources.sql_pool.scripts import split_batches
-from resources.sql_pool.stored_predictions import find_prediction, stored_predictions
+from resources.sql_pool.stored_predictions import find_predictions, stored_predictions
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import TYPES, price_of, weighted_sum
 
@@ -294,6 +294,6 @@ def test_equal_rows_are_not_varied_and_no_table_has_no_rows(pool, publish, load)
     ("key", "row"), [("2024-01-03", 3), ("2", 2), ("2024-01-02", None), ("x", None)]
 )
 def test_one_prediction_is_found_by_its_day_or_its_number(pool, stored, key, row):
-    found = find_prediction(pool, BIKE_RENTALS, key)
-    assert found == (None if row is None else stored[row - 1])
+    found = find_predictions(pool, BIKE_RENTALS, key, limit=2)
+    assert found == ([] if row is None else [stored[row - 1]])
     assert saved_predictions(pool, BIKE_RENTALS, limit=2) == stored[:2]
