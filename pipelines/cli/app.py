@@ -186,16 +186,17 @@ def bikecast(
 def _check_texts(arguments: Sequence[str]) -> None:
     """Raise InvalidInput for arguments and settings whose bytes are no text here.
 
-    No database or log takes them. Such variables of other tools are left out, because the
-    embedded Spark reads all variables as text.
+    No database or log takes them; only files may have such names. Such variables of other tools
+    are left out, because the embedded Spark reads all variables as text.
     """
     texts = {f"Argument {number}": text for number, text in enumerate(arguments, start=1)}
     texts |= {name: text for name, text in os.environ.items() if name.startswith("BIKECAST_")}
     for name, text in texts.items():
-        if not is_text(text):
+        is_file = name.startswith("Argument") and os.path.exists(text)  # noqa: PTH110  # never raises
+        if not (is_text(text) or is_file):
             raise InvalidInput(
                 f"{name} is not text in UTF-8: {os.fsencode(text)!r}. Nothing was done. Give it "
-                "in UTF-8; a file of such a name has to be renamed."
+                "in UTF-8. A file of such a name is taken after --csv or --forecast, if it exists."
             )
     for name in [name for name, text in os.environ.items() if not is_text(name + text)]:
         del os.environ[name]

@@ -2,6 +2,7 @@
 
 import io
 import os
+from pathlib import Path
 
 import psutil
 import pytest
@@ -132,6 +133,15 @@ def test_arguments_that_are_no_text_are_refused_before_any_work(bikecast, tmp_pa
     assert "Argument 2 is not text" in err
     assert r"b'caf\xe9'" in err
     assert not (tmp_path / "home").exists()
+
+
+def test_a_file_whose_name_is_no_text_is_taken(bikecast, tmp_path):
+    path = os.fsdecode(os.fsencode(tmp_path) + b"/caf\xe9.csv")
+    Path(path).write_text("no,bike\n1,2\n")
+    code, _, err = bikecast("validate", path)
+    assert code == 2
+    assert "is not text" not in err
+    assert r"caf\xe9.csv" in err
 
 
 def test_settings_that_are_no_text_are_refused_and_such_variables_of_others_left_out(
