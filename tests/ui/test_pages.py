@@ -126,9 +126,9 @@ def test_the_page_of_the_predictions_shows_their_plot_and_passed_checks(chain, p
     open_asset(page, chain.ui, SPEC.predictions_table)
     page.get_by_text("rescore_on_change").first.wait_for()
     show_markdown(page, "forecast")
-    plot = page.locator("img[alt='Forecast']")
+    plot = page.locator("img[alt^='Forecast']")
     plot.wait_for()
-    page.wait_for_function("() => document.querySelector('img[alt=Forecast]').complete")
+    page.wait_for_function("() => document.querySelector('img[alt^=Forecast]').complete")
     assert plot.evaluate("image => image.naturalWidth") > 300
     open_checks(page, chain.ui, SPEC.predictions_table, "predict_equals_onnx_runtime")
     page.get_by_text("Passed", exact=True).first.wait_for()
