@@ -1,17 +1,41 @@
-"""A sample of a table's rows that depends on their content alone, taken from a stream."""
+"""A table's rows block by block, and a sample of them that depends on their content alone."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
+    import pyarrow.dataset as ds
 
+#: Rows that are read at once.
+_BLOCK_ROWS = 1 << 16
 #: So many rows beyond those that are taken are held at least before they are sorted out.
 _SPARE = 1000
+
+
+def row_blocks(dataset: ds.Dataset, names: Sequence[str]) -> Iterator[pa.Table]:
+    """These columns of a dataset, in blocks of some ten thousand rows.
+
+    A dataset's own scan of Parquet holds whole row groups, of a million rows, and the next file's.
+    """
+    import pyarrow as pa
+    import pyarrow.dataset as ds
+    import pyarrow.parquet as pq
+
+    schema = pa.schema([dataset.schema.field(name) for name in names])
+    for fragment in dataset.get_fragments():
+        is_parquet = isinstance(fragment, ds.ParquetFileFragment)
+        if not is_parquet or not set(names) <= set(fragment.physical_schema.names):
+            for batch in fragment.to_batches(schema=dataset.schema, columns=list(names)):
+                yield pa.Table.from_batches([batch])
+            continue
+        with fragment.filesystem.open_input_file(fragment.path) as file:
+            for batch in pq.ParquetFile(file).iter_batches(_BLOCK_ROWS, columns=list(names)):
+                yield pa.Table.from_batches([batch]).select(list(names)).cast(schema)
 
 
 def sample_rows(

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
 #: What is looked at where a statistic of rows is good enough.
 SAMPLE_ROWS = 100_000
-#: Blocks and files that are read ahead; the library's own (16 and 4) hold millions of rows.
-_READ_AHEAD: dict[str, Any] = {"batch_readahead": 2, "fragment_readahead": 1}
 
 
 def open_table(lake: Lake, path: str) -> ds.Dataset:
@@ -83,16 +81,18 @@ def open_version_before(lake: Lake, path: str) -> ds.Dataset | None:
 
 def blocks_of(dataset: ds.Dataset, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
     """The rows of a table in blocks, in memory that does not grow with them."""
-    import pyarrow as pa
+    from bikecast.core.row_sample import row_blocks
 
-    names = list(columns) if columns is not None else None
-    for batch in dataset.to_batches(columns=names, **_READ_AHEAD):
-        yield pa.Table.from_batches([batch])
+    return row_blocks(dataset, list(columns) if columns is not None else dataset.schema.names)
 
 
 def reader_of(dataset: ds.Dataset, columns: Sequence[str]) -> pa.RecordBatchReader:
     """The same as a stream that DuckDB takes, once."""
-    return dataset.scanner(columns=list(columns), **_READ_AHEAD).to_reader()
+    import pyarrow as pa
+
+    schema = pa.schema([dataset.schema.field(name) for name in columns])
+    batches = (batch for block in blocks_of(dataset, columns) for batch in block.to_batches())
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def limits_of(dataset: ds.Dataset, column: str) -> tuple[Any, Any]:
@@ -136,9 +136,9 @@ def write_parquet(
     if most and dataset.count_rows() > most:
         pq.write_table(sample_of(dataset, spec, columns, most=most), target)
         return
-    scanner = dataset.scanner(columns=list(columns), **_READ_AHEAD)
-    with pq.ParquetWriter(target, scanner.projected_schema) as writer:
-        for batch in scanner.to_batches():
+    reader = reader_of(dataset, columns)
+    with pq.ParquetWriter(target, reader.schema) as writer:
+        for batch in reader:
             writer.write_batch(batch)
 
 

@@ -4,11 +4,14 @@ import datetime as dt
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bikecast.core.row_sample import row_hashes, sample_rows
+from bikecast.core import row_sample
+from bikecast.core.row_sample import row_blocks, row_hashes, sample_rows
 
 ROWS = 5000
 TABLE = pa.table(
@@ -65,6 +68,25 @@ def test_of_equal_rows_no_more_are_held_than_are_taken_and_a_block(distinct, mon
     assert taken.num_rows == 400
     assert max(held) < 400 * 1.25 + 2 * 1000 + 400
     assert taken.equals(sample(table, 400, size=333, by=["x"]))
+
+
+def test_a_table_is_read_in_blocks_whatever_its_row_groups_and_files(tmp_path, monkeypatch):
+    """Guards memory: the library's own scan holds whole row groups, and the next file's too."""
+    monkeypatch.setattr(row_sample, "_BLOCK_ROWS", 300)
+    pq.write_table(TABLE.slice(0, 4000), tmp_path / "a.parquet", row_group_size=4000)
+    pq.write_table(TABLE.slice(4000), tmp_path / "b.parquet")
+    names = ["value", "day"]
+    found = list(row_blocks(ds.dataset(tmp_path), names))
+    assert max(map(len, found)) == 300
+    assert pa.concat_tables(found).equals(TABLE.select(names))
+
+
+def test_a_column_that_a_file_lacks_and_a_table_in_memory_are_read_by_the_dataset(tmp_path):
+    pq.write_table(TABLE.select(["hour"]), tmp_path / "a.parquet")
+    dataset = ds.dataset(tmp_path, schema=TABLE.select(["hour", "text"]).schema)
+    [*lacking] = row_blocks(dataset, ["text", "hour"])
+    assert pa.concat_tables(lacking)["text"].null_count == ROWS
+    assert pa.concat_tables(row_blocks(ds.dataset(TABLE), ["day"])).equals(TABLE.select(["day"]))
 
 
 def test_a_smaller_sample_is_part_of_a_larger_one():

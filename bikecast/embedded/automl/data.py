@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from bikecast.core.errors import InvalidInput
-from bikecast.core.row_sample import sample_rows
+from bikecast.core.row_sample import row_blocks, sample_rows
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.trainable import target_problem
 from bikecast.embedded.automl.row_limit import row_limit
@@ -67,12 +67,10 @@ def read_dataset(spec: ModelSpec, table: str | Path) -> tuple[Dataset, dict[str,
             f"{spec.training_table} lacks the columns {', '.join(missing)}; nothing was trained"
         )
     dataset = delta.to_pyarrow_dataset()
+    schema = pa.schema([dataset.schema.field(name) for name in names])
     content = sample_rows(
-        (
-            pa.Table.from_batches([batch])
-            for batch in dataset.to_batches(columns=names, batch_readahead=2, fragment_readahead=1)
-        ),
-        pa.schema([dataset.schema.field(name) for name in names]),
+        row_blocks(dataset, names),
+        schema,
         spec.key_names or names,
         most=row_limit(len(names), spec.training.max_rows),
     )
