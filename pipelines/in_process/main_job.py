@@ -193,9 +193,11 @@ def _outcome(
             training = resources.automl.result(model.job_id)
         except BikecastError:  # an old job's folder may be gone; the model needs it no more
             training = None
+    predictions = saved_predictions(resources.sql_pool, spec, limit=MOST_PREDICTIONS)
+    scored = record.metadata.get(spec.predictions_table, {})
     return Outcome(
-        predictions=saved_predictions(resources.sql_pool, spec, limit=MOST_PREDICTIONS),
-        prediction_rows=int(str(record.metadata[spec.predictions_table]["dagster/row_count"])),
+        predictions=predictions,
+        prediction_rows=int(str(scored.get("dagster/row_count", len(predictions)))),
         model=model,
         training=training,
         candidate=versions[int(str(promotion["candidate"]))],
