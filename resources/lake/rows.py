@@ -7,8 +7,11 @@ takes; then each row, which names what is wrong.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -57,8 +60,12 @@ def checked_rows(
     """
     problems: list[str] = []
     marks = DecimalMarks(dialect, rules.source_name)
-    for line, block in blocks(path, dialect, rules.source_name):
-        table = None if problems or marks.are_due(block) else _typed(block, dialect, rules)
+    numbered = blocks(path, dialect, rules.source_name)
+    for (line, block), parsed in _ahead(numbered, partial(_converted, dialect, rules)):
+        converted = None if problems or marks.are_due(block) else parsed.result()
+        table = None
+        if converted is not None:
+            table = _assembled(converted, dialect, rules, _checked)
         if table is None:
             table = _from_texts(block, line, dialect, rules, marks)
         if table is not None:
@@ -74,6 +81,19 @@ def checked_rows(
         is_missing = any("the value is missing" in problem for problem in problems)
         raise problems_error(problems, rules.source_name, hint if is_missing else "")
     marks.check(rules.columns)
+
+
+def _ahead(
+    items: Iterable[tuple[int, bytes]], work: Callable[[tuple[int, bytes]], pa.Table | None]
+) -> Iterator[tuple[tuple[int, bytes], Future[pa.Table | None]]]:
+    """Each item with its work, which is done beside what is made of the item before."""
+    with ThreadPoolExecutor(1) as worker:
+        waiting: deque[tuple[tuple[int, bytes], Future[pa.Table | None]]] = deque()
+        for item in items:
+            waiting.append((item, worker.submit(work, item)))
+            if len(waiting) > 1:
+                yield waiting.popleft()
+        yield from waiting
 
 
 def _parsed(block: bytes, dialect: Dialect, types: dict[str, pa.DataType]) -> pa.Table | None:
@@ -98,8 +118,9 @@ def _parsed(block: bytes, dialect: Dialect, types: dict[str, pa.DataType]) -> pa
         return None
 
 
-def _typed(block: bytes, dialect: Dialect, rules: Rules) -> pa.Table | None:
-    """The rows as Arrow's own reader converts them; None where a look at the texts is due."""
+def _converted(dialect: Dialect, rules: Rules, numbered: tuple[int, bytes]) -> pa.Table | None:
+    """A block as Arrow's own reader converts it; None where a look at the texts is due."""
+    _, block = numbered
     suspects = (b" ", b"\t", b"x", b"X", b"\xa0")
     if any(each in block for each in suspects) and _LENIENT.search(block):
         return None
@@ -112,10 +133,7 @@ def _typed(block: bytes, dialect: Dialect, rules: Rules) -> pa.Table | None:
             is_real = pa.types.is_floating(arrow_type)
             is_date = column.sql_type == "date"
             types[str(index)] = text if is_date else pa.float64() if is_real else arrow_type
-    table = _parsed(block, dialect, types)
-    if table is None:
-        return None
-    return _assembled(table, dialect, rules, _checked)
+    return _parsed(block, dialect, types)
 
 
 def _by_name(columns: Sequence[Column], name: str) -> Column | None:

@@ -315,7 +315,10 @@ def test_the_typed_the_textual_and_the_exact_reader_accept_the_same_rows(rows, f
         return
     dialect = Dialect(tuple(NAMES), decimal=decimal)
     rules = rows_module.Rules(COLUMNS, frozenset(), "in.csv")
-    typed = rows_module._typed(block, dialect, rules)
+    converted = rows_module._converted(dialect, rules, (1, block))
+    typed = None
+    if converted is not None:
+        typed = rows_module._assembled(converted, dialect, rules, rows_module._checked)
     fast = rows_module._from_texts(
         block, 2, dialect, rules, rows_module.DecimalMarks(dialect, "in.csv")
     )
