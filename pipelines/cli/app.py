@@ -111,9 +111,18 @@ COMMANDS = {
 GROUPS: Final = {
     "Run": ("run", "validate", "plan", "ui"),
     "Models": ("models", "rollback", "rescore", "explain", "new-model", "check"),
-    "Look": ("status", "sql", "sql-server", "script", "mlflow-ui"),
-    "Azure": ("smoke", "link", "roles"),
-    "Tools": ("automl", "predict", "simulate", "fetch-lab-data", "doctor", "env"),
+    "Look": ("profile", "notebook", "status", "sql", "sql-server", "script", "mlflow-ui"),
+    "Azure": ("azure", "link", "roles", "smoke"),
+    "Tools": (
+        "automl",
+        "predict",
+        "simulate",
+        "fetch-lab-data",
+        "doctor",
+        "backup",
+        "restore",
+        "env",
+    ),
 }
 MARKUP: Final = "markdown"
 

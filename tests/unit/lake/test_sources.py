@@ -149,7 +149,7 @@ def test_the_temporary_file_is_gone_afterwards(lake):
         ("/no/*.csv", r"/no/\*\.csv does not exist, and as a pattern it fits no file"),
         ("ftp://host/x.csv", "ftp:// is not supported"),
         ("ftp://[bold]x[/]", "ftp:// is not supported"),
-        ("file://[bold]x[/]", "use a path"),
+        ("file://[bold]x[/]", "is no path"),
         ("http:///x.csv", "is not an http or https URL"),
         ("http://host:x/y", "is not an http or https URL"),
         ("http://[::1", "is not an http or https URL"),

@@ -119,7 +119,7 @@ def test_a_limit_of_memory_is_an_error_in_words_and_no_traceback():
     """Under `ulimit -v` a command ended in a traceback."""
     program = (
         "import resource; resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30)); "
-        "import pipelines.cli.app as cli; cli.app = lambda: bytes(1 << 31); cli.main()"
+        "import pipelines.cli.app as cli; cli.app = lambda **_: bytes(1 << 31); cli.main()"
     )
     done = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
