@@ -70,12 +70,16 @@ def shared_folder(tmp_path_factory):
 def prepared_database(shared_folder):
     """An empty MLflow database; a copy of it saves a test the seconds that its schema takes.
 
-    The worker that comes first makes it, and the others wait for its lock.
+    The worker that comes first makes it, and the others wait, on a busy machine for longer than
+    the store itself would.
     """
+    from filelock import FileLock
+
     from bikecast.embedded.mlflow import prepare_store
 
     path = shared_folder / "mlflow.db"
-    prepare_store(f"sqlite:///{path}")
+    with FileLock(shared_folder / "making-mlflow.lock"):
+        prepare_store(f"sqlite:///{path}")
     return path
 
 
