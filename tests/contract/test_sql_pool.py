@@ -3,6 +3,7 @@
 import contextlib
 import datetime
 import hashlib
+import shutil
 from collections.abc import Iterator
 
 import pytest
@@ -38,7 +39,8 @@ def synapse(folder):
 
 
 @pytest.fixture(params=[embedded, synapse], ids=lambda adapter: adapter.__name__)
-def pool(request, tmp_path) -> Iterator[SqlPool]:
+def pool(request, tmp_path, prepared_pool) -> Iterator[SqlPool]:
+    shutil.copyfile(prepared_pool, tmp_path / "pool.duckdb")
     with request.param(tmp_path) as pool:
         yield pool
 

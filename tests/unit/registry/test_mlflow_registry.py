@@ -178,8 +178,10 @@ def test_versions_are_read_in_a_folder_that_cannot_be_written(registry, model, t
     assert registry.versions("m") == [made]
 
 
-def test_a_home_that_was_moved_still_has_its_models(registry, model, tmp_path):
+def test_a_home_that_was_moved_still_has_its_models(model, tmp_path, prepared_database):
     home = tmp_path / "home"
+    home.mkdir()
+    shutil.copyfile(prepared_database, home / "mlflow.db")
     old = MlflowRegistry(
         tracking_uri=f"sqlite:///{home / 'mlflow.db'}", artifact_root=str(home / "models")
     )
