@@ -105,10 +105,16 @@ class SessionTransaction:
 
     def begin(self) -> None:
         """BEGIN TRANSACTION."""
+        import duckdb
+
         self.require_healthy()
         if self.is_open:
             raise refused("A nested transaction")
-        self._connection.execute("BEGIN")
+        try:
+            self._connection.execute("BEGIN")
+        except duckdb.Error as error:  # a cancel leaves a transaction that takes nothing more
+            self._roll_back()
+            raise from_duckdb(error) from error
         self.is_open = True
 
     def commit(self) -> None:

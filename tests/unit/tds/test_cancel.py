@@ -3,10 +3,13 @@
 import concurrent.futures
 import struct
 
+import duckdb
 import pytest
 
+from bikecast.core.sql import SqlError
 from bikecast.embedded.sql_pool.tds.packets import Kind
 from bikecast.embedded.sql_pool.tds.server import MAX_CONNECTIONS
+from bikecast.embedded.sql_pool.work import SessionTransaction
 from tests.tds_server import sql_server
 from tests.unit.tds.sessions import answer, batch, call, log_in, nvarchar, packet, raw, transaction
 
@@ -98,3 +101,26 @@ def test_fifty_clients_work_at_the_same_time(plain):
             list(threads.map(insert, range(49)))
         counted = answers(first, batch("SELECT COUNT(DISTINCT a) FROM dbo.counted"))[0]
         assert b"\x31\x00\x00\x00" in counted
+
+
+class CancelledAtBegin:
+    """A connection that a cancel meets at its BEGIN."""
+
+    def __init__(self, connection):
+        self.connection = connection
+
+    def execute(self, sql):
+        self.connection.execute(sql)
+        if sql == "BEGIN":
+            with pytest.raises(duckdb.Error):
+                self.connection.execute("SELECT error('ends the transaction')")
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+
+def test_a_cancel_at_the_beginning_of_a_transaction_leaves_none():
+    with duckdb.connect(":memory:") as connection:
+        transaction = SessionTransaction(CancelledAtBegin(connection))
+        with pytest.raises(SqlError):
+            transaction.begin()
+        assert not transaction.is_open
+        assert connection.execute("SELECT 1").fetchall() == [(1,)]
