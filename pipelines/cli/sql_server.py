@@ -73,8 +73,8 @@ def sql_server(
         say(f"SQL pool: {host},{server.port}  ({encryption}; stop with Ctrl-C)")
         try:
             server.wait()
-        finally:
+        except KeyboardInterrupt:
             if not server.close():
                 say("A statement did not end; what it had not committed is undone.")
-                logging.shutdown()
-                os._exit(130)  # the interpreter would wait for the thread of that statement
+            logging.shutdown()
+            os._exit(130)  # the interpreter would wait for the thread of such a statement
