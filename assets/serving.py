@@ -186,7 +186,9 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             rows = scoring.store(spec, scored)
         digest = predictions_digest(spec, rows, scored.version)
         with shown_to_people():
-            forecast = _forecast(context.instance, spec, rows, digest, recent_targets(lake, spec))
+            forecast = _forecast(
+                context.instance, spec, rows, digest, recent_targets(context.instance, spec, lake)
+            )
         yield dg.MaterializeResult(
             asset_key=predictions_table.key,
             data_version=dg.DataVersion(digest),

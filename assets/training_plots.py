@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.events import DATA_VERSION_TAG, latest_materialization
+from assets.events import DATA_VERSION_TAG, latest_materialization, latest_metadata
 from assets.metadata import picture
-from assets.plots import BLUE, GREY, figure_of, png_of
+from assets.plots import BLUE, figure_of, png_of
 from bikecast.core.spec import Column, ModelSpec
 from resources.lake.port import Lake
 from resources.lake.tables import limits_of, open_table, open_table_if_any, sample_of
@@ -62,7 +62,9 @@ def table_plots(spec: ModelSpec, table: pa.Table) -> dict[str, bytes]:
     return plots
 
 
-def recent_targets(lake: Lake, spec: ModelSpec) -> list[tuple[str, float]]:
+def recent_targets(
+    instance: dg.DagsterInstance, spec: ModelSpec, lake: Lake
+) -> list[tuple[str, float]]:
     """The mean target of each of the table's last HISTORY_DAYS days, by day, in order.
 
     Empty for a model without days and while there is no table.
@@ -73,7 +75,8 @@ def recent_targets(lake: Lake, spec: ModelSpec) -> list[tuple[str, float]]:
     key, dataset = spec.time_key, open_table_if_any(lake, spec.training_table_path)
     if key is None or dataset is None or not pa.types.is_date(dataset.schema.field(key).type):
         return []
-    _, latest = limits_of(dataset, key)
+    known = latest_metadata(instance, spec.training_table, "last_time")
+    latest = dt.date.fromisoformat(known) if isinstance(known, str) else limits_of(dataset, key)[1]
     if latest is None:
         return []
     since = ds.field(key) > latest - dt.timedelta(days=HISTORY_DAYS)
@@ -144,4 +147,4 @@ def _boxes(spec: ModelSpec, column: Column, table: pa.Table, axes: Axes) -> None
 def _points(spec: ModelSpec, column: Column, table: pa.Table, axes: Axes) -> None:
     """The target against a measured feature."""
     measured, targets = table[column.name].to_numpy(), table[spec.target.name].to_numpy()
-    axes.scatter(measured, targets, s=5, alpha=0.5, color=GREY, linewidths=0)
+    axes.scatter(measured, targets, s=5, alpha=0.5, color=BLUE, linewidths=0)

@@ -2,6 +2,7 @@
 
 import datetime as dt
 
+import dagster as dg
 import pyarrow as pa
 import pytest
 from deltalake import write_deltalake
@@ -44,6 +45,12 @@ def rows_of(spec, count):
 
 
 @pytest.fixture
+def instance():
+    with dg.DagsterInstance.ephemeral() as instance:
+        yield instance
+
+
+@pytest.fixture
 def lake(tmp_path):
     lake = LocalLake(root=str(tmp_path))
     write_deltalake(lake.url(SPEC.training_table_path), rows_of(SPEC, DAYS))
@@ -60,16 +67,16 @@ def test_a_table_without_time_is_not_shown_over_time():
     assert OVER_TIME not in table_plots(COFFEE_SALES, rows_of(COFFEE_SALES, 12))
 
 
-def test_the_history_is_that_of_the_last_days_in_order(lake):
-    history = recent_targets(lake, SPEC)
+def test_the_history_is_that_of_the_last_days_in_order(instance, lake):
+    history = recent_targets(instance, SPEC, lake)
     assert len(history) == HISTORY_DAYS
     assert history[-1] == (str(LAST), 0.0)
     assert history == sorted(history)
 
 
-def test_there_is_no_history_without_a_table_or_without_days(lake, tmp_path):
-    assert recent_targets(LocalLake(root=str(tmp_path / "other")), SPEC) == []
-    assert recent_targets(lake, COFFEE_SALES) == []
+def test_there_is_no_history_without_a_table_or_without_days(instance, lake, tmp_path):
+    assert recent_targets(instance, SPEC, LocalLake(root=str(tmp_path / "other"))) == []
+    assert recent_targets(instance, COFFEE_SALES, lake) == []
 
 
 def test_a_forecast_without_days_stands_alone():
