@@ -75,8 +75,9 @@ bench-automl: test-setup ## Compare the AutoML with AutoGluon, which gets .cache
 	@.cache/autogluon/bin/python benchmarks/automl_autogluon.py .cache/autogluon.json
 	@$(BIN)/python benchmarks/automl_quality.py --all --peers .cache/autogluon.json $(ARGS)
 
-screenshots: test-setup ## Renew the pictures of docs/ui.md and the README
+screenshots: test-setup ## Renew the pictures of the documents
 	@$(BIN)/python -m tests.ui.screenshots
+	@$(BIN)/python -m tests.ui.explore_pictures
 
 clean: ## Remove .venv and caches; the state in .bikecast stays
 	rm -rf .venv .cache .mypy_cache .pytest_cache .ruff_cache dist

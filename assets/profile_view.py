@@ -87,7 +87,8 @@ def profile_page(profile: TableProfile) -> str:
         "<!doctype html>\n<html lang='en'><meta charset='utf-8'>"
         f"<title>{html.escape(profile.name)}</title>"
         "<style>body{font:14px sans-serif;margin:2em}table{border-collapse:collapse}"
-        "td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:left}</style>"
+        "td,th{padding:.3em .7em;border-bottom:1px solid #ddd;text-align:left;white-space:nowrap}"
+        "</style>"
         f"<h1>{html.escape(title)}</h1>"
         + "".join(f"<p>{html.escape(note)}</p>" for note in notes)
         + f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"

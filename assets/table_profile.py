@@ -183,6 +183,8 @@ def _bars(
     for name, kind in kinds.items():
         if kind == "other" or facts[name]["least"] is None:
             continue
+        if kind == "date" and isinstance(facts[name]["greatest"], str):
+            continue  # Python has no years beyond 9999
         value = quoted(name)
         if kind in ("code", "text"):
             asked[name] = (

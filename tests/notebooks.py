@@ -25,11 +25,15 @@ class Outputs(dict[str, str]):
 
 
 def executed(folder: Path, kinds: Sequence[Kind]) -> Outputs:
-    """Write these notebooks as one, execute it there, and give what its cells showed."""
+    """Write these notebooks as one, execute it there, and give what its cells showed.
+
+    The file `notebook.ipynb` has the outputs too.
+    """
     file = folder / "notebook.ipynb"
     write_notebook([cell for kind in kinds for cell in cells_of(kind, BIKE_RENTALS)], file)
     notebook = nbformat.read(file, as_version=4)
     NotebookClient(notebook, timeout=LONGEST, kernel_name="python3").execute(cwd=str(folder))
+    nbformat.write(notebook, file)
     code = [cell for cell in notebook.cells if cell.cell_type == "code"]
     return Outputs({cell.source: "\n".join(map(_text, cell.outputs)) for cell in code})
 

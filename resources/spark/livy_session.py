@@ -90,7 +90,6 @@ class LivySession:
         """
         with self._refused():
             number = self._open()
-            self._tell_guard("used")
             return self._statement(number, code)
 
     def stop(self) -> None:
@@ -193,6 +192,7 @@ class LivySession:
     def _statement(self, number: int, code: str) -> str:
         from azure.synapse.spark.models import SparkStatementOptions
 
+        self._tell_guard("used")
         calls = self._client.spark_session
         options = SparkStatementOptions(code=code, kind="pyspark")
         statement = calls.create_spark_statement(
@@ -203,6 +203,7 @@ class LivySession:
                 statement = calls.get_spark_statement(number, statement.id, **TIMEOUTS)
                 if str(statement.state) not in ("waiting", "running"):
                     break
+                self._tell_guard("used")
                 time.sleep(pause)
         except KeyboardInterrupt:
             calls.cancel_spark_statement(number, statement.id, **TIMEOUTS)

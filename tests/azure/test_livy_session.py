@@ -11,6 +11,7 @@ from deltalake import write_deltalake
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.settings import PROJECT
 from resources.spark.livy_session import LivySession, StatementFailed, parts_of
+from resources.spark.session_guard import main as guard
 from tests.azure.workspace import lake
 
 
@@ -101,6 +102,19 @@ os.kill(os.getpid(), signal.SIGKILL)
 """
 
 
+def test_the_guard_of_a_process_that_is_gone_ends_its_session(cloud, monkeypatch, tmp_path):
+    """The end of its input is the end of that process."""
+    left = cloud.livy_sessions.add("bikecast-test", "busy")
+    (tmp_path / "pipe").write_text("used\n")
+    for number in (left.id, 99):  # one that is gone already is no error
+        with (tmp_path / "pipe").open() as pipe:
+            monkeypatch.setattr(sys, "stdin", pipe)
+            guard("bikesynapse", "sparkpool", str(number), "60")
+
+    assert cloud.livy_sessions.live() == []
+
+
+@pytest.mark.slow  # two processes that import Azure's clients
 def test_a_killed_process_leaves_no_session_behind(cloud):
     done = subprocess.run([sys.executable, "-c", KILLED], cwd=PROJECT, check=False)
 
