@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -56,7 +57,10 @@ class SuspiciousValues:
 
 
 class DayOrder:
-    """Shows a file's dates which of their numbers is the day? One above 12 does, in each column."""
+    """Do a file's dates show which of their numbers is the day?
+
+    A day above 12 does, and a row of the day after the row before it.
+    """
 
     def __init__(self, columns: Sequence[Column]) -> None:
         self._open = [
@@ -69,8 +73,10 @@ class DayOrder:
     def add(self, table: pa.Table) -> None:
         """Look at the dates of some more rows."""
         for column in list(self._open):
-            days, months = pc.day(table[column.name]), pc.month(table[column.name])
-            if (pc.max(days).as_py() or 0) > 12:
+            dates = table[column.name].drop_null()
+            days, months = pc.day(dates), pc.month(dates)
+            follows = np.diff(dates.cast(pa.int32()).to_numpy()) == 1
+            if (pc.max(days).as_py() or 0) > 12 or follows.any():
                 self._open.remove(column)
             elif pc.any(pc.not_equal(days, months), min_count=0).as_py():
                 self._differ.add(column.name)
@@ -85,7 +91,8 @@ class DayOrder:
         other = _PARTS.sub(lambda part: _OTHER.get(part[0], part[0]), column.date_format)
         return (
             f"{source_name}: column {column.name} is read by {column.date_format}, and no date in "
-            f"it shows that this is right: no day is above 12. If it is not: --date-format {other}"
+            f"it shows that this is right: no day is above 12, and no row is of the day after the "
+            f"one before. If it is not: --date-format {other}"
         )
 
 
