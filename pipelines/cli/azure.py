@@ -118,14 +118,11 @@ def status(name: _Name = "") -> None:
 @azure.command()
 def pause(name: _Name = "") -> None:
     """Pause what costs by the hour: the SQL pool, and compute instances of Azure ML."""
-    from pipelines.environments import sql_pools_of
     from pipelines.provisioning.steps import pause_pool
-    from pipelines.settings import AzureSettings
     from resources.provisioning.power import meters, stop_instances
 
     names = _there(name)
-    _, switch = sql_pools_of(AzureSettings(**names.settings))  # type: ignore[arg-type]
-    paused = pause_pool(names, switch, say)
+    paused = pause_pool(names, say)
     for instance in stop_instances(names):
         say(f"Stopped: {instance}")
     left = [each for each in meters(names) if each.costs and each.state != "Pausing"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
 from bikecast.core.errors import BikecastError
@@ -14,7 +15,7 @@ from pipelines.models import Model
 from pipelines.settings import AzureSettings, Settings
 from resources.provisioning import clients, power
 from resources.provisioning.names import Names
-from resources.sql_pool.port import Session, SqlPool, SqlPoolPower
+from resources.sql_pool.port import Session, SqlPool
 from resources.sql_pool.synapse import FIREWALL
 from resources.workspace.roles import GRANTS
 
@@ -84,10 +85,7 @@ def upload(azure: AzureSettings, settings: Settings, model: Model, say: Say) -> 
 def prepare_sql(
     names: Names, azure: AzureSettings, model: Model, users: Sequence[str], say: Say
 ) -> None:
-    """Let this machine through the firewall, make the forecast's table and the users, then pause.
-
-    The pool is given back and paused whatever happens.
-    """
+    """Let this machine through the firewall, and make the forecast's table and the users."""
     from pipelines.cli.online import online_pool
     from resources.lake.adls import AdlsLake
     from resources.lake.scoring_rows import stage_scoring_rows
@@ -95,26 +93,42 @@ def prepare_sql(
 
     pool, switch = sql_pools_of(azure)
     lake: AdlsLake = AdlsLake.of(azure.account, azure.container)
+    with online_pool(switch):
+        _let_in(names, pool, say)
+        _, staged = stage_scoring_rows(lake, model.spec)
+
+        def load() -> int:
+            return load_scoring_table(pool, model.spec, url=lake.copy_url(staged.path))
+
+        rows = patiently(load, say)
+        say(f"In the pool: {model.spec.schema}.{model.spec.scoring_table} ({rows} rows)")
+        with pool.session() as session:
+            for user in users:
+                make_user(session, user)
+                say(f"User of the pool: {user}")
+
+
+@contextmanager
+def pausing(names: Names, say: Say) -> Iterator[None]:
+    """Pause the SQL pool at the end, also of work that fails: a new pool is online."""
     try:
-        with online_pool(switch):
-            _let_in(names, pool, say)
-            _, staged = stage_scoring_rows(lake, model.spec)
-
-            def load() -> int:
-                return load_scoring_table(pool, model.spec, url=lake.copy_url(staged.path))
-
-            rows = patiently(load, say)
-            say(f"In the pool: {model.spec.schema}.{model.spec.scoring_table} ({rows} rows)")
-            with pool.session() as session:
-                for user in users:
-                    make_user(session, user)
-                    say(f"User of the pool: {user}")
-    finally:
-        pause_pool(names, switch, say)
+        yield
+    except BaseException:
+        try:
+            pause_pool(names, say)
+        except BikecastError as error:
+            say(f"{error}\nLook at it: bikecast azure status")
+        raise
+    pause_pool(names, say)
 
 
-def pause_pool(names: Names, switch: SqlPoolPower, say: Say) -> bool:
+def pause_pool(names: Names, say: Say) -> bool:
     """Pause the SQL pool unless a run uses it; False where it stays online."""
+    state = power.sql_pool_state(names)
+    if state in ("Paused", power.ABSENT):
+        say(f"The SQL pool is {state}.")
+        return True
+    _, switch = sql_pools_of(AzureSettings(**names.settings))  # type: ignore[arg-type]
     try:
         leases = switch.leases()
     except BikecastError as error:

@@ -147,14 +147,15 @@ def make(
         deployment.make_group(names)
     parameters = deployment.parameters_of(names, target.caller, wishes.address)
     deployment.validate(names, parameters)
-    outputs = deployment.deploy(names, parameters, report)
-    values = names.settings | outputs
-    write_env(wishes.env_file, values)
-    say(f"Settings written to {wishes.env_file}, which only you can read")
-    azure = AzureSettings(**values)  # type: ignore[arg-type]  # by their aliases
-    steps.give_roles(azure, say)
-    steps.link(azure, say)
-    # The attached pool has an identity of its own only now.
-    steps.give_roles(azure, say)
-    steps.upload(azure, settings, model, say)
-    steps.prepare_sql(names, azure, model, wishes.users, say)
+    with steps.pausing(names, say):
+        outputs = deployment.deploy(names, parameters, report)
+        values = names.settings | outputs
+        write_env(wishes.env_file, values)
+        say(f"Settings written to {wishes.env_file}, which only you can read")
+        azure = AzureSettings(**values)  # type: ignore[arg-type]  # by their aliases
+        steps.give_roles(azure, say)
+        steps.link(azure, say)
+        # The attached pool has an identity of its own only now.
+        steps.give_roles(azure, say)
+        steps.upload(azure, settings, model, say)
+        steps.prepare_sql(names, azure, model, wishes.users, say)

@@ -11,10 +11,12 @@ from bikecast.embedded.sql_pool import SqlError
 from pipelines.cli.azure import azure
 from pipelines.provisioning.env_file import write_env
 from resources.provisioning import deployment
+from resources.provisioning.clients import resource_client
 from resources.provisioning.names import Names
 from resources.provisioning.readiness import PROVIDERS
 from resources.provisioning.refusals import Fault, faults_of
 from resources.workspace.principals import Principal
+from tests.arm.types import read_template
 from tests.azure.cloud import faults
 from tests.azure.cloud.http import arm_error
 from tests.azure.cloud.sql_pool import SWITCH_SECONDS
@@ -118,6 +120,32 @@ def test_the_names_are_those_of_the_template(deployed):
     assert sorted(made) == sorted(names.resources())
 
 
+def test_the_links_template_makes_a_link_for_each_workspace_and_a_compute_for_each_pool(
+    deployed,
+):
+    made = []
+    deployed.resources.made = made.append
+    each = ({"name": name, "id": f"/{name}"} for name in ("one", "two", "three", "four"))
+    one, two, three, four = each
+    parameters = {"machineLearning": "aml", "workspaces": [one, two], "pools": [two, three, four]}
+    body = {
+        "mode": "Incremental",
+        "template": read_template("links"),
+        "parameters": {name: {"value": value} for name, value in parameters.items()},
+    }
+    deployments = resource_client(SUBSCRIPTION).deployments
+    deployments.begin_create_or_update(
+        GROUP, "links", {"properties": body}, polling_interval=0
+    ).result()
+
+    linked = [
+        r["properties"]["linkedServiceResourceId"] for r in made if "/linkedServices/" in r["id"]
+    ]
+    attached = [r["properties"]["resourceId"] for r in made if "/computes/" in r["id"]]
+    assert (linked, attached) == (["/one", "/two"], ["/two", "/three", "/four"])
+    assert all("/workspaces/aml/" in resource["id"] for resource in made)
+
+
 def test_the_password_is_random_and_shown_nowhere(subscription):
     names = Names(subscription_id=SUBSCRIPTION, suffix=SUFFIX, region="westeurope")
     one, two = (
@@ -216,6 +244,7 @@ def test_a_refusal_of_the_template_leaves_only_the_empty_group(subscription, up)
 
 def test_a_resource_that_fails_in_the_middle_is_named_with_what_to_do(subscription, up, tmp_path):
     subscription.resources.failures["Microsoft.KeyVault/vaults"] = ("QuotaExceeded", "Too many.")
+    pass_time(subscription)
 
     with pytest.raises(BikecastError) as caught:
         up()
@@ -223,6 +252,8 @@ def test_a_resource_that_fails_in_the_middle_is_named_with_what_to_do(subscripti
     assert f"Microsoft.KeyVault/vaults/vault{SUFFIX}: QuotaExceeded: Too many. Ask for more" in told
     assert "What was made stays" in told
     assert len(kinds(subscription)) == 5
+    # The SQL pool was made before, and was online.
+    assert subscription.sql_pools.state() == "Paused"
     assert not (tmp_path / ".env").exists()
 
 
@@ -255,6 +286,7 @@ def test_the_innermost_faults_of_an_error_are_told():
 @pytest.mark.slow
 def test_up_goes_on_where_it_broke_off(subscription, up, call):
     subscription.resources.failures["Microsoft.KeyVault/vaults"] = ("Conflict", "Busy.")
+    pass_time(subscription)
     with pytest.raises(BikecastError):
         up()
     subscription.resources.failures.clear()
