@@ -28,12 +28,18 @@ def table_preview(rows: Sequence[Mapping[str, object]], limit: int = PREVIEW_ROW
     """
     if not rows:
         return ""
-    shown, names = list(rows[:limit]), list(rows[0])
+    names = list(rows[0])
     if len(names) <= MOST_COLUMNS:
-        return _markdown(names, [[row[name] for name in names] for row in shown])
-    shown = shown[:MOST_TURNED]
+        return markdown_table(rows[:limit])
+    shown = rows[: min(limit, MOST_TURNED)]
     header = ["column", *(f"row {number}" for number in range(1, len(shown) + 1))]
     return _markdown(header, [[name, *(row[name] for row in shown)] for name in names])
+
+
+def markdown_table(rows: Sequence[Mapping[str, object]]) -> str:
+    """All rows, at least one, as a Markdown table."""
+    names = list(rows[0])
+    return _markdown(names, [[row[name] for name in names] for row in rows])
 
 
 def _markdown(header: Sequence[str], lines: Sequence[Sequence[object]]) -> str:

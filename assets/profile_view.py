@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import picture, table_preview
+from assets.metadata import markdown_table, picture
 
 if TYPE_CHECKING:
     from assets.table_profile import ColumnProfile, TableProfile
@@ -113,7 +113,7 @@ def profile_metadata(spec: ModelSpec, lake: Lake) -> dict[str, Any]:
     )
     sampled = "" if rows <= MOST_ROWS else f"Of {rows:,} rows a sample was looked at.\n\n"
     lines = "\n\n".join(profile_lines(profile))
-    table_text = table_preview(profile_rows(profile), limit=len(profile.columns))
+    table_text = markdown_table(profile_rows(profile))
     return {
         "profile": dg.MetadataValue.md(f"{sampled}{lines}\n\n{table_text}"),
         "histograms": picture(profile_plot(profile), f"Histograms of {spec.training_table}"),

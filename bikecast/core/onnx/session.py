@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ if TYPE_CHECKING:
 
 #: MiB that all models of a process may ask for; what they keep counts too.
 memory_mb = 2048
+_has_arena = False
 
 #: NumPy types by ONNX Runtime's names of the types that inputs of a table's model may have.
 _INPUT_TYPES = {
@@ -34,7 +34,7 @@ def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
     import onnxruntime
 
     onnxruntime.disable_telemetry_events()
-    _limit_memory()
+    _make_arena()
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -52,15 +52,18 @@ def one_thread_session(model: bytes) -> onnxruntime.InferenceSession:
         ) from error
 
 
-@functools.cache
-def _limit_memory() -> None:
+def _make_arena() -> None:
     """Give all sessions of this process one arena: what a model asks for beyond it is an error."""
     import onnxruntime
 
+    global _has_arena  # noqa: PLW0603 # a cached function would not go to a worker by value
+    if _has_arena:
+        return
     kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR
     place = onnxruntime.OrtMemoryInfo("Cpu", kind, 0, onnxruntime.OrtMemType.DEFAULT)
     arena = onnxruntime.OrtArenaCfg({"max_mem": memory_mb << 20, "arena_extend_strategy": 1})
     onnxruntime.create_and_register_allocator(place, arena)
+    _has_arena = True
 
 
 def scores_of(
