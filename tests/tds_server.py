@@ -9,14 +9,11 @@ from types import SimpleNamespace
 import pytest
 
 from bikecast.embedded.sql_pool import Credentials, Pool, serve, server_context
-from bikecast.embedded.sql_pool.tds import session
 from resources.sql_pool.synapse import SynapseSqlPool
 
 USER, PASSWORD, TOKEN = "someone", "Pass;word{}1", "a.b.c"
 #: The location that COPY INTO takes for the pool's lake folder.
 LAKE_URL = "https://account.dfs.core.windows.net/files"
-#: On a busy machine an honest client needs longer for its login than the server gives.
-session.HANDSHAKE_SECONDS = 60.0
 CREDENTIALS = Credentials(USER, PASSWORD, TOKEN)
 
 

@@ -56,7 +56,7 @@ def _make_arena() -> None:
     """Give all sessions of this process one arena: what a model asks for beyond it is an error."""
     import onnxruntime
 
-    global _has_arena  # noqa: PLW0603 # a cached function would not go to a worker by value
+    global _has_arena  # a cached function would not go to a worker by value
     if _has_arena:
         return
     kind = onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR

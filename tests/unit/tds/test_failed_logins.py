@@ -8,7 +8,7 @@ import pytest
 
 from bikecast.embedded.sql_pool.interruption import look
 from bikecast.embedded.sql_pool.syntax import reader
-from bikecast.embedded.sql_pool.tds import failed_logins, transport
+from bikecast.embedded.sql_pool.tds import failed_logins
 from bikecast.embedded.sql_pool.tds import server as servers
 from bikecast.embedded.sql_pool.tds.failed_logins import AT_ONCE, FailedLogins
 from tests.tds_server import sql_server
@@ -66,10 +66,6 @@ def test_a_wrong_password_is_refused_and_the_right_one_works(tmp_path):
                 client.sendall(login(password="wrong"))
                 assert "Login failed".encode("utf-16-le") in answer(client)
         assert works(server)
-
-
-def test_a_client_has_five_seconds_to_log_in():
-    assert transport.HANDSHAKE_SECONDS == 5.0
 
 
 def test_connections_that_do_not_log_in_give_way(tmp_path, monkeypatch):

@@ -14,8 +14,9 @@ import time
 from collections.abc import Callable
 
 _READ_SIZE = 65_536
-#: A client that sends nothing during a handshake or login is sent away after this many seconds.
-HANDSHAKE_SECONDS = 5.0
+#: A client that sends nothing during a handshake or login is sent away after this many seconds:
+#: enough for an honest one on a busy machine. It gives its place away as soon as others need it.
+HANDSHAKE_SECONDS = 30.0
 
 
 class Disconnected(ConnectionError):
