@@ -22,6 +22,8 @@ class Cli:
     home: Path
     trials: int = 0
     """BIKECAST_MAX_TRIALS of its commands; 0 for the whole plan."""
+    project: Path = PROJECT
+    """The checkout whose command line it is."""
 
     @property
     def environment(self) -> dict[str, str]:
@@ -34,7 +36,7 @@ class Cli:
         """Start a command and return its process, with both outputs as pipes."""
         return subprocess.Popen(
             [sys.executable, "-m", "bikecast", *arguments],
-            cwd=PROJECT,
+            cwd=self.project,
             env=self.environment,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cli import PROJECT, Cli
+from tests.cli import Cli
 
 STARTED_WITHIN = 300
 ENDED = {"SUCCESS", "FAILURE", "CANCELED"}
@@ -134,7 +134,7 @@ def dagster_ui(cli: Cli, **settings: str) -> Iterator[DagsterUi]:
     with log.open("w") as stream:
         process = subprocess.Popen(
             [sys.executable, "-m", "bikecast", "ui", "--port", str(port)],
-            cwd=PROJECT,
+            cwd=cli.project,
             env={**cli.environment, **settings},
             stdin=subprocess.DEVNULL,
             stdout=stream,
