@@ -1,9 +1,8 @@
 """What is in a table, column by column, in memory that does not grow with its rows.
 
 Counts, ranges and histograms are DuckDB's own streaming aggregates (those of its SUMMARIZE) over
-all rows; what needs rows beside each other (ranks, drift) takes a sample. The profilers that there
-are (ydata-profiling, whylogs, DataProfiler, skrub) want a table in memory, and more packages than
-the pipeline itself.
+all rows; what needs rows beside each other (ranks, drift) takes a sample. docs/explore.md says why
+no profiling library is used.
 """
 
 from __future__ import annotations

@@ -63,7 +63,12 @@ def check_statement(tokens: Sequence[Token]) -> None:
         (names, MOST_NAMES, "names"),
     ):
         if count > most:
-            raise _too_large(f"{most:,} {what} in a statement")
+            raise SqlError(
+                8632,
+                "Internal error: An expression services limit has been reached. A statement has "
+                f"at most {most:,} {what}. Nothing of it was run. Load rows by COPY INTO, or cut "
+                "the statement into several.",
+            )
 
 
 def _too_large(limit: str) -> SqlError:
