@@ -13,6 +13,8 @@ LAB_DATA = PROJECT / ".." / "shared" / "data"
 LAB_TRAINING = LAB_DATA / "bike-rentals-training.csv"
 LAB_FORECAST = LAB_DATA / "weather-forecast.csv"
 LAB_REASON = "the lab's files are not beside the project; `bikecast fetch-lab-data` gets them"
+#: A guard against a hang, for a machine with dozens of busy processes.
+HANG_SECONDS = 1800.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,9 @@ class Cli:
             text=True,
         )
 
-    def __call__(self, *arguments: str, timeout: float = 300) -> subprocess.CompletedProcess[str]:
+    def __call__(
+        self, *arguments: str, timeout: float = HANG_SECONDS
+    ) -> subprocess.CompletedProcess[str]:
         """Run a command to its end."""
         with self.start(*arguments) as process:
             out, err = process.communicate(timeout=timeout)

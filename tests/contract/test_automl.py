@@ -46,7 +46,11 @@ def world(tmp_path_factory):
     return LocalAutoML(jobs_dir=str(folder / "jobs"), lake_root=str(folder / "lake"))
 
 
-def request(job_id: str, spec=COFFEE_SALES, budget: float = 120.0) -> TrainingRequest:
+#: Seconds; a search on a machine with dozens of busy processes ends by its plan, not by these.
+CEILING = 1800.0
+
+
+def request(job_id: str, spec=COFFEE_SALES, budget: float = CEILING) -> TrainingRequest:
     return TrainingRequest(
         job_id, spec, spec.training_table_path, "v1", budget, {"root_run_id": "r"}
     )

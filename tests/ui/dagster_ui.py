@@ -12,7 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -115,8 +115,9 @@ class DagsterUi:
     def _wait(self, done: Callable[[], object], timeout: float) -> bool:
         deadline = time.monotonic() + timeout
         while time.monotonic() < deadline:
-            if done():
-                return True
+            with suppress(TimeoutError):  # of one question to a busy server
+                if done():
+                    return True
             time.sleep(1)
         return False
 

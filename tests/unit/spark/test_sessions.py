@@ -14,6 +14,7 @@ from resources.spark import sessions
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import Preparation
 from resources.spark.transform import csv_schema, spark_date_pattern
+from tests.cli import HANG_SECONDS
 
 SCRIPT = """
 import json, sys
@@ -37,10 +38,6 @@ def lake(tmp_path):
     write_training_csv(tmp_path / "in.csv", years=1)
     lake.put(BIKE_RENTALS.source_file, tmp_path / "in.csv")
     return lake
-
-
-#: A guard against a hang, for a machine with dozens of busy processes.
-HANG_SECONDS = 1200
 
 
 def start(lake, remote=""):
