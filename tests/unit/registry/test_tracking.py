@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.files import replaced_file
 from bikecast.embedded.mlflow import (
     database_path,
     is_ready,
@@ -79,7 +80,8 @@ def test_threads_prepare_a_store_once(uri, prepared_database, monkeypatch):
 
     def build(path):
         built.append(path)
-        shutil.copyfile(prepared_database, path)
+        with replaced_file(path) as temporary:  # others look at it meanwhile
+            shutil.copyfile(prepared_database, temporary)
 
     monkeypatch.setattr(store, "_build_schema", build)
     threads = [Thread(target=prepare_store, args=(uri,)) for _ in range(4)]

@@ -145,9 +145,9 @@ class Connection:
         accepted = tokens.login_accepted(request.tds_version, size, self._database)
         if features:
             accepted += tokens.features_accepted(features)
+        self.is_logged_in = True  # before the client hears of it, and others may want its place
         self._packets.write([accepted, tokens.done(tokens.DONE, 0)])
         self._packets.after_login(size)
-        self.is_logged_in = True
         return True
 
     def _accepts(self, request: logins.Login) -> bool:
