@@ -6,7 +6,6 @@ and one transaction a table.
 
 import datetime as dt
 import warnings
-from typing import TYPE_CHECKING
 
 import dagster as dg
 from pydantic import Field
@@ -22,15 +21,12 @@ from assets.table_columns import column_schema, typed_schema
 from bikecast.core.code_version import code_version
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import FORECAST_ROW, ModelSpec
-from resources.lake.port import Lake
-from resources.lake.scoring_rows import stage_scoring_rows
+from resources.lake.port import Lake, LakeFile
+from resources.lake.scoring_rows import scoring_rows, stage_some_rows
 from resources.registry.port import Registry
 from resources.sql_pool.daily import Days, load_days, score_days
 from resources.sql_pool.deployment import prediction_types
 from resources.sql_pool.port import SqlPool
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 #: Forecasts reach into the future: a year of partitions after today.
 DAYS_AHEAD = 366
@@ -95,11 +91,7 @@ def _scoring_days(spec: ModelSpec) -> dg.AssetsDefinition:
         seconds = stopwatch()
         days = _days(context)
         with shown_to_people():
-            rows_of_days = RowsOfDays(spec, days)
-            content, staged = stage_scoring_rows(
-                lake, spec, name=f"{spec.scoring_table}_by_day", only=rows_of_days
-            )
-            check_days(spec, rows_of_days.without_day, content.absent)
+            staged = stage_days(lake, spec, days)
             rows = load_days(sql_pool, spec, days, url=lake.copy_url(staged.path))
             if missing := [day for day in days.all() if day not in rows]:
                 raise InvalidInput(_without_forecast(spec, missing, list(rows)))
@@ -165,33 +157,24 @@ def _predicted_days(spec: ModelSpec) -> dg.AssetsDefinition:
     return predicted_days
 
 
-class RowsOfDays:
-    """Picks the rows of a range of days, and counts those that have no day."""
+def stage_days(lake: Lake, spec: ModelSpec, days: Days) -> LakeFile:
+    """The rows to score of a range of days as a file; only these are read.
 
-    def __init__(self, spec: ModelSpec, days: Days) -> None:
-        self._key, self._days, self.without_day = str(spec.time_key), days, 0
-
-    def __call__(self, rows: "pa.Table") -> "pa.Table":
-        """The rows of the days."""
-        import pyarrow.dataset as ds
-
-        key = ds.field(self._key)
-        self.without_day += rows[self._key].null_count
-        return rows.filter((key >= self._days.first) & (key <= self._days.last))
-
-
-def check_days(spec: ModelSpec, without_day: int, absent: tuple[str, ...]) -> None:
-    """Refuse a file whose rows do not say for which day they are.
-
-    Raises InvalidInput.
+    Raises InvalidInput for a file whose rows do not say for which day they are.
     """
-    if spec.time_key in absent or without_day:
-        lacking = "no column" if spec.time_key in absent else f"{without_day} rows without a"
+    import pyarrow.dataset as ds
+
+    rows, key = scoring_rows(lake, spec), ds.field(str(spec.time_key))
+    if without := rows.dataset.count_rows(filter=key.is_null()):
+        is_absent = spec.time_key in rows.absent
+        lacking = "no column" if is_absent else f"{without} rows without a"
         raise InvalidInput(
             f"{spec.scoring_file} has {lacking} {spec.time_key}, so its rows are numbered and "
             "belong to no day. Nothing was changed. Daily partitions take a file with the day of "
             f"each row; {spec.predictions_table} scores the file as a whole."
         )
+    within = (key >= days.first) & (key <= days.last)
+    return stage_some_rows(lake, rows, within, f"{spec.scoring_table}_by_day")
 
 
 def _days(context: dg.AssetExecutionContext) -> Days:

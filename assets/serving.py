@@ -10,7 +10,7 @@ from assets.column_lineage import KEY, loaded, predicted
 from assets.costs import actual_sql_pool
 from assets.events import DATA_VERSION_TAG, latest_materialization, shown_of
 from assets.failures import shown_to_people
-from assets.lake import FILE_CODE
+from assets.lake import FILE_CODE, PREVIEW
 from assets.limits import POOL_WRITER, RETRY
 from assets.metadata import picture, stopwatch, table_preview
 from assets.plots import forecast_plot
@@ -23,7 +23,7 @@ from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake
-from resources.lake.scoring_rows import stage_scoring_rows
+from resources.lake.scoring_rows import scoring_rows
 from resources.registry.port import Registry
 from resources.scoring.port import Scored, Scoring
 from resources.sql_pool.deployment import (
@@ -67,20 +67,17 @@ def _scoring_table(spec: ModelSpec) -> dg.AssetsDefinition:
             return
         seconds = stopwatch()
         with shown_to_people():
-            content, staged = stage_scoring_rows(lake, spec)
-            rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.path))
-        preview = [
-            dict(zip([column.name for column in columns], (number, *row.values()), strict=True))
-            for number, row in enumerate(content.table.slice(0, 5).to_pylist(), 1)
-        ]
+            staged = scoring_rows(lake, spec)
+            rows = load_scoring_table(sql_pool, spec, url=lake.copy_url(staged.file.path))
+            first = staged.dataset.head(PREVIEW).rename_columns([c.name for c in columns])
         yield dg.MaterializeResult(
-            data_version=dg.DataVersion(staged.digest),
+            data_version=dg.DataVersion(staged.file.digest),
             metadata={
                 "dagster/table_name": f"{spec.schema}.{spec.scoring_table}",
                 "dagster/row_count": rows,
                 "dagster/column_schema": column_schema(columns, spec),
                 KEY: loaded(spec, f"{spec.scoring_table}_file"),
-                "preview": dg.MetadataValue.md(table_preview(preview)),
+                "preview": dg.MetadataValue.md(table_preview(first.to_pylist())),
                 "seconds": seconds(),
             },
         )

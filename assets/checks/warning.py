@@ -10,7 +10,7 @@ from assets.metadata import picture, table_preview
 from assets.plots import bars_plot
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake
-from resources.lake.scoring_rows import read_scoring_rows
+from resources.lake.scoring_rows import scoring_rows
 from resources.lake.tables import (
     SAMPLE_ROWS,
     blocks_of,
@@ -74,10 +74,10 @@ def _training_rows(spec: ModelSpec) -> dg.AssetChecksDefinition:
         training = open_table_if_any(lake, spec.training_table_path)
         if training is None:
             return _passed(f"there is no {spec.training_table} yet to compare with")
-        content = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS)
-        scoring = content.table
+        rows = scoring_rows(lake, spec).dataset
+        scoring, count = rows.head(SAMPLE_ROWS), rows.count_rows()
         repeated = rows_in_both(scoring, training, spec.feature_names)
-        first = "the first " if content.rows > scoring.num_rows else ""
+        first = "the first " if count > scoring.num_rows else ""
         finding = (
             f"{repeated} of {first}{scoring.num_rows} rows of {spec.scoring_table} equal training "
             "rows in all features: their scores say nothing about new data"
@@ -104,8 +104,8 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
         if table is None:
             return _passed(f"there is no {spec.training_table} yet to compare with")
         training = sample_of(table, spec, names)
-        content = read_scoring_rows(lake, spec, kept_rows=SAMPLE_ROWS)
-        scoring = content.table
+        to_score = scoring_rows(lake, spec).dataset
+        scoring = to_score.head(SAMPLE_ROWS)
         compared = same_season(training, scoring, spec, limits)
         features = feature_drift(compared, scoring, spec, limits)
         if not features:
@@ -124,7 +124,7 @@ def _forecast_drift(spec: ModelSpec) -> dg.AssetChecksDefinition:
             description=difference if drifted else None,
             metadata={
                 "compared_rows": compared.num_rows,
-                "scoring_rows": f"the first {scoring.num_rows} of {content.rows}",
+                "scoring_rows": f"the first {scoring.num_rows} of {to_score.count_rows()}",
                 "drift": dg.MetadataValue.md(table_preview(rows, limit=200)),
                 "plot": picture(plot, "Drift"),
             },

@@ -108,7 +108,15 @@ class NotebookLake:
                     told=fetched.format,
                     kept_rows=5,
                 )
-                store(lake, spec.source_file, fetched.path, content, spec, fetched.format)
+                store(
+                    lake,
+                    spec.source_file,
+                    fetched.path,
+                    content,
+                    spec,
+                    fetched.format,
+                    is_checked=False,
+                )
         return engine_path(lake, spec.source_file, spec, "training")
 
     def save(self, frame: Any, name: str) -> None:

@@ -62,22 +62,21 @@ def link(azure: AzureSettings, say: Say) -> None:
 
 def upload(azure: AzureSettings, settings: Settings, model: Model, say: Say) -> None:
     """Check the two files and store them in the lake, as the assets do."""
+    from assets.lake import csv_files
     from resources.lake.adls import AdlsLake
-    from resources.lake.raw_files import Purpose, reader, store
+    from resources.lake.raw_files import store
 
     lake, spec = AdlsLake.of(azure.account, azure.container), model.spec
     sources = sources_for(lake, settings, [model])
-    purposes: dict[str, Purpose] = {spec.source_file: "training", spec.scoring_file: "scoring"}
 
     def put_all() -> None:
-        with sources.hold(*purposes) as files:
-            for path, purpose in purposes.items():
-                file = files[path]
-                content = reader(purpose)(
-                    file.path, spec, source_name=file.origin, told=file.format, kept_rows=0
-                )
-                store(lake, path, file.path, content, spec, file.format)
-                say(f"In the lake: {path} ({content.rows} rows of {file.origin})")
+        with sources.hold(spec.source_file, spec.scoring_file) as files:
+            for own in csv_files(spec):
+                file = files[own.lake_path]
+                content = own.read(file, spec, lake)
+                if file.kept is None:
+                    store(lake, own.lake_path, file.path, content, spec, file.format, file.parts)
+                say(f"In the lake: {own.lake_path} ({content.rows} rows of {file.origin})")
 
     patiently(put_all, say)
 
@@ -88,14 +87,14 @@ def prepare_sql(
     """Let this machine through the firewall, and make the forecast's table and the users."""
     from pipelines.cli.online import online_pool
     from resources.lake.adls import AdlsLake
-    from resources.lake.scoring_rows import stage_scoring_rows
+    from resources.lake.scoring_rows import scoring_rows
     from resources.sql_pool.deployment import load_scoring_table
 
     pool, switch = sql_pools_of(azure)
     lake: AdlsLake = AdlsLake.of(azure.account, azure.container)
     with online_pool(switch):
         _let_in(names, pool, say)
-        _, staged = stage_scoring_rows(lake, model.spec)
+        staged = scoring_rows(lake, model.spec).file
 
         def load() -> int:
             return load_scoring_table(pool, model.spec, url=lake.copy_url(staged.path))

@@ -157,25 +157,18 @@ def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> 
 
 def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:
     """The line of the scoring CSV that the prediction was made from, if it is still the same."""
-    import pyarrow as pa
+    import pyarrow.dataset as ds
 
     from resources.lake.raw_files import original_line
-    from resources.lake.scoring_rows import read_scoring_rows
+    from resources.lake.scoring_rows import scoring_rows
 
     number = int(str(row["forecast_row"]))
     facts: dict[str, object] = {"file": lake.url(spec.scoring_file)}
     if lake.stat(spec.scoring_file) is None:
         return {**facts, "text": "the file is no longer in the lake"}
-    names = (*spec.key_names, *spec.feature_names)
-    rows, scored = 0, list[dict[str, object]]()
-
-    def take(block: pa.Table) -> None:
-        nonlocal rows
-        if rows < number <= rows + block.num_rows:
-            scored.extend(block.select(names).slice(number - rows - 1, 1).to_pylist())
-        rows += block.num_rows
-
-    read_scoring_rows(lake, spec, take=take)
+    names = [*spec.key_names, *spec.feature_names]
+    is_row = ds.field("forecast_row") == number
+    scored = scoring_rows(lake, spec).dataset.to_table(columns=names, filter=is_row).to_pylist()
     if scored != [{name: row[name] for name in names}]:
         return {**facts, "text": "the file has changed since the prediction was made"}
     line, text = original_line(lake, spec.scoring_file, spec, "scoring", number) or (None, "")

@@ -1,7 +1,5 @@
 """The sensor that takes a new forecast over by day and scores its days."""
 
-import datetime as dt
-
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
@@ -46,20 +44,14 @@ def day_sensors(spec: ModelSpec, jobs: ModelJobs) -> list[dg.SensorDefinition]:
 
 def scored_days(lake: Lake, spec: ModelSpec) -> tuple[str, str] | None:
     """First and last day of the forecast file in the lake; None where a row has no day."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
 
-    from resources.lake.scoring_rows import read_scoring_rows
+    from resources.lake.scoring_rows import scoring_rows
+    from resources.lake.tables import limits_of
 
-    ends: list[dt.date | None] = []
-
-    def take(rows: pa.Table) -> None:
-        days = rows[str(spec.time_key)]
-        limits = pc.min_max(days, skip_nulls=False).as_py()
-        ends.extend(limits.values())
-
-    read_scoring_rows(lake, spec, take=take)
-    days = [day for day in ends if day is not None]
-    if not days or len(days) < len(ends):
+    key = str(spec.time_key)
+    rows = scoring_rows(lake, spec).dataset
+    first, last = limits_of(rows, key)
+    if first is None or rows.count_rows(filter=ds.field(key).is_null()):
         return None
-    return min(days).isoformat(), max(days).isoformat()
+    return first.isoformat(), last.isoformat()

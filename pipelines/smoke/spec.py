@@ -56,7 +56,7 @@ def left_behind(azure: AzureSettings, home: Path) -> list[tuple[str, str]]:
         f"tables/{SMOKE.predictions_table}",
     )
     deletes = "; ".join(f"az storage fs directory delete -y -n {name} {where}" for name in folders)
-    small = f"staging/{SMOKE.scoring_table}.csv, jobs/spark/{SMOKE.training_table}-*"
+    small = f"staging/{SMOKE.scoring_table}.parquet, jobs/spark/{SMOKE.training_table}-*"
     workspace = f"-w {azure.ml_workspace} -g {azure.resource_group}"
     return [
         (f"folders of {azure.container}: {', '.join(folders)}", deletes),

@@ -143,12 +143,8 @@ def read_scoring_csv(
     source_name: str,
     told: CsvFormat | None = None,
     kept_rows: int = _ALL_ROWS,
-    take: Callable[[pa.Table], None] | None = None,
 ) -> CsvContent:
-    """Read a scoring file: the features are required, keys may be there (unique, or empty).
-
-    `take` gets the rows block by block, before the file is known to be right.
-    """
+    """Read a scoring file: the features are required, keys may be there (unique, or empty)."""
     return read_csv(
         path,
         (*spec.keys, *spec.features),
@@ -160,7 +156,6 @@ def read_scoring_csv(
         told=_with_columns(told, spec, spec.inputs),
         suspicious=SuspiciousValues(spec, treatment="flag"),
         kept_rows=kept_rows,
-        take=take,
     )
 
 
@@ -303,26 +298,22 @@ def _is_iso(path: Path, dialect: Dialect, column: Column, source_name: str) -> b
     return "-" in plain(row[dialect.names.index(column.name)], column)[4:5]
 
 
-@contextmanager
-def scoring_rows_file(
-    spec: ModelSpec, out_path: Path, only: Callable[[pa.Table], pa.Table] | None = None
-) -> Iterator[Callable[[pa.Table], None]]:
-    """Take scoring rows, and write the file that COPY INTO takes; it is there when all is well.
+def write_scoring_rows(
+    path: Path, content: CsvContent, spec: ModelSpec, out_path: Path, told: CsvFormat | None = None
+) -> None:
+    """Write a scoring file that was read as Parquet, as every engine takes it, atomically.
 
-    Columns: forecast_row (from 1), the keys (empty for NULL, ISO dates), the features. Numbers
-    have as many digits as their type needs to read back equal. `only` picks of numbered rows.
+    Columns: forecast_row (from 1), the keys (NULL where the file has none), the features.
     """
-    names, rows = [*spec.key_names, *spec.feature_names], 0
-    with canonical_file(out_path) as write:
+    import pyarrow.parquet as pq
 
-        def take(block: pa.Table) -> None:
-            nonlocal rows
+    columns = (*spec.keys, *spec.features)
+    schema, rows = arrow_schema((FORECAST_ROW, *columns)), 0
+    with replaced_file(out_path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for block in _read_rows(path, content, columns, told):
             numbers = pa.array(range(rows + 1, rows + block.num_rows + 1), pa.int64())
             rows += block.num_rows
-            numbered = block.select(names).add_column(0, FORECAST_ROW.name, numbers)
-            write(only(numbered) if only else numbered)
-
-        yield take
+            writer.write_table(block.add_column(0, FORECAST_ROW.name, numbers))
 
 
 def write_canonical(
@@ -341,13 +332,19 @@ def canonical_rows(
     path: Path, content: CsvContent, spec: ModelSpec, told: CsvFormat | None = None
 ) -> Iterator[pa.Table]:
     """The rows of a file that was read, with the columns of the spec that it has."""
-    columns = [
-        replace(column, date_format=told.date_format) if told and told.date_format else column
-        for column in (*spec.keys, *spec.features, spec.target)
-        if column.name in content.table.column_names and column.name not in content.absent
-    ]
+    columns = (*spec.keys, *spec.features, spec.target)
+    there = set(content.table.column_names) - set(content.absent)
+    return _read_rows(path, content, [c for c in columns if c.name in there], told)
+
+
+def _read_rows(
+    path: Path, content: CsvContent, columns: Sequence[Column], told: CsvFormat | None
+) -> Iterator[pa.Table]:
+    """These columns of a file that was read, block by block; those that it lacks are null."""
+    if told and told.date_format:
+        columns = [replace(column, date_format=told.date_format) for column in columns]
     rules = Rules(tuple(columns), frozenset(column.name for column in columns), str(path))
-    yield from checked_rows(path, content.dialect, rules)
+    return checked_rows(path, content.dialect, rules)
 
 
 @contextmanager

@@ -51,19 +51,23 @@ def store(
 ) -> LakeFile:
     """Store a file that was read as `content`, and its copy for engines where it needs one.
 
-    Of a source of many files `source` has all rows in the canonical form, and the `parts` are
-    kept beside it as they came. `is_checked` says that all is right with the file, so that it need
-    not be read again.
+    Rows to score always need one: numbered, as Parquet. Of a source of many files `source` has
+    all rows in the canonical form, and the `parts` are kept beside it as they came. `is_checked`
+    says that all is right with the file, so that it need not be read again.
     Raises InvalidInput where the file changed since it was read.
     """
-    from resources.lake.csv_file import file_signature, write_canonical
+    from resources.lake.csv_file import file_signature, write_canonical, write_scoring_rows
 
     copy: LakeFile | None = None
+    own = CsvFormat() if parts else told
     with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
-        if not content.is_canonical:
-            canonical = Path(folder) / "canonical.csv"
-            write_canonical(source, content, spec, canonical, told)
-            copy = lake.put(_beside(path, ".canonical.csv"), canonical)
+        engines = Path(folder) / "rows"
+        if path == spec.scoring_file:
+            write_scoring_rows(source, content, spec, engines, own)
+            copy = lake.put(f"staging/{spec.scoring_table}.parquet", engines)
+        elif not content.is_canonical:
+            write_canonical(source, content, spec, engines, own)
+            copy = lake.put(_beside(path, ".canonical.csv"), engines)
         if content.signature != file_signature(source, str(source)):
             raise _changed(source)
         for part in parts:
@@ -78,7 +82,7 @@ def store(
         "version": _VERSION,
         "digest": stored.digest,
         "rows": content.rows,
-        "format": asdict(CsvFormat() if parts else told),
+        "format": asdict(own),
         "canonical": asdict(copy) if copy else None,
         "model": model_of(spec),
         "content": _described(content) if is_checked else None,
@@ -202,6 +206,8 @@ def stored_parts(lake: Lake, path: str, told: CsvFormat) -> tuple[list[dict[str,
 def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str:
     """The lake path of the form that engines read: the file itself or its copy, made if need be.
 
+    Of rows to score it is a Parquet file of forecast_row, keys and features.
+
     Raises InvalidInput where the file cannot be read.
     """
     stored, manifest = lake.stat(path), _manifest(lake, path)
@@ -213,16 +219,20 @@ def engine_path(lake: Lake, path: str, spec: ModelSpec, purpose: Purpose) -> str
     # A manifest of the version before does not say for which model the file was read.
     if manifest.get("digest") == stored.digest and manifest.get("model") == model_of(spec):
         copy = manifest["canonical"]
-        if copy is None:
+        if copy is None and purpose == "training":
             return path
-        there = lake.stat(copy["path"])
-        if there is not None and there.digest == copy["digest"]:
-            return str(copy["path"])
+        # The version before staged rows to score in another way.
+        if copy is not None and (purpose == "training" or copy["path"].endswith(".parquet")):
+            there = lake.stat(copy["path"])
+            if there is not None and there.digest == copy["digest"]:
+                return str(copy["path"])
     told = kept_format(lake, path)
     with lake.local_copy(path) as original:
-        content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=5)
-        store(lake, path, original, content, spec, told, is_checked=False)
-    return path if content.is_canonical else _beside(path, ".canonical.csv")
+        content = reader(purpose)(original, spec, source_name=path, told=told, kept_rows=_SHOWN)
+        is_checked = purpose == "scoring"  # what a training asks for besides is not looked at here
+        store(lake, path, original, content, spec, told, is_checked=is_checked)
+    copy = _manifest(lake, path)["canonical"]
+    return path if copy is None else str(copy["path"])
 
 
 def original_line(

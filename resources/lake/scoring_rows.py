@@ -1,60 +1,59 @@
-"""The rows to score: read from the lake's CSV, and staged in the form that COPY INTO takes."""
+"""The rows to score, as every engine reads them: a Parquet file of the lake, numbered."""
 
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
 from resources.lake.port import Lake, LakeFile
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from resources.lake.csv_file import CsvContent
-
-#: Rows of a file that are shown.
-PREVIEW_ROWS = 5
+    import pyarrow.dataset as ds
 
 
-def read_scoring_rows(
-    lake: Lake,
-    spec: ModelSpec,
-    *,
-    kept_rows: int = 0,
-    take: Callable[[pa.Table], None] | None = None,
-) -> CsvContent:
-    """The validated scoring CSV of a spec, with its first `kept_rows` rows; keys are optional.
+@dataclass(frozen=True)
+class ScoringRows:
+    """Validated rows of forecast_row, keys and features, in order of the scoring CSV's.
 
-    `take` gets all rows, block by block, before the file is known to be right.
-    Raises InvalidInput with file, line and column of what is wrong.
+    `dataset` reads only the columns and rows that it is asked for. Keys that the CSV lacks are
+    listed in `absent` and null.
     """
-    from resources.lake.csv_file import read_scoring_csv
-    from resources.lake.raw_files import engine_path
 
-    with lake.local_copy(engine_path(lake, spec.scoring_file, spec, "scoring")) as path:
-        return read_scoring_csv(
-            path, spec, source_name=spec.scoring_file, kept_rows=kept_rows, take=take
+    file: LakeFile
+    dataset: ds.Dataset
+    absent: tuple[str, ...]
+
+
+def scoring_rows(lake: Lake, spec: ModelSpec) -> ScoringRows:
+    """The rows to score of a spec; where nobody has read the CSV yet, it is read now.
+
+    Raises InvalidInput with file, line and column of what is wrong, or where there is none.
+    """
+    from resources.lake.raw_files import engine_path, kept_content
+    from resources.lake.tables import open_parquet
+
+    path = engine_path(lake, spec.scoring_file, spec, "scoring")
+    content, file = kept_content(lake, spec.scoring_file, spec), lake.stat(path)
+    if content is None or file is None:
+        raise InvalidInput(
+            f"{spec.scoring_file} in the lake was replaced while it was read. Nothing was "
+            "changed; run again"
         )
+    return ScoringRows(file, open_parquet(lake, file), content.absent)
 
 
-def stage_scoring_rows(
-    lake: Lake,
-    spec: ModelSpec,
-    *,
-    name: str = "",
-    only: Callable[[pa.Table], pa.Table] | None = None,
-) -> tuple[CsvContent, LakeFile]:
-    """Number the rows and store them in the lake: forecast_row, keys, features, empty for NULL.
+def stage_some_rows(lake: Lake, rows: ScoringRows, only: ds.Expression, name: str) -> LakeFile:
+    """Store some of the rows in a file of another `name`, for COPY INTO."""
+    import pyarrow.parquet as pq
 
-    `only` picks the rows, block by block, of a file of another `name`.
-    """
-    from resources.lake.csv_file import scoring_rows_file
-
-    with tempfile.TemporaryDirectory() as folder:
-        staged = Path(folder) / f"{name or spec.scoring_table}.csv"
-        with scoring_rows_file(spec, staged, only) as take:
-            content = read_scoring_rows(lake, spec, kept_rows=PREVIEW_ROWS, take=take)
-        return content, lake.put(f"staging/{staged.name}", staged)
+    with tempfile.TemporaryDirectory(prefix="bikecast-") as folder:
+        some = Path(folder) / "rows.parquet"
+        scanner = rows.dataset.scanner(filter=only)
+        with pq.ParquetWriter(some, rows.dataset.schema) as writer:
+            for batch in scanner.to_batches():
+                writer.write_batch(batch)
+        return lake.put(f"staging/{name}.parquet", some)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pyarrow.dataset as ds
 
     from bikecast.core.spec import ModelSpec
-    from resources.lake.port import Lake
+    from resources.lake.port import Lake, LakeFile
 
 #: What is looked at where a statistic of rows is good enough.
 SAMPLE_ROWS = 100_000
@@ -39,6 +39,22 @@ def open_table_if_any(lake: Lake, path: str) -> ds.Dataset | None:
         return open_table(lake, path)
     except TableNotFoundError:
         return None
+
+
+def open_parquet(lake: Lake, file: LakeFile) -> ds.Dataset:
+    """A Parquet file of the lake, of which only what is asked for is read.
+
+    Raises OSError where it is gone.
+    """
+    import pyarrow.dataset as ds
+    from deltalake.fs import DeltaStorageHandler
+    from pyarrow.fs import PyFileSystem
+
+    folder, _, name = file.path.rpartition("/")
+    options, sizes = lake.table_options() or None, {name: file.size}
+    files = PyFileSystem(DeltaStorageHandler(lake.url(folder), options, sizes))
+    fragment = ds.ParquetFileFormat().make_fragment(name, files)
+    return ds.FileSystemDataset([fragment], fragment.physical_schema, fragment.format, files)
 
 
 def open_data_version(lake: Lake, path: str, data_version: str) -> ds.Dataset | None:

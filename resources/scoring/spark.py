@@ -48,7 +48,7 @@ class SparkScoring:
             spec=spec,
             model_path=self._model_file(spec, live),
             model_digest=live.digest,
-            rows_path=self.rows_paths.get(spec.name) or f"staging/{spec.scoring_table}.csv",
+            rows_path=self.rows_paths.get(spec.name) or f"staging/{spec.scoring_table}.parquet",
             table_path=f"tables/{spec.predictions_table}",
             stamp=self._stamp(spec, live.version, run_id),
         )

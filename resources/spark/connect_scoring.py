@@ -15,7 +15,6 @@ from resources.spark.scoring import (
     missing_features,
     named_as_inputs,
     predictions_schema,
-    read_scoring_csv,
     scored_rows,
     write_folder,
 )
@@ -62,10 +61,10 @@ def _rows(
     session: SparkSession, lake: LocalLake, job: ScoringJob, *, reads_delta: bool
 ) -> DataFrame:
     path = lake.local_path(job.rows_path)
-    if job.rows_path.endswith(".csv"):
+    if job.rows_path.endswith(".parquet"):
         if not path.is_file():
             raise InvalidInput(f"there is no file {job.rows_path} in the lake")
-        return read_scoring_csv(session, str(path), job.spec)
+        return session.read.parquet(str(path))
     rows = delta_rows(session, path, job.rows_path, reads_delta=reads_delta)
     return named_as_inputs(rows, job.spec)
 

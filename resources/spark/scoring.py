@@ -17,16 +17,9 @@ from resources.spark.onnx_rows import row_scorer
 
 if TYPE_CHECKING:
     import pyarrow as pa
-    from pyspark.sql import DataFrame, SparkSession
+    from pyspark.sql import DataFrame
 
     from resources.spark.port import Stamp
-
-
-def read_scoring_csv(session: SparkSession, url: str, spec: ModelSpec) -> DataFrame:
-    """The staged scoring file: forecast_row, keys, features; an empty field is NULL."""
-    return session.read.csv(
-        url, schema=spark_schema(source_columns(spec)), header=True, mode="FAILFAST", escape='"'
-    )
 
 
 def named_as_inputs(rows: DataFrame, spec: ModelSpec) -> DataFrame:

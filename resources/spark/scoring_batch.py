@@ -15,7 +15,6 @@ from resources.spark.port import Stamp
 from resources.spark.scoring import (
     missing_features,
     named_as_inputs,
-    read_scoring_csv,
     scored_rows,
     write_folder,
 )
@@ -46,8 +45,8 @@ def run(
     job = json.loads(session.read.text(job_url, wholetext=True).collect()[0][0])
     spec = spec_from_json(job["spec"])
     rows = (
-        read_scoring_csv(session, rows_url, spec)
-        if rows_url.endswith(".csv")
+        session.read.parquet(rows_url)
+        if rows_url.endswith(".parquet")
         else named_as_inputs(session.read.format("delta").load(rows_url), spec)
     )
     missing = missing_features(rows, spec)

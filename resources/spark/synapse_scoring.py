@@ -63,7 +63,7 @@ def _rows_version(lake: AdlsLake, path: str) -> str:
     """
     from resources.lake.parquet_folders import latest_commit
 
-    if path.endswith(".csv"):
+    if path.endswith(".parquet"):
         stored = lake.stat(path)
         if stored is None:
             raise InvalidInput(f"there is no file {path} in the lake")

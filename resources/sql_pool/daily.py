@@ -53,7 +53,7 @@ class Scorer:
 
 
 def load_days(pool: SqlPool, spec: ModelSpec, days: Days, *, url: str) -> dict[dt.date, int]:
-    """Replace the days of a range that a CSV file has; returns the rows that each day has then.
+    """Replace the days of a range that a Parquet file has; returns the rows that each day has then.
 
     The file is one that `load_scoring_table` takes. A day of the range that the file lacks keeps
     its rows.

@@ -18,23 +18,14 @@ from resources.sql_pool.scripts import quote_identifier, render, run_script
 INVALID_OBJECT = 208
 #: What a pool answers to a statement that it does not know.
 UNKNOWN_STATEMENT = frozenset({102, 195, 103010})
-_CSV = (
-    "FILE_TYPE = 'CSV'",
-    "ENCODING = 'UTF8'",
-    "FIRSTROW = 2",
-    "FIELDTERMINATOR = ','",
-    "FIELDQUOTE = '\"'",
-    "ROWTERMINATOR = '0x0A'",
-)
 
 
 def load_scoring_table(pool: SqlPool, spec: ModelSpec, *, url: str) -> int:
-    """Replace the scoring table's rows by those of a CSV file of the lake; return their number.
+    """Replace the scoring table's rows by those of a Parquet file; return their number.
 
-    The file has a header, whose names do not count, and the columns forecast_row, keys, features
-    in this order; an empty field is NULL, which only a key may be. The rows are loaded into a
-    staging table and then exchanged in one transaction, so readers see the old rows or the new
-    ones.
+    The file has the columns forecast_row, keys, features in this order, whatever their names;
+    only a key may be NULL. The rows are loaded into a staging table and then exchanged in one
+    transaction, so readers see the old rows or the new ones.
     """
     table = table_name(spec, spec.scoring_table)
     with pool.session() as session:
@@ -260,20 +251,18 @@ def _exchange(
 
 
 def stage_rows(session: Session, staging: str, columns: Mapping[str, str], *, url: str) -> None:
-    """Make a staging table (a quoted name) anew and load CSV or Parquet files of the lake into it.
+    """Make a staging table (a quoted name) anew and load Parquet files of the lake into it.
 
     The pool's own identity reads a lake behind https; no secret is in the text.
     """
-    options = ["FILE_TYPE = 'PARQUET'"] if url.endswith(".parquet") else [*_CSV]
-    if url.startswith("https://"):
-        options.append("CREDENTIAL = (IDENTITY = 'Managed Identity')")
+    is_azure = url.startswith("https://")
     script = render(
         "staging_table.sql",
         table=staging,
         table_text=unicode_text(staging),
         columns=",\n        ".join(columns.values()),
         url=text_literal(url),
-        options=",\n    ".join(options),
+        credential=", CREDENTIAL = (IDENTITY = 'Managed Identity')" if is_azure else "",
     )
     run_script(session, script)
 

@@ -6,12 +6,13 @@ import pytest
 
 from assets.lake import csv_files
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
-from pipelines.sample.simulator import write_training_csv
+from pipelines.sample.simulator import write_forecast_csv, write_training_csv
 from resources.lake.raw_files import digest_of, engine_path, store
+from resources.lake.scoring_rows import scoring_rows
 from resources.lake.sources import Sources
 from tests.azure.workspace import lake
 
-TRAINING = csv_files(SPEC)[0]
+TRAINING, SCORING = csv_files(SPEC)
 
 
 def downloaded(cloud):
@@ -40,6 +41,17 @@ def test_neither_its_check_nor_its_preparation_downloads_a_kept_file(cloud, stor
     assert downloaded(cloud) == 0
     assert again.table.equals(stored.table)
     assert (again.rows, again.findings, again.absent) == (365, stored.findings, stored.absent)
+
+
+def test_rows_to_score_are_read_as_parquet_and_only_where_they_are_asked_for(cloud, tmp_path):
+    path, place = tmp_path / "days.csv", lake()
+    write_forecast_csv(path)
+    with Sources(place, {SPEC.scoring_file: str(path)}).fetch(SPEC.scoring_file) as file:
+        content = SCORING.read(file, SPEC, place)
+        store(place, SPEC.scoring_file, path, content, SPEC, file.format)
+    rows = scoring_rows(place, SPEC)
+    assert rows.dataset.head(5, columns=["temp"])["temp"].equals(content.table["temp"])
+    assert downloaded(cloud) == 0
 
 
 def test_for_another_model_it_is_read_again(cloud, stored):

@@ -10,7 +10,7 @@ from bikecast.core.onnx.contract import model_digest
 from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_forecast_csv
-from resources.lake.scoring_rows import stage_scoring_rows
+from resources.lake.scoring_rows import scoring_rows
 from resources.lake.tables import open_table
 from resources.spark.port import ScoredTable, ScoringJob, Stamp
 from tests.azure.cloud.livy import RUN_SECONDS
@@ -24,7 +24,7 @@ JOB = ScoringJob(
     spec=BIKE_RENTALS,
     model_path="models/m.onnx",
     model_digest=model_digest(MODEL),
-    rows_path="staging/weather_forecast.csv",
+    rows_path="staging/weather_forecast.parquet",
     table_path="tables/predicted_rentals",
     stamp=Stamp(3, "data-1", "code-1", "run-1", "2026-01-02T03:04:05.123456+00:00"),
 )
@@ -36,7 +36,7 @@ def pool(cloud, tmp_path):
     lake().put("models/m.onnx", tmp_path / "m.onnx")
     write_forecast_csv(tmp_path / "days.csv")
     lake().put(BIKE_RENTALS.scoring_file, tmp_path / "days.csv")
-    stage_scoring_rows(lake(), BIKE_RENTALS)
+    scoring_rows(lake(), BIKE_RENTALS)
     return spark()
 
 
@@ -104,5 +104,5 @@ def test_a_model_that_was_changed_on_the_way_is_not_loaded(pool, cloud, tmp_path
 
 
 def test_rows_that_are_not_there_are_named(cloud):
-    with pytest.raises(InvalidInput, match=r"no file staging/weather_forecast\.csv"):
+    with pytest.raises(InvalidInput, match=r"no file staging/weather_forecast\.parquet"):
         spark().score(JOB)

@@ -12,7 +12,7 @@ from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.sample.simulator import write_forecast_csv, write_training_csv
 from resources.lake.csv_file import read_training_csv
 from resources.lake.local import LocalLake
-from resources.lake.scoring_rows import stage_scoring_rows
+from resources.lake.scoring_rows import scoring_rows
 from resources.registry.mlflow_registry import MlflowRegistry
 from resources.scoring.choice import ChosenScoring
 from resources.scoring.port import Scoring
@@ -58,7 +58,7 @@ class Place:
         self.folder = folder
         write_forecast_csv(folder / "days.csv")
         self.lake.put(SPEC.scoring_file, folder / "days.csv")
-        _, staged = stage_scoring_rows(self.lake, SPEC)
+        staged = scoring_rows(self.lake, SPEC).file
         load_scoring_table(self.pool, SPEC, url=self.lake.copy_url(staged.path))
         create_procedures(self.pool, SPEC)
 

@@ -15,14 +15,14 @@ from bikecast.core.onnx.scoring import score_table
 from pipelines.bike_rentals import BIKE_RENTALS
 from pipelines.sample.simulator import write_forecast_csv
 from resources.lake.local import LocalLake
-from resources.lake.scoring_rows import read_scoring_rows, stage_scoring_rows
+from resources.lake.scoring_rows import scoring_rows
 from resources.spark.connect import ConnectSpark
 from resources.spark.port import ScoringJob, Stamp
 from resources.sql_pool.deployment import prediction_types
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
 TABLE = "tables/predicted_rentals"
-STAGED = "staging/weather_forecast.csv"
+STAGED = "staging/weather_forecast.parquet"
 NOW = "2026-01-02T03:04:05.123456+00:00"
 MODEL = weighted_sum(
     {"season": "bigint", "temp": "real", "hum": "real", "windspeed": "real"},
@@ -49,9 +49,9 @@ def forecast(lake, tmp_path):
     """The forecast as an Arrow table; its staged file is in the lake."""
     write_forecast_csv(tmp_path / "days.csv")
     lake.put(BIKE_RENTALS.scoring_file, tmp_path / "days.csv")
-    content, staged = stage_scoring_rows(lake, BIKE_RENTALS)
-    assert staged.path == STAGED
-    return read_scoring_rows(lake, BIKE_RENTALS, kept_rows=content.rows).table
+    rows = scoring_rows(lake, BIKE_RENTALS)
+    assert rows.file.path == STAGED
+    return rows.dataset.to_table().drop_columns(["forecast_row"])
 
 
 def job(rows_path=STAGED, **changes):
@@ -163,8 +163,8 @@ def test_a_missing_value_is_reported_and_the_old_predictions_stay(spark, lake, f
 def test_rows_that_are_not_there_or_lack_a_feature_are_named(spark, lake, forecast):
     with pytest.raises(InvalidInput, match="no Delta table at tables/days"):
         spark.score(job("tables/days"))
-    with pytest.raises(InvalidInput, match=r"no file staging/nothing\.csv"):
-        spark.score(job("staging/nothing.csv"))
+    with pytest.raises(InvalidInput, match=r"no file staging/nothing\.parquet"):
+        spark.score(job("staging/nothing.parquet"))
     write_deltalake(lake.url("tables/days"), forecast.drop_columns(["hum", "temp"]))
     with pytest.raises(InvalidInput, match="tables/days: missing columns temp, hum"):
         spark.score(job("tables/days"))

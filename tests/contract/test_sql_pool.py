@@ -19,6 +19,7 @@ from resources.sql_pool.deployment import (
 from resources.sql_pool.embedded import EmbeddedSqlPool
 from resources.sql_pool.model_table import Change, live_model, publish_model
 from resources.sql_pool.port import SqlPool
+from tests.scoring_rows import write_rows
 from tests.tds_server import LAKE_URL, sql_server, synapse_pool
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
@@ -182,8 +183,7 @@ def test_the_pipelines_scripts_publish_load_and_score(lake_pool):
     features = {feature.name: feature.sql_type for feature in BIKE_RENTALS.features}
     model = weighted_sum(features, 2.0, output=BIKE_RENTALS.output)
     change = Change("promote", "tests", "a test")
-    header = ",".join(["forecast_row", "dteday", *features])
-    (lake / "forecast.csv").write_text(f"{header}\n1,2024-01-01,1,1,0,1,1,1,0.5,0,0,0\n")
+    write_rows(lake / "forecast.parquet", BIKE_RENTALS, "1,2024-01-01,1,1,0,1,1,1,0.5,0,0,0")
     create_procedures(pool, BIKE_RENTALS)
 
     published = publish_model(
@@ -195,7 +195,7 @@ def test_the_pipelines_scripts_publish_load_and_score(lake_pool):
         model=model,
         change=change,
     )
-    loaded = load_scoring_table(pool, BIKE_RENTALS, url=f"{url}/forecast.csv")
+    loaded = load_scoring_table(pool, BIKE_RENTALS, url=f"{url}/forecast.parquet")
     scored = save_predictions(pool, BIKE_RENTALS, run_id="run-1")
 
     assert (published, loaded) == (True, 1)

@@ -11,6 +11,4 @@ WITH (DISTRIBUTION = ROUND_ROBIN, HEAP);
 GO
 COPY INTO $table
 FROM $url
-WITH (
-    $options
-);
+WITH (FILE_TYPE = 'PARQUET'$credential);

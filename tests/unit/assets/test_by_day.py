@@ -1,16 +1,12 @@
 """Daily partitions on a real pool, registry and event log."""
 
-import datetime as dt
-
 import dagster as dg
-import pyarrow as pa
 import pytest
 
-from assets.by_day import RowsOfDays, daily_assets
+from assets.by_day import daily_assets
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.jobs import range_tags, rescore_config
 from pipelines.sample.simulator import simulate_forecast
-from resources.sql_pool.daily import Days
 from tests.unit.assets.conftest import BETTER, GOOD
 
 ROWS, PREDICTED = (asset.key.to_user_string() for asset in daily_assets(SPEC))
@@ -107,11 +103,3 @@ def test_a_file_whose_rows_have_no_day_is_refused_with_that_reason(deployed, tmp
     lines += [",".join(map(str, row.values())) for row in table.to_pylist()]
     (tmp_path / "lake" / SPEC.scoring_file).write_text("\n".join(lines) + "\n")
     assert "no column dteday, so its rows are numbered" in failure(rescore(deployed))
-
-
-def test_only_the_rows_of_the_days_are_staged_and_those_without_a_day_are_counted():
-    days = [dt.date(2013, 1, day) for day in range(1, 6)]
-    rows = RowsOfDays(SPEC, Days(days[1], days[3]))
-    picked = rows(pa.table({SPEC.time_key: pa.array([*days, None], pa.date32())}))
-    assert picked[SPEC.time_key].to_pylist() == days[1:4]
-    assert rows.without_day == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -19,7 +20,7 @@ from resources.lake.csv_file import (
     read_csv,
     read_scoring_csv,
     read_training_csv,
-    scoring_rows_file,
+    write_scoring_rows,
 )
 from resources.lake.csv_problems import find_problems
 from resources.lake.dialect import Dialect
@@ -192,19 +193,25 @@ def test_a_scoring_file_may_lack_the_keys_but_no_feature(tmp_path):
         read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
 
 
-def test_the_scoring_file_for_copy_into_has_numbered_rows_and_exact_numbers(tmp_path):
+def test_rows_to_score_are_numbered_and_keep_their_values_and_their_gaps(tmp_path):
     row = edited(temp="0.1", atemp="0.33333334")
     path = training_file(tmp_path, row, row.replace("1/1/2011", ""))
-    with scoring_rows_file(BIKE_RENTALS, tmp_path / "out.csv") as take:
-        content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv", take=take)
-    rows = list(csv.reader((tmp_path / "out.csv").open(newline="")))
-    assert rows[0] == ["forecast_row", "dteday", *BIKE_RENTALS.feature_names]
-    assert [line[0] for line in rows[1:]] == ["1", "2"]
-    assert [line[1] for line in rows[1:]] == ["2011-01-01", ""]
-    for line in rows[1:]:
-        for name, text in list(zip(rows[0], line, strict=True))[2:]:
-            original = content.table[name][0].as_py()
-            assert np.float32(text) == np.float32(original)
+    content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
+    write_scoring_rows(path, content, BIKE_RENTALS, tmp_path / "out.parquet")
+    rows = pq.read_table(tmp_path / "out.parquet")
+    assert rows["forecast_row"].to_pylist() == [1, 2]
+    assert rows["dteday"].to_pylist() == [dt.date(2011, 1, 1), None]
+    assert rows.drop_columns(["forecast_row"]).equals(content.table)
+
+
+def test_keys_that_the_rows_to_score_lack_are_null(tmp_path):
+    names, fields = HEADER.split(","), ROW.split(",")
+    path = training_file(tmp_path, ",".join(fields[1:-1]), header=",".join(names[1:-1]))
+    content = read_scoring_csv(path, BIKE_RENTALS, source_name="in.csv")
+    write_scoring_rows(path, content, BIKE_RENTALS, tmp_path / "out.parquet")
+    rows = pq.read_table(tmp_path / "out.parquet")
+    assert rows.column_names == ["forecast_row", "dteday", *BIKE_RENTALS.feature_names]
+    assert rows["dteday"].null_count == 1
 
 
 def test_a_spec_with_text_and_without_keys_reads_and_normalizes(tmp_path):
@@ -212,11 +219,10 @@ def test_a_spec_with_text_and_without_keys_reads_and_normalizes(tmp_path):
     training = read_training_csv(files.training, COFFEE_SALES, source_name="coffee.csv")
     assert training.rows == 240
     assert training.table.schema.field("drink").type == pa.string()
-    with scoring_rows_file(COFFEE_SALES, tmp_path / "out.csv") as take:
-        content = read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv", take=take)
-    again = read_scoring_csv(tmp_path / "out.csv", COFFEE_SALES, source_name="out.csv")
-    assert again.table.equals(content.table)
-    assert again.findings == ()
+    content = read_scoring_csv(files.scoring, COFFEE_SALES, source_name="offers.csv")
+    write_scoring_rows(files.scoring, content, COFFEE_SALES, tmp_path / "out.parquet")
+    rows = pq.read_table(tmp_path / "out.parquet")
+    assert rows.drop_columns(["forecast_row"]).equals(content.table)
 
 
 def test_the_rows_to_score_have_the_columns_that_the_models_inputs_name(tmp_path):

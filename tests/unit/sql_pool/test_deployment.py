@@ -27,6 +27,7 @@ from resources.sql_pool.model_table import (
 )
 from resources.sql_pool.scripts import split_batches
 from resources.sql_pool.stored_predictions import find_predictions, stored_predictions
+from tests.scoring_rows import write_rows
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import TYPES, price_of, weighted_sum
 
@@ -55,10 +56,8 @@ def publish(pool):
 @pytest.fixture
 def load(pool, lake):
     def run(lines):
-        header = ",".join(["forecast_row", "dteday", *FEATURES])
-        path = lake / "forecast.csv"
-        path.write_text("\n".join([header, *lines]) + "\n")
-        return load_scoring_table(pool, BIKE_RENTALS, url=f"file://{path}")
+        url = write_rows(lake / "forecast.parquet", BIKE_RENTALS, *lines)
+        return load_scoring_table(pool, BIKE_RENTALS, url=url)
 
     return run
 
@@ -113,8 +112,8 @@ def test_a_version_is_never_replaced_by_another_model(pool, publish):
 def test_loading_replaces_every_row_and_a_bad_file_none(load, pool):
     assert load([line(1, "2024-01-01"), line(2, "")]) == 2
     assert load([line(1, "2024-02-01")]) == 1
-    with pytest.raises(SqlError, match="warm"):
-        load([line(1, "2024-03-01", temp="warm")])
+    with pytest.raises(SqlError, match="NULL"):
+        load([line(1, "2024-03-01", temp="")])
     with pool.session() as session:
         days = session.run("SELECT dteday FROM dbo.weather_forecast")[0].rows
     assert days == [(datetime.date(2024, 2, 1),)]
@@ -196,11 +195,9 @@ def test_creating_the_procedures_twice_changes_nothing(pool):
 
 
 def test_another_spec_gets_its_own_tables(pool, lake):
-    names = [feature.name for feature in COFFEE_SALES.features]
     assert {feature.sql_type for feature in COFFEE_SALES.features} <= TYPES.keys()
-    path = lake / "offers.csv"
-    path.write_text(",".join(["forecast_row", *names]) + '\n1,"flat white",2.5,10,7\n')
-    assert load_scoring_table(pool, COFFEE_SALES, url=f"file://{path}") == 1
+    url = write_rows(lake / "offers.parquet", COFFEE_SALES, '1,"flat white",2.5,10,7')
+    assert load_scoring_table(pool, COFFEE_SALES, url=url) == 1
     create_procedures(pool, COFFEE_SALES)
     model = weighted_sum({"price": "float", "seats": "int"}, 1.0, output=COFFEE_SALES.output)
     digest = hashlib.sha256(model).hexdigest()
@@ -218,7 +215,7 @@ def test_another_spec_gets_its_own_tables(pool, lake):
 
 
 def test_in_azure_the_managed_identity_reads_the_lake_and_no_secret_is_in_the_text(pool):
-    url = "https://account.dfs.core.windows.net/files/data/forecast.csv"
+    url = "https://account.dfs.core.windows.net/files/staging/forecast.parquet"
     batches = []
 
     class Listening:

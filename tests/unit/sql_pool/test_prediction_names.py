@@ -24,6 +24,7 @@ from resources.sql_pool.deployment import (
     saved_predictions,
 )
 from resources.sql_pool.model_table import Change, publish_model
+from tests.scoring_rows import write_rows
 from tests.second_spec import COFFEE_SALES
 from tests.unit.sql_pool.onnx_models import weighted_sum
 
@@ -41,14 +42,12 @@ SHOP = ModelSpec(
 #: 2.5 times the sum of both.
 MODEL = weighted_sum({"price": "real", "seats": "real"}, 2.5, output="variable_out1")
 DAY = Days(dt.date(2024, 1, 1), dt.date(2024, 1, 1))
-ROWS = "forecast_row,day,unit_price,seats\n1,2024-01-01,1.25,3.5\n2,2024-01-02,2,0.2\n"
+ROWS = ("1,2024-01-01,1.25,3.5", "2,2024-01-02,2,0.2")
 
 
 @pytest.fixture
 def rows_to_score(lake):
-    path = lake / "offers.csv"
-    path.write_text(ROWS)
-    return f"file://{path}"
+    return write_rows(lake / "offers.parquet", SHOP, *ROWS)
 
 
 @pytest.fixture
