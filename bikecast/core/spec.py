@@ -57,7 +57,7 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,127}")
 #: Names of tables and jobs get endings of up to 28 characters.
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,99}")
 _REGISTRY_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
-_LAKE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\\\x00][^\\\x00]*[^/\\\x00]")
+_LAKE_PATH = re.compile(r"(?!.*(^|/)\.\.?(/|$))[^/\\\x00]([^\\\x00]*[^/\\\x00])?")
 
 
 class SpecError(ValueError):

@@ -382,8 +382,10 @@ def _spec(
     key: Column | None,
     training: TrainingSettings | None,
 ) -> ModelSpec:
-    slug = re.sub(r"[^A-Za-z0-9]+", "-", name).strip("-")[:60] or "table"
-    table = re.sub(r"[^A-Za-z0-9_]+", "_", name).strip("_")[:60] or "table"
+    words = re.findall(r"[A-Za-z0-9]+", name)
+    if not words or words[0][0].isdigit():
+        words.insert(0, "table")
+    slug, table = "-".join(words)[:60], "_".join(words)[:60]
     return ModelSpec(
         model_name=f"{slug}-model",
         output=OUTPUT,

@@ -215,3 +215,9 @@ def test_a_target_that_may_be_other_numbers_is_noted_unless_another_column_settl
     assert "20 with '.' as decimal mark, the first is '1.349' in data row 3" in made.notes[0]
     table = pa.table({"x": ["2,5", "3"] * 20, "y": target})
     assert tabular_data(table, target="y", name="t.csv").table["y"][2].as_py() == 1349
+
+
+@pytest.mark.parametrize("name", ["2011-07.csv", "7", "日本.csv", "_.csv", "-", "x" * 300])
+def test_a_file_of_any_name_gives_a_model_a_name(name):
+    table = pa.table({"a": ["1", "2", "3"] * 10, "b": [str(row) for row in range(30)]})
+    assert tabular_data(table, target="b", name=name).spec.name
