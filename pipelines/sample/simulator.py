@@ -56,16 +56,16 @@ def simulate(years: int = 2, seed: int = 0) -> pa.Table:
     """
     import pyarrow as pa
 
-    _check(years, seed)
-    return pa.concat_tables([_simulate_year(START_YEAR + n, seed) for n in range(years)])
+    checked(years, seed)
+    return pa.concat_tables([simulate_year(START_YEAR + n, seed) for n in range(years)])
 
 
 def simulate_forecast(years: int = 2, seed: int = 0, days: int = FORECAST_DAYS) -> pa.Table:
     """The `days` days (1 to 365) after the end of `simulate(years, seed)`, without rentals."""
-    _check(years, seed)
+    checked(years, seed)
     if not 1 <= days <= 365:
         raise InvalidInput(f"a forecast has 1 to 365 days, not {days}")
-    table = _simulate_year(START_YEAR + years, seed).slice(0, days)
+    table = simulate_year(START_YEAR + years, seed).slice(0, days)
     return table.drop_columns(["instant", "yr", "rentals"])
 
 
@@ -94,7 +94,8 @@ def holidays(year: int) -> set[dt.date]:
     return {day for day in days if day.year == year}
 
 
-def _check(years: int, seed: int) -> None:
+def checked(years: int, seed: int) -> None:
+    """Raise InvalidInput unless years is 1 to 200 and the seed is not negative."""
     if not 1 <= years <= MAX_YEARS:
         raise InvalidInput(f"years must be 1 to {MAX_YEARS}, not {years}")
     if seed < 0:
@@ -110,7 +111,7 @@ def _nth_weekday(year: int, month: int, weekday: int, nth: int) -> dt.date:
     return first + dt.timedelta((weekday - first.weekday()) % 7 + 7 * (nth - 1))
 
 
-def _simulate_year(year: int, seed: int) -> pa.Table:
+def simulate_year(year: int, seed: int) -> pa.Table:
     """One year; the columns of `simulate`."""
     import numpy as np
     import pyarrow as pa
