@@ -164,9 +164,11 @@ def inferred(wish: Wish, file: FetchedFile) -> Draft:
         raise InvalidInput(f"{wish.target!r} is the target, and no key. Nothing was written.")
     for name in named:
         if holes := table[name].null_count:
+            first = table[name].is_null().index(True).as_py() + 1
             raise InvalidInput(
-                f"{file.origin}: column {name!r} has no value in {holes} rows; the target and each "
-                "key need one. Nothing was written."
+                f"{file.origin}: column {name!r} has no value in {holes} rows, the first of them "
+                f"row {first} below the header; the target and each key need one. Nothing was "
+                "written."
             )
     dates = {name: form for name in table.column_names if (form := date_format(table[name]))}
     moments = [name for name in table.column_names if is_moment(table[name])]

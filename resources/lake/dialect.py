@@ -294,6 +294,11 @@ def _first_lines(path: Path, dialect: Dialect, source_name: str) -> list[str]:
 def _header(text: str, delimiter: str, line: int, source_name: str) -> list[str]:
     names = next(iter(csv.reader([text], delimiter=delimiter)), [])
     where = f"{source_name}, line {line}"
+    if text.count('"') % 2:
+        raise InvalidInput(
+            f"{where}: a column name in quotes does not end on its line; write the names on one "
+            "line, without line breaks"
+        )
     if not any(name.strip() for name in names):
         raise InvalidInput(f"{where}: there are no column names")
     if any(not name.isprintable() for name in map(str.strip, names)):

@@ -61,8 +61,8 @@ class ScoringJob:
     """What to score, with which model; all paths are lake paths.
 
     `model_path` is a file that `bikecast.core.onnx.contract` checked, and `model_digest` its
-    SHA-256. `rows_path` is a staged CSV (`.csv`: forecast_row, keys, features) or a Delta table
-    with the features at least.
+    SHA-256. `rows_path` is a staged file (`.parquet`: forecast_row, keys, features) or a Delta
+    table with the features at least.
     """
 
     spec: ModelSpec

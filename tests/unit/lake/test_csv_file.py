@@ -152,6 +152,10 @@ def test_the_first_ten_problems_and_the_number_of_the_rest_are_told(tmp_path):
         (b"\xff\xfe" + HEADER.encode("utf-16-le"), "line 2: there is no row"),
         (b"a\xff,b\n1,2\n", "line 1: not UTF-8"),
         (b"temp," + HEADER.encode() + b"\n", "line 1: columns appear twice: temp"),
+        (
+            b'"shop\nname",' + HEADER.encode() + b"\n",
+            "line 1: a column name in quotes does not end",
+        ),
         (b"x,y\n1,2\n", "line 1: missing columns season, mnth"),
         (HEADER.encode() + b"\r" + ROW.encode(), "line 1: a carriage return without a line feed"),
         (HEADER.encode() + b'\n"' + ROW.encode() + b"\n", "line 2: the row is too short"),

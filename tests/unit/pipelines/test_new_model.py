@@ -121,8 +121,8 @@ def test_what_training_does_not_take_is_left_out_with_a_note(tmp_path, table):
         ({"keys": ("word",)}, "word: two rows have the same"),
         ({"metric": "accuracy"}, "is not one of"),
         ({"keys": ("y",)}, "'y' is the target, and no key"),
-        ({"keys": ("hole",)}, "column 'hole' has no value in 1 rows"),
-        ({"target": "hole"}, "column 'hole' has no value in 1 rows"),
+        ({"keys": ("hole",)}, "'hole' has no value in 1 rows, the first of them row 1 below"),
+        ({"target": "hole"}, "'hole' has no value in 1 rows, the first of them row 1 below"),
         ({"time": "name"}, "'name' cannot order rows in time: .* such as 'name 0'"),
     ],
 )
