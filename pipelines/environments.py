@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -83,7 +83,7 @@ def lake_session_of(settings: Settings, models: Sequence[Model]) -> LakeSession:
 
 
 def _livy_session(azure: AzureSettings, home: Home, models: Sequence[Model]) -> LivySession:
-    """A session of this home's name, so that its next process finds one that was left open."""
+    """A session of this home's name, so that its processes share one."""
     import hashlib
     import socket
     import sys
@@ -99,9 +99,17 @@ def _livy_session(azure: AzureSettings, home: Home, models: Sequence[Model]) -> 
         pool=azure.spark_pool,
         lake=AdlsLake.of(azure.account, azure.container),
         name=f"bikecast-{hashlib.sha256(place.encode()).hexdigest()[:12]}",
+        folder=home.root / "sessions",
+        kept_tables=pipeline_tables(specs),
         tables_there={spec.training_table: spec.training_table_path for spec in specs} | saved,
         say=lambda text: print(text, file=sys.stderr),  # noqa: T201 # in notebooks too
     )
+
+
+def pipeline_tables(specs: Iterable[ModelSpec]) -> frozenset[str]:
+    """The names of the tables that runs change."""
+    owned = (name for spec in specs for name in spec.owned_names()["table or procedure"])
+    return frozenset(name.rpartition(".")[2] for name in owned)
 
 
 def explored_table(spec: ModelSpec) -> str:

@@ -38,6 +38,17 @@ def executed(folder: Path, kinds: Sequence[Kind]) -> Outputs:
     return Outputs({cell.source: "\n".join(map(_text, cell.outputs)) for cell in code})
 
 
+def check_both(outputs: Outputs) -> None:
+    """What `explore` and `train` show in every environment."""
+    assert "1/1/2011" in outputs["%%pyspark\nloaded"]
+    assert "|-- temp: double" in outputs["%%pyspark\nchosen"]
+    assert "1286.898" in outputs["%%sql"]
+    assert "731 rows, 12 columns" in outputs["lake.profile"]
+    assert "image/png" in outputs["lake.profile"]
+    assert "explored_bike_rentals" in outputs["lake.tables"]
+    assert "is Completed" in outputs["training.wait"]
+
+
 def _text(output: nbformat.NotebookNode) -> str:
     data = output.get("data", {})
     shown = data.get("text/markdown", data.get("text/plain", ""))

@@ -100,8 +100,7 @@ def _run_on_lake(script: str, settings: Settings, printer: ResultPrinter) -> Non
         for query in queries:
             printer.print(session.sql(query))
     finally:
-        if settings.env == "azure":  # a session there costs while it is open
-            session.stop()
+        session.leave()
 
 
 def _place_in_lake(message: str, settings: Settings) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bikecast.core.spec import ModelSpec
-from pipelines.environments import place_of
+from pipelines.environments import pipeline_tables, place_of
 from pipelines.notebooks.documents import cells_of
 from pipelines.settings import Settings
 from resources.lake.adls import AdlsLake
@@ -31,7 +31,7 @@ def synapse_cells(settings: Settings, spec: ModelSpec) -> list[NotebookCell]:
     """The cells that run on the pool; what this project does on a machine is left out."""
     lake = AdlsLake.of(settings.azure.account, settings.azure.container)
     # Views of tables come by `lake.view`, as nobody can say here what the lake has by then.
-    setup = f"%%pyspark\n{lake_code(lake, (), spec.source_file)}"
+    setup = f"%%pyspark\n{lake_code(lake, (), spec.source_file, pipeline_tables([spec]))}"
     instead = {"setup": setup, "stop": "mssparkutils.session.stop()"}
     return [
         NotebookCell(instead.get(cell.place, cell.source), cell.is_text)

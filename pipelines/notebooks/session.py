@@ -11,12 +11,17 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.sql import ResultSet
-from pipelines.environments import lake_session_of, resources_for, sql_pool_of
+from pipelines.environments import (
+    lake_session_of,
+    pipeline_tables,
+    resources_for,
+    sql_pool_of,
+)
 from pipelines.home import open_home
 from pipelines.model_files import load_models
 from pipelines.models import Model, chosen_model
 from pipelines.settings import Settings, load_settings
-from resources.spark.lake_session import ConnectLakeSession
+from resources.spark.lake_session import ConnectLakeSession, check_new_table
 from resources.spark.livy_session import LivySession, parts_of
 
 if TYPE_CHECKING:
@@ -76,6 +81,7 @@ class NotebookLake:
         self._resources = resources_for(settings, models)
         self._spec = spec
         self._session = session
+        self._kept = pipeline_tables(model.spec for model in models)
 
     def tables(self) -> list[str]:
         """The names of its tables."""
@@ -120,9 +126,13 @@ class NotebookLake:
         return engine_path(lake, spec.source_file, spec, "training")
 
     def save(self, frame: Any, name: str) -> None:
-        """Make a Spark frame the content of a table of the lake, and a view of its name."""
+        """Make a Spark frame the content of a table of the lake, and a view of its name.
+
+        Raises InvalidInput for a table of the pipeline.
+        """
         if not isinstance(self._session, ConnectLakeSession):
             raise InvalidInput("in azure a table is saved on the pool: begin the cell by %%pyspark")
+        check_new_table(name, self._kept)
         self._session.save(frame, name)
 
     def profile(self, name: str) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import BikecastError, InvalidInput
@@ -96,6 +96,23 @@ class ConnectLakeSession:
         from resources.spark.sessions import stop_all
 
         stop_all()
+
+    def leave(self) -> None:
+        """Nothing: it ends with this process."""
+
+
+def check_new_table(name: str, kept: Collection[str]) -> None:
+    """Raise InvalidInput for a name that no table saved by hand may have.
+
+    `kept` are the tables of the pipeline: what replaces one would go into the next training.
+    """
+    if not name.isidentifier():
+        raise InvalidInput(f"{name!r} is no name of a table. Nothing was saved.")
+    if name.casefold() in {each.casefold() for each in kept}:
+        raise InvalidInput(
+            f"{name} is a table of the pipeline, which `bikecast run` changes. Nothing was saved; "
+            "take another name."
+        )
 
 
 def statements(script: str) -> list[str]:

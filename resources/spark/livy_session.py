@@ -1,8 +1,8 @@
 """An interactive Livy session of a Synapse Spark pool, with the lake's tables as views.
 
-Livy itself is the record: the session goes by a name that this home gives it, so that a process
-finds what an earlier one left open. A guard (`resources.spark.session_guard`) ends the session
-when this process is gone, or has not used it for a while.
+Livy itself is the record: the session goes by a name that this home gives it, so that its processes
+share one. A guard (`resources.spark.session_guard`) of each ends it when the last of them is gone,
+or none has used it for a while.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.redaction import redacted
@@ -25,18 +25,14 @@ from resources.azure.credentials import TIMEOUTS
 from resources.azure.refusals import refused_by_azure
 from resources.lake.adls import AdlsLake
 from resources.spark.lake_session import MOST_ROWS, TABLES, check_reads, refusal, too_many_rows
-from resources.spark.livy import PAGE, client
-
-if TYPE_CHECKING:
-    from azure.synapse.spark import SparkClient
+from resources.spark.livy_sessions import LIVE, LivySessions
+from resources.spark.session_use import SessionUse
 
 #: Minutes that a session may stand unused before the guard ends it. Sessions that the recordings
 #: show left alone were dead after 12 to 15.
 IDLE_MINUTES = 20.0
 #: A session that is not ready by then is given up.
 START_SECONDS = 900.0
-#: Livy's states of a session that will take statements, by whether it takes them now.
-_LIVE = {"not_started": False, "starting": False, "recovering": False, "idle": True, "busy": True}
 #: Pauses between two polls, in seconds: short at first.
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.1, 5.0
 #: Starts a line of a statement's output that is a table as JSON, from `display` or `sql`.
@@ -56,12 +52,21 @@ class LivySession:
     lake: AdlsLake
     name: str
     tables_there: Mapping[str, str]
+    folder: Path
+    """Of this machine: the processes that use the session have a file open there."""
+    kept_tables: Collection[str] = ()
+    """Names that `lake.save` refuses."""
     training_csv: str = ""
     say: Callable[[str], None] = print
     executors: int = 2
     cores: int = 4
     memory: str = "28g"
     _id: int | None = None
+    _is_ready: bool = False
+    """Whether the session has this process's names, such as `lake`."""
+    _is_starting: bool = False
+    """Whether a start was asked for and never answered."""
+    _use: SessionUse | None = None
     _guard: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     def tables(self) -> list[str]:
@@ -93,38 +98,53 @@ class LivySession:
             return self._statement(number, code)
 
     def stop(self) -> None:
-        """End the session, if one is open, and its guard."""
-        atexit.unregister(self.stop)
-        number, self._id = self._id, None
-        if number is not None:
-            from azure.core.exceptions import ResourceNotFoundError
+        """End the session, if one is open, also for other processes of this home."""
+        if self._use is not None:
+            self._end()
 
-            with self._refused(), suppress(ResourceNotFoundError):
-                self._client.spark_session.cancel_spark_session(number, **TIMEOUTS)
-            self.say(f"The Spark session {number} of {self.pool} was stopped.")
-        self._tell_guard("stopped")
-        if self._guard is not None and self._guard.stdin is not None:
-            with suppress(OSError):
-                self._guard.stdin.close()
-            self._guard.wait(10)
-        self._guard = None
+    def leave(self) -> None:
+        """End the session, unless another process of this home uses it."""
+        if self._use is None:
+            return
+        if self._is_starting:
+            self.say(
+                f"The start of a Spark session on {self.pool} was not answered; its guard ends it."
+            )
+        elif self._use.is_last():
+            self._end()
+        else:
+            self.say(f"The Spark session {self._id} of {self.pool} stays: others here use it.")
+            self._dismiss_guard()
+
+    def _end(self) -> None:
+        # By name: the answer to a start may have been lost.
+        with self._refused():
+            for number in self._sessions.end():
+                self.say(f"The Spark session {number} of {self.pool} was stopped.")
+        if not self._is_starting:
+            self._dismiss_guard()
+
+    def _leave_at_exit(self) -> None:
+        try:
+            self.leave()
+        except BikecastError as error:
+            self.say(f"{error}\nIts guard tries on for some minutes.")
 
     def _open(self) -> int:
         """The id of a session that takes statements, started where there is none."""
-        if self._id is not None and self._state(self._id) in _LIVE:
+        if self._id is not None and self._is_ready and LIVE.get(self._sessions.state(self._id)):
             return self._id
-        self._id = next(self._live(), None)
-        is_new = self._id is None
-        if self._id is None:
-            self._id = self._start()
-        else:
-            self.say(f"The open Spark session {self._id} of {self.pool} is used again.")
-        number = self._id
-        atexit.register(self.stop)
-        self._watch(number)
+        self._is_ready = False
+        self._watch()
+        before, live = self._id, self._sessions.live()
+        self._id = number = live[0] if live else self._start()
+        if live and number != before:
+            self.say(f"The open Spark session {number} of {self.pool} is used again.")
         self._await_ready(number)
-        self._statement(number, pool_code(self.lake, self.tables(), self.training_csv))
-        if is_new:
+        code = lake_code(self.lake, self.tables(), self.training_csv, self.kept_tables)
+        self._statement(number, f"{code}\n{_DISPLAY}")
+        self._is_ready = True
+        if not live:
             self.say(
                 f"Spark session {number} runs on {self.pool} and costs until it is stopped: by "
                 "spark.stop(), with this process, or by itself when it was not used for "
@@ -144,56 +164,35 @@ class LivySession:
             executor_count=self.executors,
         )
         self.say(f"A Spark session is started on {self.pool}; that takes some minutes.")
-        session = self._client.spark_session.create_spark_session(
+        self._is_starting = True
+        self._tell_guard("starting")
+        session = self._sessions.client.spark_session.create_spark_session(
             options, detailed=True, retry_status=0, retry_read=0, **TIMEOUTS
         )
+        self._is_starting = False
+        self._tell_guard("started")
         return int(session.id)
-
-    def _live(self) -> Iterator[int]:
-        """The sessions of our name that live, newest first."""
-        first, live = 0, []
-        while True:
-            page = self._client.spark_session.get_spark_sessions(
-                from_parameter=first, size=PAGE, detailed=True, **TIMEOUTS
-            )
-            sessions = list(page.sessions or ())
-            live += [s.id for s in sessions if s.name == self.name and str(s.state) in _LIVE]
-            if len(sessions) < PAGE:
-                break
-            first += len(sessions)
-        yield from sorted(map(int, live), reverse=True)
-
-    def _state(self, number: int) -> str:
-        """Livy's state of a session; an unknown one is dead."""
-        from azure.core.exceptions import ResourceNotFoundError
-
-        try:
-            session = self._client.spark_session.get_spark_session(
-                number, detailed=True, **TIMEOUTS
-            )
-        except ResourceNotFoundError:
-            return "dead"
-        return str(session.state)
 
     def _await_ready(self, number: int) -> None:
         begun = time.monotonic()
         for pause in _pauses():
-            state = self._state(number)
-            if _LIVE.get(state):
+            state = self._sessions.state(number)
+            if LIVE.get(state):
                 return
-            if state not in _LIVE or time.monotonic() - begun > START_SECONDS:
+            if state not in LIVE or time.monotonic() - begun > START_SECONDS:
                 self.stop()
                 raise BikecastError(
                     f"the Spark session {number} of {self.pool} is {state}, not ready. It was "
                     "stopped; look at Synapse Studio, Monitor, and run the cell again"
                 )
+            self._note_use()
             time.sleep(pause)
 
     def _statement(self, number: int, code: str) -> str:
         from azure.synapse.spark.models import SparkStatementOptions
 
-        self._tell_guard("used")
-        calls = self._client.spark_session
+        self._note_use()
+        calls = self._sessions.client.spark_session
         options = SparkStatementOptions(code=code, kind="pyspark")
         statement = calls.create_spark_statement(
             number, options, retry_status=0, retry_read=0, **TIMEOUTS
@@ -203,7 +202,7 @@ class LivySession:
                 statement = calls.get_spark_statement(number, statement.id, **TIMEOUTS)
                 if str(statement.state) not in ("waiting", "running"):
                     break
-                self._tell_guard("used")
+                self._note_use()
                 time.sleep(pause)
         except KeyboardInterrupt:
             calls.cancel_spark_statement(number, statement.id, **TIMEOUTS)
@@ -216,17 +215,46 @@ class LivySession:
             raise StatementFailed(redacted(text))
         return str((output.data or {}).get("text/plain", ""))
 
-    def _watch(self, number: int) -> None:
-        """Start the guard of a session, which outlives a kill of this process."""
+    def _watch(self) -> None:
+        """Use the session's file, and start a guard, which outlives a kill of this process."""
+        if self._use is None:
+            self._use = SessionUse.begin(
+                self.folder / f"{self.workspace}-{self.pool}.lock",
+                lambda: self.say("Waiting until the session of an earlier process is ended."),
+            )
+            atexit.register(self._leave_at_exit)
+        self._note_use()
+        if self._guard is not None and self._guard.poll() is None:
+            return
+        descriptor = self._use.descriptor
         command = [sys.executable, "-m", "resources.spark.session_guard"]
-        arguments = [self.workspace, self.pool, str(number), str(IDLE_MINUTES * 60)]
+        arguments = [self.workspace, self.pool, self.name, str(descriptor), str(IDLE_MINUTES * 60)]
         self._guard = subprocess.Popen(
             [*command, *arguments],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
             start_new_session=True,
+            pass_fds=(descriptor,),
         )
+
+    def _dismiss_guard(self) -> None:
+        """There is nothing to guard any more."""
+        atexit.unregister(self._leave_at_exit)
+        self._id, self._is_ready = None, False
+        self._tell_guard("stopped")
+        if self._guard is not None and self._guard.stdin is not None:
+            with suppress(OSError, subprocess.TimeoutExpired):
+                self._guard.stdin.close()
+                self._guard.wait(10)
+        self._guard = None
+        if self._use is not None:
+            self._use.end()
+        self._use = None
+
+    def _note_use(self) -> None:
+        if self._use is not None:
+            self._use.note()
 
     def _tell_guard(self, word: str) -> None:
         if self._guard is not None and self._guard.stdin is not None:
@@ -235,8 +263,8 @@ class LivySession:
                 self._guard.stdin.flush()
 
     @property
-    def _client(self) -> SparkClient:
-        return client(self.workspace, self.pool)
+    def _sessions(self) -> LivySessions:
+        return LivySessions(self.workspace, self.pool, self.name)
 
     def _refused(self) -> AbstractContextManager[None]:
         return refused_by_azure(
@@ -263,16 +291,14 @@ def parts_of(output: str) -> list[str | ResultSet]:
     return parts
 
 
-def pool_code(lake: AdlsLake, tables: Sequence[str], training_csv: str) -> str:
-    """Python that gives a session of the pool `lake`, `display` and the tables' views."""
-    return f"{lake_code(lake, tables, training_csv)}\n{_DISPLAY}"
-
-
-def lake_code(lake: AdlsLake, tables: Sequence[str], training_csv: str) -> str:
-    """The same without `display`, which notebooks of Synapse have."""
+def lake_code(
+    lake: AdlsLake, tables: Sequence[str], training_csv: str, kept: Collection[str]
+) -> str:
+    """Python that gives a session of the pool `lake`, which saves no table of `kept`, and views."""
     root = lake.url(TABLES).removesuffix(TABLES)
-    names = {"ROOT": root, "TABLES": TABLES, "CSV": training_csv, "NAMES": list(tables)}
-    return "\n".join(f"{name} = {value!r}" for name, value in names.items()) + _LAKE
+    names = {"ROOT": root, "TABLES": TABLES, "CSV": training_csv}
+    lists = {"NAMES": list(tables), "KEPT": sorted(kept)}
+    return "\n".join(f"{name} = {value!r}" for name, value in (names | lists).items()) + _LAKE
 
 
 _LAKE = '''
@@ -295,6 +321,8 @@ class lake:
 
     @staticmethod
     def save(frame, name):
+        if not name.isidentifier() or name.lower() in map(str.lower, KEPT):
+            raise ValueError(name + " is no name for a new table, or one of the pipeline's")
         frame.write.format("delta").mode("overwrite").save(lake.url(TABLES + "/" + name))
         lake.view(name)
 

@@ -138,3 +138,7 @@ class LakeSession(Protocol):
     def stop(self) -> None:
         """End the session; the next use opens another one."""
         ...
+
+    def leave(self) -> None:
+        """This process needs the session no more: end it, unless others use it or it is free."""
+        ...

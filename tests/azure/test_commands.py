@@ -2,7 +2,9 @@
 
 import json
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines import settings
@@ -52,6 +54,23 @@ def test_sql_that_fails_gives_the_pool_back_too(quick):
     with pytest.raises(BikecastError, match="Msg 208"):
         sql("SELECT * FROM dbo.nope")
     assert is_paused(quick)
+
+
+def test_sql_on_the_lake_asks_the_spark_pool_and_leaves_no_session(user, capsys):
+    write_deltalake(
+        lake().url("tables/bike_data"),
+        pa.table({"rentals": [331, 7]}),
+        storage_options=lake().table_options(),
+    )
+    script = "SELECT sum(rentals) AS total FROM bike_data; SELECT * FROM bikes"
+    with pytest.raises(BikecastError, match="The lake's tables are: bike_data"):
+        sql(script, output="json", lake=True)
+
+    told = capsys.readouterr()
+    assert json.loads(told.out) == [{"total": 338}]
+    assert "costs until it is stopped" in told.err
+    assert "was stopped" in told.err
+    assert (len(user.livy_sessions.sessions), user.livy_sessions.live()) == (1, [])
 
 
 def test_run_says_what_to_do_instead(user):

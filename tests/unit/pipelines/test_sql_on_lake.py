@@ -7,7 +7,9 @@ import pytest
 from deltalake import write_deltalake
 
 from bikecast.core.errors import InvalidInput
-from resources.spark.lake_session import check_reads, statements
+from pipelines.bike_rentals import BIKE_RENTALS
+from pipelines.environments import pipeline_tables
+from resources.spark.lake_session import check_new_table, check_reads, statements
 
 
 @pytest.fixture
@@ -100,3 +102,10 @@ def test_semicolons_in_texts_and_comments_separate_nothing():
     script = "SELECT ';' ; -- a; b\nSELECT 2;\n;"
 
     assert statements(script) == ["SELECT ';'", "-- a; b\nSELECT 2"]
+
+
+@pytest.mark.parametrize("name", ["bike_data", "Predicted_Rentals", "../away", "a b"])
+def test_a_notebook_replaces_no_table_of_the_pipeline(name):
+    with pytest.raises(InvalidInput, match="Nothing was saved"):
+        check_new_table(name, pipeline_tables([BIKE_RENTALS]))
+    check_new_table("explored_bike_rentals", pipeline_tables([BIKE_RENTALS]))
