@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, TypeVar
 
 import typer
 
@@ -34,21 +38,50 @@ Encoding = Annotated[
 ]
 
 
-def format_settings(
-    rename: list[str] | None,
-    delimiter: str | None,
-    decimal: str | None,
-    date_format: str | None,
-    encoding: str | None,
-) -> dict[str, str | None]:
-    """The settings that these options stand for."""
-    return {
-        "rename": joined(rename) if rename else None,
-        "delimiter": delimiter,
-        "decimal": decimal,
-        "date_format": date_format,
-        "encoding": encoding,
-    }
+FileFormat = Mapping[str, str | None]
+"""Settings by their names: what the options of a command say of its files."""
+RECOGNISED: FileFormat = MappingProxyType({})
+_OPTIONS = {
+    "rename": Rename,
+    "delimiter": Delimiter,
+    "decimal": Decimal,
+    "date_format": DateFormat,
+    "encoding": Encoding,
+}
+_Result = TypeVar("_Result")
+
+
+def with_file_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
+    """The command with these options in place of its parameter `file_format`, a FileFormat."""
+    parameters = inspect.signature(command, eval_str=True).parameters.values()
+    shown = [
+        each
+        for parameter in parameters
+        for each in (_option_parameters() if parameter.name == "file_format" else (parameter,))
+    ]
+    signature = inspect.Signature(shown)
+
+    @functools.wraps(command)
+    def with_options(*arguments: Any, **options: Any) -> _Result:
+        values = signature.bind(*arguments, **options).arguments
+        given = {name: values.pop(name, None) for name in _OPTIONS}
+        return command(**values, file_format=_settings(**given))
+
+    with_options.__signature__ = signature  # type: ignore[attr-defined] # what Typer reads
+    with_options.__annotations__ = {each.name: each.annotation for each in shown}
+    return with_options
+
+
+def _option_parameters() -> list[inspect.Parameter]:
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    return [
+        inspect.Parameter(name, kind, default=None, annotation=option)
+        for name, option in _OPTIONS.items()
+    ]
+
+
+def _settings(rename: list[str] | None, **others: str | None) -> FileFormat:
+    return {"rename": joined(rename) if rename else None, **others}
 
 
 def joined(pairs: list[str]) -> str:

@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipelines.cli.file_options import (
-    DateFormat,
-    Decimal,
-    Delimiter,
-    Encoding,
-    Rename,
-    format_settings,
-)
+from pipelines.cli.file_options import RECOGNISED, FileFormat, with_file_options
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import Wide, print_json, print_table, stdout_console
 
@@ -23,6 +16,7 @@ if TYPE_CHECKING:
     from pipelines.reports.plan import Plan
 
 
+@with_file_options
 def plan(
     csv: Annotated[str | None, typer.Option(help="As for `bikecast run`.")] = None,
     forecast: Annotated[str | None, typer.Option(help="As for `bikecast run`.")] = None,
@@ -30,11 +24,7 @@ def plan(
         float | None, typer.Option(min=1, max=86_400, help="As for `bikecast run`.")
     ] = None,
     retrain: Annotated[bool, typer.Option("--retrain", help="As for `bikecast run`.")] = False,
-    rename: Rename = None,
-    delimiter: Delimiter = None,
-    decimal: Decimal = None,
-    date_format: DateFormat = None,
-    encoding: Encoding = None,
+    file_format: FileFormat = RECOGNISED,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     wide: Wide = False,
@@ -51,8 +41,7 @@ def plan(
     from pipelines.reports.plan import make_plan
     from pipelines.settings import load_settings
 
-    told = format_settings(rename, delimiter, decimal, date_format, encoding)
-    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **told)
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **file_format)
     models = load_models()
     spec = trained_by(chosen_model(models, settings.model).spec, settings)
     with open_installation(settings, models=models) as here:

@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import InvalidInput
-from pipelines.cli.file_options import (
-    DateFormat,
-    Decimal,
-    Delimiter,
-    Encoding,
-    Rename,
-    format_settings,
-)
+from pipelines.cli.file_options import RECOGNISED, FileFormat, with_file_options
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, rows_table, say, show, stdout_console
 
@@ -29,6 +22,7 @@ if TYPE_CHECKING:
     from resources.lake.port import FetchedFile, Lake
 
 
+@with_file_options
 def profile(
     what: Annotated[
         str,
@@ -37,11 +31,7 @@ def profile(
     html: Annotated[
         Path | None, typer.Option(help="Write a page with plots too.", show_default=False)
     ] = None,
-    rename: Rename = None,
-    delimiter: Delimiter = None,
-    decimal: Decimal = None,
-    date_format: DateFormat = None,
-    encoding: Encoding = None,
+    file_format: FileFormat = RECOGNISED,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -63,20 +53,19 @@ def profile(
     from pipelines.settings import load_settings
     from resources.lake.tables import open_table, open_version_before
 
-    told = format_settings(rename, delimiter, decimal, date_format, encoding)
     models, settings = load_models(), load_settings(model=model)
     spec = chosen_model(models, settings.model).spec
     lake = resources_for(settings, models).lake
     path = f"tables/{what}"
     if _is_table(lake, what):
-        if any(told.values()):
+        if any(file_format.values()):
             raise InvalidInput(f"{what} is a table of the lake: the options are for files.")
         before = open_version_before(lake, path)
         profiled = profile_of(
             open_table(lake, path), what, spec, before=before, compared="the version before"
         )
     else:
-        file_settings = load_settings(model=model, csv=what, **told)
+        file_settings = load_settings(model=model, csv=what, **file_format)
         with _rows_of_file(file_settings, spec) as (rows, origin, columns, findings):
             before = open_table(lake, spec.training_table_path) if _has_table(lake, spec) else None
             profiled = profile_of(

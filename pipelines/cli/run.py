@@ -10,14 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from bikecast.core.errors import InvalidInput
-from pipelines.cli.file_options import (
-    DateFormat,
-    Decimal,
-    Delimiter,
-    Encoding,
-    Rename,
-    format_settings,
-)
+from pipelines.cli.file_options import RECOGNISED, FileFormat, with_file_options
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import Wide, print_json, say
 
@@ -27,6 +20,7 @@ if TYPE_CHECKING:
     from pipelines.settings import Settings
 
 
+@with_file_options
 def run(
     csv: Annotated[
         str | None,
@@ -65,11 +59,7 @@ def run(
             "was trained on other data than the live one.",
         ),
     ] = False,
-    rename: Rename = None,
-    delimiter: Delimiter = None,
-    decimal: Decimal = None,
-    date_format: DateFormat = None,
-    encoding: Encoding = None,
+    file_format: FileFormat = RECOGNISED,
     model: ModelOption = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print one JSON object on standard output.")
@@ -99,8 +89,7 @@ def run(
     from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
-    told = format_settings(rename, delimiter, decimal, date_format, encoding)
-    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **told)
+    settings = load_settings(model=model, csv=csv, forecast=forecast, budget=budget, **file_format)
     if settings.env == "azure":
         raise InvalidInput(
             "`bikecast run` waits for the training in its own process, which is for the local "

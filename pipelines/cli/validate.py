@@ -8,14 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from bikecast.core.errors import InvalidInput
-from pipelines.cli.file_options import (
-    DateFormat,
-    Decimal,
-    Delimiter,
-    Encoding,
-    Rename,
-    format_settings,
-)
+from pipelines.cli.file_options import RECOGNISED, FileFormat, with_file_options
 from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import print_json, stdout_console
 
@@ -23,6 +16,7 @@ if TYPE_CHECKING:
     from resources.lake.csv_file import CsvContent
 
 
+@with_file_options
 def validate(
     file: Annotated[
         str, typer.Argument(help="Training CSV: a path (of a folder too), a URL, or -.")
@@ -30,11 +24,7 @@ def validate(
     forecast: Annotated[
         str | None, typer.Option(help="CSV with the days to forecast.", show_default=False)
     ] = None,
-    rename: Rename = None,
-    delimiter: Delimiter = None,
-    decimal: Decimal = None,
-    date_format: DateFormat = None,
-    encoding: Encoding = None,
+    file_format: FileFormat = RECOGNISED,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -51,8 +41,7 @@ def validate(
     from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
-    told = format_settings(rename, delimiter, decimal, date_format, encoding)
-    settings = load_settings(model=model, csv=file, forecast=forecast, **told)
+    settings = load_settings(model=model, csv=file, forecast=forecast, **file_format)
     models = load_models()
     spec = chosen_model(models, settings.model).spec
     sources = resources_for(settings, models).sources

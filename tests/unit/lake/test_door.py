@@ -362,10 +362,9 @@ def test_a_doubtful_number_far_down_is_refused_unless_another_settles_it(tmp_pat
 
 
 def test_a_column_may_be_renamed_from_a_name_with_a_comma():
-    from pipelines.cli.file_options import format_settings
+    from pipelines.cli.file_options import joined
 
-    settings = format_settings(["rentals=all, with days", "temp=t"], None, None, None, None)
-    told = csv_format(rename=settings["rename"])
+    told = csv_format(rename=joined(["rentals=all, with days", "temp=t"]))
     assert told.columns == {"rentals": "all, with days", "temp": "t"}
 
 
