@@ -23,11 +23,11 @@ from resources.automl.azure_job import (
     regression_job,
 )
 from resources.automl.port import TrainingRequest
-from resources.automl.run_logs import failed_runs, show_run_logs
 from resources.automl.training_data import stage_training_data
 from resources.azure.job_states import job_state
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
+from resources.azure.run_logs import failed_runs, show_run_logs
 from resources.lake.adls import AdlsLake
 
 if TYPE_CHECKING:

@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from resources.automl.port import TrainingRequest
-from resources.azure.credentials import TIMEOUTS, azure_credential
+from resources.azure.credentials import TIMEOUTS
+from resources.azure.ml_client import blob_container
 from resources.azure.refusals import account_id, refused_by_azure
 from resources.lake.port import Lake
 
 if TYPE_CHECKING:
     from azure.ai.ml import MLClient
     from azure.ai.ml.entities import AzureBlobDatastore
-    from azure.storage.blob import ContainerClient
 
 DATASTORE = "workspaceblobstore"
 #: The folder of all training data in the datastore.
@@ -85,20 +85,3 @@ def has_credentials(store: AzureBlobDatastore) -> bool:
     from azure.ai.ml.entities import NoneCredentialConfiguration
 
     return not isinstance(store.credentials, NoneCredentialConfiguration | None)
-
-
-def blob_container(store: AzureBlobDatastore) -> ContainerClient:
-    """The container of a datastore that was read with its secrets.
-
-    By the datastore's own key or token, else by this process's credential.
-    """
-    from azure.storage.blob import ContainerClient
-
-    own = store.credentials
-    secret = getattr(own, "sas_token", None) or getattr(own, "account_key", None)
-    return ContainerClient(
-        f"{store.protocol}://{store.account_name}.blob.{store.endpoint}",
-        store.container_name,
-        credential=secret or azure_credential(),
-        **TIMEOUTS,
-    )

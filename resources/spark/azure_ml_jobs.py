@@ -11,12 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.redaction import redacted
-from resources.azure.job_logs import show_log
+from resources.azure.job_logs import say_log_is_missing
 from resources.azure.job_states import job_state
 from resources.azure.ml_client import workspace_client
 from resources.azure.refusals import refused_by_azure
+from resources.azure.run_logs import SPARK_LOGS, show_run_logs
 from resources.spark.remote_jobs import RemoteJobs
 from resources.spark.shipping import Code
 
@@ -59,11 +61,13 @@ class AzureMlJobs(RemoteJobs):
             return self._within_limit(job)
 
     def show_log(self, name: str) -> None:
-        """Log where the driver's log is; Azure ML Studio shows it beside the job."""
-        status = self.status(name)
-        if status.link:
-            where = {"Azure ML studio": status.link}
-            show_log(name, "what Azure ML keeps beside the job, under Outputs + logs", where)
+        """Log the end of what the driver printed, as far as Azure ML keeps it; raises nothing."""
+        try:
+            link = self.status(name).link
+        except BikecastError as error:
+            say_log_is_missing(name, error)
+            return
+        show_run_logs(self._client, name, [name], link, folder=SPARK_LOGS)
 
     def refused(self, table: str = "") -> AbstractContextManager[None]:
         """Raise BikecastError for any error of an Azure client inside; `table` is unchanged."""

@@ -15,8 +15,8 @@ from bikecast.core.jobs import JobState
 from bikecast.core.onnx.contract import inspect_model
 from pipelines.bike_rentals import BIKE_RENTALS
 from resources.automl.azure_job import regression_job
-from resources.automl.training_data import blob_container, has_credentials
-from resources.azure.ml_client import workspace_client
+from resources.automl.training_data import has_credentials
+from resources.azure.ml_client import blob_container, workspace_client
 from tests.azure.cloud import faults
 from tests.azure.cloud.machine_learning import RUN_SECONDS, Trial
 from tests.azure.workspace import PLACE, automl, training_request, write_training_table

@@ -4,6 +4,7 @@ from time import sleep
 
 import dagster as dg
 import pytest
+from azure.ai.ml._utils import _experimental
 
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobState, JobStatus
@@ -15,6 +16,7 @@ from resources.spark.synapse import SynapseSpark
 from tests.azure.cloud import faults
 from tests.azure.cloud.spark_jobs import RUN_SECONDS
 from tests.azure.environment import Location
+from tests.azure.test_job_logs import run_log
 from tests.azure.workspace import PLACE, lake
 
 PREPARATION = Preparation(BIKE_RENTALS, BIKE_RENTALS.source_file, BIKE_RENTALS.training_table_path)
@@ -105,6 +107,28 @@ def test_a_failed_job_is_raised_once_with_its_reason_and_link(days):
     with pytest.raises(BikecastError, match=r"The nodes were lost.*ml.azure.com/runs"):
         here.prepare(PREPARATION)
     assert here.prepare(PREPARATION).job_id.endswith("-2")
+
+
+def test_a_failed_job_says_what_its_driver_printed(days):
+    here = spark()
+    here.prepare(PREPARATION)
+    [main] = [each for each in days.storage.files if each[2].endswith("main.py")]
+    days.storage.write(*main, b"raise ValueError('the driver broke')")
+    days.clock.advance(RUN_SECONDS)
+
+    log = run_log(lambda: here.prepare(PREPARATION))
+    [printed] = [text for text in log if "printed" in text]
+    assert "[driver/stdout]" in printed
+    assert "the driver broke" in printed
+    assert "https://ml.azure.com/runs/bike_data-" in printed
+
+
+def test_no_warning_tells_which_of_microsofts_classes_are_experimental(days, caplog):
+    """azure-ai-ml warns once a process of each that is used."""
+    _experimental._warning_cache.clear()
+    spark(compute="synapsespark").prepare(PREPARATION)
+
+    assert "experimental" not in caplog.text
 
 
 def test_a_job_over_its_limit_is_canceled(days):

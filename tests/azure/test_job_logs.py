@@ -9,8 +9,8 @@ from azure.core.exceptions import HttpResponseError
 
 from bikecast.core.errors import BikecastError
 from pipelines.sample.simulator import write_training_csv
-from resources.automl.run_logs import _printed
 from resources.azure.job_logs import MOST_CHARACTERS, show_log
+from resources.azure.run_logs import USER_LOGS, _printed
 from resources.spark.port import Preparation
 from tests.azure.cloud import faults
 from tests.azure.cloud.livy import RUN_SECONDS as BATCH_SECONDS
@@ -108,7 +108,7 @@ class Logs:
 def test_of_many_logs_the_newest_are_shown_in_equal_shares():
     """Before, all were downloaded, and those whose names come last took all the place."""
     logs = Logs({f"{n % 10}-{n}.txt": b"a line of a log\n" * 2000 for n in range(500)})
-    printed = _printed(logs, "run")
+    printed = _printed(logs, "run", USER_LOGS)
 
     heads = [line for line in printed.splitlines() if line.startswith("[")]
     assert heads == [f"[{n % 10}-{n}.txt]" for n in range(492, 500)]
@@ -118,7 +118,7 @@ def test_of_many_logs_the_newest_are_shown_in_equal_shares():
 
 def test_a_log_is_cut_between_lines_so_that_no_rest_of_a_secret_stays():
     text = b"AccountKey=" + b"secret" * MOST_CHARACTERS + b"\nlast line"
-    assert _printed(Logs({"a.txt": text}), "run") == "[a.txt]\nlast line"
+    assert _printed(Logs({"a.txt": text}), "run", USER_LOGS) == "[a.txt]\nlast line"
 
 
 def test_a_training_that_is_done_says_what_its_best_trial_printed(training, cloud):

@@ -17,6 +17,7 @@ from tests.azure.cloud.machine_learning import (
     CANCELED,
     JOBS,
     REGION,
+    STORES,
     WORKSPACE,
     MachineLearning,
     user_error,
@@ -147,6 +148,9 @@ class SparkJobs:
         if job.status == "Running" and age >= RUN_SECONDS:
             job.error = self._run(job)
             job.status = "Failed" if job.error else "Completed"
+            log = f"ExperimentRun/dcid.{job.name}/logs/azureml/driver/stdout"
+            text = job.error or "The table is made."
+            self._storage.write(ACCOUNT, STORES["workspaceartifactstore"], log, text.encode())
 
     def _run(self, job: SparkJob) -> str:
         """Run the uploaded code as the pool of Livy does, on the lake that its arguments name."""
