@@ -102,7 +102,7 @@ def status(name: _Name = "") -> None:
     from resources.provisioning.removal import parts_of
 
     names = _there(name)
-    parts = parts_of(names.subscription_id, names.group, names.suffix)
+    parts = parts_of(names)
     rows = [
         [part.kind, part.name, part.state, "" if part.is_ours else "not made by us"]
         for part in parts
@@ -117,14 +117,20 @@ def status(name: _Name = "") -> None:
 
 @azure.command()
 def pause(name: _Name = "") -> None:
-    """Pause what costs by the hour: the SQL pool, and compute instances of Azure ML."""
+    """Pause what costs by the hour: SQL pool, compute instances, idle Spark sessions.
+
+    What works stays and is named, with exit code 1: a SQL pool that a run uses, a busy session, a
+    batch, a cluster that keeps nodes.
+    """
     from pipelines.provisioning.steps import pause_pool
-    from resources.provisioning.power import meters, stop_instances
+    from resources.provisioning.power import end_idle_sessions, meters, stop_instances
 
     names = _there(name)
     paused = pause_pool(names, say)
     for instance in stop_instances(names):
         say(f"Stopped: {instance}")
+    for session in end_idle_sessions(names):
+        say(f"Ended: Spark session {session}")
     left = [each for each in meters(names) if each.costs and each.state != "Pausing"]
     for each in left:
         show(f"Still costs: {each.name} ({each.state}, {each.note})")
@@ -141,10 +147,22 @@ def down(name: _Name = "") -> None:
     (Azure ML, vault) is purged. `.env` and this machine's files stay.
     """
     from pipelines.provisioning.up import find_names
-    from resources.provisioning.removal import plan_removal, remove
+    from resources.provisioning.removal import left_suffixes, plan_removal, remove
 
-    _, _, subscription = _local_settings()
-    names, there = find_names(_subscription(subscription), name, "")
+    _, _, configured = _local_settings()
+    subscription = _subscription(configured)
+    names, there = find_names(subscription, name, "")
+    if not there and not name:
+        left = left_suffixes(subscription)
+        if not left:
+            say("There is nothing to delete: no group with our tag, no deleted vault of ours.")
+            return
+        if len(left) > 1:
+            raise InvalidInput(
+                f"Deleted vaults are left of several installations: {', '.join(left)}. Nothing "
+                "was changed. Say which one: --name"
+            )
+        names, there = find_names(subscription, left[0], "")
     removal = plan_removal(names)
     if not removal.group_is_there and not removal.vault_is_deleted:
         say(f"There is nothing to delete: no group {names.group}, no deleted vault of ours.")
@@ -159,6 +177,11 @@ def down(name: _Name = "") -> None:
     if typed.strip() != names.group:
         say("That is another name. Nothing was deleted.")
         raise typer.Exit(1)
+    if plan_removal(names).ids != removal.ids:
+        raise InvalidInput(
+            f"What is in {names.group} has changed since it was listed. Nothing was deleted. Run "
+            "this again, and look at the list."
+        )
     remove(removal, say)
     say(f"Deleted: {names.group}.", style="bold green")
     say(
@@ -197,9 +220,9 @@ def _there(name: str) -> Names:
     _, _, subscription = _local_settings()
     names, there = find_names(_subscription(subscription), name, "")
     if not there:
+        group = f"no group {names.group}" if name else "no group of this subscription"
         raise InvalidInput(
-            f"There is no group {names.group} with our tag; nothing was changed. "
-            "`bikecast azure up` makes one."
+            f"There is {group} with our tag; nothing was changed. `bikecast azure up` makes one."
         )
     return names
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from pipelines.models import Model
@@ -121,8 +122,15 @@ def forecast(target: Target, wishes: Wishes) -> list[Change]:
     if not target.group_is_there:
         made = [f"{kind}/{name}" for kind, name in names.resources()]
         return [Change("Create", each) for each in (f"resource group {names.group}", *made)]
-    parameters = deployment.parameters_of(names, target.caller, wishes.address)
-    return deployment.what_if(names, parameters)
+    return deployment.what_if(names, _parameters(target, wishes))
+
+
+def _parameters(target: Target, wishes: Wishes) -> dict[str, Any]:
+    # A vault that is deployed again loses the access that Azure ML gave itself.
+    there = target.group_is_there and deployment.vault_is_there(target.names)
+    return deployment.parameters_of(
+        target.names, target.caller, wishes.address, make_vault=not there
+    )
 
 
 def hour_of_work(costs: Costs) -> list[CostItem]:
@@ -145,7 +153,7 @@ def make(
     names = target.names
     if not target.group_is_there:
         deployment.make_group(names)
-    parameters = deployment.parameters_of(names, target.caller, wishes.address)
+    parameters = _parameters(target, wishes)
     deployment.validate(names, parameters)
     with steps.pausing(names, say):
         outputs = deployment.deploy(names, parameters, report)

@@ -46,9 +46,21 @@ def read_template() -> dict[str, Any]:
     return template
 
 
-def parameters_of(names: Names, administrator: Principal, address: str) -> dict[str, Any]:
+def vault_is_there(names: Names) -> bool:
+    """Whether the group, which has to be there, has our vault."""
+    resources = resource_client(names.subscription_id).resources
+    with arm_errors(f"cannot list the resources of {names.group}", "Nothing was changed."):
+        listed = list(resources.list_by_resource_group(names.group))
+    vault = ("microsoft.keyvault/vaults", names.vault)
+    return any((str(each.type).lower(), each.name) == vault for each in listed)
+
+
+def parameters_of(
+    names: Names, administrator: Principal, address: str, *, make_vault: bool = True
+) -> dict[str, Any]:
     """The template's parameters. The SQL password is random and kept nowhere."""
     values = {
+        "makeVault": make_vault,
         "suffix": names.suffix,
         "location": names.region,
         "administratorId": administrator.id,

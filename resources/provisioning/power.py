@@ -1,4 +1,4 @@
-"""What costs while nobody works: the SQL pool and compute instances; and Synapse's firewall."""
+"""What costs by the hour: the SQL pool, Spark, compute instances; and Synapse's firewall."""
 
 from __future__ import annotations
 
@@ -88,9 +88,53 @@ def stop_instances(names: Names) -> list[str]:
 
 
 _INSTANCE = "compute instance"
+_IDLE = "idle"
+
+
+def end_idle_sessions(names: Names) -> list[str]:
+    """End the Spark sessions that wait for a statement; their names. Busy ones go on."""
+    from resources.spark.livy_sessions import end_session, live_sessions
+
+    if not list(_spark_pool(names)):
+        return []
+    ended = []
+    with arm_errors("cannot end the Spark sessions", "They cost while they are open."):
+        for each in live_sessions(names.synapse, names.spark_pool):
+            if each.state == _IDLE:
+                end_session(names.synapse, names.spark_pool, each.id)
+                ended.append(f"{each.id} ({each.name})")
+    return ended
 
 
 def _spark(names: Names) -> Iterator[Meter]:
+    """The Spark pool, which costs while sessions are open and batches run, and these."""
+    from azure.core.exceptions import HttpResponseError
+
+    from resources.spark.livy import Batches
+    from resources.spark.livy_sessions import live_sessions
+
+    pools = list(_spark_pool(names))
+    yield from pools
+    if not pools:
+        return
+    with arm_errors("cannot list what runs on the Spark pool", "Nothing was changed."):
+        try:
+            sessions = live_sessions(names.synapse, names.spark_pool)
+            batches = Batches(names.synapse, names.spark_pool).unfinished()
+        except HttpResponseError as error:
+            if error.status_code != 403:
+                raise
+            note = "needs the Synapse role Synapse Compute Operator"
+            yield Meter("Spark sessions and batches", "not known", False, note)
+            return
+    for session in sessions:
+        note = "`bikecast azure pause` ends it" if session.state == _IDLE else "works"
+        yield Meter(f"Spark session {session.id} ({session.name})", session.state, True, note)
+    for batch in batches:
+        yield Meter(f"Spark batch {batch.name}", str(batch.state), True, "ends by itself")
+
+
+def _spark_pool(names: Names) -> Iterator[Meter]:
     from azure.core.exceptions import ResourceNotFoundError
 
     with arm_errors("cannot ask for the Spark pool", "Nothing was changed."):
@@ -103,7 +147,7 @@ def _spark(names: Names) -> Iterator[Meter]:
     pause = pool.auto_pause
     minutes = pause.delay_in_minutes if pause is not None and pause.enabled else None
     note = f"pauses by itself after {minutes} idle minutes" if minutes else "never pauses by itself"
-    yield Meter(f"Spark pool {names.spark_pool}", "by batch", minutes is None, note)
+    yield Meter(f"Spark pool {names.spark_pool}", "by session and batch", minutes is None, note)
 
 
 def _computes(names: Names) -> Iterator[Meter]:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from bikecast.core.errors import InvalidInput
@@ -14,11 +15,9 @@ from resources.provisioning.names import TAG, Names
 from resources.provisioning.readiness import deleted_vault, is_ours
 from resources.provisioning.refusals import arm_errors
 
-#: What Azure itself puts into a group beside Application Insights, by type and start of the name.
-BY_PRODUCTS = (
-    ("microsoft.insights/actiongroups", "application insights smart detection"),
-    ("microsoft.alertsmanagement/smartdetectoralertrules", "failure anomalies - insights"),
-)
+_ML = "microsoft.machinelearningservices/workspaces"
+#: The type and the names of the image registry that Azure ML itself makes for a workspace.
+_REGISTRY, _REGISTRY_NAME = "microsoft.containerregistry/registries", re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True)
@@ -42,22 +41,63 @@ class Removal:
     vault_is_deleted: bool
     """Whether our vault is among the soft-deleted ones, to be purged."""
 
+    @property
+    def ids(self) -> set[str]:
+        """The resources that it is about."""
+        return {part.id for part in self.parts}
 
-def parts_of(subscription_id: str, group: str, suffix: str) -> list[Part]:
-    """The resources of a group, with whose they are."""
-    resources = resource_client(subscription_id).resources
-    with arm_errors(f"cannot list the resources of {group}", "Nothing was changed."):
-        listed = list(resources.list_by_resource_group(group, expand="provisioningState"))
-    return [
+
+def parts_of(names: Names) -> list[Part]:
+    """The resources of the group, with whose they are.
+
+    Ours are those with our tag, and what Azure made beside them by itself.
+    """
+    resources = resource_client(names.subscription_id).resources
+    with arm_errors(f"cannot list the resources of {names.group}", "Nothing was changed."):
+        listed = list(resources.list_by_resource_group(names.group, expand="provisioningState"))
+    parts = [
         Part(
             str(each.id),
             str(each.type),
             str(each.name),
             str(each.provisioning_state or ""),
-            is_ours(each.tags, suffix) or _is_by_product(each),
+            is_ours(each.tags, names.suffix) or _is_by_product(each, names),
         )
         for each in listed
     ]
+    registry = _registry_of_machine_learning(names, parts)
+    return [replace(each, is_ours=each.is_ours or each.id.lower() == registry) for each in parts]
+
+
+def _registry_of_machine_learning(names: Names, parts: Sequence[Part]) -> str | None:
+    """Id in lower case of the registry that Azure ML made when it first built an image.
+
+    It has no tag of ours. It is the one that our workspace names as its own and whose name is 32
+    hexadecimal digits, as Azure ML gives it; one of another name was put there by somebody.
+    """
+    from resources.azure.ml_client import workspace_client
+
+    candidates = [
+        each.id.lower()
+        for each in parts
+        if each.kind.lower() == _REGISTRY and _REGISTRY_NAME.fullmatch(each.name)
+    ]
+    workspaces = [part.name for part in parts if part.kind.lower() == _ML and part.is_ours]
+    for workspace in workspaces if candidates else ():
+        client = workspace_client(names.subscription_id, names.group, workspace)
+        with arm_errors(f"cannot ask for the workspace {workspace}", "Nothing was changed."):
+            registry = str(client.workspaces.get(workspace).container_registry or "").lower()
+        if registry in candidates:
+            return registry
+    return None
+
+
+def left_suffixes(subscription_id: str) -> list[str]:
+    """The suffixes of our soft-deleted vaults: a deletion broke off before it purged them."""
+    with arm_errors("cannot list the deleted vaults", "Nothing was changed."):
+        vaults = list(vault_client(subscription_id).vaults.list_deleted())
+    suffixes = [(str(each.name), dict(each.properties.tags or {}).get(TAG)) for each in vaults]
+    return sorted(suffix for name, suffix in suffixes if suffix and name == f"vault{suffix}")
 
 
 def plan_removal(names: Names) -> Removal:
@@ -75,7 +115,7 @@ def plan_removal(names: Names) -> Removal:
             f"The group {names.group} has no tag {TAG}={names.suffix}: `bikecast azure up` did "
             "not make it. Nothing was deleted."
         )
-    parts = parts_of(names.subscription_id, names.group, names.suffix)
+    parts = parts_of(names)
     others = [f"{each.kind}/{each.name}" for each in parts if not each.is_ours]
     if others:
         raise InvalidInput(
@@ -113,9 +153,6 @@ def remove(removal: Removal, say: Callable[[str], None]) -> None:
             vault_client(names.subscription_id).vaults.begin_purge_deleted(
                 names.vault, deleted.properties.location, polling_interval=clients.POLL_SECONDS
             ).result()
-
-
-_ML = "microsoft.machinelearningservices/workspaces"
 
 
 def _delete_workspace(names: Names, workspace: str) -> None:
@@ -161,6 +198,13 @@ def _locks(names: Names) -> Iterator[str]:
             yield str(each.id)
 
 
-def _is_by_product(resource: Any) -> bool:
+def _is_by_product(resource: Any, names: Names) -> bool:
+    """Whether Azure itself put it beside our Application Insights."""
     kind, name = str(resource.type).lower(), str(resource.name).lower()
-    return any(kind == each and name.startswith(start) for each, start in BY_PRODUCTS)
+    return (kind, name) in (
+        ("microsoft.insights/actiongroups", "application insights smart detection"),
+        (
+            "microsoft.alertsmanagement/smartdetectoralertrules",
+            f"failure anomalies - {names.insights}",
+        ),
+    )

@@ -75,6 +75,10 @@ class Batches:
                 batches.insert(0, batch)
         return batches, end
 
+    def unfinished(self) -> list[Any]:
+        """All batches that wait or run, oldest first; one request for each 19 of the list."""
+        return [batch for _, batch in self._newer(ListEnd()) if not _state(batch).is_terminal]
+
     def get(self, livy_id: int, name: str) -> list[Any]:
         """The batch of an id if it has the name, as a list; empty where it is unknown."""
         from azure.core.exceptions import ResourceNotFoundError
@@ -128,7 +132,7 @@ class Batches:
     def status(self, batch: Any) -> JobStatus:
         """The state of a batch, by Livy's result where it is certain, else by its state."""
         livy_state, result = str(batch.state), str(batch.result)
-        state = RESULTS.get(result) or STATES.get(livy_state, JobState.RUNNING)
+        state = _state(batch)
         error = ""
         if state in (JobState.FAILED, JobState.CANCELED):
             errors = [e.message for e in batch.errors or () if e.message]
@@ -174,6 +178,11 @@ class Batches:
             from_parameter=first, size=PAGE, detailed=True, **TIMEOUTS
         )
         return list(page.sessions or ())
+
+
+def _state(batch: Any) -> JobState:
+    """By Livy's result where it is certain, else by its state; an unknown one still runs."""
+    return RESULTS.get(str(batch.result)) or STATES.get(str(batch.state), JobState.RUNNING)
 
 
 #: The line that ends a traceback of Python, by its exception's name: a builtin, or one of a module

@@ -181,6 +181,20 @@ def test_what_if_shows_by_azures_own_forecast_what_would_change(deployed, call):
     assert "NoChange" in done.output
 
 
+def test_a_vault_that_is_there_keeps_the_access_that_azure_ml_gave_itself(deployed, call):
+    """A vault that is deployed again has the template's policies only, of which there are none."""
+    names = Names(subscription_id=SUBSCRIPTION, suffix=SUFFIX, region="westeurope")
+    kind = "Microsoft.KeyVault/vaults"
+    vault = next(r for r in deployed.resources.resources.values() if r["type"] == kind)
+    vault["properties"]["accessPolicies"] = ["of Azure ML"]
+
+    assert deployment.vault_is_there(names)
+    assert "/vaults/" not in call("up", "--what-if").output
+    parameters = deployment.parameters_of(names, Principal(CALLER, "User"), "", make_vault=False)
+    deployment.deploy(names, parameters, lambda *_: None)
+    assert deployed.resources.resources[vault["id"]]["properties"]["accessPolicies"]
+
+
 def test_up_asks_before_it_makes_anything(subscription, call):
     done = call("up", "--name", SUFFIX, typed="n\n")
 
@@ -354,6 +368,29 @@ def test_status_without_an_installation_says_what_makes_one(subscription, call):
         call("status")
 
 
+def test_pause_ends_idle_sessions_and_names_what_works(deployed, call):
+    pass_time(deployed)
+    for name, state in (("of a notebook", "idle"), ("of a colleague", "busy"), ("old", "dead")):
+        deployed.livy_sessions.add(name, state)
+    told = call("status").output
+    assert "Spark session 0 (of a notebook)" in told
+    assert "Spark session 2" not in told
+
+    done = call("pause")
+    assert done.exit_code == 1
+    assert "Ended: Spark session 0 (of a notebook)" in done.output
+    assert "Still costs: Spark session 1 (of a colleague) (busy, works)" in done.output
+    assert deployed.livy_sessions.live() == [1]
+
+
+def test_status_does_without_the_right_to_see_spark_sessions(deployed, call):
+    deployed.faults.add("GET", "/sparkPools/", faults.FORBIDDEN)
+
+    done = call("status")
+    assert done.exit_code == 0
+    assert "not known" in done.output
+
+
 @pytest.mark.calls
 def test_pause_pauses_the_pool(deployed, call):
     pass_time(deployed)
@@ -433,12 +470,67 @@ def test_down_does_not_touch_a_group_with_resources_of_others(deployed, call):
 def add(cloud, kind, name, tags):
     id_ = f"/subscriptions/{SUBSCRIPTION}/resourceGroups/{GROUP}/providers/{kind}/{name}"
     cloud.resources.resources[id_] = {"id": id_, "type": kind, "name": name, "tags": tags}
+    return id_
 
 
 def test_down_takes_what_azure_itself_put_into_the_group(deployed, call):
     add(deployed, "microsoft.insights/actiongroups", "Application Insights Smart Detection", None)
+    rules = "microsoft.alertsmanagement/smartDetectorAlertRules"
+    add(deployed, rules, f"Failure Anomalies - insights{SUFFIX}", None)
 
     assert call("down", typed=f"{GROUP}\n").exit_code == 0
+
+
+MADE_BY_AZURE_ML = "0f9309c3acdd842848c88032e1ec736d"
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        ("microsoft.insights/actiongroups", "Page the night shift"),
+        (
+            "microsoft.alertsmanagement/smartDetectorAlertRules",
+            "Failure Anomalies - insights-of-the-shop",
+        ),
+        ("Microsoft.ContainerRegistry/registries", MADE_BY_AZURE_ML),
+    ],
+)
+def test_what_only_looks_like_a_by_product_of_azure_is_left(deployed, call, kind, name):
+    """An alert of other insights; a registry that our workspace does not name as its own."""
+    add(deployed, kind, name, None)
+
+    with pytest.raises(InvalidInput, match=f"did not make.*\n.*{name}"):
+        call("down", typed=f"{GROUP}\n")
+    assert untouched(deployed)
+
+
+def test_down_takes_the_image_registry_that_azure_ml_made(deployed, call):
+    registry = add(deployed, "Microsoft.ContainerRegistry/registries", MADE_BY_AZURE_ML, None)
+    deployed.machine_learning.registry = registry.replace("resourceGroups", "resourcegroups")
+
+    done = call("down", typed=f"{GROUP}\n")
+    assert done.exit_code == 0
+    assert done.output.index(MADE_BY_AZURE_ML) < done.output.index("Type ")
+
+
+def test_down_leaves_a_registry_that_somebody_gave_to_our_workspace(deployed, call):
+    registry = add(deployed, "Microsoft.ContainerRegistry/registries", "imagesofall", None)
+    deployed.machine_learning.registry = registry
+
+    with pytest.raises(InvalidInput, match=r"(?s)did not make.*registries/imagesofall"):
+        call("down", typed=f"{GROUP}\n")
+    assert untouched(deployed)
+
+
+def test_down_deletes_nothing_where_the_group_changes_while_it_asks(deployed, call, monkeypatch):
+    def type_slowly(*_, **__):
+        add(deployed, "Microsoft.Web/sites", f"shop{SUFFIX}", TAGS)
+        return GROUP
+
+    monkeypatch.setattr("pipelines.cli.azure.typer.prompt", type_slowly)
+    with pytest.raises(InvalidInput, match="has changed since it was listed"):
+        call("down")
+    assert untouched(deployed)
 
 
 def test_down_does_not_touch_what_is_locked(deployed, call):
@@ -462,6 +554,28 @@ def test_down_purges_a_vault_of_ours_that_an_earlier_deletion_left(subscription,
 
     assert call("down", "--name", SUFFIX, typed=f"{GROUP}\n").exit_code == 0
     assert subscription.availability.purged == [f"vault{SUFFIX}"]
+
+
+def test_down_without_a_name_finds_the_vault_that_an_earlier_deletion_left(subscription, call):
+    subscription.availability.delete_vault(f"vault{SUFFIX}", TAGS)
+    subscription.availability.delete_vault("vaultother", TAGS)
+
+    assert call("down", typed=f"{GROUP}\n").exit_code == 0
+    assert subscription.availability.purged == [f"vault{SUFFIX}"]
+
+
+def test_down_with_vaults_of_several_installations_asks_which(subscription, call):
+    for suffix in ("one", "two"):
+        subscription.availability.delete_vault(f"vault{suffix}", {"bikecast": suffix})
+
+    with pytest.raises(InvalidInput, match="one, two"):
+        call("down")
+
+
+def test_without_any_installation_no_name_is_made_up(subscription, call):
+    assert "no group with our tag" in call("down").output
+    with pytest.raises(InvalidInput, match="no group of this subscription"):
+        call("status")
 
 
 def test_down_leaves_a_deleted_vault_of_somebody_else(subscription, call):

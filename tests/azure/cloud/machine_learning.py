@@ -97,6 +97,7 @@ class MachineLearning:
         """Versions by model and by the text that names them, in the order of their creation."""
         self.stores = dict(STORES)
         self.exists = True
+        self.registry: str | None = None
         self.names_best = True
         """Whether a finished job has the tag of its best trial, as recorded ones have."""
         self.trainer = trainer
@@ -121,6 +122,7 @@ class MachineLearning:
             "properties": {
                 "discoveryUrl": f"https://{REGION}.api.azureml.ms/discovery",
                 "workspaceId": "44444444-4444-4444-4444-444444444444",
+                **({"containerRegistry": self.registry} if self.registry else {}),
             },
         }
         return answer(like("aml-workspace", "GET management.azure.com{ws} 200", own))
