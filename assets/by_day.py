@@ -171,7 +171,8 @@ def stage_days(lake: Lake, spec: ModelSpec, days: Days) -> LakeFile:
         raise InvalidInput(
             f"{spec.scoring_file} has {lacking} {spec.time_key}, so its rows are numbered and "
             "belong to no day. Nothing was changed. Daily partitions take a file with the day of "
-            f"each row; {spec.predictions_table} scores the file as a whole."
+            "each row, or one whose first day `bikecast run --forecast FILE --start-date DAY` "
+            f"says; {spec.predictions_table} scores the file as a whole."
         )
     within = (key >= days.first) & (key <= days.last)
     return stage_some_rows(lake, rows, within, f"{spec.scoring_table}_by_day")

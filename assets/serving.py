@@ -183,9 +183,8 @@ def _predictions(spec: ModelSpec) -> dg.AssetsDefinition:
             rows = scoring.store(spec, scored)
         digest = predictions_digest(spec, rows, scored.version)
         with shown_to_people():
-            forecast = _forecast(
-                context.instance, spec, rows, digest, recent_targets(context.instance, spec, lake)
-            )
+            history = recent_targets(context.instance, spec, lake, rows)
+            forecast = _forecast(context.instance, spec, rows, digest, history)
         yield dg.MaterializeResult(
             asset_key=predictions_table.key,
             data_version=dg.DataVersion(digest),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import dagster as dg
@@ -63,11 +63,14 @@ def table_plots(spec: ModelSpec, table: pa.Table) -> dict[str, bytes]:
 
 
 def recent_targets(
-    instance: dg.DagsterInstance, spec: ModelSpec, lake: Lake
+    instance: dg.DagsterInstance,
+    spec: ModelSpec,
+    lake: Lake,
+    rows: Sequence[Mapping[str, object]],
 ) -> list[tuple[str, float]]:
-    """The mean target of each of the table's last HISTORY_DAYS days, by day, in order.
+    """The mean target of each of the table's last HISTORY_DAYS days before those of `rows`.
 
-    Empty for a model without days and while there is no table.
+    In order; empty for rows without days and while there is no table.
     """
     import pyarrow as pa
     import pyarrow.dataset as ds
@@ -75,13 +78,19 @@ def recent_targets(
     key, dataset = spec.time_key, open_table_if_any(lake, spec.training_table_path)
     if key is None or dataset is None or not pa.types.is_date(dataset.schema.field(key).type):
         return []
+    days = [dt.date.fromisoformat(str(row[key])) for row in rows if row.get(key) is not None]
+    if not days or len(days) < len(rows):
+        return []
     known = latest_metadata(instance, spec.training_table, "last_time")
     latest = dt.date.fromisoformat(known) if isinstance(known, str) else limits_of(dataset, key)[1]
     if latest is None:
         return []
-    since = ds.field(key) > latest - dt.timedelta(days=HISTORY_DAYS)
-    rows = dataset.to_table(columns=[key, spec.target.name], filter=since)
-    means = rows.group_by(key).aggregate([(spec.target.name, "mean")]).sort_by(key).to_pylist()
+    latest = min(latest, min(days) - dt.timedelta(days=1))
+    recent = ds.field(key) > latest - dt.timedelta(days=HISTORY_DAYS)
+    table = dataset.to_table(
+        columns=[key, spec.target.name], filter=recent & (ds.field(key) <= latest)
+    )
+    means = table.group_by(key).aggregate([(spec.target.name, "mean")]).sort_by(key).to_pylist()
     return [(str(row[key]), float(row[f"{spec.target.name}_mean"])) for row in means]
 
 

@@ -136,9 +136,8 @@ def registry_for(home: Home) -> MlflowRegistry:
 
 def format_of(settings: Settings) -> CsvFormat:
     """What the settings say about the files' format; raises InvalidInput where that is wrong."""
-    return csv_format(
-        **settings.model_dump(include={"rename", "delimiter", "decimal", "date_format", "encoding"})
-    )
+    parts = {"rename", "delimiter", "decimal", "date_format", "encoding", "start_date"}
+    return csv_format(**settings.model_dump(include=parts))
 
 
 def scoring_for(

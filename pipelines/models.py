@@ -30,7 +30,7 @@ SHARED_NAMES = frozenset(
 #: Settings that are about the files of one model.
 _OF_ONE_MODEL = (
     *("csv", "forecast", "scoring_table"),
-    *("rename", "delimiter", "decimal", "date_format", "encoding"),
+    *("rename", "delimiter", "decimal", "date_format", "encoding", "start_date"),
 )
 
 

@@ -189,6 +189,7 @@ class Settings(HomeSettings):
     decimal: str = Field("", description="Decimal mark of the files, point or comma; likewise")
     date_format: str = Field("", description="Dates in the files, as strptime has it; likewise")
     encoding: str = Field("", description="Encoding of the files; likewise")
+    start_date: str = Field("", description="Day of the first row of a forecast without days")
     max_table_mb: int = Field(
         1024, ge=1, description="MiB of a CSV that `automl` and `predict` read into memory"
     )

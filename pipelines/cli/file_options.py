@@ -36,6 +36,15 @@ DateFormat = Annotated[
 Encoding = Annotated[
     str | None, typer.Option(help="Encoding, such as windows-1252.  [default: recognised]")
 ]
+StartDate = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DAY",
+        help="The forecast has no days: its first row is of this day (2013-01-01), each next row "
+        "of the next.  [default: rows have numbers]",
+        show_default=False,
+    ),
+]
 
 
 FileFormat = Mapping[str, str | None]
@@ -48,36 +57,36 @@ _OPTIONS = {
     "date_format": DateFormat,
     "encoding": Encoding,
 }
+#: Of commands with a forecast.
+_START_DATE = {"start_date": StartDate}
 _Result = TypeVar("_Result")
 
 
 def with_file_options(command: Callable[..., _Result]) -> Callable[..., _Result]:
     """The command with these options in place of its parameter `file_format`, a FileFormat."""
-    parameters = inspect.signature(command, eval_str=True).parameters.values()
+    parameters = inspect.signature(command, eval_str=True).parameters
+    options_shown = _OPTIONS | (_START_DATE if "forecast" in parameters else {})
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    of_files = [
+        inspect.Parameter(name, kind, default=None, annotation=option)
+        for name, option in options_shown.items()
+    ]
     shown = [
         each
-        for parameter in parameters
-        for each in (_option_parameters() if parameter.name == "file_format" else (parameter,))
+        for parameter in parameters.values()
+        for each in (of_files if parameter.name == "file_format" else (parameter,))
     ]
     signature = inspect.Signature(shown)
 
     @functools.wraps(command)
     def with_options(*arguments: Any, **options: Any) -> _Result:
         values = signature.bind(*arguments, **options).arguments
-        given = {name: values.pop(name, None) for name in _OPTIONS}
+        given = {name: values.pop(name, None) for name in options_shown}
         return command(**values, file_format=_settings(**given))
 
     with_options.__signature__ = signature  # type: ignore[attr-defined] # what Typer reads
     with_options.__annotations__ = {each.name: each.annotation for each in shown}
     return with_options
-
-
-def _option_parameters() -> list[inspect.Parameter]:
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    return [
-        inspect.Parameter(name, kind, default=None, annotation=option)
-        for name, option in _OPTIONS.items()
-    ]
 
 
 def _settings(rename: list[str] | None, **others: str | None) -> FileFormat:

@@ -41,6 +41,8 @@ def validate(
     from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
+    if file_format.get("start_date") and not forecast:
+        raise InvalidInput("--start-date is about a forecast; name it with --forecast")
     settings = load_settings(model=model, csv=file, forecast=forecast, **file_format)
     models = load_models()
     spec = chosen_model(models, settings.model).spec

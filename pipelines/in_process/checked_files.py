@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from assets.lake import csv_files
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
+from resources.lake.port import FetchedFile
 from resources.lake.sources import Sources
 
 if TYPE_CHECKING:
@@ -33,6 +34,7 @@ def checked_files(
     }
     problems, contents = [], {}
     with sources.hold(*files) as fetched:
+        _check_start_date(spec, sources, fetched)
         for path, file in files.items():
             try:
                 content = file.read(fetched[path], spec, sources.lake)
@@ -43,6 +45,20 @@ def checked_files(
         if problems:
             raise InvalidInput("\n".join([*problems, REFUSED]))
         yield contents
+
+
+def _check_start_date(
+    spec: ModelSpec, sources: Sources, fetched: Mapping[str, FetchedFile]
+) -> None:
+    """Raise InvalidInput where a start date is said that no file is read by."""
+    scoring = fetched.get(spec.scoring_file)
+    start_date = sources.format.start_date
+    if start_date and (scoring is None or scoring.format.start_date != start_date):
+        raise InvalidInput(
+            "--start-date is about the file with the rows to score, and no new one is given: what "
+            "the lake has is read as it was stored, and the sample has days. Nothing was changed; "
+            "name the file with --forecast, or leave out --start-date (and BIKECAST_START_DATE)."
+        )
 
 
 def without_refusal(error: InvalidInput) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import date
 from itertools import islice
 from pathlib import Path
 
@@ -51,6 +52,38 @@ class CsvContent:
     signature: tuple[int, ...]
     part_rows: tuple[int, ...] = ()
     """The rows of each file of a source that has many."""
+    days: NumberedDays | None = None
+    """The days of a file without days, where a start date was said."""
+
+
+@dataclass(frozen=True)
+class NumberedDays:
+    """The days of a file to score that has none: row 1 is of the `first`, each next row of the
+    next day."""
+
+    column: str
+    first: date
+
+    @classmethod
+    def of(cls, told: CsvFormat | None, spec: ModelSpec) -> NumberedDays | None:
+        """Those that were said. Raises InvalidInput for a model without a key of days."""
+        if told is None or not told.start_date:
+            return None
+        column = next((key for key in spec.keys if key.name == spec.time_key), None)
+        if column is None or column.sql_type != "date" or len(spec.keys) > 1:
+            raise InvalidInput(
+                f"--start-date is for models whose rows have a day as their one key; those of "
+                f"{spec.name} have {', '.join(spec.key_names) or 'no key'}"
+            )
+        return cls(column.name, date.fromisoformat(told.start_date))
+
+    def given_to(self, rows: pa.Table, before: int) -> pa.Table:
+        """The rows with their days; `before` is the number of rows before them."""
+        first = (self.first - date(1970, 1, 1)).days + before
+        if first + rows.num_rows > (date.max - date(1970, 1, 1)).days + 1:
+            raise InvalidInput(f"from --start-date {self.first} on the days end before the rows do")
+        days = pa.array(range(first, first + rows.num_rows), pa.int32()).cast(pa.date32())
+        return rows.set_column(rows.column_names.index(self.column), self.column, days)
 
 
 @contextmanager
@@ -144,7 +177,11 @@ def read_scoring_csv(
     told: CsvFormat | None = None,
     kept_rows: int = _ALL_ROWS,
 ) -> CsvContent:
-    """Read a scoring file: the features are required, keys may be there (unique, or empty)."""
+    """Read a scoring file: the features are required, keys may be there (unique, or empty).
+
+    Raises InvalidInput as `read_csv` does, and for a start date of a file or a model that has no
+    use for one.
+    """
     return read_csv(
         path,
         (*spec.keys, *spec.features),
@@ -156,6 +193,7 @@ def read_scoring_csv(
         told=_with_columns(told, spec, spec.inputs),
         suspicious=SuspiciousValues(spec, treatment="flag"),
         kept_rows=kept_rows,
+        days=NumberedDays.of(told, spec),
     )
 
 
@@ -223,12 +261,14 @@ def read_csv(
     kept_rows: int = _ALL_ROWS,
     take: Callable[[pa.Table], None] | None = None,
     hint: str = "",
+    days: NumberedDays | None = None,
 ) -> CsvContent:
     """Read and check a whole file, in memory that does not grow with it but for `kept_rows`.
 
     docs/data.md says what is accepted. Columns may come in any order; those outside `columns` are
     a finding, unless `ignored`. `optional` columns may be absent, values of `may_lack` empty. Rows
-    with all of `unique` present must differ in them. `hint` follows missing values.
+    with all of `unique` present must differ in them. `hint` follows missing values; `days`
+    are those of a file without days.
     Raises InvalidInput that names file, line and column of the first problems, and where the file
     changes while it is read.
     """
@@ -238,11 +278,16 @@ def read_csv(
     required = [column.name for column in columns if column.name not in optional]
     before = file_signature(path, source_name)
     dialect = recognise(path, columns, required, source_name, told, ignored)
+    if days and days.column in dialect.names:
+        raise InvalidInput(
+            f"{source_name} has its days in {days.column}; --start-date is for files without days"
+        )
     rules = Rules(tuple(columns), frozenset(may_lack) | frozenset(optional), source_name)
     kept: list[pa.Table] = []
     order = DayOrder([column for column in columns if column.name in dialect.names])
     with UniqueKeys(unique if set(unique) <= set(dialect.names) else ()) as keys:
         for rows in checked_rows(path, dialect, rules, hint=hint):
+            rows = days.given_to(rows, rules.rows) if days else rows
             keys.add(rows)
             for each in (suspicious, limits, order):
                 if each is not None:
@@ -273,6 +318,8 @@ def read_csv(
     notes = [*dialect.notes, *(f"{form} ({place})" for form, place in rules.forms.items())]
     if told.date_format:
         notes.append(f"dates of the form {told.date_format}")
+    if days:
+        notes.append(f"row 1 as {days.column} {days.first}, each next row as the next day")
     findings += [
         order.finding(source_name, column)
         for column in order.in_doubt()
@@ -284,10 +331,15 @@ def read_csv(
         table=pa.concat_tables([schema.empty_table(), *kept]).combine_chunks(),
         rows=rules.rows,
         findings=(*findings, *(suspicious.findings() if suspicious else ())),
-        absent=tuple(column.name for column in columns if column.name not in dialect.names),
+        absent=tuple(
+            column.name
+            for column in columns
+            if column.name not in dialect.names and not (days and column.name == days.column)
+        ),
         dialect=dialect,
         is_canonical=not notes,
         signature=before,
+        days=days,
     )
 
 
@@ -344,7 +396,10 @@ def _read_rows(
     if told and told.date_format:
         columns = [replace(column, date_format=told.date_format) for column in columns]
     rules = Rules(tuple(columns), frozenset(column.name for column in columns), str(path))
-    return checked_rows(path, content.dialect, rules)
+    days, before = content.days, 0
+    for rows in checked_rows(path, content.dialect, rules):
+        yield days.given_to(rows, before) if days else rows
+        before += rows.num_rows
 
 
 @contextmanager

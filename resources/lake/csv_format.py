@@ -6,7 +6,7 @@ import codecs
 import csv
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 from bikecast.core.errors import InvalidInput
 from resources.lake.port import CsvFormat
@@ -22,6 +22,7 @@ def csv_format(
     decimal: str = "",
     date_format: str = "",
     encoding: str = "",
+    start_date: str = "",
 ) -> CsvFormat:
     """The format that these texts describe; `rename` is `column=name in the file, ...`.
 
@@ -47,7 +48,14 @@ def csv_format(
             ) from None
     if date_format and (problem := _date_format_problem(date_format)):
         raise InvalidInput(f"--date-format {date_format!r}: {problem}; such as %d.%m.%Y")
-    return CsvFormat(columns, delimiter, decimal, date_format, encoding)
+    if start_date:
+        try:
+            start_date = date.fromisoformat(start_date).isoformat()
+        except ValueError:
+            raise InvalidInput(
+                f"--start-date {start_date!r} is not a day such as 2013-01-31"
+            ) from None
+    return CsvFormat(columns, delimiter, decimal, date_format, encoding, start_date)
 
 
 def renamed_columns(pairs: Iterable[str]) -> dict[str, str]:

@@ -73,6 +73,10 @@ def read_many(
     from resources.lake.raw_files import model_of, reader
 
     read, earlier, path = reader(purpose), fetched.earlier, fetched.path
+    if purpose == "scoring" and fetched.format.start_date:
+        raise InvalidInput(
+            f"{fetched.origin}: --start-date is for one file, and this is many. Nothing was stored."
+        )
     path.unlink(missing_ok=True)
     if earlier is not None and earlier.model != model_of(spec):
         earlier = None

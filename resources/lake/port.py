@@ -27,7 +27,9 @@ class LakeFile:
 class CsvFormat:
     """Each part overrules what would be recognised; an empty one leaves it to that.
 
-    `columns` gives, by a spec's name of a column, the name that the file has for it.
+    `columns` gives, by a spec's name of a column, the name that the file has for it. `start_date`
+    (ISO) is the day of the first row of a file to score that has no days; each next row is the
+    next day.
     """
 
     columns: Mapping[str, str] = field(default_factory=dict)
@@ -35,6 +37,7 @@ class CsvFormat:
     decimal: str = ""
     date_format: str = ""
     encoding: str = ""
+    start_date: str = ""
 
     def __bool__(self) -> bool:
         return any(getattr(self, part.name) for part in fields(self))

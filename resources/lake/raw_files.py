@@ -199,7 +199,7 @@ def stored_parts(lake: Lake, path: str, told: CsvFormat) -> tuple[list[dict[str,
     parts = manifest.get("parts")
     if stored is None or parts is None or manifest["digest"] != stored.digest:
         return [], None
-    files = parts["files"] if parts["format"] == asdict(told) else []
+    files = parts["files"] if CsvFormat(**parts["format"]) == told else []
     return files, manifest["model"]
 
 

@@ -82,7 +82,7 @@ class Sources:
                 "Options say how a file is written, but no new file is given: what the lake has is "
                 "read as it was stored, and the sample needs none. Nothing was changed; name the "
                 "file with --csv or --forecast, or leave out the options (and BIKECAST_RENAME, "
-                "_DELIMITER, _DECIMAL, _DATE_FORMAT and _ENCODING)."
+                "_DELIMITER, _DECIMAL, _DATE_FORMAT, _ENCODING and _START_DATE)."
             )
 
     def read(self, lake_path: str, content: object) -> None:

@@ -44,6 +44,11 @@ def rows_of(spec, count):
     return pa.table(values, schema=arrow_schema(spec.training_columns))
 
 
+def forecast_from(day):
+    """Ten rows of a forecast, by their days."""
+    return [{SPEC.time_key: day + dt.timedelta(days=number)} for number in range(10)]
+
+
 @pytest.fixture
 def instance():
     with dg.DagsterInstance.ephemeral() as instance:
@@ -68,15 +73,23 @@ def test_a_table_without_time_is_not_shown_over_time():
 
 
 def test_the_history_is_that_of_the_last_days_in_order(instance, lake):
-    history = recent_targets(instance, SPEC, lake)
+    history = recent_targets(instance, SPEC, lake, forecast_from(LAST + dt.timedelta(days=1)))
     assert len(history) == HISTORY_DAYS
     assert history[-1] == (str(LAST), 0.0)
     assert history == sorted(history)
 
 
+def test_the_history_ends_before_a_forecast_of_days_that_the_table_has(instance, lake):
+    history = recent_targets(instance, SPEC, lake, forecast_from(LAST - dt.timedelta(days=9)))
+    assert len(history) == HISTORY_DAYS
+    assert history[-1][0] == str(LAST - dt.timedelta(days=10))
+
+
 def test_there_is_no_history_without_a_table_or_without_days(instance, lake, tmp_path):
-    assert recent_targets(instance, SPEC, LocalLake(root=str(tmp_path / "other"))) == []
-    assert recent_targets(instance, COFFEE_SALES, lake) == []
+    rows, empty = forecast_from(LAST), LocalLake(root=str(tmp_path / "other"))
+    assert recent_targets(instance, SPEC, empty, rows) == []
+    assert recent_targets(instance, COFFEE_SALES, lake, rows) == []
+    assert recent_targets(instance, SPEC, lake, [*rows, {SPEC.time_key: None}]) == []
 
 
 def test_a_forecast_without_days_stands_alone():
