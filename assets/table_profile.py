@@ -29,11 +29,14 @@ if TYPE_CHECKING:
 Kind = Literal["number", "code", "text", "date", "other"]
 #: Bars of a histogram; of texts the most frequent ones.
 BINS, MOST_TEXTS = 20, 10
+#: Rows of which distinct values are counted one by one; it takes memory by the value.
+MOST_EXACT = 1_000_000
 
 
 @dataclass(frozen=True)
 class ColumnProfile:
-    """One column: `missing` and `distinct` (approximate) count rows, `least` to `greatest` rank.
+    """One column: `missing` and `distinct` count rows, `least` to `greatest` rank. Above
+    MOST_EXACT rows `distinct` is approximate.
 
     `bars` has rows by label: of codes and texts the value, else the interval's upper end.
     `with_target` is Spearman's correlation, or for codes and texts the correlation ratio (Fisher
@@ -142,12 +145,12 @@ def _facts(
 ) -> dict[str, dict[str, Any]]:
     """The numbers of each column by the names of ColumnProfile, and under "" the rows."""
     asked: list[tuple[str, str, str]] = [("", "rows", "count(*)")]
+    rows = table.count_rows() if hasattr(table, "count_rows") else table.num_rows
+    distinct = "count(DISTINCT {})" if rows <= MOST_EXACT else "approx_count_distinct({})"
     for name, kind in kinds.items():
         value = quoted(name)
         asked.append((name, "missing", f"count(*) - count({value})"))
-        asked.append(
-            (name, "distinct", f"approx_count_distinct({value})" if kind != "other" else "0")
-        )
+        asked.append((name, "distinct", distinct.format(value) if kind != "other" else "0"))
         if kind == "other":
             continue
         # Infinite numbers have no place in a mean or a histogram.

@@ -302,12 +302,13 @@ def _print_models(spec: ModelSpec, reports: Sequence[VersionReport], *, wide: bo
             "live" if each.live else "",
             local_time(each.created_at),
             *(each.scores.get(name) for name in _SHOWN_SCORES),
-            each.data_version[:8],
+            each.data_version[:7],
         )
         for each in reports
     ]
     names = ("version", "", "created", *_SHOWN_SCORES.values(), "data")
-    print_table(names, rows, spec.model_name, wide=wide)
+    title = f"{spec.model_name}: Spearman by kind of score, RMSE of the holdout"
+    print_table(names, rows, title, wide=wide)
     for each in reports:
         if each.decisions:
             last = each.decisions[0]

@@ -22,6 +22,8 @@ from pipelines.cli.streams import BY_NUMBER, ELLIPSIS
 
 LONGEST_CELL = 60
 _SHORT_CELL = 16
+#: Blanks between two columns.
+_GAP = 2
 #: Columns for output that is no terminal; a table that needs more takes more. Lines of text are
 #: never wrapped there.
 _WIDE = 240
@@ -107,15 +109,22 @@ def print_table(
 ) -> None:
     """Print rows under their column names, to standard output by default.
 
-    Cells that do not fit end in an ellipsis, which is said; with `wide` the lines become as long
-    as they need. Outside of a terminal no column is narrowed.
+    Cells that do not fit end in an ellipsis, and columns that have no room beside the first ones
+    and the last are left out; both are said. With `wide` the lines become as long as they need.
+    Outside of a terminal no column is narrowed.
     """
     console = console or stdout_console()
     rows = [list(row) for row in rows]
     longest = None if wide else LONGEST_CELL
+    if console.is_terminal and not wide:
+        shown = _with_room(console, names, rows, exact=exact)
+        left_out = [name for index, name in enumerate(names) if index not in shown]
+        names = [names[index] for index in shown]
+        rows = [[row[index] for index in shown] for row in rows]
+    else:
+        left_out = []
     table = rows_table(names, rows, exact=exact, longest=longest)
-    unlimited = console.options.update(max_width=10_000_000)
-    needed = Measurement.get(console, unlimited, table).maximum
+    needed = _needed(console, table)
     if wide or not console.is_terminal:
         console.width = max(console.width, needed)
     texts = (str(value) for row in rows for value in row if not isinstance(value, _BYTES))
@@ -125,6 +134,29 @@ def print_table(
     console.print(table)
     if is_cut:
         say(f"Cells that end in {ELLIPSIS} are cut; --wide shows all of them.", style="dim")
+    if left_out:
+        say(f"There is no room for {', '.join(left_out)}; --wide shows all columns.", style="dim")
+
+
+def _needed(console: Console, table: Table) -> int:
+    unlimited = console.options.update(max_width=10_000_000)
+    return Measurement.get(console, unlimited, table).maximum
+
+
+def _with_room(
+    console: Console, names: Sequence[str], rows: Sequence[Sequence[object]], *, exact: bool
+) -> list[int]:
+    """The columns that have room with whole numbers and texts of _SHORT_CELL characters: the
+    first ones and the last, in which results tend to stand."""
+    widths = []
+    for index, name in enumerate(names):
+        values = [row[index] for row in rows]
+        width = _needed(console, rows_table([name], [[value] for value in values], exact=exact))
+        widths.append(width if _is_numeric(values) else min(width, _SHORT_CELL))
+    shown = list(range(len(names)))
+    while len(shown) > 2 and sum(widths[index] + _GAP for index in shown) - _GAP > console.width:
+        del shown[-2]
+    return shown
 
 
 def print_facts(title: str, facts: Mapping[str, object]) -> None:
@@ -152,6 +184,8 @@ def print_rows(title: str, rows: Sequence[Mapping[str, object]], *, wide: bool =
 def _fact(value: object) -> object:
     if isinstance(value, datetime):
         return local_time(value)
+    if isinstance(value, bool):
+        return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     return "" if value is None else value
@@ -182,9 +216,7 @@ def rows_table(
     columns = []
     for index, name in enumerate(names):
         values = [row[index] for row in rows]
-        numeric = bool(rows) and all(
-            isinstance(value, (int, float, type(None))) or value == "" for value in values
-        )
+        numeric = _is_numeric(values)
         # Texts are narrowed before numbers, and before short ones such as dates.
         is_kept = numeric or all(len(str(value)) <= _SHORT_CELL for value in values)
         header = Text(name, no_wrap=True, overflow="ellipsis")
@@ -196,6 +228,12 @@ def rows_table(
     for cells in zip(*columns, strict=True):
         table.add_row(*cells)
     return table
+
+
+def _is_numeric(values: Sequence[object]) -> bool:
+    return bool(values) and all(
+        isinstance(value, (int, float, type(None))) or value == "" for value in values
+    )
 
 
 def _of_one_precision(values: Iterable[object]) -> Callable[[object], str]:

@@ -12,7 +12,7 @@ import typer
 from bikecast.core.errors import InvalidInput
 from pipelines.cli.file_options import RECOGNISED, FileFormat, with_file_options
 from pipelines.cli.model_option import ModelOption
-from pipelines.cli.output import print_json, rows_table, say, show, stdout_console
+from pipelines.cli.output import Wide, print_json, print_table, say, show
 
 if TYPE_CHECKING:
     import pyarrow.dataset as ds
@@ -34,6 +34,7 @@ def profile(
     file_format: FileFormat = RECOGNISED,
     model: ModelOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+    wide: Wide = False,
 ) -> None:
     """Look at a file or a table of the lake: values, gaps, ranges, drift, ties to the target.
 
@@ -82,9 +83,8 @@ def profile(
         title, *notes = profile_lines(profiled)
         show(title, style="bold")
         table = profile_rows(profiled)
-        stdout_console().print(
-            rows_table(list(table[0]), [[_blank(value) for value in row.values()] for row in table])
-        )
+        cells = [[_short(value) for value in row.values()] for row in table]
+        print_table(list(table[0]), cells, wide=wide, exact=True)
         for note in notes:
             show(note)
     if html is not None:
@@ -140,5 +140,9 @@ def _short_name(fetched: FetchedFile) -> str:
     return Path(fetched.origin).name if fetched.is_new else fetched.origin
 
 
-def _blank(value: object) -> object:
+def _short(value: object) -> object:
+    """A value with four digits at most; columns of a table differ in what they measure."""
+    if isinstance(value, float):
+        rounded = float(f"{value:.4g}")
+        return int(rounded) if rounded.is_integer() else rounded
     return "" if value is None else value

@@ -2,6 +2,8 @@
 
 import pytest
 
+from tests.cli import Cli
+from tests.e2e.conftest import TRIALS, run_json
 from tests.terminal import TERMINALS, run_command
 
 pytestmark = pytest.mark.slow
@@ -23,6 +25,12 @@ COMMANDS = (
     ("sql", "SELECT * FROM dbo.rental_prediction_model", "--wide"),
 )
 COLUMNS = 80
+
+
+@pytest.fixture(scope="module")
+def sample_run(tmp_path_factory):
+    """The main job on the simulated sample, whose forecast has days."""
+    return run_json(Cli(tmp_path_factory.mktemp("terminals") / "home", TRIALS))
 
 
 @pytest.mark.parametrize("terminal", TERMINALS)

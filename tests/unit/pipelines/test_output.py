@@ -80,6 +80,15 @@ def test_wide_shows_all_of_every_cell(cell, capsys):
     assert capsys.readouterr().err == ""
 
 
+def test_columns_without_room_are_left_out_before_numbers_are_cut_and_that_is_said(capsys):
+    names = [f"measured_{number}" for number in range(12)]
+    lines = printed(names, [[number + 0.12345 for number in range(12)]])
+    assert lines[-3].split() == [*names[:5], names[-1]]
+    assert lines[-1].split()[-1] == "11.12345"[:6]
+    assert "There is no room for measured_5, measured_6" in capsys.readouterr().err
+    assert len(printed(names, [[1.5] * 12], wide=True)[0].split()) == 12
+
+
 def test_texts_are_narrowed_before_dates_and_numbers():
     [*_, line] = printed(["at", "job", "n"], [["2026-11-30 08:59", "job-" * 9, 123456]], width=40)
     assert line.startswith("2026-11-30 08:59")
