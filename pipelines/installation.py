@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from pipelines.home import Home, full_disk_explained, open_home
@@ -23,10 +24,17 @@ class Installation:
     """What a command works with, for as long as it is open."""
 
     home: Home
-    defs: dg.Definitions
+    settings: Settings
     instance: dg.DagsterInstance
     resources: Resources
     models: tuple[Model, ...] = ()
+
+    @cached_property
+    def defs(self) -> dg.Definitions:
+        """What the code location would load; built where a command first asks for it."""
+        from pipelines.build import build_definitions
+
+        return build_definitions(self.settings, self.resources, self.models)
 
     def model(self, name: str | None) -> Model:
         """The model of this name; None is the only one. Raises InvalidInput."""
@@ -39,20 +47,18 @@ def open_installation(
     resources: Resources | None = None,
     models: tuple[Model, ...] | None = None,
 ) -> Iterator[Installation]:
-    """Open the home of these settings, as the code location would load it.
+    """Open the home of these settings.
 
     `resources` and `models` are those of these settings where the caller has them already.
     Raises BikecastError where the home cannot be written, or is full when the work inside fails.
     """
-    from pipelines.build import build_definitions
     from pipelines.environments import resources_for
 
     home = open_home(settings)
     models = load_models() if models is None else models
     resources = resources or resources_for(settings, models)
-    defs = build_definitions(settings, resources, models)
     with full_disk_explained(home), open_event_log(home) as instance:
-        yield Installation(home, defs, instance, resources, models)
+        yield Installation(home, settings, instance, resources, models)
 
 
 @contextmanager

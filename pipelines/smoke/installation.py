@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from pipelines.build import build_definitions
 from pipelines.environments import resources_for, scoring_for
 from pipelines.home import Home
 from pipelines.installation import Installation, open_event_log
@@ -65,6 +64,5 @@ def open_smoke(settings: Settings, home: Home, recorder: Recorder) -> Iterator[I
     pool = HeardSqlPool(silent.sql_pool, recorder.hear_sql)
     scoring = scoring_for(settings, [SMOKE_MODEL], silent.lake, silent.registry, silent.spark, pool)
     resources = replace(silent, sql_pool=pool, scoring=scoring)
-    defs = build_definitions(settings, resources, [SMOKE_MODEL])
     with open_event_log(home) as instance:
-        yield Installation(home, defs, instance, resources, (SMOKE_MODEL,))
+        yield Installation(home, settings, instance, resources, (SMOKE_MODEL,))

@@ -7,7 +7,6 @@ import pytest
 
 from assets.metadata import MOST_COLUMNS
 from assets.waiting import NEXT_TAG
-from pipelines.build import build_definitions
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
 from pipelines.in_process.checked_files import checked_files
@@ -60,12 +59,11 @@ def coffee(tmp_path_factory) -> tuple[Outcome, Resources, Silent]:
     settings = Settings(
         home=folder / "home", csv=str(files.training), forecast=str(files.scoring), max_trials=3
     )
-    models = [Model(COFFEE_SALES)]
+    models = (Model(COFFEE_SALES),)
     resources = local_resources(settings, models)
-    defs = build_definitions(settings, resources, models)
     watcher = Silent()
     with checked_files(COFFEE_SALES, resources.sources), dg.instance_for_test() as instance:
-        here = Installation(Home.of(settings), defs, instance, resources)
+        here = Installation(Home.of(settings), settings, instance, resources, models)
         outcome = run_main_job(here, COFFEE_SALES, run_config={}, watcher=watcher)
         watcher.metadata = {stage: materialization(instance, stage).metadata for stage in STAGES}
         tags = [run.tags for run in instance.get_runs()]

@@ -12,7 +12,6 @@ from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
-from pipelines.build import build_definitions
 from pipelines.environments import local_resources
 from pipelines.home import Home
 from pipelines.in_process.checked_files import checked_files
@@ -103,9 +102,9 @@ def three(tmp_path_factory):
     local = local_resources(settings, models)
     instant = InstantAutoML(jobs_dir=str(folder / "home" / "jobs"))
     resources = type(local)(**{**vars(local), "automl": instant})
-    defs = build_definitions(settings, resources, models)
     with dg.instance_for_test() as instance:
-        three = Three(Installation(Home.of(settings), defs, instance, resources, models), {})
+        here = Installation(Home.of(settings), settings, instance, resources, models)
+        three = Three(here, {})
         for model in models:
             before = three.state()
             three.run(model.spec)

@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import ModelSignature, Tensor, inspect_model, model_digest
 from bikecast.core.onnx.session import one_thread_session
@@ -173,6 +171,8 @@ class LoadedModel:
                 self._running -= 1
 
     def _split(self, inputs: Vectors, rows: int, parts: int, runs: Runs) -> list[NDArray]:
+        import numpy as np
+
         assert self._helpers is not None  # noqa: S101 # run made them
         ends = [rows * part // parts for part in range(parts + 1)]
         slices = [
@@ -193,6 +193,8 @@ class LoadedModel:
         if rows <= step:
             with runs.one() as options:
                 return [output.reshape(-1) for output in self._session.run(None, feeds, options)]
+        import numpy as np
+
         pieces = []
         for start in range(0, rows, step):  # a wide model: memory is given back at once
             part = {name: vector[start : start + step] for name, vector in feeds.items()}
