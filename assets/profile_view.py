@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.metadata import markdown_table, picture
+from assets.metadata import markdown_table
 
 if TYPE_CHECKING:
     from assets.table_profile import ColumnProfile, TableProfile
@@ -114,10 +114,7 @@ def profile_metadata(spec: ModelSpec, lake: Lake) -> dict[str, Any]:
     sampled = "" if rows <= MOST_ROWS else f"Of {rows:,} rows a sample was looked at.\n\n"
     lines = "\n\n".join(profile_lines(profile))
     table_text = markdown_table(profile_rows(profile))
-    return {
-        "profile": dg.MetadataValue.md(f"{sampled}{lines}\n\n{table_text}"),
-        "histograms": picture(profile_plot(profile), f"Histograms of {spec.training_table}"),
-    }
+    return {"profile": dg.MetadataValue.md(f"{sampled}{lines}\n\n{table_text}")}
 
 
 def spark_line(counts: Sequence[int]) -> str:
