@@ -12,6 +12,8 @@ import dagster as dg
 PREVIEW_ROWS = 5
 #: Columns that a page of 1600 pixels shows side by side, and rows of a turned table.
 MOST_COLUMNS, MOST_TURNED = 8, 7
+#: A digest breaks into no lines: in a table of many columns its beginning stands for it.
+_DIGEST, _ELLIPSIS = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b"), "\N{HORIZONTAL ELLIPSIS}"
 
 
 def stopwatch() -> Callable[[], float]:
@@ -70,4 +72,5 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    text = _DIGEST.sub(rf"\1{_ELLIPSIS}", text)
     return text.replace("|", "\\|").replace("\n", " ")

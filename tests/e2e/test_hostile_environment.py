@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli import PROJECT, Cli
+from tests.cli import HANG_SECONDS, PROJECT, Cli
 
 NOWHERE = "/nonexistent/folder"
 CLOSED = "http://127.0.0.1:9"
@@ -74,7 +74,7 @@ def forecasts(home, variables=(), *prefix):
             env=environment,
             stdin=subprocess.DEVNULL,
             capture_output=True,
-            timeout=300,
+            timeout=HANG_SECONDS,
             check=False,
         )
         assert done.returncode == 0, done.stderr.decode(errors="replace")[-3000:]
