@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import re
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -72,5 +73,7 @@ def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    if isinstance(value, dt.datetime):
+        text = value.isoformat(" ", "seconds")
     text = _DIGEST.sub(rf"\1{_ELLIPSIS}", text)
     return text.replace("|", "\\|").replace("\n", " ")

@@ -1,5 +1,7 @@
 """Tables in the UI's metadata have room on a page."""
 
+import datetime as dt
+
 from assets.metadata import MOST_COLUMNS, MOST_TURNED, table_preview
 
 DIGEST = "d0824b831abd" + "0" * 52
@@ -24,6 +26,12 @@ def test_a_digest_is_shown_by_its_beginning():
     assert lines([{"digest": DIGEST, "job_id": "model-c88f3abdeb65-1"}])[2] == [
         "d0824b831abd\N{HORIZONTAL ELLIPSIS}",
         "model-c88f3abdeb65-1",
+    ]
+
+
+def test_a_moment_is_shown_to_the_second():
+    assert lines([{"at": dt.datetime(2026, 11, 30, 12, 41, 17, 675046)}])[2] == [
+        "2026-11-30 12:41:17"
     ]
 
 
