@@ -14,6 +14,7 @@ from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import say, show
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
     from pipelines.notebooks.documents import Kind
@@ -26,21 +27,39 @@ notebook = typer.Typer(
 
 _Open = Annotated[bool, typer.Option("--open/--no-open", help="Open it in JupyterLab.")]
 _Fresh = Annotated[bool, typer.Option("--fresh", help="Write it anew where it is there.")]
+_Jupyter = Annotated[
+    list[str] | None,
+    typer.Argument(
+        metavar="[-- JUPYTERLAB...]",
+        help="Options of JupyterLab after `--`, such as --port 8899 or --no-browser.",
+        show_default=False,
+    ),
+]
 
 
 @notebook.command()
-def explore(model: ModelOption = None, fresh: _Fresh = False, opened: _Open = True) -> None:
+def explore(
+    model: ModelOption = None,
+    fresh: _Fresh = False,
+    opened: _Open = True,
+    jupyter: _Jupyter = None,
+) -> None:
     """Load the CSV, select columns, save a table, query it with %%sql, and see plots of it.
 
     In azure the cells run in a session on the Spark pool, which costs until it is stopped.
     """
-    _open("explore", model, fresh, opened)
+    _open("explore", model, fresh, opened, jupyter or [])
 
 
 @notebook.command()
-def train(model: ModelOption = None, fresh: _Fresh = False, opened: _Open = True) -> None:
+def train(
+    model: ModelOption = None,
+    fresh: _Fresh = False,
+    opened: _Open = True,
+    jupyter: _Jupyter = None,
+) -> None:
     """Settings, data, configuration, run, link to the job, wait, register the best model."""
-    _open("train", model, fresh, opened)
+    _open("train", model, fresh, opened, jupyter or [])
 
 
 @notebook.command()
@@ -67,7 +86,7 @@ def publish(model: ModelOption = None) -> None:
     show(published.link)
 
 
-def _open(kind: Kind, model: str | None, fresh: bool, opened: bool) -> None:
+def _open(kind: Kind, model: str | None, fresh: bool, opened: bool, jupyter: Sequence[str]) -> None:
     from pipelines.home import open_home
     from pipelines.model_files import load_models
     from pipelines.models import chosen_model
@@ -83,10 +102,10 @@ def _open(kind: Kind, model: str | None, fresh: bool, opened: bool) -> None:
     else:
         say(f"{path} is there and was kept; --fresh writes it anew.")
     if opened:
-        _run_jupyter(path)
+        _run_jupyter(path, jupyter)
 
 
-def _run_jupyter(path: Path) -> None:
+def _run_jupyter(path: Path, options: Sequence[str]) -> None:
     """Become JupyterLab, whose kernels end with it: no process is left when it is killed."""
     if find_spec("jupyterlab") is None:
         raise InvalidInput(
@@ -94,4 +113,5 @@ def _run_jupyter(path: Path) -> None:
             "or install it: scripts/setup.sh notebook"
         )
     os.chdir(path.parent)
-    os.execv(sys.executable, [sys.executable, "-m", "jupyterlab", path.name])  # noqa: S606
+    command = [sys.executable, "-m", "jupyterlab", path.name, *options]
+    os.execv(sys.executable, command)  # noqa: S606

@@ -34,9 +34,10 @@ def test_jupyterlab_takes_the_place_of_the_command(bikecast, tmp_path, monkeypat
     monkeypatch.setattr("pipelines.cli.notebook.find_spec", lambda name: name)
     monkeypatch.setattr(os, "chdir", called.append)
     monkeypatch.setattr(os, "execv", lambda *arguments: called.append(arguments))
-    bikecast("notebook", "explore")
+    bikecast("notebook", "explore", "--", "--no-browser", "--port=8899")
 
-    command = [sys.executable, "-m", "jupyterlab", "explore-bike_rentals.ipynb"]
+    lab = [sys.executable, "-m", "jupyterlab"]
+    command = [*lab, "explore-bike_rentals.ipynb", "--no-browser", "--port=8899"]
     assert called == [tmp_path / "home" / "notebooks", (sys.executable, command)]
 
 
