@@ -18,7 +18,7 @@ from assets.model_tags import CODE_VERSION, DATA_VERSION, TRAINED_ON, TRAINED_TH
 from assets.table_columns import column_schema
 from assets.waiting import TRAINING_SENSOR, say_what_comes_next
 from bikecast.core.code_version import code_version
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, Damaged, InvalidInput
 from bikecast.core.jobs import Attempt, JobStatus, current_attempt, job_base_name
 from bikecast.core.spec import ModelSpec, TrainingSettings
 from bikecast.core.training import TrainingResult
@@ -311,10 +311,12 @@ def finished_training(automl: AutoML, status: JobStatus) -> TrainingResult:
     """The result of a completed job.
 
     Raises BikecastError (InvalidInput where the job refused its data) with the job's own error
-    for any other end.
+    for any other end, and Damaged for a result that is not what the job wrote.
     """
     try:
         return automl.result(status.job_id)
+    except Damaged:
+        raise  # another attempt would find the same
     except BikecastError as error:
         raise type(error)(
             f"{error}\nNo model was registered, and the live model is as it was. "

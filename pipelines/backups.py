@@ -30,7 +30,7 @@ _MANIFEST = "manifest.json"
 _LARGEST_MANIFEST = 256 << 20
 _CHUNK = 1 << 20
 #: At the top of a home, what no backup has.
-_LEFT_OUT = frozenset({"logs", "smoke", "server.pem", ".room"})
+_LEFT_OUT = frozenset({"logs", "smoke", "server.pem", ".room", "damaged"})
 _LEFT_OUT_ENDINGS = (".lock", ".tmp", "-wal", "-shm", "-journal", ".wal")
 _SQLITE = b"SQLite format 3\x00"
 
@@ -86,7 +86,7 @@ def _stage_databases(home: Home, staged: Path) -> None:
         except sqlite3.Error as error:
             raise BikecastError(
                 f"The database {path} cannot be read: {error}. No backup was written, and the home "
-                "is unchanged."
+                "is unchanged. Look at it first: bikecast doctor"
             ) from error
     if home.pool.exists():
         from bikecast.embedded.sql_pool import Pool

@@ -17,6 +17,20 @@ class InvalidInput(BikecastError):
     exit_code = 2
 
 
+class Damaged(BikecastError):
+    """A file of the home is not what was written there: cut off, changed or gone.
+
+    `problem` is the first line of what is wrong with it.
+    """
+
+    def __init__(self, path: os.PathLike[str] | str, problem: Exception | str) -> None:
+        self.problem = first_line(problem).rstrip(".")
+        super().__init__(
+            f"{os.fspath(path)} is damaged: {self.problem}. Nothing was changed.\n"
+            "`bikecast repair` mends it; `bikecast repair --dry-run` says how"
+        )
+
+
 class ModelRejected(BikecastError):
     """An ONNX model breaks the contract that PREDICT needs, so it is not loaded or deployed."""
 

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.errors import BikecastError, Damaged, InvalidInput
 from pipelines.cli.streams import is_text, print_any_text
 
 #: Each command's module and the first line of its help. The module has a function, or a group of
@@ -81,6 +81,10 @@ COMMANDS = {
         "backups",
         "Make the home of a backup, where there is none yet; every file is checked first.",
     ),
+    "repair": (
+        "repair",
+        "Mend a damaged home: what can be made again is, and what is lost is named.",
+    ),
     "doctor": (
         "doctor",
         "Check this installation: machine, settings and, in azure, identity, services and roles.",
@@ -121,6 +125,7 @@ GROUPS: Final = {
         "doctor",
         "backup",
         "restore",
+        "repair",
         "env",
     ),
 }
@@ -226,11 +231,15 @@ def main() -> None:
         if LOGGER.handlers:
             LOGGER.error(str(error))
         stderr_console().print(f"[bold red]Error:[/] {escape(str(error))}", highlight=False)
+        if not isinstance(error, (InvalidInput, Damaged)):
+            tell_of_damage()
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         sys.exit(130)
-    except (MemoryError, OSError, ImportError, RuntimeError) as error:
+    except Exception as error:
         if not lacks_memory(error):
+            if tell_of_damage():
+                sys.exit(1)
             raise
         text = "There is not enough memory" + memory_limit()
         print(  # noqa: T201  # no console: it needs memory too
@@ -239,6 +248,31 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(1)
+
+
+def tell_of_damage() -> bool:
+    """Say what is damaged in the home of a command that failed, and what mends it.
+
+    Returns whether there is something. Errors of libraries seldom name the file.
+    """
+    from pathlib import Path
+
+    from pipelines.cli.output import say
+    from pipelines.doctor.damage import QUICK_BYTES, damage, line
+    from pipelines.home import Home
+
+    home = Home(Path(os.environ.get("BIKECAST_HOME", "")))
+    if home.root == Path() or not home.root.is_dir():
+        return False
+    try:
+        damaged = damage(home, QUICK_BYTES)
+    except Exception:  # noqa: BLE001  # it may lack memory or rights; the error itself is told
+        return False
+    for finding in damaged:
+        say(f"Damaged: {home.root / line(home, finding)}")
+    if damaged:
+        say("`bikecast repair` mends it; `bikecast repair --dry-run` says how")
+    return bool(damaged)
 
 
 def lacks_memory(error: BaseException) -> bool:

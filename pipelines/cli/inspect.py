@@ -54,7 +54,7 @@ def status(
 
     with open_installation(load_settings()) as here:
         specs = [model.spec for model in here.models]
-        health = health_of(here.defs, here.instance, specs, here.resources)
+        health = health_of(here.defs, here.instance, specs, here.resources, here.home)
     if as_json:
         print_json(vars(health))
     else:

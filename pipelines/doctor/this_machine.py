@@ -15,7 +15,7 @@ from pathlib import Path
 
 from bikecast.core.errors import BikecastError
 from pipelines.doctor.checks import Check, Diagnosis, State
-from pipelines.doctor.damage import damage
+from pipelines.doctor.damage import diagnose
 from pipelines.home import Home
 from pipelines.settings import PROJECT, Settings
 
@@ -35,7 +35,7 @@ def local_checks(settings: Settings, odbc_driver: str = "") -> list[Check]:
         Check(AREA, "Python", python),
         Check(AREA, "packages", lambda: packages(settings.env)),
         Check(AREA, "home", lambda: writable(home.root)),
-        Check(AREA, "home's files", lambda: damage(home)),
+        Check(AREA, "home's files", lambda: diagnose(home)),
         Check(AREA, "disk", lambda: disk(home.root)),
         Check(AREA, "ports", lambda: ports(settings.ui_port)),
         Check(AREA, "Java", lambda: java(settings.spark_remote)),

@@ -12,7 +12,9 @@ import dagster as dg
 from assets.events import latest_metadata
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
+from pipelines.doctor.damage import QUICK_BYTES, damage, line
 from pipelines.environments import Resources
+from pipelines.home import Home
 from pipelines.in_process.dead_runs import dead_runs
 from pipelines.in_process.orphan_jobs import orphan_jobs
 from pipelines.reports.durations import duration
@@ -40,6 +42,7 @@ def health_of(
     instance: dg.DagsterInstance,
     specs: Sequence[ModelSpec],
     resources: Resources,
+    home: Home,
 ) -> Health:
     """Read the state of all models; nothing is changed."""
     problems: list[str] = []
@@ -60,6 +63,7 @@ def health_of(
         "the next `bikecast run` marks it as failed"
         for run in dead_runs(instance)
     ]
+    problems += [f"{line(home, finding)}: bikecast repair" for finding in damage(home, QUICK_BYTES)]
     return Health(live, last, jobs, assets, _switches(defs, instance), problems)
 
 

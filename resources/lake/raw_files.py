@@ -277,13 +277,17 @@ def model_of(spec: ModelSpec) -> dict[str, Any]:
 
 
 def _manifest(lake: Lake, path: str) -> dict[str, Any]:
-    """The manifest of a file; empty where there is none of this version."""
+    """The manifest of a file; empty where there is none of this version, or a damaged one."""
     place = _beside(path, ".manifest.json")
     if lake.stat(place) is None:
         return {}
-    with ExitStack() as stack:
-        manifest = json.loads(stack.enter_context(lake.open(place)).read())
-    return manifest if manifest.get("version") == _VERSION else {}
+    try:
+        with ExitStack() as stack:
+            manifest = json.loads(stack.enter_context(lake.open(place)).read())
+    except ValueError:
+        return {}
+    is_ours = isinstance(manifest, dict) and manifest.get("version") == _VERSION
+    return manifest if is_ours else {}
 
 
 def _beside(path: str, ending: str) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from resources.lake.table_files import open_local_table
+
 if TYPE_CHECKING:
     import pyarrow as pa
     import pyarrow.dataset as ds
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
     from bikecast.core.spec import ModelSpec
     from resources.lake.port import Lake, LakeFile
 
+#: How the address of a table on this machine begins.
+_HERE = "file://"
 #: What is looked at where a statistic of rows is good enough.
 SAMPLE_ROWS = 100_000
 
@@ -23,12 +27,14 @@ SAMPLE_ROWS = 100_000
 def open_table(lake: Lake, path: str) -> ds.Dataset:
     """The latest version of the Delta table at a lake path; only its log is read here.
 
-    Raises deltalake's TableNotFoundError where there is none.
+    Raises deltalake's TableNotFoundError where there is none, Damaged where its log is no log.
     """
     from deltalake import DeltaTable
 
-    table = DeltaTable(lake.url(path), storage_options=lake.table_options() or None)
-    return table.to_pyarrow_dataset()
+    url, options = lake.url(path), lake.table_options() or None
+    if url.startswith(_HERE):
+        return open_local_table(Path(url.removeprefix(_HERE))).to_pyarrow_dataset()
+    return DeltaTable(url, storage_options=options).to_pyarrow_dataset()
 
 
 def open_table_if_any(lake: Lake, path: str) -> ds.Dataset | None:

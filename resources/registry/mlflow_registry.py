@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,7 @@ from pydantic import Field
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
 from bikecast.core.onnx.contract import model_digest, unchanged_model
-from bikecast.embedded.mlflow import database_path, is_ready, mlflow_client, writing
+from bikecast.embedded.mlflow import database_path, is_ready, reading, writing
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, no_own_tags, numbered
 from resources.registry.version_memo import remembered
 
@@ -76,6 +76,41 @@ class MlflowRegistry(ConfigurableResource):
             )
             return self._version(created, ())
 
+    def rebuild(self, name: str, versions: Sequence[ModelVersion]) -> None:
+        """Register these versions of a model under their numbers, in an empty store.
+
+        For a store that was lost. Their files stay where they are, a number that is missing stays
+        unused, and each version counts as made now.
+        """
+        with writing(self.tracking_uri) as client:
+            client.create_registered_model(name)
+            numbers = {entry.version: entry for entry in versions}
+            for number in range(1, max(numbers, default=0) + 1):
+                entry = numbers.get(number)
+                digest = entry.digest if entry else ""
+                client.create_model_version(
+                    name,
+                    source=(self._folder(name) / digest).as_uri(),
+                    tags=_all_tags(entry) if entry else {},
+                    await_creation_for=0,
+                )
+                if entry is None:
+                    client.delete_model_version(name, str(number))
+                for alias in entry.aliases if entry else ():
+                    client.set_registered_model_alias(name, alias, str(number))
+
+    def forget(self, name: str, digest: str) -> list[int]:
+        """Delete the versions of a digest, whose file is lost; returns their numbers.
+
+        No later version gets one of these.
+        """
+        numbers = [each.version for each in self.versions(name) if each.digest == digest]
+        if numbers:
+            with writing(self.tracking_uri) as client:
+                for number in numbers:
+                    client.delete_model_version(name, str(number))
+        return numbers
+
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions, newest first; empty where the model is unknown."""
         memo = self._folder(name) / "versions.json"
@@ -85,7 +120,10 @@ class MlflowRegistry(ConfigurableResource):
         return remembered(memo, database, lambda: self._read_versions(name))
 
     def _read_versions(self, name: str) -> list[ModelVersion]:
-        client = mlflow_client(self.tracking_uri)
+        with reading(self.tracking_uri) as client:
+            return self._read(client, name)
+
+    def _read(self, client: MlflowClient, name: str) -> list[ModelVersion]:
         models = client.search_registered_models(f"name = '{name}'", max_results=1)
         if not models:
             return []
@@ -107,12 +145,16 @@ class MlflowRegistry(ConfigurableResource):
         digest = numbered(self.versions(name), name, version).digest
         target = self._file(name, digest)
         if not target.is_file():
-            raise ModelRejected(f"the file of {name} version {version} is missing: {target}")
+            raise ModelRejected(
+                f"the file of {name} version {version} is missing: {target}. Nothing was changed.\n"
+                "`bikecast repair` looks for a copy of it"
+            )
         data = target.read_bytes()
         if model_digest(data) != digest:
             raise ModelRejected(
                 f"{target} no longer matches the digest of {name} version {version}: the file "
-                "was changed or is damaged. Restore it, or train again."
+                "was changed or is damaged. Nothing was changed.\n"
+                "`bikecast repair` looks for a copy of it"
             )
         return data
 
@@ -163,6 +205,12 @@ class MlflowRegistry(ConfigurableResource):
             link=str(self._folder(entry.name) / digest),
             aliases=aliases,
         )
+
+
+def _all_tags(entry: ModelVersion) -> dict[str, str]:
+    """The tags of a version in the store, our own among them."""
+    scores = json.dumps(dict(entry.scores))
+    return {**entry.tags, JOB_ID: entry.job_id, DIGEST: entry.digest, SCORES: scores}
 
 
 def _all_versions(client: MlflowClient, name: str) -> list[Any]:

@@ -29,7 +29,7 @@ def remembered(
     A memo that cannot be read or written costs the reading, nothing else.
     """
     before = _state(memo, database)
-    with suppress(OSError, ValueError, KeyError, TypeError):
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
         stored = json.loads(memo.read_text(encoding="utf-8"))
         if stored["state"] == before:
             return [_version(entry) for entry in stored["versions"]]
@@ -39,6 +39,14 @@ def remembered(
         with suppress(OSError, BikecastError), replaced_file(memo) as temporary:
             temporary.write_text(json.dumps({"state": before, "versions": kept}), encoding="utf-8")
     return versions
+
+
+def last_remembered(memo: Path) -> list[ModelVersion]:
+    """What a memo has, of whatever database; empty where it cannot be read."""
+    with suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+        stored = json.loads(memo.read_text(encoding="utf-8"))
+        return [_version(entry) for entry in stored["versions"]]
+    return []
 
 
 def _version(entry: dict[str, Any]) -> ModelVersion:

@@ -15,11 +15,13 @@ from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from bikecast.core.errors import BikecastError
+from bikecast.core.files import file_digest
 from bikecast.core.locks import exclusive
 from bikecast.core.spec import Column
 from bikecast.core.sql_types import arrow_schema
 from resources.lake.parquet_folders import commit_files, local_files
 from resources.lake.port import Lake
+from resources.lake.table_files import DIGESTS, file_problems, open_local_table
 from resources.spark.content import FORMULA, Content
 
 #: Keys of a commit's metadata: the data version, its formula, and what it was made of.
@@ -52,7 +54,8 @@ def commit_folder(
 
     `path` is the table's lake path and `place` where that is here. Where the current version was
     made by an older formula, or by somebody else, `content_of_files` tells what is in its files;
-    an older version of the same content stays as it is, so that nothing is trained again.
+    an older version of the same content stays as it is, so that nothing is trained again. A
+    version whose files are damaged is replaced by the same content.
     A Delta commit is one atomic file, so a killed process leaves the old version. The lock keeps
     two processes of this machine from committing the same data twice.
     Raises BikecastError where the table cannot be written; the old version stays.
@@ -68,14 +71,16 @@ def commit_folder(
                 if content_of_files(files) == content:
                     version = recorded or version
                     recorded = version
-            if recorded == version:
+            if recorded == version and _is_whole(place, current):
                 shutil.rmtree(place / folder, ignore_errors=True)
                 return Commit(version, current.version(), changed=False)
         schema = arrow_schema(tuple(columns))
         files_there = local_files(place, folder, schema)
+        digests = {file.path: file_digest(place / file.path) for file in files_there}
         properties = {
             DATA_VERSION: version,
             FORMULA_KEY: FORMULA,
+            DIGESTS: json.dumps(digests),
             CONTENT: json.dumps([content.rows, *content.sums]),
         }
         number = commit_files(lake, path, files_there, schema, properties)
@@ -90,9 +95,10 @@ def current_files(path: Path) -> list[str]:
 
 
 def recorded_version(path: Path) -> tuple[str, int] | None:
-    """Data version and Delta version of the table's current commit, if it was made by us."""
+    """Data version and Delta version of the table's current commit, if it was made by us and its
+    files are whole. Raises Damaged where the table's log cannot be read."""
     table = _open(path)
-    if table is None:
+    if table is None or not _is_whole(path, table):
         return None
     version = table.history(1)[0].get(DATA_VERSION)
     return (str(version), table.version()) if version else None
@@ -113,9 +119,13 @@ def _alone(place: Path) -> Iterator[None]:
 
 def _open(path: Path) -> DeltaTable | None:
     try:
-        return DeltaTable(str(path))
+        return open_local_table(path)
     except TableNotFoundError:
         return None
+
+
+def _is_whole(place: Path, table: DeltaTable) -> bool:
+    return not any(problem for _, problem in file_problems(place, table))
 
 
 def _has_columns(table: DeltaTable, columns: Sequence[Column]) -> bool:

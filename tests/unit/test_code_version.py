@@ -57,6 +57,7 @@ DECIDES_NO_TABLE = {
     "resources/spark/port.py": "how a result is handed over",
     "resources/spark/preparation_code.py": "this list",
     "resources/spark/preparations.py": "whether a table is made again",
+    "resources/lake/table_files.py": "the same",
     "resources/spark/scoring.py": SCORING,
 }
 

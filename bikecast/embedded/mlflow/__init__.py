@@ -8,8 +8,17 @@ from bikecast.embedded.mlflow.store import (
     is_ready,
     mlflow_client,
     prepare_store,
+    reading,
     writing,
 )
 from bikecast.embedded.mlflow.tracking import log_training
 
-__all__ = ["database_path", "is_ready", "log_training", "mlflow_client", "prepare_store", "writing"]
+__all__ = [
+    "database_path",
+    "is_ready",
+    "log_training",
+    "mlflow_client",
+    "prepare_store",
+    "reading",
+    "writing",
+]

@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bikecast.core.errors import BikecastError, InvalidInput, first_line
+from bikecast.core.errors import BikecastError, Damaged, InvalidInput, first_line
 from bikecast.core.files import replaced_file
 from bikecast.core.locks import exclusive
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _SQLITE = "sqlite:///"
+#: What SQLite says of a file that is cut off or changed.
+_DAMAGED = ("file is not a database", "malformed")
 #: MLflow reads these when it is imported or when it opens a store. Without a pool no idle
 #: process holds the file, so the database can be deleted at any time.
 _SETTINGS = {
@@ -54,6 +56,8 @@ def is_ready(tracking_uri: str) -> bool:
             row = connection.execute("PRAGMA user_version").fetchone()
     except sqlite3.Error as error:
         raise _unusable(database, error) from error
+    if not database.stat().st_size:
+        raise Damaged(database, "it is empty")
     return bool(row[0] == _schema_stamp())
 
 
@@ -87,6 +91,21 @@ def writing(tracking_uri: str) -> Iterator[MlflowClient]:
             yield client
         except MlflowException as error:
             raise _unusable(database_path(tracking_uri), error) from error
+
+
+@contextmanager
+def reading(tracking_uri: str) -> Iterator[MlflowClient]:
+    """A client of the prepared store to read with.
+
+    Raises BikecastError where the database cannot be read, Damaged where it is no database.
+    """
+    client = mlflow_client(tracking_uri)
+    from mlflow.exceptions import MlflowException
+
+    try:
+        yield client
+    except MlflowException as error:
+        raise _unusable(database_path(tracking_uri), error) from error
 
 
 @lru_cache(maxsize=4)
@@ -148,6 +167,8 @@ def _copy_database(source: Path, target: Path) -> None:
 
 
 def _unusable(database: Path, error: Exception) -> BikecastError:
+    if any(text in str(error) for text in _DAMAGED):
+        return Damaged(database, error)
     return BikecastError(
         f"MLflow's database {database} cannot be used: {first_line(error)}. What it held is "
         "unchanged. Free some space, make the folder writable or restore the file, and run again."

@@ -78,6 +78,17 @@ class Pool:
 
         copy_database(self.path, target, self.limits.wait_seconds)
 
+    def check(self, most_bytes: int | None = None) -> None:
+        """Open the file and read all of it, or only open it where it is larger than `most_bytes`.
+
+        DuckDB has a checksum of each block. Raises SqlError 1222 where another process keeps the
+        file, and 5120 for one that cannot be read.
+        """
+        from bikecast.embedded.sql_pool.storage import check_database
+
+        is_read = most_bytes is None or self.path.stat().st_size <= most_bytes
+        check_database(self.path, self.limits.wait_seconds, is_read=is_read)
+
     @contextlib.contextmanager
     def engine_session(self) -> Iterator[EngineSession]:
         """Internal, for the TDS endpoint: a session as `internal` describes it."""

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bikecast.core.sql import text_literal
+from bikecast.core.sql import quoted, text_literal
 from bikecast.embedded.sql_pool.catalog.catalog import create_catalog
 from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.file_hold import Patience, held, in_use
@@ -106,6 +106,31 @@ def copy_database(path: Path, target: Path, wait_seconds: float) -> None:
                 connection.execute(f'COPY FROM DATABASE "{source}" TO copy_of_pool')
                 connection.execute("DETACH copy_of_pool")
         except duckdb.Error as error:
+            raise _unusable(path, error) from error
+
+
+def check_database(path: Path, wait_seconds: float, *, is_read: bool) -> None:
+    """Open a pool's file, without its catalog, and with `is_read` read each row in it.
+
+    Raises SqlError 1222 where another process keeps the file, and 5120 where it cannot be read.
+    """
+    import duckdb
+
+    path = path.resolve()
+    with held(path, Patience(wait_seconds)):
+        try:
+            opened = duckdb.connect(str(path), read_only=True, config=_config())
+            with contextlib.closing(opened) as connection:
+                names = connection.execute(
+                    "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
+                ).fetchall()
+                for schema, name in names if is_read else ():
+                    table = f"{quoted(schema)}.{quoted(name)}"
+                    query = f"SELECT BIT_XOR(HASH(t)) FROM {table} AS t"  # noqa: S608 # quoted
+                    connection.execute(query).fetchall()
+        except duckdb.Error as error:
+            if _LOCKED.search(str(error)):
+                raise in_use(path, None, Patience(wait_seconds)) from error
             raise _unusable(path, error) from error
 
 

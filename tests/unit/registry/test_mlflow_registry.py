@@ -8,7 +8,7 @@ import psutil
 import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput, ModelRejected
-from bikecast.embedded.mlflow import mlflow_client
+from bikecast.embedded.mlflow import mlflow_client, reading
 from resources.registry import mlflow_registry
 from resources.registry.mlflow_registry import MlflowRegistry
 
@@ -126,11 +126,11 @@ def test_mlflow_is_asked_again_only_after_somebody_changed_its_database(
 ):
     asked = []
 
-    def client(uri):
+    def recorded(uri):
         asked.append(uri)
-        return mlflow_client(uri)
+        return reading(uri)
 
-    monkeypatch.setattr(mlflow_registry, "mlflow_client", client)
+    monkeypatch.setattr(mlflow_registry, "reading", recorded)
     register(registry, model)
     registry.versions("m")
     asked.clear()
@@ -245,7 +245,7 @@ def test_a_database_that_is_none_is_named_and_left_alone(registry, model, tmp_pa
     database = tmp_path / "mlflow.db"
     database.write_bytes(b"something else " * 100)
 
-    with pytest.raises(BikecastError, match=r"mlflow\.db cannot be used"):
+    with pytest.raises(BikecastError, match=r"mlflow\.db is damaged"):
         register(registry, model)
 
     assert database.read_bytes() == b"something else " * 100

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
-from bikecast.core.errors import BikecastError
+from bikecast.core.errors import BikecastError, Damaged
 from bikecast.core.spec import Column
 from resources.lake.local import LocalLake
 from resources.spark.content import Content
@@ -105,11 +105,11 @@ def test_writers_at_the_same_moment_make_one_commit(tmp_path, table):
     assert {result.delta_version for result in results} == {0}
 
 
-def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path, table):
+def test_a_damaged_log_is_told_with_the_command_that_mends_it(tmp_path, table):
     commit(tmp_path / "t", table)
     [log] = (tmp_path / "t" / "_delta_log").glob("*.json")
     log.write_text("{")
-    with pytest.raises(BikecastError, match="The old version of it is unchanged"):
+    with pytest.raises(Damaged, match=r"_delta_log is damaged.*\n.*bikecast repair"):
         commit(tmp_path / "t", table)
 
 
