@@ -61,7 +61,7 @@ def model_metadata(
         "segments": _table(_rows(diagnostics.get("segments"))),
         "leaderboard": _table(_leaders(result)),
         **{
-            f"{metadata_key(title)}_plot": picture(path.read_bytes(), title)
+            _plot_key(title): picture(path.read_bytes(), title)
             for title, path in result.plots.items()
         },
         "preview": _table(_rows(diagnostics.get("holdout")), PREVIEW_ROWS),
@@ -74,6 +74,12 @@ def model_metadata(
         **flat_scores(result),
     }
     return {name: value for name, value in metadata.items() if value is not None}
+
+
+def _plot_key(title: str) -> str:
+    """Short: the longest key of a page takes its width from all values."""
+    key = metadata_key(title)
+    return "importance_plot" if key == "permutation_importance" else key
 
 
 def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:

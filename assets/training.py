@@ -269,9 +269,9 @@ def _next(spec: ModelSpec, status: JobStatus, submission: Submission) -> str:
     if status.state.is_terminal:
         return f"{text} {spec.model_table} registers its model."
     return (
-        f"{text} The run ends here. Once the job has ended, {TRAINING_SENSOR} (or the `bikecast "
-        f"run` that waits for it) starts the run that registers {spec.model_table} and makes what "
-        "follows."
+        f"The run ends here. Once the job has ended, {TRAINING_SENSOR} (or the `bikecast run` that "
+        f"waits for it) starts the run that registers {spec.model_table} and makes what follows. "
+        f"{text}"
     )
 
 

@@ -148,7 +148,8 @@ def _boxes(spec: ModelSpec, column: Column, table: pa.Table, axes: Axes) -> None
         for code in codes
     ]
     axes.boxplot(groups, widths=0.6, showfliers=False, medianprops={"color": BLUE})
-    labels = [str(words.get(code, code))[:10] for code in codes]
+    labels = [str(words.get(code, code)) for code in codes]
+    labels = [each if len(each) <= 12 else f"{each[:11]}\N{HORIZONTAL ELLIPSIS}" for each in labels]
     rotation = 60 if max(map(len, labels)) > 2 else 0
     axes.set_xticks(range(1, len(codes) + 1), labels, rotation=rotation)
 

@@ -69,9 +69,7 @@ def test_leakage_importance_segments_leaderboard_card_and_plots_are_shown(result
     assert "ridge" in metadata["leaderboard"].value
     assert "long long" not in metadata["leaderboard"].value
     assert metadata["model_card"].value == "# Model card: m\n"
-    assert metadata["permutation_importance_plot"].value.startswith(
-        "![Permutation importance](data:"
-    )
+    assert metadata["importance_plot"].value.startswith("![Permutation importance](data:")
 
 
 def test_the_models_columns_rows_preview_and_licence_are_shown(result):
