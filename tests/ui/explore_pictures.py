@@ -57,8 +57,14 @@ def notebook(python: str, folder: Path) -> None:
                 break
             time.sleep(0.2)
         with browser_page(1280, 900) as page:
-            page.goto(f"http://127.0.0.1:{PORT}/lab/tree/notebook.ipynb")
-            page.get_by_text("Query it").first.scroll_into_view_if_needed()
+            page.goto(f"http://127.0.0.1:{PORT}/doc/tree/notebook.ipynb", wait_until="commit")
+            page.locator(".jp-Notebook").first.wait_for()
+            page.wait_for_timeout(REST)
+            news = page.get_by_role("button", name="No", exact=True)
+            if news.count():  # a new JupyterLab asks whether to tell of Jupyter's news
+                news.click()
+            page.locator(".jp-Notebook").get_by_text("Query it").first.scroll_into_view_if_needed()
+            page.mouse.wheel(0, 600)
             page.wait_for_timeout(REST)
             page.screenshot(path=PICTURES / "notebook.png")
     finally:
