@@ -162,6 +162,7 @@ class _Mender:
 
     def pool(self, path: Path) -> tuple[str, str]:
         from assets.live_model.live_model import ALIAS
+        from assets.model_tags import CODE_VERSION, DATA_VERSION
         from pipelines.environments import registry_for, sql_pool_for
         from resources.sql_pool.model_table import Change, publish_model
 
@@ -178,7 +179,8 @@ class _Mender:
                 for entry in registry.versions(spec.model_name):
                     if ALIAS in entry.aliases:
                         reason = "the pool was damaged, and is made again"
-                        change = Change("force", "bikecast repair", reason)
+                        facts = (entry.tags.get(DATA_VERSION, ""), entry.tags.get(CODE_VERSION, ""))
+                        change = Change("force", "bikecast repair", reason, "", *facts)
                         publish_model(
                             pool,
                             spec,

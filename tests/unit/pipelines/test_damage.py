@@ -29,7 +29,7 @@ from resources.lake.local import LocalLake
 from resources.lake.tables import open_table
 from resources.spark.content import Content
 from resources.spark.delta_table import commit_folder
-from resources.sql_pool.model_table import Change, live_model, publish_model
+from resources.sql_pool.model_table import Change, audit_trail, live_model, publish_model
 
 MODELS = {1: b"the first model" * 99, 2: b"the second model" * 99}
 DIGESTS = {number: hashlib.sha256(model).hexdigest() for number, model in MODELS.items()}
@@ -294,6 +294,16 @@ def test_a_registry_without_its_last_reading_is_made_from_pool_and_trainings(hom
     ]
     assert after[1].scores == pytest.approx({"holdout_spearman": 0.82})
     assert after[1].tags["trained_on"] == "a.csv"
+
+
+def test_a_pool_that_is_made_again_says_what_its_model_was_trained_on(home):
+    """Predictions after a repair had no data version."""
+    cut(home.pool)
+
+    list(repair(home, [SPEC]))
+
+    [entry] = audit_trail(sql_pool_for(home), SPEC)
+    assert (entry.actor, entry.data_version) == ("bikecast repair", "data")
 
 
 def test_registry_and_pool_are_both_made_again_where_both_are_damaged(home):
