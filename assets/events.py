@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import dagster as dg
 
 DATA_VERSION_TAG = "dagster/data_version"
@@ -47,3 +49,13 @@ def submissions(
         if (event := record.asset_materialization)
         and (event.tags or {}).get(DATA_VERSION_TAG) == job_id
     ]
+
+
+def kept_metadata(
+    instance: dg.DagsterInstance, asset: str, data_version: str, names: Sequence[str]
+) -> dict[str, dg.MetadataValue]:
+    """These parts of the last materialization's metadata where the data has not changed since."""
+    last = latest_materialization(instance, asset)
+    if last is None or (last.tags or {}).get(DATA_VERSION_TAG) != data_version:
+        return {}
+    return {name: last.metadata[name] for name in names if name in last.metadata}

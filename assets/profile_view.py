@@ -5,10 +5,11 @@ from __future__ import annotations
 import base64
 import html
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import dagster as dg
 
+from assets.events import kept_metadata
 from assets.metadata import markdown_table
 
 if TYPE_CHECKING:
@@ -96,11 +97,16 @@ def profile_page(profile: TableProfile) -> str:
     )
 
 
-def profile_metadata(spec: ModelSpec, lake: Lake) -> dict[str, Any]:
+def profile_metadata(
+    instance: dg.DagsterInstance, spec: ModelSpec, lake: Lake, data_version: str
+) -> dict[str, dg.MetadataValue]:
     """The profile of the training table for its page in the UI; of a large table that of a sample.
 
-    Drift is against the version before, where the table's log still has that.
+    That of the last time where the table has not changed since. Drift is against the version
+    before, where the table's log still has that.
     """
+    if kept := kept_metadata(instance, spec.training_table, data_version, ["profile"]):
+        return kept
     from assets.table_profile import profile_of
     from resources.lake.tables import open_table, open_version_before, sample_of
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import dagster as dg
 
-from assets.events import DATA_VERSION_TAG, latest_materialization, latest_metadata
+from assets.events import kept_metadata, latest_metadata
 from assets.metadata import picture
 from assets.plots import BLUE, figure_of, png_of
 from bikecast.core.spec import Column, ModelSpec
@@ -30,11 +30,9 @@ def training_plots(
     instance: dg.DagsterInstance, spec: ModelSpec, lake: Lake, data_version: str
 ) -> dict[str, dg.MetadataValue]:
     """The plots as metadata: those of the last time where the table has not changed since."""
-    last = latest_materialization(instance, spec.training_table)
-    if last and (last.tags or {}).get(DATA_VERSION_TAG) == data_version:
-        names = (OVER_TIME, BY_CODE, BY_MEASURE)
-        if kept := {name: last.metadata[name] for name in names if name in last.metadata}:
-            return kept
+    names = (OVER_TIME, BY_CODE, BY_MEASURE)
+    if kept := kept_metadata(instance, spec.training_table, data_version, names):
+        return kept
     columns = [column.name for column in spec.training_columns]
     dataset = open_table(lake, spec.training_table_path)
     table = sample_of(dataset, spec, columns, most=MOST_POINTS)

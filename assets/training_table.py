@@ -114,6 +114,7 @@ def _materialized(
         data_version=dg.DataVersion(prepared.data_version),
         metadata={
             **_metadata(spec, prepared, lake),
+            **profile_metadata(context.instance, spec, lake, prepared.data_version),
             **training_plots(context.instance, spec, lake, prepared.data_version),
             **actual_spark(context.instance, spec, config.job_id, costs),
             "seconds": seconds(),
@@ -139,5 +140,4 @@ def _metadata(spec: ModelSpec, prepared: PreparedTable, lake: Lake) -> dict[str,
         **last_time,
         "preview": dg.MetadataValue.md(table_preview(read_rows(lake, prepared.path, limit=5))),
         "findings": dg.MetadataValue.json(list(prepared.findings)),
-        **profile_metadata(spec, lake),
     }

@@ -2,6 +2,7 @@
 
 import datetime
 
+import dagster as dg
 import pyarrow as pa
 import pyarrow.dataset as ds
 import pytest
@@ -122,7 +123,18 @@ def test_the_training_tables_page_has_its_profile(tmp_path):
     lake = LocalLake(root=str(tmp_path))
     for shift in (0.0, 500.0):
         write_deltalake(tmp_path / "tables" / SPEC.training_table, table(shift), mode="overwrite")
-    metadata = profile_metadata(SPEC, lake)
+    with dg.DagsterInstance.ephemeral() as instance:
+        metadata = profile_metadata(instance, SPEC, lake, "of its rows")
+        event = dg.AssetMaterialization(
+            SPEC.training_table,
+            metadata={"profile": "kept"},
+            tags={"dagster/data_version": "of its rows"},
+        )
+        instance.report_runless_asset_event(event)
+        kept = profile_metadata(instance, SPEC, lake, "of its rows")
+        renewed = profile_metadata(instance, SPEC, lake, "of other rows")
+    assert kept["profile"].value == "kept"
+    assert renewed == metadata
 
     assert "against the version before: temp" in metadata["profile"].value
     assert "| season | bigint | 0 | 2 |" in metadata["profile"].value
