@@ -135,11 +135,11 @@ def _roll_back(home: Home) -> None:
 
 
 def _load(home: Home) -> None:
-    from resources.lake.scoring_rows import stage_scoring_rows
+    from resources.lake.scoring_rows import scoring_rows
     from resources.sql_pool.deployment import load_scoring_table
 
     lake = lake_of(home)
-    _, staged = stage_scoring_rows(lake, SPEC)
+    staged = scoring_rows(lake, SPEC).file
     load_scoring_table(sql_pool_for(home), SPEC, url=lake.copy_url(staged.path))
 
 
