@@ -82,10 +82,15 @@ class Child:
         os.kill(pid, signal.SIGCONT)
         return cls(pid, tracer)
 
-    def end(self, seconds: float = STUCK_SECONDS) -> int | None:
-        """Wait for the end; None where it did not come, and the process is killed."""
+    def end(self, seconds: float = STUCK_SECONDS, *, resumed: bool = False) -> int | None:
+        """Wait for the end; None where it did not come, and the process is killed.
+
+        `resumed` lets it go on wherever a signal has stopped it.
+        """
         deadline, code = time.monotonic() + seconds, None
         while code is None and time.monotonic() < deadline:
+            if resumed:
+                os.kill(self.pid, signal.SIGCONT)
             pid, status = os.waitpid(self.pid, os.WNOHANG)
             code = os.waitstatus_to_exitcode(status) if pid else None
             time.sleep(0.005)
@@ -97,9 +102,13 @@ class Child:
         return code
 
     def is_stopped(self) -> bool:
-        """Whether it was stopped by a signal, or has ended."""
-        text = Path(f"/proc/{self.pid}/status").read_text()
-        return re.search(r"^State:\s+[TtZ]", text, re.MULTILINE) is not None
+        """Whether it was stopped by a signal, or has ended: a call that is traced is shorter."""
+        status = Path(f"/proc/{self.pid}/status")
+        for _ in range(20):
+            if re.search(r"^State:\s+[TtZ]", status.read_text(), re.MULTILINE) is None:
+                return False
+            time.sleep(0.005)
+        return True
 
 
 def _work(work: Callable[[], object], log: Path, *, wait: bool) -> None:
@@ -258,12 +267,8 @@ def _beside(
             time.sleep(0.005)
     second = Child.start(stage, log)
     if stopped:
-        yield_to = time.monotonic() + 1.0
-        while time.monotonic() < yield_to:
-            time.sleep(0.05)
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(first.pid, signal.SIGCONT)
-    yield first.end()
+        time.sleep(1.0)
+    yield first.end(resumed=stopped)
     yield second.end()
 
 
