@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import errno
 import hashlib
 import json
 import os
@@ -143,11 +144,12 @@ def restore(source: Path, home: Home) -> int:
     damaged one.
     """
     root = home.root
+    not_empty = InvalidInput(
+        f"{root} is not empty, and a backup is never put over a home. Nothing was changed; "
+        "move it away, or set BIKECAST_HOME to another folder."
+    )
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
-        raise InvalidInput(
-            f"{root} is not empty, and a backup is never put over a home. Nothing was changed; "
-            "move it away, or set BIKECAST_HOME to another folder."
-        )
+        raise not_empty
     root.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".bikecast-restore-", dir=root.parent) as folder:
         made = Path(folder) / "home"
@@ -160,7 +162,12 @@ def restore(source: Path, home: Home) -> int:
                 f"{source} cannot be read as a backup: {error}. Nothing was changed; take another "
                 "one."
             ) from error
-        made.replace(root)  # an empty folder gives way
+        try:
+            made.replace(root)  # an empty folder gives way
+        except OSError as error:
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            raise not_empty from error  # another one was faster
     return len(files)
 
 

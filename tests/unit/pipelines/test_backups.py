@@ -9,6 +9,7 @@ import pytest
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.embedded.sql_pool import Pool
+from pipelines import backups
 from pipelines.backups import backup, restore
 from pipelines.home import Home
 
@@ -156,3 +157,20 @@ def test_a_damaged_database_is_named_and_no_backup_is_left(tmp_path):
 def test_nothing_is_not_backed_up(tmp_path):
     with pytest.raises(InvalidInput, match="no home"):
         backup(Home(tmp_path / "none"), tmp_path / "b")
+
+
+def test_of_two_restores_at_once_the_later_one_changes_nothing(file, tmp_path, monkeypatch):
+    """Guards the fault that it ended with a traceback."""
+    unpack, place = backups._unpack, Home(tmp_path / "new")
+
+    def slow(*arguments):
+        contents = unpack(*arguments)
+        monkeypatch.setattr(backups, "_unpack", unpack)
+        restore(file, place)
+        return contents
+
+    monkeypatch.setattr(backups, "_unpack", slow)
+    with pytest.raises(InvalidInput, match="is not empty"):
+        restore(file, place)
+    assert place.pool.exists()
+    assert [path.name for path in tmp_path.glob(".bikecast-restore-*")] == []
