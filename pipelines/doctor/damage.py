@@ -71,11 +71,13 @@ def line(home: Home, finding: Finding) -> str:
 def findings(home: Home, most_bytes: int | None = None) -> Iterator[Finding]:
     """Each file that can be checked; files of a running training, or in use, are left out."""
     database = home.root / "mlflow.db"
-    if database.exists() or any(map(last_remembered, home.models.glob("*/versions.json"))):
+    memos = home.models.glob("*/versions.json")
+    versions = [version for memo in memos for version in last_remembered(memo)]
+    if database.exists() or versions:
         yield Finding("registry", database, _database_problem(database, most_bytes))
     for path in sorted(home.dagster.rglob("*.db")):
         yield Finding("events", path, _database_problem(path, most_bytes))
-    if home.pool.exists():
+    if home.pool.exists() or any(version.aliases for version in versions):
         yield Finding("pool", home.pool, _pool_problem(home, most_bytes))
     yield from _models(home)
     for folder in sorted(path for path in home.jobs.glob("[!.]*") if path.is_dir()):
@@ -108,6 +110,8 @@ def _database_problem(path: Path, most_bytes: int | None) -> str:
 def _pool_problem(home: Home, most_bytes: int | None) -> str:
     from bikecast.embedded.sql_pool import Limits, Pool
 
+    if not home.pool.exists():
+        return "it is not there, and a version is live"
     try:
         Pool(home.pool, home.lake, Limits(wait_seconds=1)).check(most_bytes)
     except SqlError as error:

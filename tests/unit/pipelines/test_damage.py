@@ -200,7 +200,7 @@ def head(path):
 #: A file and what befalls it.
 KINDS = [
     *(("mlflow.db", harm) for harm in (cut, zeros, empty, text, gone, head)),
-    *(("pool.duckdb", harm) for harm in (cut, zeros, empty, text, head)),
+    *(("pool.duckdb", harm) for harm in (cut, zeros, empty, text, gone, head)),
     *(("dagster/history/runs.db", harm) for harm in (cut, zeros, empty)),
     *(("dagster/history/runs/index.db", harm) for harm in (cut, zeros, text)),
     *((RUN, harm) for harm in (cut, empty)),
