@@ -10,7 +10,8 @@ import dagster as dg
 from assets.events import submissions
 from assets.metadata import table_preview
 from assets.run_files import file_of_run
-from assets.waiting import JOB_ID, WAITS_FOR, Awaited, waits
+from assets.waiting import JOB_ID, WAITS_FOR, waits
+from bikecast.core.jobs import Awaited
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import CostItem, Costs, refuse_beyond_limit
 from resources.lake.port import Lake, SourceFiles

@@ -16,9 +16,9 @@ from assets.metadata import picture, stopwatch, table_preview
 from assets.plots import forecast_plot
 from assets.table_columns import column_schema, typed_schema
 from assets.training_plots import recent_targets
-from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting, pool_is_online
+from assets.waiting import SPARK_SENSOR, mark_waiting, pool_is_online
 from bikecast.core.code_version import code_version
-from bikecast.core.jobs import JobStatus
+from bikecast.core.jobs import Awaited, JobStatus
 from bikecast.core.onnx.contract import model_digest
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs

@@ -14,9 +14,9 @@ from assets.metadata import stopwatch, table_preview
 from assets.profile_view import profile_metadata
 from assets.table_columns import column_schema
 from assets.training_plots import training_plots
-from assets.waiting import SPARK_SENSOR, Awaited, mark_waiting
+from assets.waiting import SPARK_SENSOR, mark_waiting
 from bikecast.core.code_version import code_version
-from bikecast.core.jobs import JobStatus
+from bikecast.core.jobs import Awaited, JobStatus
 from bikecast.core.spec import ModelSpec
 from resources.costs.port import Costs
 from resources.lake.port import Lake

@@ -1,12 +1,10 @@
 """An asset that cannot go on yet leaves a mark; a sensor continues its run from there."""
 
-from enum import StrEnum
-
 import dagster as dg
 
 from assets.failures import shown_to_people
 from assets.metadata import link_or_path
-from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.jobs import Awaited, JobState, JobStatus
 from resources.sql_pool.port import SqlPoolPower
 
 #: Metadata of the observation that marks a waiting asset.
@@ -24,13 +22,6 @@ TRAINING_SENSOR, SPARK_SENSOR, SQL_POOL_SENSOR = (
     "spark_sensor",
     "sql_pool_sensor",
 )
-
-
-class Awaited(StrEnum):
-    """What assets wait for."""
-
-    SPARK = "Spark"
-    SQL_POOL = "SQL pool"
 
 
 def mark_waiting(

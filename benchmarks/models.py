@@ -19,7 +19,7 @@ from pathlib import Path
 import dagster as dg
 from orchestration import Running, cost
 
-from assets.waiting import Awaited
+from bikecast.core.jobs import Awaited
 from pipelines.jobs import model_jobs
 from pipelines.model_files import load_models
 from pipelines.sensors.long_jobs import polling_sensors

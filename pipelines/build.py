@@ -12,6 +12,7 @@ from assets.lineage import model_assets
 from assets.workspace import workspace_link_assets
 from bikecast.core.spec import ModelSpec
 from pipelines.automation import automated, automation_sensor
+from pipelines.dagster_resources import dagster_resources
 from pipelines.environments import Resources
 from pipelines.jobs import ModelJobs, model_jobs
 from pipelines.models import Model, check_names
@@ -110,6 +111,6 @@ def shared_definitions(
             failure_alerts(webhook),
             check_alerts(checked, webhook),
         ],
-        resources=resources.by_name(),
+        resources=dagster_resources(resources.by_name()),
         executor=dg.in_process_executor,
     )

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from assets.waiting import Awaited
+from bikecast.core.jobs import Awaited
 from pipelines.home import Home
 from pipelines.models import Model, chosen_model, source_folders, source_paths
 from pipelines.settings import AzureSettings, Settings

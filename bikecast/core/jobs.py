@@ -30,6 +30,13 @@ class JobState(StrEnum):
         return self in (JobState.QUEUED, JobState.RUNNING, JobState.COMPLETED)
 
 
+class Awaited(StrEnum):
+    """What assets may have to wait for beside trainings."""
+
+    SPARK = "Spark"
+    SQL_POOL = "SQL pool"
+
+
 @dataclass(frozen=True)
 class JobStatus:
     """What a poll of one job says.

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from assets.waiting import CONTINUES_TAG, Awaited
+from assets.waiting import CONTINUES_TAG
+from bikecast.core.jobs import Awaited
 from pipelines.sensors.polling import awaited_job
 
 if TYPE_CHECKING:

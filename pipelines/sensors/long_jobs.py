@@ -16,9 +16,8 @@ from assets.waiting import (
     SPARK_SENSOR,
     SQL_POOL_SENSOR,
     TRAINING_SENSOR,
-    Awaited,
 )
-from bikecast.core.jobs import JobState, JobStatus
+from bikecast.core.jobs import Awaited, JobState, JobStatus
 from bikecast.core.spec import ModelSpec
 from pipelines.jobs import ModelJobs
 from pipelines.sensors.continuations import continuing_run, pool_run_key, waiting_assets

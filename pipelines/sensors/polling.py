@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import dagster as dg
 
 from assets.events import DATA_VERSION_TAG
-from assets.waiting import JOB_ID, WAITS_FOR, Awaited
-from bikecast.core.jobs import JobStatus
+from assets.waiting import JOB_ID, WAITS_FOR
+from bikecast.core.jobs import Awaited, JobStatus
 
 NEW_SUBMISSIONS_A_TICK = 100
 POLLS_A_TICK = 25

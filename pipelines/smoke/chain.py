@@ -13,9 +13,9 @@ import dagster as dg
 
 from assets.events import latest_data_version, latest_materialization
 from assets.training import training_job_name
-from assets.waiting import SPARK_SENSOR, SQL_POOL_SENSOR, TRAINING_SENSOR, Awaited
+from assets.waiting import SPARK_SENSOR, SQL_POOL_SENSOR, TRAINING_SENSOR
 from bikecast.core.errors import BikecastError
-from bikecast.core.jobs import JobState, JobStatus, current_attempt
+from bikecast.core.jobs import Awaited, JobState, JobStatus, current_attempt
 from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.in_process.main_job import execute_job
 from pipelines.in_process.run_events import Record, Watcher

@@ -7,16 +7,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
-import dagster as dg
-
 from bikecast.core.errors import BikecastError, Damaged
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.training import TrainingResult
 from bikecast.embedded.automl import TRAINING_CODE, Jobs
+from resources.adapter import Adapter
 from resources.automl.port import TrainingRequest
 
 
-class LocalAutoML(dg.ConfigurableResource):
+class LocalAutoML(Adapter):
     """Trains on this machine, from a Delta table in a local lake; implements the port AutoML."""
 
     training_code: ClassVar[tuple[str, ...]] = TRAINING_CODE

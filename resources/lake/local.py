@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from dagster import ConfigurableResource
 from pydantic import Field
 
 from bikecast.core.errors import InvalidInput
 from bikecast.core.files import file_digest, replaced_file
+from resources.adapter import Adapter
 from resources.lake.paths import checked_parts, described_source
 from resources.lake.port import LakeFile
 
@@ -20,7 +20,7 @@ from resources.lake.port import LakeFile
 _UNSAFE_IN_ROOT = frozenset("*?[]{}%#\\")
 
 
-class LocalLake(ConfigurableResource):
+class LocalLake(Adapter):
     """Files under one root folder; implements the port Lake. The root is made when first used."""
 
     root: str = Field(description="The lake's folder; it is created on the first write.")

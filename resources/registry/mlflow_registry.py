@@ -9,13 +9,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from dagster import ConfigurableResource
 from pydantic import Field
 
 from bikecast.core.errors import InvalidInput, ModelRejected
 from bikecast.core.files import replaced_file
 from bikecast.core.onnx.contract import model_digest, unchanged_model
 from bikecast.embedded.mlflow import database_path, is_ready, reading, writing
+from resources.adapter import Adapter
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, no_own_tags, numbered
 from resources.registry.version_memo import remembered
 
@@ -27,7 +27,7 @@ _OWN_TAGS = (JOB_ID, DIGEST, SCORES)
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._-]{0,127}")
 
 
-class MlflowRegistry(ConfigurableResource):
+class MlflowRegistry(Adapter):
     """Model versions in MLflow; implements the port Registry.
 
     A model's bytes lie under `artifact_root` by name and digest, so equal models share a file.

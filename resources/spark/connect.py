@@ -8,17 +8,17 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from uuid import uuid4
 
-from dagster import ConfigurableResource
 from pydantic import Field
 
 from bikecast.core.errors import BikecastError, InvalidInput
 from bikecast.core.jobs import JobState, JobStatus
+from resources.adapter import Adapter
 from resources.lake.local import lake_path
 from resources.spark.errors import cause, spark_errors
 from resources.spark.port import Preparation, PreparedTable, ScoredTable, ScoringJob
 
 
-class ConnectSpark(ConfigurableResource):
+class ConnectSpark(Adapter):
     """Prepares tables in a lake folder that this process and the engine both see.
 
     The engine's workers read, cast, clean and write Parquet below the table's folder; the data

@@ -1,18 +1,18 @@
-"""The embedded SQL pool as Dagster resources: sessions, and a power switch that does nothing."""
+"""The embedded SQL pool as adapters: sessions, and a power switch that does nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 
-import dagster as dg
 from pydantic import Field
 
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.embedded.sql_pool import Pool, Session
+from resources.adapter import Adapter
 
 
-class EmbeddedSqlPool(dg.ConfigurableResource):
+class EmbeddedSqlPool(Adapter):
     """`bikecast.embedded.sql_pool` as an adapter of `resources.sql_pool.port.SqlPool`."""
 
     path: str = Field(description="The pool's file; it is made where it is missing.")
@@ -29,7 +29,7 @@ class EmbeddedSqlPool(dg.ConfigurableResource):
         return self.pool.session()
 
 
-class AlwaysOnline(dg.ConfigurableResource):
+class AlwaysOnline(Adapter):
     """A pool that is always online and costs nothing; implements the port SqlPoolPower."""
 
     pool: str = "embedded"

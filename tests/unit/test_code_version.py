@@ -47,6 +47,7 @@ DECIDES_NO_TABLE = {
     "bikecast/core/spec.py": "the table's recorded input has the spec itself",
     "bikecast/core/spec_json.py": "the spec, unchanged",
     "bikecast/core/sql.py": "what a query answers",
+    "resources/adapter.py": "how settings are kept",
     "resources/lake/local.py": "where a file lies",
     "resources/lake/paths.py": "where a file lies",
     "resources/lake/port.py": "what a lake can do",
