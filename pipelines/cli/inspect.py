@@ -19,18 +19,16 @@ def explain(
 ) -> None:
     """Walk back from one prediction to its model, run, data version and source lines."""
     from pipelines.cli.online import online_pool
-    from pipelines.installation import open_installation
+    from pipelines.installation import open_view
     from pipelines.reports.provenance import provenance_of
     from pipelines.settings import load_settings
 
     settings = load_settings(model=model)
     with (
-        open_installation(settings) as here,
+        open_view(settings) as here,
         online_pool(here.resources.sql_pool_power),
     ):
-        provenance = provenance_of(
-            day, here.instance, here.model(settings.model).spec, here.resources
-        )
+        provenance = provenance_of(day, here.log, here.model(settings.model).spec, here.resources)
     if as_json:
         print_json(vars(provenance))
         return
@@ -48,13 +46,12 @@ def status(
 ) -> None:
     """Show how all is: models, last run, jobs, freshness, switches; exit code 1 on problems."""
     from pipelines.cli.report import by_kind, print_scores
-    from pipelines.installation import open_installation
+    from pipelines.installation import open_view
     from pipelines.reports.health import health_of
     from pipelines.settings import load_settings
 
-    with open_installation(load_settings()) as here:
-        specs = [model.spec for model in here.models]
-        health = health_of(here.defs, here.instance, specs, here.resources, here.home)
+    with open_view(load_settings()) as here:
+        health = health_of(here)
     if as_json:
         print_json(vars(health))
     else:

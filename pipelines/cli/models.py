@@ -56,18 +56,13 @@ def list_models(
     """
     if context.invoked_subcommand is not None:
         return
-    from pipelines.environments import resources_for
-    from pipelines.home import full_disk_explained, open_home
-    from pipelines.model_files import load_models
-    from pipelines.models import chosen_model
+    from pipelines.installation import open_view
     from pipelines.reports.versions import version_reports
     from pipelines.settings import load_settings
 
-    settings, there = load_settings(), load_models()
-    shown = there if model is None and there else (chosen_model(there, model),)
-    with full_disk_explained(open_home(settings)):
-        resources = resources_for(settings, there)
-        found = [(each.spec, *version_reports(resources, each.spec)) for each in shown]
+    with open_view(load_settings()) as here:
+        shown = here.models if model is None and here.models else (here.model(model),)
+        found = [(each.spec, *version_reports(here.resources, each.spec)) for each in shown]
     if as_json:
         print_json([asdict(report) for _, reports, _ in found for report in reports])
         return
@@ -128,16 +123,12 @@ def compare_models(
 @contextmanager
 def _registered(model: str | None) -> Iterator[tuple[Resources, ModelSpec]]:
     """The resources and the chosen model, for a look at its versions."""
-    from pipelines.environments import resources_for
-    from pipelines.home import full_disk_explained, open_home
-    from pipelines.model_files import load_models
-    from pipelines.models import chosen_model
+    from pipelines.installation import open_view
     from pipelines.settings import load_settings
 
-    settings, there = load_settings(model=model), load_models()
-    spec = chosen_model(there, settings.model).spec
-    with full_disk_explained(open_home(settings)):
-        yield resources_for(settings, there), spec
+    settings = load_settings(model=model)
+    with open_view(settings) as here:
+        yield here.resources, here.model(settings.model).spec
 
 
 @models.command("export")

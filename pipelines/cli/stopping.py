@@ -96,6 +96,7 @@ def trainings_that_go_on(instance: dg.DagsterInstance, settings: Settings) -> li
     """One sentence for each local training that goes on without the stopped command."""
     from bikecast.core.jobs import JobState
     from pipelines.environments import local_resources
+    from pipelines.event_log.dagster_log import DagsterLog
     from pipelines.model_files import load_models
     from pipelines.reports.health import pending_jobs
 
@@ -107,6 +108,6 @@ def trainings_that_go_on(instance: dg.DagsterInstance, settings: Settings) -> li
         f"Training of job {status.job_id} goes on in its own process; `bikecast run` or "
         "`bikecast ui` picks it up."
         for model in models
-        for status in pending_jobs(instance, model.spec, resources.automl)
+        for status in pending_jobs(DagsterLog(instance), model.spec, resources.automl)
         if status.state in (JobState.QUEUED, JobState.RUNNING)
     ]

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from typing import TYPE_CHECKING
 
-import dagster as dg
 import psutil
+
+from pipelines.event_log.port import EventLog
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 #: A run's tag that names the process that runs it.
 PROCESS_TAG = "bikecast/process"
@@ -14,25 +19,27 @@ PROCESS_TAG = "bikecast/process"
 
 def clean_up_dead_runs(instance: dg.DagsterInstance) -> None:
     """Mark runs whose process was killed as failed, so that none looks alive."""
-    for run in dead_runs(instance):
-        instance.report_run_failed(run, message="The process of this run was killed.")
+    from pipelines.event_log.dagster_log import DagsterLog
+
+    for run_id in dead_runs(DagsterLog(instance)):
+        run = instance.get_run_by_id(run_id)
+        if run is not None:
+            instance.report_run_failed(run, message="The process of this run was killed.")
 
 
-def dead_runs(instance: dg.DagsterInstance) -> list[dg.DagsterRun]:
-    """Runs that are marked as under way although nothing runs them any more.
+def dead_runs(log: EventLog) -> list[str]:
+    """Ids of runs that are marked as under way although nothing runs them any more.
 
     A run of a command names its process. A run that Dagster launched lives no longer than the
     Dagster processes of this home.
     """
-    statuses = [dg.DagsterRunStatus.STARTED, dg.DagsterRunStatus.STARTING]
-    statuses += [dg.DagsterRunStatus.CANCELING, dg.DagsterRunStatus.NOT_STARTED]
-    unfinished = instance.get_runs(dg.RunsFilter(statuses=statuses))
+    unfinished = log.runs_under_way()
     owned = [run for run in unfinished if PROCESS_TAG in run.tags]
-    launched = [run for run in unfinished if run not in owned and run.status in statuses[:3]]
+    launched = [run for run in unfinished if run not in owned and run.status != "NOT_STARTED"]
     dead = [run for run in owned if not _alive(run.tags[PROCESS_TAG])]
     if launched and not dagster_runs_here():
         dead += launched
-    return dead
+    return [run.run_id for run in dead]
 
 
 def dagster_runs_here() -> bool:

@@ -6,19 +6,21 @@ import re
 import shutil
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import dagster as dg
-
-from assets.events import DATA_VERSION_TAG
 from bikecast.core.spec import ModelSpec
+from pipelines.event_log.port import EventLog
 from resources.automl.embedded import LocalAutoML
 from resources.automl.port import AutoML
+
+if TYPE_CHECKING:
+    import dagster as dg
 
 #: Younger ones may still get their event, or be joined by the next run.
 OLD_SECONDS = 24 * 3600.0
 
 
-def orphan_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -> list[Path]:
+def orphan_jobs(log: EventLog, spec: ModelSpec, automl: AutoML) -> list[Path]:
     """Ended jobs of this machine that no run submitted as far as the event log knows.
 
     A later attempt at the same training needs the folders of the earlier ones to count on, so
@@ -40,7 +42,7 @@ def orphan_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -
     }
     if not old:
         return []
-    submitted = _submitted(instance, spec)
+    submitted = {event.data_version for event in log.materializations(spec.run_asset)}
     return sorted(
         path
         for path in old.values()
@@ -52,23 +54,9 @@ def clean_up_orphan_jobs(
     instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML
 ) -> list[str]:
     """Remove them; returns their names. What is killed on the way is removed the next time."""
-    orphans = orphan_jobs(instance, spec, automl)
+    from pipelines.event_log.dagster_log import DagsterLog
+
+    orphans = orphan_jobs(DagsterLog(instance), spec, automl)
     for path in orphans:
         shutil.rmtree(path, ignore_errors=True)
     return [path.name for path in orphans]
-
-
-def _submitted(instance: dg.DagsterInstance, spec: ModelSpec) -> set[str]:
-    """The ids of all jobs that runs have submitted."""
-    submitted: set[str] = set()
-    cursor: str | None = None
-    while True:
-        page = instance.fetch_materializations(
-            dg.AssetKey(spec.run_asset), limit=1000, cursor=cursor
-        )
-        for record in page.records:
-            event = record.asset_materialization
-            submitted.add((event.tags or {}).get(DATA_VERSION_TAG, "") if event else "")
-        cursor = page.cursor
-        if not page.has_more:
-            return submitted

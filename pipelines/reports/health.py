@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import datetime as dt
-from collections.abc import Sequence
+import time
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any
 
-import dagster as dg
-
-from assets.events import latest_metadata
 from bikecast.core.jobs import JobState, JobStatus
 from bikecast.core.spec import ModelSpec
+from pipelines.catalog import Definitions
 from pipelines.doctor.damage import QUICK_BYTES, damage, line
 from pipelines.environments import Resources
-from pipelines.home import Home
+from pipelines.event_log.port import EventLog, latest
 from pipelines.in_process.dead_runs import dead_runs
 from pipelines.in_process.orphan_jobs import orphan_jobs
+from pipelines.installation import View
 from pipelines.reports.durations import duration
-from pipelines.sensors.polling import PollCursor, finished_jobs, read_submissions
 from resources.automl.port import AutoML
 
 #: The location's name in workspace.yaml and pyproject.toml: a switch of another is none of ours.
@@ -37,34 +35,32 @@ class Health:
     problems: list[str]
 
 
-def health_of(
-    defs: dg.Definitions,
-    instance: dg.DagsterInstance,
-    specs: Sequence[ModelSpec],
-    resources: Resources,
-    home: Home,
-) -> Health:
+def health_of(here: View) -> Health:
     """Read the state of all models; nothing is changed."""
     problems: list[str] = []
+    log, resources = here.log, here.resources
+    specs = [model.spec for model in here.models]
     live = [
-        _live(spec, resources, problems) | {"data in the lake": _source(instance, spec)}
+        _live(spec, resources, problems) | {"data in the lake": _source(log, spec)}
         for spec in specs
     ]
-    last = _last_run(instance, problems)
-    jobs = [row for spec in specs for row in _jobs(instance, spec, resources, problems)]
-    assets = _assets(defs, instance, problems)
+    last = _last_run(log, problems)
+    jobs = [row for spec in specs for row in _jobs(log, spec, resources, problems)]
+    assets = _assets(here.definitions, log, problems)
     problems += [
         f"{path} is a training job that no run knows of; the next `bikecast run` removes it"
         for spec in specs
-        for path in orphan_jobs(instance, spec, resources.automl)
+        for path in orphan_jobs(log, spec, resources.automl)
     ]
     problems += [
-        f"run {run.run_id} is marked as running, but its process is gone; "
+        f"run {run_id} is marked as running, but its process is gone; "
         "the next `bikecast run` marks it as failed"
-        for run in dead_runs(instance)
+        for run_id in dead_runs(log)
     ]
-    problems += [f"{line(home, finding)}: bikecast repair" for finding in damage(home, QUICK_BYTES)]
-    return Health(live, last, jobs, assets, _switches(defs, instance), problems)
+    problems += [
+        f"{line(here.home, finding)}: bikecast repair" for finding in damage(here.home, QUICK_BYTES)
+    ]
+    return Health(live, last, jobs, assets, _switches(here.definitions, log), problems)
 
 
 def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[str, Any]:
@@ -109,38 +105,39 @@ def _live(spec: ModelSpec, resources: Resources, problems: list[str]) -> dict[st
     }
 
 
-def _source(instance: dg.DagsterInstance, spec: ModelSpec) -> str:
+def _source(log: EventLog, spec: ModelSpec) -> str:
     """Where the training file in the lake came from."""
-    return str(latest_metadata(instance, spec.source_asset, "source") or "none yet")
+    event = latest(log, spec.source_asset)
+    return str((event.metadata.get("source") if event else None) or "none yet")
 
 
-def _last_run(instance: dg.DagsterInstance, problems: list[str]) -> dict[str, object]:
-    records = instance.get_run_records(limit=1)
-    if not records:
+def _last_run(log: EventLog, problems: list[str]) -> dict[str, object]:
+    run = log.last_run()
+    if run is None:
         return {}
-    run = records[0].dagster_run
-    if run.status is dg.DagsterRunStatus.FAILURE:
-        problems.append(f"the last run failed: {run.job_name} {run.run_id}")
-    created = records[0].create_timestamp.replace(tzinfo=dt.UTC)
-    return {"run": run.run_id, "job": run.job_name, "status": run.status.value, "at": created}
+    if run.status == "FAILURE":
+        problems.append(f"the last run failed: {run.job} {run.run_id}")
+    return {"run": run.run_id, "job": run.job, "status": run.status, "at": run.created}
 
 
-def pending_jobs(instance: dg.DagsterInstance, spec: ModelSpec, automl: AutoML) -> list[JobStatus]:
+def pending_jobs(log: EventLog, spec: ModelSpec, automl: AutoML) -> list[JobStatus]:
     """Submitted training jobs that no run has finished; the last hundred submissions."""
-    records = instance.fetch_materializations(dg.AssetKey(spec.run_asset), limit=100).records
-    first = min((record.storage_id for record in records), default=1)
-    cursor = PollCursor(after={spec.run_asset: first - 1})
-    read_submissions(instance, spec.run_asset, cursor)
-    finished = finished_jobs(instance, spec.model_table)
-    return [automl.status(job_id) for job_id in cursor.pending if job_id not in finished]
+    submitted = [event.data_version for event in islice(log.materializations(spec.run_asset), 100)]
+    models = islice(log.materializations(spec.model_table), 100)
+    finished = {event.metadata.get("job_id") for event in models}
+    return [
+        automl.status(job_id)
+        for job_id in dict.fromkeys(reversed(submitted))
+        if job_id and job_id not in finished
+    ]
 
 
 def _jobs(
-    instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources, problems: list[str]
+    log: EventLog, spec: ModelSpec, resources: Resources, problems: list[str]
 ) -> list[dict[str, object]]:
     """The pending jobs as rows; a job that is gone is a problem."""
     pending: list[dict[str, object]] = []
-    for status in pending_jobs(instance, spec, resources.automl):
+    for status in pending_jobs(log, spec, resources.automl):
         if status.state is JobState.NOT_FOUND:
             problems.append(f"training job {status.job_id} was submitted but is gone: bikecast run")
         pending.append({"job": status.job_id, "state": str(status.state), "where": status.link})
@@ -148,59 +145,37 @@ def _jobs(
 
 
 def _assets(
-    defs: dg.Definitions, instance: dg.DagsterInstance, problems: list[str]
+    definitions: Definitions, log: EventLog, problems: list[str]
 ) -> list[dict[str, object]]:
     """Age of each asset in hours, against its freshness policy."""
-    now = dt.datetime.now(dt.UTC)
+    now = time.time()
     rows: list[dict[str, object]] = []
-    graph = defs.resolve_asset_graph()
-    for key in graph.toposorted_asset_keys:
-        event = instance.get_latest_materialization_event(key)
-        age = None
-        if event is not None:
-            age = (now - dt.datetime.fromtimestamp(event.timestamp, dt.UTC)).total_seconds() / 3600
-        policy = graph.get(key).freshness_policy
-        limit, warn = (_hours(policy, name) for name in ("fail_window", "warn_window"))
+    for asset in definitions.assets:
+        event = latest(log, asset.name)
+        age = None if event is None else (now - event.time) / 3600
         state = "never" if age is None else "fresh"
-        if age is not None and limit is not None and age > limit:
+        if age is not None and asset.late_hours is not None and age > asset.late_hours:
             state = "late"
-            problems.append(f"{key.to_user_string()} is late: {duration(age * 3_600)} old")
-        elif age is not None and warn is not None and age > warn:
+            problems.append(f"{asset.name} is late: {duration(age * 3_600)} old")
+        elif age is not None and asset.warning_hours is not None and age > asset.warning_hours:
             state = "nearly late"
         rows.append(
             {
-                "asset": key.to_user_string(),
+                "asset": asset.name,
                 "hours old": None if age is None else round(age, 4),
-                "late after": limit,
+                "late after": asset.late_hours,
                 "state": state,
             }
         )
     return rows
 
 
-def _switches(defs: dg.Definitions, instance: dg.DagsterInstance) -> list[dict[str, object]]:
+def _switches(definitions: Definitions, log: EventLog) -> list[dict[str, object]]:
     """Sensors and schedules: on or off, as people set it or by default."""
-    set_by_people = {
-        state.instigator_name: state.status.value
-        for state in instance.all_instigator_state()
-        if state.origin.repository_origin.code_location_origin.location_name == LOCATION
-    }
-    repository = defs.get_repository_def()
+    set_by_people = log.switches(LOCATION)
     rows: list[dict[str, object]] = []
-    for name, items in (
-        ("sensor", repository.sensor_defs),
-        ("schedule", repository.schedule_defs),
-    ):
-        for item in items:
-            status = set_by_people.get(item.name, "DECLARED_IN_CODE")
-            if status == "DECLARED_IN_CODE":
-                status = item.default_status.value
-            on = "on" if status == "RUNNING" else "off"
-            rows.append({"kind": name, "name": item.name, "on": on})
+    for switch in definitions.switches:
+        status = set_by_people.get(switch.name, "DECLARED_IN_CODE")
+        on = switch.on if status == "DECLARED_IN_CODE" else status == "RUNNING"
+        rows.append({"kind": switch.kind, "name": switch.name, "on": "on" if on else "off"})
     return rows
-
-
-def _hours(policy: dg.FreshnessPolicy | None, window: str) -> float | None:
-    """The length of a policy's window; None where it has no such window."""
-    length = getattr(policy, window, None)
-    return length.to_timedelta().total_seconds() / 3600 if length else None

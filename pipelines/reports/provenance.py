@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from itertools import islice
 
-import dagster as dg
-
-from assets.events import DATA_VERSION_TAG
 from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
 from pipelines.environments import Resources
+from pipelines.event_log.port import EventLog
 from resources.lake.port import Lake
 from resources.sql_pool.port import SqlPool
 
 #: Predictions that are named where the one that is asked for is not there.
 _NAMED = 10
+#: Materializations of the training table among which the one of a prediction is looked for.
+_SEARCHED = 1000
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,7 @@ class Provenance:
     source_line: dict[str, object]
 
 
-def provenance_of(
-    key: str, instance: dg.DagsterInstance, spec: ModelSpec, resources: Resources
-) -> Provenance:
+def provenance_of(key: str, log: EventLog, spec: ModelSpec, resources: Resources) -> Provenance:
     """The provenance of the prediction with this time key (or forecast_row number).
 
     Raises InvalidInput where there is no such prediction; it names those that are there.
@@ -61,8 +60,8 @@ def provenance_of(
             for e in audit_trail(resources.sql_pool, spec)
             if e.candidate == version
         ],
-        run=_run(instance, str(row["run_id"])),
-        training_data=_training_data(instance, spec, str(row["data_version"])),
+        run=_run(log, str(row["run_id"])),
+        training_data=_training_data(log, spec, str(row["data_version"])),
         source_line=_source_line(resources.lake, spec, row),
     )
 
@@ -109,50 +108,41 @@ def sole_prediction(
     raise InvalidInput(f"There is no prediction for {name} {key}. There are: {there}{more}.")
 
 
-def _run(instance: dg.DagsterInstance, run_id: str) -> dict[str, object]:
-    run = instance.get_run_by_id(run_id)
+def _run(log: EventLog, run_id: str) -> dict[str, object]:
+    run = log.run(run_id)
     if run is None:
         return {"run": run_id, "job": "not in this Dagster instance"}
-    return {"run": run_id, "job": run.job_name, "status": run.status.value}
+    return {"run": run_id, "job": run.job, "status": run.status}
 
 
-def _training_data(
-    instance: dg.DagsterInstance, spec: ModelSpec, data_version: str
-) -> dict[str, object]:
+def _training_data(log: EventLog, spec: ModelSpec, data_version: str) -> dict[str, object]:
     """The materialization of the training table that had the data version, and its CSV."""
     facts: dict[str, object] = {"table": spec.training_table, "data version": data_version}
-    for record in instance.fetch_materializations(
-        dg.AssetKey(spec.training_table), limit=1000
-    ).records:
-        event = record.asset_materialization
-        if event and (event.tags or {}).get(DATA_VERSION_TAG) == data_version:
-            metadata = {name: value.value for name, value in event.metadata.items()}
+    for event in islice(log.materializations(spec.training_table), _SEARCHED):
+        if event.data_version == data_version:
+            metadata = event.metadata
             rows = metadata.get("dagster/row_count")
             facts |= {
                 "Delta version": metadata.get("delta_version"),
                 "rows": rows,
                 "last time": metadata.get("last_time"),
-                "prepared by run": record.run_id,
+                "prepared by run": event.run_id,
             }
             dropped = int(str(metadata.get("dropped_rows") or 0))
-            facts |= _source_file(instance, spec, record.storage_id)
+            facts |= _source_file(log, spec, event.storage_id)
             if isinstance(rows, int):
                 facts["source lines"] = f"2 to {rows + dropped + 1}"
             break
     return facts
 
 
-def _source_file(instance: dg.DagsterInstance, spec: ModelSpec, before: int) -> dict[str, object]:
+def _source_file(log: EventLog, spec: ModelSpec, before: int) -> dict[str, object]:
     """The training CSV that was in the lake when an event was written."""
-    records = instance.fetch_materializations(
-        dg.AssetRecordsFilter(dg.AssetKey(spec.source_asset), before_storage_id=before), limit=1
-    ).records
-    event = records[0].asset_materialization if records else None
+    event = next(log.materializations(spec.source_asset, before=before), None)
     if event is None:
         return {}
-    metadata = {name: value.value for name, value in event.metadata.items()}
-    digest = (event.tags or {}).get(DATA_VERSION_TAG)
-    return {"source": metadata.get("source"), "file": metadata.get("file"), "file digest": digest}
+    source, file = (event.metadata.get(name) for name in ("source", "file"))
+    return {"source": source, "file": file, "file digest": event.data_version}
 
 
 def _source_line(lake: Lake, spec: ModelSpec, row: dict[str, object]) -> dict[str, object]:

@@ -13,6 +13,7 @@ from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS, SAMPLES
 from pipelines.environments import local_resources
+from pipelines.event_log.dagster_log import DagsterLog
 from pipelines.home import Home
 from pipelines.in_process.checked_files import checked_files
 from pipelines.in_process.main_job import run_main_job, run_rollback
@@ -145,7 +146,7 @@ def test_what_is_done_with_one_model_changes_nothing_of_another(three, spec, act
 
 @pytest.mark.parametrize("spec", [BIKE_RENTALS, TRIPS, COFFEE_SALES], ids=lambda spec: spec.name)
 def test_a_prediction_of_each_model_is_explained_by_its_own_model(three, spec):
-    found = provenance_of("1", three.here.instance, spec, three.here.resources)
+    found = provenance_of("1", DagsterLog(three.here.instance), spec, three.here.resources)
     assert found.model["name"] == spec.model_name
     assert found.training_data["table"] == spec.training_table
     assert found.source_line["line"] == 2

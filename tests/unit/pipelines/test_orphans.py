@@ -7,6 +7,7 @@ import dagster as dg
 import pytest
 
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
+from pipelines.event_log.dagster_log import DagsterLog
 from pipelines.in_process.orphan_jobs import OLD_SECONDS, clean_up_orphan_jobs, orphan_jobs
 from resources.automl.embedded import LocalAutoML
 
@@ -30,7 +31,7 @@ def folder(automl, name: str, *, is_old: bool = True) -> Path:
 def test_an_old_job_that_no_run_submitted_is_removed(automl):
     orphan = folder(automl, f"{BASE}-1")
     with dg.DagsterInstance.ephemeral() as instance:
-        assert orphan_jobs(instance, SPEC, automl) == [orphan]
+        assert orphan_jobs(DagsterLog(instance), SPEC, automl) == [orphan]
         assert clean_up_orphan_jobs(instance, SPEC, automl) == [orphan.name]
     assert not orphan.exists()
 

@@ -1,0 +1,1 @@
+"""What Dagster's event log says, for commands that only look; sqlite_log reads it in no time."""
