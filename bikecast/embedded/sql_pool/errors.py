@@ -125,52 +125,12 @@ def failure(key: str, *values: object) -> SqlError:
     return SqlError(int(key.rstrip("bcdefghij")), _messages()[key].format(*values))
 
 
-def invalid_object(name: str) -> SqlError:
-    """No such table or view."""
-    return SqlError(208, f"Invalid object name '{name}'.")
-
-
-def invalid_column(name: str) -> SqlError:
-    """No such column."""
-    return SqlError(207, f"Invalid column name '{name}'.")
-
-
 def describe(node: exp.Expression) -> str:
     """The beginning of a tree's text, for messages."""
     try:
         return node.sql(dialect="tsql")[:60]
     except ValueError:  # a node of this dialect alone has no generator
         return node.key.upper()
-
-
-def undeclared(name: str) -> SqlError:
-    """A variable that no DECLARE names."""
-    return SqlError(137, f'Must declare the scalar variable "@{name}".')
-
-
-def operand_clash(left: str, right: str) -> SqlError:
-    """Two types that do not go together."""
-    return SqlError(206, f"Operand type clash: {left} is incompatible with {right}")
-
-
-def invalid_operand(type_name: str, operator: str) -> SqlError:
-    """An operand of a type that the operator, or aggregate, does not take."""
-    return SqlError(8117, f"Operand data type {type_name} is invalid for {operator} operator.")
-
-
-def invalid_argument(type_name: str, place: int, function: str) -> SqlError:
-    """An argument of a type that the function does not take at that place."""
-    return failure("8116b", type_name, place, function)
-
-
-def offset_overflow(function: str) -> SqlError:
-    """A datetimeoffset beyond the years 1 to 9999."""
-    return failure("9813", function)
-
-
-def no_conversion(source: str, target: str) -> SqlError:
-    """A conversion that T-SQL does not define."""
-    return SqlError(529, f"Explicit conversion from data type {source} to {target} is not allowed.")
 
 
 #: Letters that the conversions of `conversion` hide from DuckDB's casts, to be shown again.

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.02, 0.5
 
@@ -106,9 +106,4 @@ def in_use(path: Path, process_id: int | None, patience: Patience) -> SqlError:
         holder = f"process {process_id}"
         with contextlib.suppress(psutil.Error):
             holder += f" ({psutil.Process(process_id).name()})"
-    return SqlError(
-        1222,
-        f"Lock request time out period exceeded: {holder} holds the pool's file {path} since more "
-        f"than {patience.seconds:g} seconds. Nothing was changed; wait for it or stop it, then run "
-        "again.",
-    )
+    return failure("1222", holder, path, patience.seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Any, cast
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.limits import Limits
 
 if TYPE_CHECKING:
@@ -102,9 +102,4 @@ def _size(rows: list[tuple[object, ...]], long_columns: list[int]) -> int:
 
 
 def _too_large(limit: int, whose: str) -> SqlError:
-    return SqlError(
-        701,
-        "There is insufficient system memory in resource pool 'default' to run this query. The "
-        f"embedded SQL pool holds {limit >> 20:,} MiB for {whose}; nothing was changed. "
-        "Take fewer rows, or read them in parts.",
-    )
+    return failure("701", limit >> 20, whose)

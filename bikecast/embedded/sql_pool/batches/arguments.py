@@ -52,7 +52,7 @@ def bind_arguments(
         elif not parameters:
             raise failure("8146", label)
         elif position >= len(parameters):
-            raise SqlError(8144, f"Procedure or function {label} has too many arguments specified.")
+            raise failure("8144", label)
         else:
             parameter = parameters[position]
         if parameter is None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from bikecast.embedded.sql_pool.catalog.requests import Requests
-from bikecast.embedded.sql_pool.errors import SqlError, failure
+from bikecast.embedded.sql_pool.errors import failure
 from bikecast.embedded.sql_pool.syntax.statements import ColumnDefinition, ObjectName
 from bikecast.embedded.sql_pool.values.scope import quoted
 from bikecast.embedded.sql_pool.values.types import SqlType, parse_declaration
@@ -180,7 +180,7 @@ class Catalog:
         Raises SqlError 2714 where the name is taken and 2760 where the schema is missing.
         """
         if self.find(name) is not None:
-            raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
+            raise failure("2714", name.name)
         kept = tuple(TableColumn(c.name, c.type, c.nullable, c.default_text) for c in columns)
         if name.is_temporary:
             self._temporary_id -= 1

@@ -24,10 +24,9 @@ from bikecast.embedded.sql_pool.copy.targets import (
     load_parquet,
     path_literal,
     target_fields,
-    unreadable,
     with_default,
 )
-from bikecast.embedded.sql_pool.errors import refused
+from bikecast.embedded.sql_pool.errors import failure, refused
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
@@ -98,9 +97,9 @@ def _load_csv(
             work, table, [f.column for f in fields], values, path, options, width, rejected
         )
     except UnicodeError as error:
-        raise unreadable(path, f"it is not in the encoding {options.encoding}") from error
+        raise failure("13812c", path, f"it is not in the encoding {options.encoding}") from error
     except (OSError, EOFError) as error:
-        raise unreadable(path, "it cannot be decompressed or read") from error
+        raise failure("13812c", path, "it cannot be decompressed or read") from error
 
 
 def _width(table: SqlObject, fields: list[Field], path: Path, options: CopyOptions) -> int:

@@ -12,9 +12,8 @@ import uuid
 from dataclasses import dataclass
 from pathlib import Path
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure, parse_error, refused
+from bikecast.embedded.sql_pool.errors import failure, parse_error, refused
 
-CONVERSION_ERROR = 13812
 CSV, PARQUET = "CSV", "PARQUET"
 _CREDENTIALS = frozenset({"CREDENTIAL", "ERRORFILE_CREDENTIAL"})
 _CSV_ONLY = frozenset(
@@ -130,7 +129,6 @@ def _terminator(options: dict[str, str], name: str, default: str) -> str:
     return text
 
 
-PATH_ERROR = 13807
 _WILDCARD = re.compile(r"(?<!\\)\*")
 
 
@@ -144,27 +142,24 @@ def find_files(location: str, lake_root: Path) -> list[Path]:
     """
     root = lake_root.resolve()
     if re.match(r"(?i)(?!file:)[a-z]+://", location):
-        raise SqlError(
-            PATH_ERROR,
-            f"The embedded SQL pool reads file:// locations of the lake only, not '{location}'.",
-        )
+        raise failure("13807", location)
     text = location.removeprefix("file://")
     wildcard = _WILDCARD.search(text)
     # Wildcards are matched below the folder before the first of them.
     plain = text[: wildcard.start()].rpartition("/")[0] if wildcard else text
     base = Path(plain.replace("\\*", "*"))
     if not base.is_absolute() or not _inside(base, root):
-        raise SqlError(PATH_ERROR, f"The location '{location}' is not inside of the lake {root}.")
+        raise failure("13807b", location, root)
     if base.is_dir():
         rest = text[len(plain) :].lstrip("/") if wildcard else "*"
         paths = sorted(path for path in base.rglob("*") if _matches(path, base, rest))
     else:
         paths = [base] if base.is_file() and not wildcard else []
     if not paths:
-        raise SqlError(PATH_ERROR, f"Content of the path '{location}' cannot be listed.")
+        raise failure("13807c", location)
     for path in paths:
         if not _inside(path, root):
-            raise SqlError(PATH_ERROR, f"The file '{path}' is not inside of the lake {root}.")
+            raise failure("13807d", path, root)
     return [path.resolve() for path in paths]
 
 
@@ -214,7 +209,7 @@ def error_folder(location: str, lake_root: Path) -> Path | None:
     if not location.startswith("file://"):
         path = root / location.lstrip("/")
     if "://" in location.removeprefix("file://") or not path.resolve().is_relative_to(root):
-        raise SqlError(PATH_ERROR, f"ERRORFILE '{location}' is not inside of the lake {root}.")
+        raise failure("13807e", location, root)
     return path
 
 
@@ -241,11 +236,7 @@ class RejectedRows:
                 f"Query aborted: the maximum reject threshold ({self._max_errors} rows) was "
                 f"reached: {len(self._rows)} rows were rejected; the last one: {reason}"
             )
-        raise SqlError(
-            CONVERSION_ERROR,
-            f"Bulk load data conversion error in the file '{file}', row {row}: {reason} "
-            "No row was loaded.",
-        )
+        raise failure("13812", file, row, reason)
 
     def write(self) -> None:
         """Write reasons and rows below ERRORFILE; each file is there as a whole or not at all."""

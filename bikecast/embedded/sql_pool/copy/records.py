@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-from bikecast.embedded.sql_pool.copy.options import CONVERSION_ERROR, CopyOptions, RejectedRows
-from bikecast.embedded.sql_pool.errors import SqlError, from_duckdb
+from bikecast.embedded.sql_pool.copy.options import CopyOptions, RejectedRows
+from bikecast.embedded.sql_pool.errors import failure, from_duckdb
 from bikecast.embedded.sql_pool.values.scope import quoted
 from bikecast.embedded.sql_pool.work import Work, used_parameters
 
@@ -64,15 +64,13 @@ def read_records(path: Path, options: CopyOptions) -> Iterator[Record]:
                     yield record
                 continue
             if ended and (hint := terminator_hint(skipped, options)):
-                raise SqlError(CONVERSION_ERROR, f"The file '{path}' has too few rows.{hint}")
+                raise failure("13812g", path, hint)
             if ended:
                 return
             pending = len(text) - position
             if pending > LARGEST_RECORD:
-                raise SqlError(
-                    CONVERSION_ERROR,
-                    f"A row of the file '{path}' is longer than {LARGEST_RECORD} characters."
-                    f"{terminator_hint(text[position:], options)} No row was loaded.",
+                raise failure(
+                    "13812b", path, LARGEST_RECORD, terminator_hint(text[position:], options)
                 )
             more = file.read(max(_CHUNK, pending))  # twice as much each time: a row is read once
             ended = not more

@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-from bikecast.embedded.sql_pool.copy.options import CONVERSION_ERROR
-from bikecast.embedded.sql_pool.errors import SqlError, duckdb_text, invalid_column
+from bikecast.embedded.sql_pool.errors import SqlError, duckdb_text, failure
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.conversion import assign
@@ -40,9 +39,9 @@ def target_fields(work: Work, table: SqlObject, listed: tuple[st.CopyColumn, ...
     for position, entry in enumerate(listed, 1):
         column = by_name.pop(entry.name.lower(), None)
         if column is None and any(entry.name.lower() == f.column.name.lower() for f in fields):
-            raise SqlError(264, f"The column name '{entry.name}' is specified more than once.")
+            raise failure("264", entry.name)
         if column is None:
-            raise invalid_column(entry.name)
+            raise failure("207", entry.name)
         if entry.field is not None and entry.field < 1:
             raise SqlError(103010, "Field numbers of COPY start at 1.")
         default = compiler.value(entry.default) if entry.default is not None else None
@@ -56,15 +55,6 @@ def with_default(sql: str, field: Field) -> str:
         return sql
     default = assign(field.default, field.column.type, column=field.column.name)
     return f"coalesce({sql}, {default.sql})"
-
-
-def unreadable(path: Path, reason: str) -> SqlError:
-    """The error of a file that is not what the options say."""
-    return SqlError(
-        CONVERSION_ERROR,
-        f"Bulk load data conversion error: the file '{path}' cannot be read: {reason}. "
-        "No row was loaded.",
-    )
 
 
 def load_file(
@@ -84,11 +74,7 @@ def load_file(
         cause = duckdb_text(error.__cause__)
         value = re.search(r"Could not convert string (['\"].*?['\"]) to", cause)
         shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
-        raise SqlError(
-            CONVERSION_ERROR,
-            f"Bulk load data conversion error in the file '{path}': {error.message}{shown} "
-            "No row was loaded.",
-        ) from error
+        raise failure("13812f", path, error.message, shown) from error
 
 
 def path_literal(path: Path) -> str:
@@ -124,13 +110,9 @@ def load_parquet(work: Work, table: SqlObject, fields: list[Field], path: Path) 
     try:
         described = work.run(f"DESCRIBE SELECT * FROM {reader}")
     except SqlError as error:
-        raise unreadable(path, "it is no Parquet file") from error
+        raise failure("13812c", path, "it is no Parquet file") from error
     if max(field.number for field in fields) > len(described):
-        raise SqlError(
-            CONVERSION_ERROR,
-            f"The file '{path}' has {len(described)} columns, and the table needs more. "
-            "No row was loaded.",
-        )
+        raise failure("13812d", path, len(described))
     values = []
     for field in fields:
         name, parquet_type = (str(item) for item in described[field.number - 1][:2])
@@ -148,9 +130,5 @@ def _parquet_type(path: Path, name: str, parquet_type: str, column: TableColumn)
     family = parquet_type.split("(")[0]
     source, targets = _PARQUET.get(family, ("", ()))
     if column.type.name not in targets:
-        raise SqlError(
-            CONVERSION_ERROR,
-            f"The column '{name}' of the file '{path}' is {parquet_type}; the column "
-            f"'{column.name}' of the table is {column.type.declaration}. No row was loaded.",
-        )
+        raise failure("13812e", name, path, parquet_type, column.name, column.type.declaration)
     return parse_declaration(source or parquet_type.lower())

@@ -12,16 +12,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    construct,
-    describe,
-    failure,
-    invalid_column,
-    invalid_operand,
-    near,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, construct, describe, failure, near, refused
 from bikecast.embedded.sql_pool.expressions.conditions import CONDITIONS, compile_condition
 from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
@@ -150,7 +141,7 @@ class ExpressionCompiler:
         return Typed(self.context.bind(bytes.fromhex(digits), type_), type_)
 
     def _no_boolean(self, node: exp.Boolean) -> Typed:
-        raise invalid_column("TRUE" if node.this else "FALSE")
+        raise failure("207", "TRUE" if node.this else "FALSE")
 
     def _parameter(self, node: exp.Parameter) -> Typed:
         if not isinstance(node.this, exp.Parameter):
@@ -177,7 +168,7 @@ class ExpressionCompiler:
         if inner.type.name == "null":
             return inner
         if not inner.type.is_number or inner.type.name == "bit":
-            raise invalid_operand(inner.type.name, "minus")
+            raise failure("8117", inner.type.name, "minus")
         if inner.type.name in ("tinyint", "smallint"):
             small = SqlType("smallint")
             return Typed(f"({cast('0', small)} - {cast(inner.sql, small)})", small)
@@ -256,7 +247,7 @@ class ExpressionCompiler:
         rules = name.upper().split("_")
         exists = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
         if name.upper() != "DATABASE_DEFAULT" and not exists:
-            raise SqlError(448, f"Invalid collation '{name}'.")
+            raise failure("448", name)
         exact = bool({"CS", "BIN", "BIN2"} & set(rules))
         collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"
         return Typed(f"({value.sql} COLLATE {collation})", value.type)

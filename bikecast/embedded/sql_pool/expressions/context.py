@@ -10,7 +10,7 @@ from typing import Protocol
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
-from bikecast.embedded.sql_pool.errors import undeclared
+from bikecast.embedded.sql_pool.errors import failure
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
 from bikecast.embedded.sql_pool.values.scope import BoundQuery, Scope, Typed
 from bikecast.embedded.sql_pool.values.types import SqlType
@@ -31,7 +31,7 @@ def declared(variables: dict[str, Variable], name: str) -> Variable:
     """
     variable = variables.get(name.lower())
     if variable is None:
-        raise undeclared(name)
+        raise failure("137", name)
     return variable
 
 
@@ -66,7 +66,7 @@ class Context:
         """
         if self.arguments is not None:
             if name.lower() not in self.arguments:
-                raise undeclared(name)
+                raise failure("137", name)
             return self.arguments[name.lower()]
         variable = declared(self.variables, name)
         constant = (

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import ModelSignature, Tensor, inspect_model, model_digest
 from bikecast.core.onnx.session import one_thread_session
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnxruntime import InferenceSession
 
-
-MODEL_ERROR = 39051
-OUTPUT_ERROR = 39096
 
 #: SQL types that an ONNX element type matches; nothing is converted on the way.
 SQL_TYPES = {
@@ -43,9 +40,7 @@ def refused(reason: str) -> SqlError:
     """The error of a model that was checked and not loaded, in Synapse's words where known."""
     if "corrupt or invalid" in reason:
         reason = "HRESULT 0x80070057. Model is corrupt or invalid."
-    return SqlError(
-        MODEL_ERROR, f"Error occurred during execution of the PREDICT function. {reason}"
-    )
+    return failure("39051", reason)
 
 
 def check_contract(
@@ -73,33 +68,19 @@ def _check_shape(side: str, position: int, tensor: Tensor) -> None:
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1):
         if shape[0] is None:
             return
-        raise SqlError(
-            MODEL_ERROR,
-            f"{side} column {position} (1-based) has a fixed number of rows ({shape[0]}); the "
-            "first axis of the model must be open.",
-        )
+        raise failure("39051c", side, position, shape[0])
     text = ",".join("1" if axis is None else str(axis) for axis in shape)
-    raise SqlError(
-        MODEL_ERROR, f"{side} column {position} (1-based) has shape [{text}] which is not supported"
-    )
+    raise failure("39051b", side, position, text)
 
 
 def _check_type(tensor: Tensor, column: SqlType | None) -> None:
     expected = SQL_TYPES.get(tensor.type)
     if expected is None:
-        raise SqlError(
-            MODEL_ERROR,
-            f"The type of model column '{tensor.name}' is '{tensor.type}', which PREDICT does "
-            "not support.",
-        )
+        raise failure("39051d", tensor.name, tensor.type)
     if column is None:
-        raise SqlError(MODEL_ERROR, f"The data has no column for the model column '{tensor.name}'.")
+        raise failure("39051g", tensor.name)
     if column.name not in expected:
-        raise SqlError(
-            MODEL_ERROR,
-            f"The type of model column '{tensor.name}' is '{expected[0]}'. Doesn't match the "
-            "input column type.",
-        )
+        raise failure("39051e", tensor.name, expected[0])
 
 
 def _check_outputs(signature: ModelSignature, outputs: list[tuple[str, SqlType]]) -> None:
@@ -115,12 +96,7 @@ def _check_outputs(signature: ModelSignature, outputs: list[tuple[str, SqlType]]
         f"{tensor.name} {SQL_TYPES.get(tensor.type, (tensor.type,))[0]}"
         for tensor in signature.outputs
     )
-    raise SqlError(
-        OUTPUT_ERROR,
-        "Execution failed because its WITH clause specified different output columns from what "
-        f"'PREDICT' function tries to return. The schema returned by 'PREDICT' function is "
-        f"'{schema}'.",
-    )
+    raise failure("39096", schema)
 
 
 KEPT_MODELS = 4

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import Tensor
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.predict.contract import MODEL_ERROR, check_contract, refused
+from bikecast.embedded.sql_pool.predict.contract import check_contract, refused
 from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -170,11 +170,7 @@ def _values(tensor: Tensor, column: Any) -> NDArray:
     Raises SqlError for NULL.
     """
     if column.null_count:
-        raise SqlError(
-            MODEL_ERROR,
-            f"The input column '{tensor.name}' of PREDICT holds NULL, for which no behaviour is "
-            "documented. Filter the rows out or replace NULL.",
-        )
+        raise failure("39051f", tensor.name)
     options = {} if hasattr(column, "chunks") else {"zero_copy_only": tensor.type != "STRING"}
     vector: NDArray = column.to_numpy(**options)
     return vector

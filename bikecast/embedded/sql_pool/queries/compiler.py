@@ -11,14 +11,7 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    describe,
-    failure,
-    invalid_column,
-    near,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, describe, failure, near, refused
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import Context
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import direction
@@ -143,7 +136,7 @@ class QueryCompiler:
             place = output_place(item.this, columns) or selected_place(item.this, tree)
             if place is None:
                 if isinstance(item.this, exp.Column) and not item.this.table:
-                    raise invalid_column(item.this.name)
+                    raise failure("207", item.this.name)
                 raise failure("104")
             key = equality_key(Typed(f"c{place}", columns[place - 1][1]))
             items.append(f"{key} {direction(item)}")

@@ -212,7 +212,7 @@ def output_place(node: exp.Expression, columns: tuple[tuple[str, SqlType], ...])
     if isinstance(node, exp.Column) and not node.table:
         places = [i for i, (name, _) in enumerate(columns, 1) if name.lower() == node.name.lower()]
         if len(places) > 1:
-            raise SqlError(209, f"Ambiguous column name '{node.name}'.")
+            raise failure("209", node.name)
         return places[0] if places else None
     return None
 

@@ -7,14 +7,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    failure,
-    invalid_column,
-    near,
-    parse_error,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, failure, near, parse_error, refused
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context, declared
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import AGGREGATES
@@ -107,7 +100,7 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
             raise near(item.name or "IN")
         column = by_name.get(item.name.lower())
         if column is None:
-            raise invalid_column(item.name)
+            raise failure("207", item.name)
         turned.append(column)
     type_ = turned[0].type
     for column in turned[1:]:

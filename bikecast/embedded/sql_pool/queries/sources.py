@@ -9,14 +9,7 @@ from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import TABLE, VIEW, SqlObject
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    describe,
-    failure,
-    invalid_object,
-    near,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, describe, failure, near, refused
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context
 from bikecast.embedded.sql_pool.queries.rowsets import function_rows, pivot, predict_source, unpivot
@@ -168,7 +161,7 @@ class SourceCompiler:
     def _table(self, node: exp.Table) -> str:
         if isinstance(node.this, exp.Anonymous):
             if node.args.get("db") and not node.args.get("catalog"):
-                raise invalid_object(f"{node.db}.{node.this.name}")
+                raise failure("208", f"{node.db}.{node.this.name}")
             return self._function(node)
         only(node, "this", "db", "catalog", "alias", "hints")
         name = table_name(node)
@@ -209,7 +202,7 @@ class SourceCompiler:
             return f"({system.sql}) AS {physical}", replace(source, schema=schema)
         relation = self.context.catalog.find(name)
         if relation is None or relation.type not in (TABLE, VIEW):
-            raise invalid_object(str(name) if qualified else name.name)
+            raise failure("208", str(name) if qualified else name.name)
         if relation.type == VIEW:
             query = self._view(relation)
             names = tuple(relation.details.get("columns", ()))

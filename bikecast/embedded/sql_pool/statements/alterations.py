@@ -16,7 +16,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import (
     TableColumn,
     duckdb_name,
 )
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_object, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.statements.changes import default_value
 from bikecast.embedded.sql_pool.statements.definitions import (
     add_key,
@@ -271,12 +271,12 @@ def rename(work: Work, statement: Rename) -> None:
     """
     table = work.catalog.find(statement.name)
     if table is None or table.type not in (TABLE, VIEW):
-        raise invalid_object(str(statement.name))
+        raise failure("208", str(statement.name))
     new = ObjectName(statement.new_name, statement.name.schema)
     if table.name.is_temporary or new.is_temporary:
         raise SqlError(103010, "RENAME OBJECT of a temporary table is not supported.")
     if work.catalog.find(new) is not None:
-        raise SqlError(2714, f"There is already an object named '{new.name}' in the database.")
+        raise failure("2714", new.name)
     if table.type == TABLE:
         work.run(f"ALTER TABLE {table.duckdb_name} RENAME TO {quoted(new.name)}")
     work.catalog.rename(table, new)

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import SqlObject, TableColumn
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_column, near, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, near, refused
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.queries.grouping import has_aggregate
@@ -23,13 +23,7 @@ from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
-from bikecast.embedded.sql_pool.values.scope import (
-    Scope,
-    Source,
-    Typed,
-    next_alias,
-    quoted,
-)
+from bikecast.embedded.sql_pool.values.scope import Scope, Source, Typed, next_alias, quoted
 from bikecast.embedded.sql_pool.values.types import BIGINT
 from bikecast.embedded.sql_pool.work import Work
 
@@ -125,9 +119,9 @@ def target_columns(table: SqlObject, names: list[str] | None) -> list[TableColum
     for name in names:
         column = by_name.get(name.lower())
         if column is None:
-            raise invalid_column(name)
+            raise failure("207", name)
         if column in columns:
-            raise SqlError(264, f"The column name '{name}' is specified more than once.")
+            raise failure("264", name)
         columns.append(column)
     return columns
 
@@ -288,9 +282,9 @@ def _assigned(
     for change in changes:
         column = by_name.get(change.column.lower())
         if column is None:
-            raise invalid_column(change.column)
+            raise failure("207", change.column)
         if column.name in dict(assigned):
-            raise SqlError(264, f"The column name '{column.name}' is specified more than once.")
+            raise failure("264", column.name)
         if column.name == table.details.get("identity"):
             raise SqlError(8102, f"Cannot update identity column '{column.name}'.")
         if any(isinstance(node, exp.Window) for node in change.value.walk(prune=_is_query)):

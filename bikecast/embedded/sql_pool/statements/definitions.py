@@ -18,7 +18,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import (
     SqlObject,
     TableColumn,
 )
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_object, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -41,7 +41,7 @@ def create_table(work: Work, statement: st.CreateTable) -> None:
     """CREATE TABLE and CREATE TABLE AS SELECT."""
     name = statement.name
     if work.catalog.find(name) is not None:
-        raise SqlError(2714, f"There is already an object named '{name.name}' in the database.")
+        raise failure("2714", name.name)
     details: dict[str, Any] = {
         "distribution": statement.options.distribution or "ROUND_ROBIN",
         "index": statement.options.index or _COLUMNSTORE,
@@ -113,7 +113,7 @@ def _from_query(
     names = {column.name.lower() for column in columns}
     for name in (*statement.options.hash_columns, *statement.options.index_columns):
         if name.lower() not in names:
-            raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")
+            raise failure("1911", name)
     selected = ", ".join(f"{c.sql} AS {quoted(c.name)}" for c in source.columns)
     return columns, f"AS SELECT {selected} FROM ({query.sql}) AS q"
 
@@ -194,7 +194,7 @@ def _define(
         return
     object_ = work.catalog.find(name)
     if object_ is None or object_.type != object_type:
-        raise invalid_object(str(name))
+        raise failure("208", str(name))
     work.catalog.redefine(object_, text, details)
     work.catalog.change_columns(
         object_, tuple(TableColumn(c.name, c.type, c.nullable) for c in columns)
@@ -266,7 +266,7 @@ def existing_table(work: Work, name: st.ObjectName) -> SqlObject:
     """
     table = work.catalog.find(name)
     if table is None or table.type not in (TABLE, VIEW):
-        raise invalid_object(str(name))
+        raise failure("208", str(name))
     if table.type == VIEW:
         raise SqlError(4406, f"The view '{name}' cannot be changed in the embedded SQL pool.")
     return table
@@ -317,7 +317,7 @@ def added(
             raise failure("8111", name.name)
     names = {str(other["name"]).lower() for other in keys}
     if key.name and (key.name.lower() in names or work.catalog.has_key(name.schema, key.name)):
-        raise SqlError(2714, f"There is already an object named '{key.name}' in the database.")
+        raise failure("2714", key.name)
     label = key.name or f"{key.kind}__{name.name[:9]}__{uuid.uuid4().hex[:16].upper()}"
     number = 1 + max((int(other["number"]) for other in keys), default=0)
     return [

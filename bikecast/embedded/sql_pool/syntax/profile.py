@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, refused, refused_words, undeclared
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused, refused_words
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.types import SqlType
@@ -80,7 +80,7 @@ def check_column_collation(name: str, type_: SqlType) -> None:
     if not type_.is_text:
         raise SqlError(452, "COLLATE clause cannot be used on a column of this type.")
     if rules[0] not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
-        raise SqlError(448, f"Invalid collation '{name}'.")
+        raise failure("448", name)
     if not {"CI", "AS"} <= set(rules):
         raise refused(f"The collation {name} of a column")
 
@@ -134,7 +134,7 @@ def check_declared(statements: Iterable[st.Statement], variables: Iterable[str])
     names = {name.lower() for name in variables}
     for declared, used in _uses(tuple(statements)):
         if used and used.lower() not in names:
-            raise undeclared(used)
+            raise failure("137", used)
         if declared:
             names.add(declared.lower())
 

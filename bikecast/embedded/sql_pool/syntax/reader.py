@@ -15,7 +15,7 @@ from sqlglot import exp
 from sqlglot.errors import ParseError, TokenError
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, near, parse_error, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, near, parse_error, refused
 from bikecast.embedded.sql_pool.limits import Limits
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.names import (
@@ -368,5 +368,5 @@ def _parse_failure(error: Exception, tokens: list[Token]) -> SqlError:
             return parse_error(description, line, column)
         return near(detail.get("highlight") or tokens[-1].text, line, column)
     if isinstance(error, RecursionError):
-        return SqlError(191, "Some part of your SQL statement is nested too deeply.")
+        return failure("191")
     return near(tokens[0].text, tokens[0].line, tokens[0].col)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.interruption import look
 from bikecast.embedded.sql_pool.limits import Limits
 
@@ -42,7 +42,7 @@ def check_batch(text: str, limits: Limits) -> None:
         if sign == "(":
             depth += 1
             if depth > MOST_NESTED:
-                raise SqlError(191, "Some part of your SQL statement is nested too deeply.")
+                raise failure("191")
         elif sign == ")":
             depth -= 1
         if count >= limits.max_tokens:
@@ -63,18 +63,8 @@ def check_statement(tokens: Sequence[Token]) -> None:
         (names, MOST_NAMES, "names"),
     ):
         if count > most:
-            raise SqlError(
-                8632,
-                "Internal error: An expression services limit has been reached. A statement has "
-                f"at most {most:,} {what}. Nothing of it was run. Load rows by COPY INTO, or cut "
-                "the statement into several.",
-            )
+            raise failure("8632", most, what)
 
 
 def _too_large(limit: str) -> SqlError:
-    return SqlError(
-        8623,
-        "The query processor ran out of internal resources and could not produce a query plan: a "
-        f"batch has at most {limit} here. Nothing of it was run. Load rows by COPY INTO, join a "
-        "table in place of a long IN, or cut the batch into several.",
-    )
+    return failure("8623", limit)

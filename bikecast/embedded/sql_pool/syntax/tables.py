@@ -250,4 +250,4 @@ def _check_options(options: st.TableOptions, columns: list[str]) -> None:
     used = (*options.hash_columns, *options.index_columns, options.partition_column)
     for name in used:
         if name and name.lower() not in names:
-            raise SqlError(1911, f"Column name '{name}' does not exist in the target table.")
+            raise failure("1911", name)

@@ -7,13 +7,7 @@ An expression's text is never repeated, so nested conversions do not grow.
 
 from __future__ import annotations
 
-from bikecast.embedded.sql_pool.errors import (
-    HIDDEN_LETTERS,
-    failure,
-    no_conversion,
-    operand_clash,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import HIDDEN_LETTERS, failure, refused
 from bikecast.embedded.sql_pool.values.moments import moment_text, ticks, to_moment
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
@@ -52,7 +46,7 @@ def convert(value: Typed, to: SqlType, style: int | None = None) -> Typed:
         return Typed(f"tsql_uuid({value.sql})", to)
     if to.name == "uniqueidentifier" and source.is_binary:
         return Typed(cast(f"tsql_bytes_uuid({value.sql})", to), to)
-    raise no_conversion(source.name, to.name)
+    raise failure("529", source.name, to.name)
 
 
 def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
@@ -63,9 +57,9 @@ def assign(value: Typed, to: SqlType, *, column: str = "") -> Typed:
     source = value.type
     clashes = (to.name if to.is_moment else "") in _NO_NUMBER or source.name in _NO_NUMBER
     if clashes and (source.is_number or to.is_number):
-        raise operand_clash(source.name, to.name)
+        raise failure("206", source.name, to.name)
     if {source.name, to.name} == {"date", "time"}:
-        raise operand_clash(source.name, to.name)
+        raise failure("206", source.name, to.name)
     if (source.is_text and to.is_binary) or (source.is_moment and to.is_number):
         raise failure("257", source.name, to.name)
     if not column or to.length in (None, MAX) or source.name == "null":
@@ -163,7 +157,7 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
     elif source.is_number or source.is_moment:
         raise refused(f"Conversion from {source.name} to {to.name}")
     else:
-        raise no_conversion(source.name, to.name)
+        raise failure("529", source.name, to.name)
     if to.length == MAX:
         return sql
     if to.name == "binary":
@@ -186,7 +180,7 @@ def _to_number(value: Typed, to: SqlType) -> str:
         days = f"((epoch_us({value.sql}) + 2208988800000000) / 86400000000.0)"
         return cast(f"round({days})" if to.is_integer else days, to)
     if source.is_binary or source.is_moment or not source.is_number:
-        raise no_conversion(source.name, to.name)
+        raise failure("529", source.name, to.name)
     if to.name == "bit":
         return f"({value.sql} <> 0)"
     if to.name == "smallmoney":

@@ -11,13 +11,7 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    failure,
-    no_conversion,
-    offset_overflow,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.values.moment_text import STYLES, seventh_digit, unreadable
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import SCALED_MOMENTS, SqlType
@@ -102,9 +96,9 @@ def to_moment(value: Typed, to: SqlType, style: int | None) -> str:
     if source.is_text:
         return _text_to_moment(value, to, style)
     if not source.is_moment:
-        raise no_conversion(source.name, to.name)
+        raise failure("529", source.name, to.name)
     if source.name == "time" and to.name == "date":
-        raise no_conversion("time", "date")
+        raise failure("529", "time", "date")
     if to.name == "datetimeoffset":
         if source.name == "datetimeoffset":
             sql = rounded(utc_time(value.sql), to)
@@ -115,7 +109,7 @@ def to_moment(value: Typed, to: SqlType, style: int | None) -> str:
 
 def _number_to_moment(value: Typed, to: SqlType) -> str:
     if to.name not in ("datetime", "smalldatetime"):
-        raise no_conversion(value.type.name, to.name)
+        raise failure("529", value.type.name, to.name)
     days = f"CAST(round(CAST({value.sql} AS DOUBLE) * 86400000000) AS BIGINT)"
     moment = f"(TIMESTAMP '1900-01-01' + to_microseconds({days}))"
     return rounded(f"tsql_datetime_range({moment}, '{to.name}')", to)
@@ -192,7 +186,7 @@ def zone_utc(local: dt.datetime, name: str) -> dt.datetime:
     try:
         return local.replace(tzinfo=zone, fold=0).astimezone(dt.UTC).replace(tzinfo=None)
     except OverflowError as error:
-        raise offset_overflow("AT TIME ZONE") from error
+        raise failure("9813", "AT TIME ZONE") from error
 
 
 def zone_minutes(utc: dt.datetime, name: str) -> int:
@@ -205,7 +199,7 @@ def zone_minutes(utc: dt.datetime, name: str) -> int:
     try:
         offset = utc.replace(tzinfo=dt.UTC).astimezone(zone).utcoffset()
     except OverflowError as error:
-        raise offset_overflow("AT TIME ZONE") from error
+        raise failure("9813", "AT TIME ZONE") from error
     return 0 if offset is None else int(offset.total_seconds() // 60)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_operand, operand_clash
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import utc_time
 from bikecast.embedded.sql_pool.values.patterns import like_regex
@@ -80,12 +80,12 @@ def arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
         raise _incompatible(left.type, right.type, _NAMES[operator])
     for operand in (left, right):
         if not (operand.type.is_number or operand.type.is_text or operand.type.name == "null"):
-            raise invalid_operand(operand.type.name, _NAMES[operator])
+            raise failure("8117", operand.type.name, _NAMES[operator])
     type_ = common_type(left.type, right.type)
     if type_.is_text:
         if operator == "+":
             return _concatenate(left, right)
-        raise invalid_operand(type_.name, _NAMES[operator])
+        raise failure("8117", type_.name, _NAMES[operator])
     type_ = INT if type_.name in ("bit", "null") else type_
     if type_.name == "decimal":
         return _decimal_arithmetic(operator, left, right)
@@ -138,7 +138,7 @@ def bitwise_not(value: Typed) -> Typed:
     if value.type.name == "bit":
         return Typed(f"(NOT ({value.sql}))", value.type)
     if not value.type.is_integer:
-        raise invalid_operand(value.type.name, "'~'")
+        raise failure("8117", value.type.name, "'~'")
     return Typed(cast(f"(~({value.sql}))", value.type), value.type)
 
 
@@ -149,10 +149,10 @@ def _moment_arithmetic(operator: str, left: Typed, right: Typed) -> Typed:
     if clock is not None or operator not in "+-":
         other = right.type if left.type == clock or left.type.is_moment else left.type
         if clock is not None and left.type.name == right.type.name:
-            raise invalid_operand(clock.name, _NAMES[operator])
+            raise failure("8117", clock.name, _NAMES[operator])
         if clock is None or other.is_text or (left.type.is_moment and right.type.is_moment):
             raise _incompatible(left.type, right.type, _NAMES[operator])
-        raise operand_clash(clock.name, other.name)
+        raise failure("206", clock.name, other.name)
     type_ = left.type if left.type.is_moment else right.type
     a, b = convert(left, DATETIME).sql, convert(right, DATETIME).sql
     moved = f"tsql_in_range({a} {operator} ({b} - TIMESTAMP '1900-01-01'), '{type_.name}')"
@@ -252,7 +252,7 @@ def comparable_type(left: SqlType, right: SqlType, operator: str = "=") -> SqlTy
     moment, other = (left, right) if left.is_moment else (right, left)
     older = moment.name in ("datetime", "smalldatetime")
     if moment.is_moment and other.is_number and not older:
-        raise operand_clash(left.name, right.name)
+        raise failure("206", left.name, right.name)
     return type_
 
 

@@ -7,7 +7,7 @@ import re
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure
+from bikecast.embedded.sql_pool.errors import failure
 from bikecast.embedded.sql_pool.limits import Limits
 
 #: Characters of a text that REPLICATE makes.
@@ -252,9 +252,5 @@ def replicated(value: str, count: int) -> str:
 
     size = len(value) * count
     if size > _LONGEST or psutil.Process().memory_info().rss + size > _DEFAULTS.process_bytes:
-        raise SqlError(
-            701,
-            "There is insufficient system memory in resource pool 'default' to run this query: "
-            f"REPLICATE would make {size:,} characters at once. Nothing was changed; take fewer.",
-        )
+        raise failure("701b", size)
     return value * count

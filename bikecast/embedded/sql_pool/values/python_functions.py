@@ -14,13 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bikecast.embedded.sql_pool.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
-from bikecast.embedded.sql_pool.values import (
-    formats,
-    json_text,
-    moment_text,
-    moments,
-    patterns,
-)
+from bikecast.embedded.sql_pool.values import formats, json_text, moment_text, moments, patterns
 
 if TYPE_CHECKING:
     from collections.abc import Callable

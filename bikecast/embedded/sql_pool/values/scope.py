@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from bikecast.core.sql import quoted as quoted
 from bikecast.core.sql import text_literal as text_literal
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_column
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 _aliases = itertools.count(1)
@@ -179,7 +179,7 @@ class Scope:
                 if column.name.lower() == name.lower()
             ]
             if len(columns) > 1:
-                raise SqlError(209, f"Ambiguous column name '{name}'.")
+                raise failure("209", name)
             if columns:
                 one = scope.groups.get(columns[0].sql)
                 return columns[0] if one is None else replace(columns[0], sql=one)
@@ -189,4 +189,4 @@ class Scope:
         if not known_qualifier:
             full = ".".join(part for part in (schema, qualifier, name) if part)
             raise SqlError(4104, f'The multi-part identifier "{full}" could not be bound.')
-        raise invalid_column(name)
+        raise failure("207", name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 
-from bikecast.embedded.sql_pool.errors import SqlError, construct, near, refused
+from bikecast.embedded.sql_pool.errors import SqlError, construct, failure, near, refused
 
 MAX = -1
 """The length of varchar(max) and its kin."""
@@ -190,7 +190,7 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     if type_name in SCALED_MOMENTS:
         scale = numbers[0] if numbers else 7
         if not 0 <= scale <= 7:
-            raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
+            raise failure("1002", scale)
         return SqlType(type_name, scale=scale)
     if type_name == "float" and numbers:
         if not 1 <= numbers[0] <= 53:

@@ -7,14 +7,7 @@ import re
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import (
-    PARSE_ERROR,
-    SqlError,
-    failure,
-    invalid_operand,
-    near,
-    refused,
-)
+from bikecast.embedded.sql_pool.errors import PARSE_ERROR, SqlError, failure, near, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
@@ -108,7 +101,7 @@ def _count(
 
 
 def _invalid(type_: SqlType, name: str) -> SqlError:
-    return invalid_operand("NULL" if type_.name == "null" else type_.name, name.lower())
+    return failure("8117", "NULL" if type_.name == "null" else type_.name, name.lower())
 
 
 def _result_type(type_: SqlType) -> SqlType:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure, invalid_argument, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.expressions.functions.dates import DATE_FUNCTIONS, ZONE_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.metadata import METADATA_FUNCTIONS
@@ -122,7 +122,7 @@ def _argument(value: Typed, place: int, function: str, types: frozenset[str]) ->
     """
     if value.type.name not in types:
         name = "NULL" if value.type.name == "null" else value.type.name
-        raise invalid_argument(name, place, function)
+        raise failure("8116b", name, place, function)
     return value
 
 

@@ -7,13 +7,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import (
-    SqlError,
-    describe,
-    failure,
-    invalid_argument,
-    offset_overflow,
-)
+from bikecast.embedded.sql_pool.errors import SqlError, describe, failure
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import (
@@ -254,7 +248,7 @@ def _from_parts(type_: SqlType, count: int) -> Function:
                 raise failure("10760")
             scale = int(nodes[-1].name)
             if scale > 7:
-                raise SqlError(1002, f"Line 1: Specified scale {scale} is invalid.")
+                raise failure("1002", scale)
             target = SqlType(type_.name, scale=scale)
             values = values[:-1]
         parts = [convert(value, INT).sql for value in values]
@@ -330,7 +324,7 @@ def _to_offset(compiler: Compiler, node: exp.Expression) -> Typed:
     moment_node, offset = compiler.arguments(node, 2, 2)
     local = as_timestamp(moment_argument(compiler, moment_node))
     minutes = _offset_minutes(compiler, offset)
-    return Typed(with_offset(local, minutes, offset_overflow("todatetimeoffset")), DATETIMEOFFSET)
+    return Typed(with_offset(local, minutes, failure("9813", "todatetimeoffset")), DATETIMEOFFSET)
 
 
 def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
@@ -338,9 +332,9 @@ def at_time_zone(compiler: Compiler, node: exp.AtTimeZone) -> Typed:
     value, zone = compiler.value(node.this), compiler.value(node.args["zone"])
     type_name = value.type.name
     if type_name not in _ZONED and type_name != "null":
-        raise invalid_argument(type_name, 1, "AT TIME ZONE")
+        raise failure("8116b", type_name, 1, "AT TIME ZONE")
     if not zone.type.is_text and zone.type.name != "null":
-        raise invalid_argument(zone.type.name, 2, "AT TIME ZONE")
+        raise failure("8116b", zone.type.name, 2, "AT TIME ZONE")
     scale = {"null": 7, "datetime": 3}.get(type_name, value.type.scale)
     name = convert(zone, nvarchar(128)).sql
     if type_name == "datetimeoffset":

@@ -9,7 +9,7 @@ import random
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import in_range
@@ -20,7 +20,7 @@ from bikecast.embedded.sql_pool.values.types import FLOAT, INT, SqlType, decimal
 def _float(compiler: Compiler, node: exp.Expression) -> str:
     value = compiler.value(node)
     if not (value.type.is_number or value.type.is_text or value.type.name == "null"):
-        raise SqlError(8116, f"Argument data type {value.type.name} is invalid for argument 1.")
+        raise failure("8116c", value.type.name)
     return convert(value, FLOAT).sql
 
 
@@ -138,7 +138,7 @@ def _power(compiler: Compiler, node: exp.Expression) -> Typed:
     if base.type.is_text or base.type.name in ("null", "bit"):
         base = convert(base, FLOAT)
     if not base.type.is_number:
-        raise SqlError(8116, f"Argument data type {base.type.name} is invalid for argument 1.")
+        raise failure("8116c", base.type.name)
     type_ = decimal(38, base.type.scale) if base.type.name == "decimal" else _widened(base.type)
     power = convert(exponent, FLOAT).sql
     sql = f"tsql_finite(pow(CAST({base.sql} AS DOUBLE), {power}))"

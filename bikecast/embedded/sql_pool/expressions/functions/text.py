@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import invalid_argument, refused
+from bikecast.embedded.sql_pool.errors import failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
@@ -108,7 +108,7 @@ def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
     value, start, size = (compiler.value(item) for item in compiler.arguments(node, 3, 3))
     if not (value.type.is_text or value.type.is_binary):
         name = "NULL" if value.type.name == "null" else value.type.name
-        raise invalid_argument(name, 1, "substring")
+        raise failure("8116b", name, 1, "substring")
     macro = "tsql_binary_part" if value.type.is_binary else "tsql_substring"
     first, count = convert(start, INT).sql, convert(size, INT).sql
     return Typed(f"{macro}({value.sql}, {first}, {count})", varying(value.type))
@@ -239,7 +239,7 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
         arguments = f"{as_timestamp(value)}, {pattern.sql}, '{value.type.name}', {minutes}"
         return Typed(f"tsql_format_moment({arguments})", type_)
     if not value.type.is_number or value.type.name == "bit":
-        raise invalid_argument(value.type.name, 1, "format")
+        raise failure("8116b", value.type.name, 1, "format")
     text = f"CAST({value.sql} AS VARCHAR)"
     if value.type.name in ("real", "float"):
         text = f"regexp_replace({text}, '[.]0$', '')"  # .NET writes 1, DuckDB 1.0

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.catalog.catalog import FUNCTION
-from bikecast.embedded.sql_pool.errors import SqlError, failure, refused, undeclared
+from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler
 from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
@@ -40,7 +40,7 @@ def call_function(compiler: Compiler, node: exp.Dot) -> Typed:
     if len(inner.expressions) < len(definition.parameters):
         raise failure("313", name)
     if len(inner.expressions) > len(definition.parameters):
-        raise SqlError(8144, f"Procedure or function {name} has too many arguments specified.")
+        raise failure("8144", name)
     values = {
         parameter.name.lower(): assign(_argument(compiler, item, parameter), parameter.type)
         for parameter, item in zip(definition.parameters, inner.expressions, strict=True)
@@ -107,7 +107,7 @@ def _after(compiler: Compiler, statement: st.Statement, values: _Values) -> _Val
     elif isinstance(statement, flow.SetVariable):
         name = statement.name.lower()
         if name not in values:
-            raise undeclared(statement.name)
+            raise failure("137", statement.name)
         values = {**values, name: assign(inside.value(statement.value), values[name].type)}
     elif isinstance(statement, flow.If):
         condition = inside.condition(statement.condition)
