@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import fnmatch
 import functools
 import re
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,6 +36,26 @@ ERROR_MARK = "\uf8ff"
 
 class Cancelled(BaseException):
     """The client gave the batch up; no CATCH of the batch sees it."""
+
+
+_is_cancelled: ContextVar[Callable[[], bool] | None] = ContextVar("is_cancelled", default=None)
+
+
+@contextlib.contextmanager
+def interruptible(is_cancelled: Callable[[], bool]) -> Iterator[None]:
+    """Let `look` ask this function, in this thread, while the block runs."""
+    token = _is_cancelled.set(is_cancelled)
+    try:
+        yield
+    finally:
+        _is_cancelled.reset(token)
+
+
+def look() -> None:
+    """Raise Cancelled where the client has given the batch up; called for every node of a tree."""
+    is_cancelled = _is_cancelled.get()
+    if is_cancelled is not None and is_cancelled():
+        raise Cancelled
 
 
 def parse_error(message: str, line: int = 1, column: int = 1) -> SqlError:
@@ -115,14 +138,20 @@ def refused_words(words: list[str]) -> SqlError | None:
 
 @functools.cache
 def _messages() -> dict[str, str]:
+    """The texts of messages.tsv by key: the number, and a letter where it has several texts."""
     text = Path(__file__).with_name("messages.tsv").read_text(encoding="utf-8")
     lines = (line.partition("\t") for line in text.splitlines() if not line.startswith("#"))
     return {key: message for key, _, message in lines}
 
 
 def failure(key: str, *values: object) -> SqlError:
-    """An error of messages.tsv with its values; the key is the number, with a letter perhaps."""
+    """The error of a key of messages.tsv with its values."""
     return SqlError(int(key.rstrip("bcdefghij")), _messages()[key].format(*values))
+
+
+def marked(error: SqlError) -> str:
+    """An error as a text on which casts fail in DuckDB, and which `from_duckdb` reads."""
+    return f"[[{error.number}]]{error.message}[[.]]"
 
 
 def describe(node: exp.Expression) -> str:

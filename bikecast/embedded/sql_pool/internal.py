@@ -20,7 +20,6 @@ from sqlglot.tokenizer_core import TokenType
 from bikecast.core.sql import ResultSet
 from bikecast.embedded.sql_pool import inference
 from bikecast.embedded.sql_pool.batches.interpreter import Interpreter
-from bikecast.embedded.sql_pool.batches.many_rows import insert_rows
 from bikecast.embedded.sql_pool.catalog.requests import Requests, requests_of
 from bikecast.embedded.sql_pool.errors import INTERNAL_ERROR, Cancelled, SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable
@@ -39,6 +38,7 @@ from bikecast.embedded.sql_pool.values.types import (
     INT,
     MAX,
     NULL,
+    TYPES,
     SqlType,
     decimal,
     make_type,
@@ -53,6 +53,7 @@ __all__ = [
     "INT",
     "INTERNAL_ERROR",
     "MAX",
+    "TYPES",
     "Cancelled",
     "EngineSession",
     "SqlType",
@@ -132,7 +133,7 @@ class EngineSession:
         rows are inserted or none. Returns False for any other batch. Raises SqlError.
         """
         with in_database(self._database):
-            return insert_rows(self._interpreter, batch, variables, rows)
+            return self._interpreter.insert_rows(batch, variables, rows)
 
     @property
     def outcomes(self) -> list[ResultSet | int]:

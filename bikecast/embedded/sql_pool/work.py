@@ -11,7 +11,7 @@ from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, failure, from_duckdb, refused
 from bikecast.embedded.sql_pool.expressions.context import Context, Variable
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.predict.runs import Runs
+from bikecast.embedded.sql_pool.predict.contract import Runs
 from bikecast.embedded.sql_pool.predict.scorers import Scorers
 from bikecast.embedded.sql_pool.results import Results
 from bikecast.embedded.sql_pool.values.scope import BoundQuery

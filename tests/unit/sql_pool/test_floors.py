@@ -12,7 +12,7 @@ FLOORS = (
     {"tds"},
     {"pool"},
     {"internal", "storage"},
-    {"batches", "file_hold", "inference"},
+    {"batches", "inference"},
     {"copy"},
     {"statements"},
     {"queries", "work"},
@@ -20,7 +20,7 @@ FLOORS = (
     {"catalog", "predict"},
     {"syntax"},
     {"values"},
-    {"interruption", "results"},
+    {"results"},
     {"errors", "limits"},
 )
 

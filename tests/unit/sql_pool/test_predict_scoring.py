@@ -12,8 +12,7 @@ from onnx import TensorProto, helper
 from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import inspect_model
 from bikecast.embedded.sql_pool.predict import contract, scorers
-from bikecast.embedded.sql_pool.predict.contract import LoadedModel, load_model
-from bikecast.embedded.sql_pool.predict.runs import Runs
+from bikecast.embedded.sql_pool.predict.contract import LoadedModel, Runs, load_model
 from tests.unit.sql_pool.onnx_models import model_bytes, value_info, weighted_sum
 
 HEAP = "WITH (DISTRIBUTION = ROUND_ROBIN, HEAP)"

@@ -4,7 +4,6 @@ import duckdb
 import pytest
 
 from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 
@@ -13,7 +12,7 @@ def test_statements_need_no_semicolons():
     kinds = [
         type(s) for s in parse_batch("DECLARE @a int SET @a = 1 SELECT @a SELECT 2 DROP TABLE x")
     ]
-    assert kinds == [flow.Declare, flow.SetVariable, st.Query, st.Query, st.Drop]
+    assert kinds == [st.Declare, st.SetVariable, st.Query, st.Query, st.Drop]
 
 
 def test_a_query_behind_the_row_of_an_insert_is_a_statement_of_its_own():

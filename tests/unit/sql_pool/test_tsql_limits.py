@@ -3,8 +3,7 @@
 import pytest
 
 from bikecast.embedded.sql_pool import Limits, Pool, SqlError
-from bikecast.embedded.sql_pool.errors import Cancelled
-from bikecast.embedded.sql_pool.interruption import interruptible
+from bikecast.embedded.sql_pool.errors import Cancelled, interruptible
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.values import patterns

@@ -6,11 +6,11 @@ import threading
 
 import pytest
 
-from bikecast.embedded.sql_pool.interruption import look
+from bikecast.embedded.sql_pool.errors import look
 from bikecast.embedded.sql_pool.syntax import reader
 from bikecast.embedded.sql_pool.tds import failed_logins
 from bikecast.embedded.sql_pool.tds import server as servers
-from bikecast.embedded.sql_pool.tds.failed_logins import AT_ONCE, FailedLogins
+from bikecast.embedded.sql_pool.tds.credentials import AT_ONCE, FailedLogins
 from tests.tds_server import sql_server
 from tests.unit.tds.sessions import answer, batch, log_in, login, prelogin, raw, works
 

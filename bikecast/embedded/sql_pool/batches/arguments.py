@@ -9,10 +9,12 @@ from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
-from bikecast.embedded.sql_pool.values.types import INT, MAX, SqlType, nvarchar
+from bikecast.embedded.sql_pool.values.operators import literal_number
+from bikecast.embedded.sql_pool.values.types import INT, MAX, SqlType, nvarchar, varbinary, varchar
 
+TEXT = nvarchar(MAX)
+VARCHAR = varchar(MAX)
 _CONSTANTS = (exp.Literal, exp.National, exp.HexString, exp.Null, exp.Parameter)
 
 #: Failed conversions, which EXEC reports as 8114.
@@ -29,7 +31,7 @@ def require_constants(nodes: tuple[exp.Expression, ...], where: str) -> None:
 
 def bind_arguments(
     parameters: tuple[st.ParameterDefinition, ...],
-    arguments: tuple[flow.Argument, ...],
+    arguments: tuple[st.Argument, ...],
     label: str,
     evaluate: Callable[[exp.Expression, SqlType], object],
     variables: dict[str, Variable],
@@ -72,8 +74,9 @@ def bind_arguments(
         except SqlError as error:
             if error.number not in _CONVERSIONS:
                 raise
-            source = _type_name(given, variables)
-            raise failure("8114", source, parameter.type.name) from error
+            source = _type_of(given, variables)
+            name = source.name.replace("decimal", "numeric") if source else "sql_variant"
+            raise failure("8114", name, parameter.type.name) from error
         bound[parameter.name.lower()] = Variable(parameter.type, value)
     for parameter in parameters:
         if parameter.name.lower() not in bound and parameter.default is not None:
@@ -96,7 +99,7 @@ def _word(node: exp.Expression) -> exp.Expression:
 
 def copy_outputs(
     parameters: tuple[st.ParameterDefinition, ...],
-    arguments: tuple[flow.Argument, ...],
+    arguments: tuple[st.Argument, ...],
     inner: dict[str, Variable],
     outer: dict[str, Variable],
 ) -> None:
@@ -110,37 +113,31 @@ def copy_outputs(
             target.value = inner[name.lower()].value
 
 
-def _type_name(node: exp.Expression, variables: dict[str, Variable]) -> str:
-    """The type of a constant or a variable, for messages."""
+def _type_of(node: exp.Expression, variables: dict[str, Variable]) -> SqlType | None:
+    """The type of a constant or a variable; None of an unknown variable, and of NULL."""
     inner = node.this if isinstance(node, exp.Neg) else node
     if isinstance(inner, exp.Parameter):
         variable = variables.get(inner.name.lower())
-        return variable.type.name if variable is not None else "sql_variant"
+        return variable.type if variable is not None else None
     if isinstance(inner, exp.Literal):
-        if inner.is_string:
-            return "varchar"
-        if "e" in inner.name.lower():
-            return "float"
-        return "int" if inner.name.isdigit() and int(inner.name) < 2**31 else "numeric"
-    return "nvarchar" if isinstance(inner, exp.National) else "varbinary"
+        return VARCHAR if inner.is_string else literal_number(inner.name).type
+    if isinstance(inner, exp.National):
+        return TEXT
+    return varbinary(MAX) if isinstance(inner, exp.HexString) else None
 
 
 def require_national(statement: exp.Expression, variables: dict[str, Variable]) -> None:
     """Raise 214 for a statement of sp_executesql that is not Unicode text."""
-    type_name = "varchar" if isinstance(statement, exp.Literal) else ""
-    if isinstance(statement, exp.Parameter):
-        variable = variables.get(statement.name.lower())
-        type_name = variable.type.name if variable is not None else ""
-    if type_name in ("char", "varchar"):
+    type_ = _type_of(statement, variables)
+    if type_ is not None and type_.name in ("char", "varchar"):
         raise failure("214")
 
 
 Evaluate = Callable[[exp.Expression, SqlType], object]
-_TEXT = nvarchar(MAX)
 _FIELD = re.compile(r"%(%|[-+ 0#]*\d*(?:\.\d+)?(?:I64|[hl])?[diouxXs])")
 
 
-def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -> SqlError:
+def thrown(statement: st.Throw, evaluate: Evaluate, caught: SqlError | None) -> SqlError:
     """The error of THROW; without arguments the caught one again."""
     if not statement.arguments:
         if caught is None:
@@ -157,7 +154,7 @@ def thrown(statement: flow.Throw, evaluate: Evaluate, caught: SqlError | None) -
     return SqlError(number, message, state=_number(evaluate(state_node, INT)))
 
 
-def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, Variable]) -> str:
+def raised(statement: st.RaiseError, evaluate: Evaluate, variables: dict[str, Variable]) -> str:
     """The message of a RAISERROR up to severity 10.
 
     Raises SqlError 50000 with the message for a higher one.
@@ -167,9 +164,9 @@ def raised(statement: flow.RaiseError, evaluate: Evaluate, variables: dict[str, 
     require_constants(statement.arguments, "RAISERROR")
     if isinstance(statement.arguments[0], exp.Literal) and not statement.arguments[0].is_string:
         raise refused("RAISERROR of a message number")
-    message = str(evaluate(statement.arguments[0], _TEXT) or "")
+    message = str(evaluate(statement.arguments[0], TEXT) or "")
     severity, state = (_number(evaluate(a, INT)) for a in statement.arguments[1:3])
-    values = iter([evaluate(argument, _TEXT) for argument in statement.arguments[3:]])
+    values = iter([evaluate(argument, TEXT) for argument in statement.arguments[3:]])
     _check_fields(message, statement.arguments[3:], variables)
     message = _FIELD.sub(lambda match: _field(match[1], values), message)
     if severity > 18:
@@ -190,24 +187,13 @@ def _check_fields(
     """
     letters = [form[-1] for form in _FIELD.findall(message) if form != "%"]
     for place, node in enumerate(arguments, 1):
-        family = _family(node, variables)
-        if family == "other":
+        type_ = _type_of(node, variables)
+        if type_ is None or type_.is_binary:
+            continue
+        if not (type_.is_text or type_.is_integer):
             raise failure("2748", place)
-        if family and place <= len(letters) and (family == "text") != (letters[place - 1] == "s"):
+        if place <= len(letters) and type_.is_text != (letters[place - 1] == "s"):
             raise failure("2786", place)
-
-
-def _family(node: exp.Expression, variables: dict[str, Variable]) -> str:
-    """text, integer or other; empty for NULL, and for what is not known."""
-    inner = node.this if isinstance(node, exp.Neg) else node
-    if isinstance(inner, exp.National):
-        return "text"
-    if isinstance(inner, exp.Literal):
-        return "text" if inner.is_string else "integer" if inner.name.isdigit() else "other"
-    variable = variables.get(inner.name.lower()) if isinstance(inner, exp.Parameter) else None
-    if variable is None or variable.type.is_binary:
-        return ""
-    return "text" if variable.type.is_text else "integer" if variable.type.is_integer else "other"
 
 
 def _number(value: object) -> int:

@@ -15,7 +15,7 @@ from sqlglot import exp
 from bikecast.core.sql import ResultColumn, ResultSet, result_columns
 from bikecast.embedded.sql_pool.syntax.names import database
 from bikecast.embedded.sql_pool.syntax.statements import ParameterDefinition
-from bikecast.embedded.sql_pool.values.types import INT, nvarchar
+from bikecast.embedded.sql_pool.values.types import APPROXIMATE, EXACT, INT, TYPES, nvarchar
 
 _NAME = nvarchar(384)
 
@@ -34,37 +34,7 @@ _PARAMETERS = {
 }
 _DEFAULTS = {"fUsePattern": "1", "data_type": "0"}
 _VERSION = re.compile(r"_(90|100)$")
-_QUOTES = {"char": ("'", "'"), "n": ("N'", "'"), "hex": ("0x", None), "none": (None, None)}
-#: Name, ODBC type, precision, quotes, create parameters, scales, money; in ODBC's order.
-_TYPES: tuple[tuple[str, int, int, str, str | None, tuple[int, int] | None, int], ...] = (
-    ("datetimeoffset", -155, 34, "char", "scale", (0, 7), 0),
-    ("time", -154, 16, "char", "scale", (0, 7), 0),
-    ("uniqueidentifier", -11, 36, "char", None, None, 0),
-    ("nvarchar", -9, 4000, "n", "max length", None, 0),
-    ("sysname", -9, 128, "n", None, None, 0),
-    ("nchar", -8, 4000, "n", "length", None, 0),
-    ("bit", -7, 1, "none", None, (0, 0), 0),
-    ("tinyint", -6, 3, "none", None, (0, 0), 0),
-    ("bigint", -5, 19, "none", None, (0, 0), 0),
-    ("varbinary", -3, 8000, "hex", "max length", None, 0),
-    ("binary", -2, 8000, "hex", "length", None, 0),
-    ("char", 1, 8000, "char", "length", None, 0),
-    ("numeric", 2, 38, "none", "precision,scale", (0, 38), 0),
-    ("decimal", 3, 38, "none", "precision,scale", (0, 38), 0),
-    ("money", 3, 19, "none", None, (4, 4), 1),
-    ("smallmoney", 3, 10, "none", None, (4, 4), 1),
-    ("int", 4, 10, "none", None, (0, 0), 0),
-    ("smallint", 5, 5, "none", None, (0, 0), 0),
-    ("float", 6, 53, "none", None, None, 0),
-    ("real", 7, 24, "none", None, None, 0),
-    ("varchar", 12, 8000, "char", "max length", None, 0),
-    ("date", 91, 10, "char", None, None, 0),
-    ("datetime2", 93, 27, "char", "scale", (0, 7), 0),
-    ("datetime", 93, 23, "char", None, (3, 3), 0),
-    ("smalldatetime", 93, 16, "char", None, (0, 0), 0),
-)
-
-
+_QUOTES = {"char": ("'", "'"), "n": ("N'", "'"), "hex": ("0x", None), "": (None, None)}
 _TYPE_COLUMNS = result_columns(
     "TYPE_NAME:nvarchar DATA_TYPE:smallint PRECISION:int LITERAL_PREFIX:varchar "
     "LITERAL_SUFFIX:varchar CREATE_PARAMS:varchar NULLABLE:smallint CASE_SENSITIVE:smallint "
@@ -73,43 +43,37 @@ _TYPE_COLUMNS = result_columns(
     "SQL_DATA_TYPE:smallint SQL_DATETIME_SUB:smallint NUM_PREC_RADIX:int "
     "INTERVAL_PRECISION:smallint USERTYPE:smallint"
 )
-_RADIX = {"float": 2, "real": 2}
-_NUMBERS = frozenset("bit tinyint smallint int bigint numeric decimal money smallmoney".split())
-#: ODBC type, precision, whether it is text, whether it is a number, and the radix, by name.
-TYPES: dict[str, tuple[int, int, bool, bool, int | None]] = {
-    name: (
-        code,
-        precision,
-        quotes in ("char", "n") and code in (-9, -8, 1, 12),
-        name in _NUMBERS or name in _RADIX,
-        _RADIX.get(name, 10) if name in _NUMBERS or name in _RADIX else None,
-    )
-    for name, code, precision, quotes, *_ in _TYPES
-}
+#: What a type takes in a client's buffer (ODBC's transfer octet length), if not its own bytes.
+_BYTES = {"date": 6, "time": 10, "datetimeoffset": 20}
+_BYTES |= dict.fromkeys(("datetime", "smalldatetime", "datetime2"), 16)
+_BY_DIGITS = ("decimal", "numeric", "money", "smallmoney")
+
+
+def _of_odbc(name: str) -> tuple[int, int | None, int, int | None]:
+    """ODBC's precision of a type, the radix of a number, and its type with a code of moments."""
+    facts = TYPES[name]
+    radix = 2 if name in APPROXIMATE else 10 if name in (*EXACT, "numeric") else None
+    precision = facts.precision or (36 if name == "uniqueidentifier" else facts.bytes)
+    precision //= 2 if facts.quotes == "n" else 1
+    if facts.odbc in (91, 93):
+        return precision, radix, 9, 1 if facts.odbc == 91 else 3
+    return precision, radix, facts.odbc, None
 
 
 def data_types(odbc_type: int = 0) -> ResultSet:
     """The types of a dedicated pool as sp_datatype_info returns them; `odbc_type` 0 is all."""
     rows: list[tuple[object, ...]] = []
-    for name, code, precision, quotes, create, scales, money in _TYPES:
-        if odbc_type not in (0, code):
+    for name, facts in sorted(TYPES.items(), key=lambda item: item[1].odbc):
+        if not facts.odbc or odbc_type not in (0, facts.odbc):
             continue
-        prefix, suffix = _QUOTES[quotes]
-        text = quotes in ("char", "n")
-        *_, number, radix = TYPES[name]
-        moment = code in (91, 93)
-        head = (name, code, precision, prefix, suffix, create, 1, 0, 3 if text else 2)
-        sign = (1 if name in ("bit", "tinyint") else 0) if number else None
-        low, high = scales or (None, None)
-        odbc = (9 if moment else code, {91: 1, 93: 3}.get(code), radix, None, 0)
-        rows.append((*head, sign, money, 0 if number else None, name, low, high, *odbc))
+        precision, radix, *codes = _of_odbc(name)
+        head = (name, facts.odbc, precision, *_QUOTES[facts.quotes], facts.parameters or None)
+        searched = 3 if facts.quotes in ("char", "n") else 2
+        unsigned = int(name in ("bit", "tinyint")) if radix else None
+        signs = (unsigned, int(name.endswith("money")), 0 if radix else None)
+        scales = facts.scales or (None, None)
+        rows.append((*head, 1, 0, searched, *signs, name, *scales, *codes, radix, None, 0))
     return ResultSet(_TYPE_COLUMNS, rows)
-
-
-#: What a fixed type takes in a client's buffer (ODBC's transfer octet length).
-_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "real": 4, "float": 8}
-_BYTES |= {"money": 21, "smallmoney": 12, "uniqueidentifier": 16, "date": 6, "time": 10}
-_BYTES |= {"datetime": 16, "smalldatetime": 16, "datetime2": 16, "datetimeoffset": 20}
 
 
 _COLUMNS = result_columns(
@@ -193,17 +157,25 @@ def _column(row: tuple[object, ...]) -> tuple[object, ...]:
     """A row of sp_columns from one of the query."""
     schema, table, name, type_name, size, precision, scale, nullable, place, identity, default = row
     assert isinstance(size, int) and isinstance(precision, int)  # noqa: S101, PT018 # as cast
-    code, most, text, number, radix = TYPES[str(type_name)]
-    octets = None
-    length = _BYTES.get(str(type_name), precision + 2)
-    if text or str(type_name).endswith("binary"):
+    type_ = str(type_name)
+    facts, (most, radix, *codes), octets = TYPES[type_], _of_odbc(type_), None
+    length = precision + 2 if type_ in _BY_DIGITS else _BYTES.get(type_, facts.bytes)
+    if "length" in facts.parameters or type_ == "sysname":
         octets = length = max(size, 0)  # 0 stands for (max)
-        precision = length // (2 if str(type_name).startswith("n") else 1)
-    elif type_name not in ("decimal", "numeric") and not (scale and not number):
+        precision = length // (2 if facts.quotes == "n" else 1)
+    elif type_ not in ("decimal", "numeric") and (radix or not scale):
         precision = most
-    moment = code in (91, 93)
-    decimals = None if octets is not None or type_name in ("float", "real") else scale
-    head = (database(), schema, table, name, code, type_name, precision, length, decimals, radix)
-    flags = (int(bool(nullable)), None, default, 9 if moment else code, {91: 1, 93: 3}.get(code))
-    place_of = (octets, place, "YES" if nullable else "NO", 0, 0, 0, int(bool(identity)))
-    return (*head, *flags, *place_of, *[None] * 6, 0)
+    decimals = None if octets is not None or type_ in APPROXIMATE else scale
+    head = (database(), schema, table, name, facts.odbc, type_, precision, length, decimals, radix)
+    flags = (int(bool(nullable)), None, default, *codes, octets, place)
+    return (
+        *head,
+        *flags,
+        "YES" if nullable else "NO",
+        0,
+        0,
+        0,
+        int(bool(identity)),
+        *[None] * 6,
+        0,
+    )

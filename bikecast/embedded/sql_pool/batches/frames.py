@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Variable
-from bikecast.embedded.sql_pool.syntax import flow
+from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.statements import Statement
 from bikecast.embedded.sql_pool.values.moment_text import DATE_ORDERS
 
@@ -23,7 +23,7 @@ MAX_NESTING = 8
 class Leaving(Exception):  # control flow, not an error
     """A jump on its way to the loop or the frame that it leaves; RETURN carries `status`."""
 
-    def __init__(self, jump: flow.Jump, status: int = 0) -> None:
+    def __init__(self, jump: st.Jump, status: int = 0) -> None:
         super().__init__(jump.kind)
         self.kind = jump.kind
         self.status = status
@@ -31,14 +31,14 @@ class Leaving(Exception):  # control flow, not an error
 
 #: Statements that hold others, which set @@ROWCOUNT and @@ERROR.
 _WITH_STATEMENTS = (
-    flow.Block,
-    flow.If,
-    flow.While,
-    flow.TryCatch,
-    flow.ExecuteProcedure,
-    flow.ExecuteText,
+    st.Block,
+    st.If,
+    st.While,
+    st.TryCatch,
+    st.ExecuteProcedure,
+    st.ExecuteText,
 )
-_WITHOUT_ROWS = (flow.Transaction, flow.RaiseError, flow.Print, flow.SetOption)
+_WITHOUT_ROWS = (st.Transaction, st.RaiseError, st.Print, st.SetOption)
 
 
 @dataclass
@@ -62,8 +62,8 @@ class Counters:
         self.error = 0
         if defines or isinstance(statement, _WITHOUT_ROWS):
             self.rows = 0
-        elif isinstance(statement, flow.SetVariable) or (
-            isinstance(statement, flow.Declare)
+        elif isinstance(statement, st.SetVariable) or (
+            isinstance(statement, st.Declare)
             and any(value is not None for _, _, value in statement.variables)
         ):
             self.rows = 1

@@ -12,23 +12,28 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlglot import exp
 
 from bikecast.core.sql import ResultSet
-from bikecast.embedded.sql_pool.batches.arguments import raised, thrown
+from bikecast.embedded.sql_pool.batches.arguments import TEXT, raised, thrown
 from bikecast.embedded.sql_pool.batches.frames import Counters, DateOrder, Failures, Frame, Leaving
-from bikecast.embedded.sql_pool.batches.procedures import TEXT, execute_procedure, execute_text
+from bikecast.embedded.sql_pool.batches.procedures import execute_procedure, execute_text
 from bikecast.embedded.sql_pool.catalog.catalog import Catalog
 from bikecast.embedded.sql_pool.catalog.requests import Requests
 from bikecast.embedded.sql_pool.copy import copy_into
-from bikecast.embedded.sql_pool.errors import BINDING_ERRORS, Cancelled, SqlError, failure
+from bikecast.embedded.sql_pool.errors import (
+    BINDING_ERRORS,
+    Cancelled,
+    SqlError,
+    failure,
+    interruptible,
+)
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
-from bikecast.embedded.sql_pool.interruption import interruptible
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.predict.runs import Runs
+from bikecast.embedded.sql_pool.predict.contract import Runs
 from bikecast.embedded.sql_pool.results import Budget, Results
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.syntax.profile import check_declared
+from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import INT, SqlType
 from bikecast.embedded.sql_pool.work import SessionTransaction, Work, server_values
 
@@ -107,6 +112,42 @@ class Interpreter:
             raise
         return [outcome for outcome in self.outcomes if isinstance(outcome, ResultSet)]
 
+    def insert_rows(
+        self, text: str, variables: dict[str, Variable], rows: dict[str, list[object]]
+    ) -> bool:
+        """Run a batch that is one INSERT ... VALUES for many rows of its variables at once.
+
+        DuckDB takes a list for each variable, and inserts all rows or none. `variables` give the
+        types, `rows` the values by lower-case name. False, and nothing done, for another batch.
+        Raises SqlError; then an open transaction is rolled back.
+        """
+        statements = parse_batch(text, self.limits)
+        statement = statements[0] if len(statements) == 1 else None
+        if not isinstance(statement, st.Insert) or not isinstance(
+            statement.tree.expression, exp.Values
+        ):
+            return False
+        check_declared(statements, variables)
+        self.outcomes = []
+        try:
+            if self.cancelled:
+                raise Cancelled
+            work = self.work(Frame(variables))
+            columns = []
+            work.context.arguments = {}
+            for number, (name, values) in enumerate(rows.items()):
+                type_ = variables[name].type
+                columns.append(f"unnest({work.context.bind_list(values, type_)}) AS v{number}")
+                work.context.arguments[name] = Typed(f"p.v{number}", type_)
+            with self.transaction.statement(work):
+                changes.insert(work, statement, f" FROM (SELECT {', '.join(columns)}) AS p")
+        except BaseException:
+            if self.transaction.is_open:
+                self.transaction.rollback()
+            raise
+        self.counters.rows = 1
+        return True
+
     def work(self, frame: Frame) -> Work:
         """What the next statement needs to run."""
         self.date_order.apply()
@@ -172,56 +213,56 @@ class Interpreter:
             self.outcomes.append(result)
 
     def _control(self, statement: st.Statement, frame: Frame) -> None:
-        if isinstance(statement, flow.Block):
+        if isinstance(statement, st.Block):
             self.run(statement.body, frame)
-        elif isinstance(statement, flow.If):
+        elif isinstance(statement, st.If):
             holds = self._holds(statement.condition, frame)
             chosen = statement.then if holds else statement.otherwise
             self.counters.clear()
             if chosen is not None:
                 self.run((chosen,), frame)
-        elif isinstance(statement, flow.While):
+        elif isinstance(statement, st.While):
             self._while(statement, frame)
-        elif isinstance(statement, flow.Declare):
+        elif isinstance(statement, st.Declare):
             self._declare(statement, frame)
-        elif isinstance(statement, flow.SetVariable):
+        elif isinstance(statement, st.SetVariable):
             variable = declared(frame.variables, statement.name)
             variable.value = self.evaluate(statement.value, variable.type, frame)
-        elif isinstance(statement, flow.Transaction):
+        elif isinstance(statement, st.Transaction):
             {
                 "BEGIN": self.transaction.begin,
                 "COMMIT": self.transaction.commit,
                 "ROLLBACK": self.transaction.rollback,
             }[statement.action]()
-        elif isinstance(statement, flow.Jump):
+        elif isinstance(statement, st.Jump):
             raise self._jump(statement, frame)
-        elif isinstance(statement, flow.TryCatch):
+        elif isinstance(statement, st.TryCatch):
             self._try(statement, frame)
-        elif isinstance(statement, flow.Throw):
+        elif isinstance(statement, st.Throw):
             raise thrown(statement, partial(self.evaluate, frame=frame), self.failures.caught)
-        elif isinstance(statement, flow.RaiseError):
+        elif isinstance(statement, st.RaiseError):
             self.messages.append(
                 raised(statement, partial(self.evaluate, frame=frame), frame.variables)
             )
-        elif isinstance(statement, flow.Print):
+        elif isinstance(statement, st.Print):
             self.messages.append(str(self.evaluate(statement.value, TEXT, frame) or ""))
-        elif isinstance(statement, flow.ExecuteProcedure):
+        elif isinstance(statement, st.ExecuteProcedure):
             execute_procedure(self, statement, frame)
-        elif isinstance(statement, flow.ExecuteText):
+        elif isinstance(statement, st.ExecuteText):
             text = self.evaluate(statement.text, TEXT, frame)
             execute_text(self, str(text or ""), {}, frame)
-        elif isinstance(statement, flow.SetIdentityInsert):
+        elif isinstance(statement, st.SetIdentityInsert):
             current = self.options.get("IDENTITY_INSERT", "")
             table = changes.identity_insert(self.work(frame), statement, current)
             self.options["IDENTITY_INSERT"] = table
-        elif isinstance(statement, flow.SetOption):
+        elif isinstance(statement, st.SetOption):
             self.options[statement.name.upper()] = statement.value.upper()
             if statement.name.upper() == "DATEFORMAT":
                 self.date_order.wanted = statement.value.lower()
-        elif not isinstance(statement, flow.Use):
+        elif not isinstance(statement, st.Use):
             raise AssertionError(f"no step for {type(statement).__name__}")
 
-    def _jump(self, statement: flow.Jump, frame: Frame) -> Leaving:
+    def _jump(self, statement: st.Jump, frame: Frame) -> Leaving:
         if statement.value is None:
             return Leaving(statement)
         if frame.procedure is None:
@@ -249,7 +290,7 @@ class Interpreter:
         with contextlib.nullcontext() if is_plain else self.transaction.statement(work):
             return read(work, tree)
 
-    def _while(self, statement: flow.While, frame: Frame) -> None:
+    def _while(self, statement: st.While, frame: Frame) -> None:
         while self._holds(statement.condition, frame):
             try:
                 self.run((statement.body,), frame)
@@ -259,7 +300,7 @@ class Interpreter:
                 if leaving.kind == "RETURN":
                     raise
 
-    def _declare(self, statement: flow.Declare, frame: Frame) -> None:
+    def _declare(self, statement: st.Declare, frame: Frame) -> None:
         names = {name.lower() for name, _, _ in statement.variables}
         for name, _, _ in statement.variables:
             declared = name.lower() in frame.variables and id(statement) not in frame.declared
@@ -274,7 +315,7 @@ class Interpreter:
             if tree is not None or name.lower() not in frame.variables:
                 frame.variables[name.lower()] = Variable(type_, value)
 
-    def _try(self, statement: flow.TryCatch, frame: Frame) -> None:
+    def _try(self, statement: st.TryCatch, frame: Frame) -> None:
         failures = self.failures
         before = failures.caught, failures.procedure
         failures.procedure = None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from bikecast.embedded.sql_pool.batches import catalog_procedures
 from bikecast.embedded.sql_pool.batches.arguments import (
+    TEXT,
     bind_arguments,
     copy_outputs,
     require_national,
@@ -18,13 +19,12 @@ from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
 from bikecast.embedded.sql_pool.errors import SqlError, near
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.statements import alterations
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.syntax.profile import check_declared
 from bikecast.embedded.sql_pool.syntax.reader import Reader
-from bikecast.embedded.sql_pool.values.types import MAX, SqlType, nvarchar
+from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from bikecast.embedded.sql_pool.batches.frames import DateOrder
     from bikecast.embedded.sql_pool.catalog.requests import Request
     from bikecast.embedded.sql_pool.work import SessionTransaction, Work
-
-TEXT = nvarchar(MAX)
 
 
 class Runner(Protocol):
@@ -58,7 +56,7 @@ class Runner(Protocol):
         """The value of an expression outside of any query, converted to a type."""
 
 
-def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
+def execute_procedure(runner: Runner, statement: st.ExecuteProcedure, frame: Frame) -> None:
     """EXEC of a procedure; its status is 0 unless it returns another."""
     system = {"sp_executesql": _execute_sql, "sp_rename": _rename_column}
     stored = _execute_catalog if catalog_procedure(statement.name.name) else _execute_stored
@@ -71,7 +69,7 @@ def execute_procedure(runner: Runner, statement: flow.ExecuteProcedure, frame: F
 def _bound(
     runner: Runner,
     parameters: tuple[st.ParameterDefinition, ...],
-    arguments: tuple[flow.Argument, ...],
+    arguments: tuple[st.Argument, ...],
     label: str,
     frame: Frame,
 ) -> dict[str, Variable]:
@@ -79,7 +77,7 @@ def _bound(
     return bind_arguments(parameters, arguments, label, evaluate, frame.variables)
 
 
-def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> int:
+def _execute_stored(runner: Runner, statement: st.ExecuteProcedure, frame: Frame) -> int:
     procedure = runner.catalog.find(statement.name)
     if procedure is None and statement.is_bare:
         raise near(statement.name.name, statement.line)
@@ -106,7 +104,7 @@ def _execute_stored(runner: Runner, statement: flow.ExecuteProcedure, frame: Fra
     return status
 
 
-def _execute_catalog(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
+def _execute_catalog(runner: Runner, statement: st.ExecuteProcedure, frame: Frame) -> None:
     """sp_columns and its kin."""
     name = catalog_procedure(statement.name.name)
     variables = _bound(
@@ -121,7 +119,7 @@ def _execute_catalog(runner: Runner, statement: flow.ExecuteProcedure, frame: Fr
     runner.outcomes.append(catalog_procedures.answer(name, data_type, rows))
 
 
-def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
+def _execute_sql(runner: Runner, statement: st.ExecuteProcedure, frame: Frame) -> None:
     """sp_executesql @stmt, @params, @p = value, ..."""
     if not statement.arguments or statement.arguments[0].value is None:
         raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
@@ -144,7 +142,7 @@ def _execute_sql(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame)
     execute_text(runner, text, variables, frame)
 
 
-def _rename_column(runner: Runner, statement: flow.ExecuteProcedure, frame: Frame) -> None:
+def _rename_column(runner: Runner, statement: st.ExecuteProcedure, frame: Frame) -> None:
     """sp_rename @objname, @newname, @objtype."""
     variables = _bound(runner, alterations.PARAMETERS, statement.arguments, "sp_rename", frame)
     runner.transaction.forbid()

@@ -125,15 +125,19 @@ class Requests:
         parts = [item.partition(":") for item in self.VIEWS[name].split()]
         columns = tuple((column, declared(rest.split("=")[0])) for column, _, rest in parts)
         shown = [rest.split("=")[-1] if "=" in rest else column for column, _, rest in parts]
-        values = [request.fields() for request in rows]
-        selects = []
-        for fields in values or [{}]:
-            texts = [None if fields.get(key) is None else str(fields[key]) for key in shown]
-            literals = ("NULL" if v is None else text_literal(v) for v in texts)
-            items = enumerate(zip(literals, columns, strict=True), 1)
-            casts = ", ".join(f"CAST({v} AS {t.duckdb}) AS c{i}" for i, (v, (_, t)) in items)
-            selects.append(f"SELECT {casts}")
-        return BoundQuery(" UNION ALL ".join(selects) + ("" if values else " WHERE false"), columns)
+        fields = [request.fields() for request in rows]
+        return rows_query(columns, [[row.get(key) for key in shown] for row in fields])
+
+
+def rows_query(columns: tuple[tuple[str, SqlType], ...], rows: list[list[object]]) -> BoundQuery:
+    """Rows of Python values as a query; without a row it has none."""
+    selects = []
+    for row in rows or [[None] * len(columns)]:
+        literals = ("NULL" if value is None else text_literal(str(value)) for value in row)
+        items = enumerate(zip(literals, columns, strict=True), 1)
+        casts = ", ".join(f"CAST({v} AS {t.duckdb}) AS c{i}" for i, (v, (_, t)) in items)
+        selects.append(f"SELECT {casts}")
+    return BoundQuery(" UNION ALL ".join(selects) + ("" if rows else " WHERE false"), columns)
 
 
 @functools.lru_cache(maxsize=64)

@@ -9,12 +9,13 @@ import functools
 import re
 from pathlib import Path
 
-from bikecast.embedded.sql_pool.catalog.requests import Requests, declared
+from bikecast.embedded.sql_pool.catalog.requests import Requests, declared, rows_query
 from bikecast.embedded.sql_pool.errors import refused
 from bikecast.embedded.sql_pool.syntax.names import database
+from bikecast.embedded.sql_pool.values.formats import offset_text
 from bikecast.embedded.sql_pool.values.moments import time_zone_info
 from bikecast.embedded.sql_pool.values.scope import BoundQuery, text_literal
-from bikecast.embedded.sql_pool.values.types import BIT, SqlType, nvarchar
+from bikecast.embedded.sql_pool.values.types import BIT, TYPES, nvarchar
 
 _FILE = Path(__file__).with_name("system_views.sql")
 _DECLARED = re.compile(r"(\w+) (\w+(?:\([^)]*\))?)")
@@ -30,6 +31,8 @@ def _views(database: str) -> dict[str, BoundQuery]:
     text = _FILE.read_text(encoding="utf-8").replace("'pool'", text_literal(database))
     relations, *sections = text.split("\n-- view ")
     relations = re.sub(r"^--.*\n", "", relations, flags=re.MULTILINE).strip()
+    types = ((name, t.number, t.bytes, t.precision, t.scale) for name, t in TYPES.items())
+    relations = relations.replace("$types", ", ".join(str(row) for row in types if row[1]))
     columns_of: dict[str, list[tuple[str, str, str]]] = {}
     views = {}
     for section in sections:
@@ -75,29 +78,20 @@ def system_view(schema: str, name: str, requests: Requests | None = None) -> Bou
         return view
     empty, reasons = _without_rows()
     if full in empty:
-        return _empty([(c, declared(type_)) for c, type_ in _DECLARED.findall(empty[full])])
+        listed = _DECLARED.findall(empty[full])
+        return rows_query(tuple((column, declared(type_)) for column, type_ in listed), [])
     for pattern, reason in reasons.items():
         if fnmatch.fnmatchcase(full, pattern):
             raise refused(f"The view {full}", f"It shows {reason}.")
     return None
 
 
-def _empty(columns: list[tuple[str, SqlType]]) -> BoundQuery:
-    """A view in which nothing is."""
-    nulls = ", ".join(f"CAST(NULL AS {t.duckdb}) AS c{i}" for i, (_, t) in enumerate(columns, 1))
-    return BoundQuery(f"SELECT {nulls} WHERE false", tuple(columns))
-
-
 def _time_zones() -> BoundQuery:
     """sys.time_zone_info: the zones that AT TIME ZONE knows, as they are now."""
     zones = time_zone_info(datetime.datetime.now(datetime.UTC))
-    rows = ", ".join(f"({text_literal(name)}, {minutes}, {dst})" for name, minutes, dst in zones)
     columns = (
         ("name", nvarchar(128)),
         ("current_utc_offset", nvarchar(12)),
         ("is_currently_dst", BIT),
     )
-    sql = (
-        f"SELECT z.n AS c1, tsql_offset_text(z.m) AS c2, z.d AS c3 FROM (VALUES {rows}) z(n, m, d)"
-    )
-    return BoundQuery(sql, columns)
+    return rows_query(columns, [[name, offset_text(minutes), dst] for name, minutes, dst in zones])

@@ -2,23 +2,13 @@
 -- A view starts at a line "-- view NAME"; behind it come its columns, each as NAME TYPE = expression
 -- (without the expression where that is the name), with ; between them, and its FROM clause.
 -- @NAME stands for the columns of an earlier view, @objects for those of sys.objects and its kin.
--- The relations before the first view are shared. One node with one distribution stands for the
+-- The relations before the first view are shared; $types are the rows of types.tsv. One node with one distribution stands for the
 -- nodes and distributions of a pool.
 -- Source: https://learn.microsoft.com/sql/relational-databases/system-catalog-views
 
 types AS (
     SELECT *, CASE type_name WHEN 'sysname' THEN 256 ELSE type_id END AS user_id
-    FROM (VALUES
-        ('uniqueidentifier', 36, 16, 0, 0), ('date', 40, 3, 10, 0), ('time', 41, 5, 16, 7),
-        ('datetime2', 42, 8, 27, 7), ('datetimeoffset', 43, 10, 34, 7), ('tinyint', 48, 1, 3, 0),
-        ('smallint', 52, 2, 5, 0), ('int', 56, 4, 10, 0), ('smalldatetime', 58, 4, 16, 0),
-        ('real', 59, 4, 24, 0), ('money', 60, 8, 19, 4), ('datetime', 61, 8, 23, 3),
-        ('float', 62, 8, 53, 0), ('bit', 104, 1, 1, 0), ('decimal', 106, 17, 38, 38),
-        ('numeric', 108, 17, 38, 38), ('smallmoney', 122, 4, 10, 4), ('bigint', 127, 8, 19, 0),
-        ('varbinary', 165, 8000, 0, 0), ('varchar', 167, 8000, 0, 0), ('binary', 173, 8000, 0, 0),
-        ('char', 175, 8000, 0, 0), ('nvarchar', 231, 8000, 0, 0), ('sysname', 231, 256, 0, 0),
-        ('nchar', 239, 8000, 0, 0)
-    ) AS v (type_name, type_id, type_length, type_precision, type_scale)
+    FROM (VALUES $types) AS v (type_name, type_id, type_length, type_precision, type_scale)
 ), schemas AS (
     SELECT schema_name, CASE schema_name WHEN 'dbo' THEN 1 ELSE 16384 + oid END AS schema_id
     FROM duckdb_schemas()

@@ -12,7 +12,15 @@ from dataclasses import dataclass, replace
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, construct, describe, failure, near, refused
+from bikecast.embedded.sql_pool.errors import (
+    SqlError,
+    construct,
+    describe,
+    failure,
+    look,
+    near,
+    refused,
+)
 from bikecast.embedded.sql_pool.expressions.conditions import CONDITIONS, compile_condition
 from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
@@ -24,9 +32,8 @@ from bikecast.embedded.sql_pool.expressions.functions.aggregates import (
 from bikecast.embedded.sql_pool.expressions.functions.builtin import FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.dates import at_time_zone
 from bikecast.embedded.sql_pool.expressions.functions.user_defined import call_function
-from bikecast.embedded.sql_pool.interruption import look
 from bikecast.embedded.sql_pool.syntax import dialect
-from bikecast.embedded.sql_pool.syntax.profile import COLLATION_FAMILIES, only
+from bikecast.embedded.sql_pool.syntax.profile import collation_rules, only
 from bikecast.embedded.sql_pool.values.conversion import assign, cast, convert
 from bikecast.embedded.sql_pool.values.operators import (
     LITERAL_TYPES,
@@ -244,11 +251,8 @@ class ExpressionCompiler:
         value, name = self.value(node.this), node.expression.name
         if not value.type.is_text:
             raise SqlError(447, f"Expression type {value.type.name} is invalid for COLLATE clause.")
-        rules = name.upper().split("_")
-        exists = rules[0] in COLLATION_FAMILIES and {"CI", "CS", "BIN", "BIN2"} & set(rules)
-        if name.upper() != "DATABASE_DEFAULT" and not exists:
-            raise failure("448", name)
-        exact = bool({"CS", "BIN", "BIN2"} & set(rules))
+        rules = collation_rules(name)
+        exact = bool({"CS", "BIN", "BIN2"} & rules)
         collation = "C" if exact else '"nocase.noaccent"' if "AI" in rules else "nocase"
         return Typed(f"({value.sql} COLLATE {collation})", value.type)
 

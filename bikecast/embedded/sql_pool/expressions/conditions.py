@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from sqlglot import exp
 
-from bikecast.embedded.sql_pool.errors import SqlError, describe, failure, near
+from bikecast.embedded.sql_pool.errors import describe, failure, near
 from bikecast.embedded.sql_pool.expressions.context import Compiler
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.values.operators import (
@@ -84,7 +84,7 @@ def _with_query(
     """A value compared with the rows of a query, by IN or by an operator and ALL or ANY."""
     subject, query = compiler.value(node), compiler.subquery(query_node)
     if len(query.columns) != 1:
-        raise SqlError(116, "Only one expression can be specified in the select list.")
+        raise failure("116")
     inner = Typed("q.c1", query.columns[0][1])
     type_ = comparable_type(subject.type, inner.type)
     left, right = convert_compared(subject, type_), convert_compared(inner, type_)

@@ -1,4 +1,4 @@
-"""PREDICT's contract between a model, its data and the WITH clause, and sessions of models.
+"""PREDICT's contract between a model, its data and the WITH clause, and the models at work.
 
 Source: https://learn.microsoft.com/sql/t-sql/queries/predict-transact-sql (Azure Synapse). The
 numbers of Synapse's errors are not published, except 39096.
@@ -6,11 +6,12 @@ numbers of Synapse's errors are not published, except 39096.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -18,12 +19,11 @@ from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import ModelSignature, Tensor, inspect_model, model_digest
 from bikecast.core.onnx.session import one_thread_session
 from bikecast.embedded.sql_pool.errors import SqlError, failure
-from bikecast.embedded.sql_pool.predict.runs import Runs
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from onnxruntime import InferenceSession
+    from onnxruntime import InferenceSession, RunOptions
 
 
 #: SQL types that an ONNX element type matches; nothing is converted on the way.
@@ -110,6 +110,35 @@ Vectors = Mapping[str, "NDArray"]
 _models: OrderedDict[str, LoadedModel] = OrderedDict()
 _locks: dict[str, threading.Lock] = {}
 _loading = threading.Lock()
+
+
+class Runs:
+    """The running calls of one session; they are in DuckDB's threads."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._running: set[RunOptions] = set()
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[RunOptions]:
+        """Options for one call, which `terminate` reaches while the block runs."""
+        from onnxruntime import RunOptions
+
+        options = RunOptions()
+        options.log_severity_level = 4
+        with self._lock:
+            self._running.add(options)
+        try:
+            yield options
+        finally:
+            with self._lock:
+                self._running.discard(options)
+
+    def terminate(self) -> None:
+        """End the calls that run now, each behind the operator that it is at."""
+        with self._lock:
+            for options in self._running:
+                options.terminate = True
 
 
 class LoadedModel:

@@ -16,8 +16,7 @@ from bikecast.core.errors import ModelRejected
 from bikecast.core.onnx.contract import Tensor
 from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.predict.contract import check_contract, refused
-from bikecast.embedded.sql_pool.predict.runs import Runs
+from bikecast.embedded.sql_pool.predict.contract import Runs, check_contract, refused
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 if TYPE_CHECKING:

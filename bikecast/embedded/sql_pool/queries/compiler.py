@@ -46,7 +46,6 @@ _SELECT_PARTS = (
     "expressions distinct limit from_ joins where group having order options with_ kind hint "
     "operation_modifiers"
 ).split()
-_NO_NUMBER = "The number of rows provided for a TOP clause must be an integer."
 
 
 @dataclass(frozen=True)
@@ -295,7 +294,7 @@ class QueryCompiler:
             raise refused("TOP ... PERCENT")
         count = compiler.value(node.expression)
         if not count.type.is_integer:
-            raise SqlError(1060, _NO_NUMBER)
+            raise failure("1060")
         limit = convert(count, BIGINT).sql
         if not isinstance(node.expression, exp.Literal):  # DuckDB takes NULL for no limit
             limit = f"tsql_top({limit})"

@@ -11,7 +11,7 @@ from bikecast.embedded.sql_pool.errors import SqlError, failure, near, parse_err
 from bikecast.embedded.sql_pool.expressions.compiler import ExpressionCompiler
 from bikecast.embedded.sql_pool.expressions.context import CompileQuery, Context, declared
 from bikecast.embedded.sql_pool.expressions.functions.aggregates import AGGREGATES
-from bikecast.embedded.sql_pool.expressions.functions.text import as_text
+from bikecast.embedded.sql_pool.expressions.functions.templates import as_text
 from bikecast.embedded.sql_pool.syntax import dialect
 from bikecast.embedded.sql_pool.syntax.profile import only
 from bikecast.embedded.sql_pool.syntax.statements import ObjectName, table_name

@@ -22,7 +22,6 @@ from bikecast.embedded.sql_pool.values.scope import (
     NamedColumn,
     Scope,
     Source,
-    column_count,
     next_alias,
     quoted,
 )
@@ -276,7 +275,7 @@ def _renamed(source: Source, names: tuple[str, ...]) -> Source:
     if not names:
         return source
     if len(names) != len(source.columns):
-        raise column_count(source.alias, more=len(source.columns) > len(names))
+        raise failure("8158" if len(source.columns) > len(names) else "8159", source.alias)
     columns = zip(names, source.columns, strict=True)
     return replace(source, columns=tuple(replace(c, name=name) for name, c in columns))
 

@@ -18,7 +18,6 @@ from bikecast.embedded.sql_pool.queries.compiler import QueryCompiler
 from bikecast.embedded.sql_pool.queries.grouping import has_aggregate
 from bikecast.embedded.sql_pool.queries.sources import SourceCompiler, table_source
 from bikecast.embedded.sql_pool.statements.definitions import existing_table
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.profile import check_query_options, only
 from bikecast.embedded.sql_pool.syntax.reader import Reader
@@ -81,7 +80,7 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
     )
 
 
-def identity_insert(work: Work, statement: flow.SetIdentityInsert, current: str) -> str:
+def identity_insert(work: Work, statement: st.SetIdentityInsert, current: str) -> str:
     """The key of the table that SET IDENTITY_INSERT leaves ON, or an empty text.
 
     Source: https://learn.microsoft.com/sql/t-sql/statements/set-identity-insert-transact-sql
@@ -253,7 +252,7 @@ def _limit(target: _Rows, top: exp.Expression | None) -> str:
         return ""
     count = target.compiler.value(top)
     if not count.type.is_integer:
-        raise SqlError(1060, "The number of rows provided for a TOP clause must be an integer.")
+        raise failure("1060")
     return f" LIMIT {convert(count, BIGINT).sql}"
 
 

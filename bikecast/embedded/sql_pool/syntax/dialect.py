@@ -17,8 +17,7 @@ from sqlglot.errors import ErrorLevel
 from sqlglot.parsers.tsql import TSQLParser
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import near
-from bikecast.embedded.sql_pool.interruption import look
+from bikecast.embedded.sql_pool.errors import look, near
 
 #: Tokens of several words, and of several signs, that T-SQL has; all others are left out.
 _COMBINED = frozenset({"GROUP BY", "ORDER BY", "PARTITION BY", ">=", "<=", "<>", "!="})

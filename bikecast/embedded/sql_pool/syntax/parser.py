@@ -9,10 +9,9 @@ from dataclasses import replace
 from sqlglot import exp
 from sqlglot.tokenizer_core import TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
-from bikecast.embedded.sql_pool.interruption import look
+from bikecast.embedded.sql_pool.errors import SqlError, failure, look, refused
 from bikecast.embedded.sql_pool.limits import Limits
-from bikecast.embedded.sql_pool.syntax import changes, definitions, flow, profile
+from bikecast.embedded.sql_pool.syntax import changes, definitions, profile
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.names import database, is_current
 from bikecast.embedded.sql_pool.syntax.reader import BODY_WORDS, Reader
@@ -111,7 +110,7 @@ class BatchParser:
         self.reader.take()
         if not is_current(self.reader.identifier()):
             raise failure("40508")
-        return flow.Use(line)
+        return st.Use(line)
 
     def _query(self, line: int) -> st.Statement:
         reader = self.reader
@@ -139,7 +138,7 @@ class BatchParser:
 
     def _declare(self, line: int) -> st.Statement:
         self.reader.take()
-        return flow.Declare(line, self.reader.listed(self._declared))
+        return st.Declare(line, self.reader.listed(self._declared))
 
     def _declared(self) -> tuple[str, SqlType, exp.Expression | None]:
         reader = self.reader
@@ -158,7 +157,7 @@ class BatchParser:
             on = reader.match("ON")
             if not on:
                 reader.expect("OFF")
-            return flow.SetIdentityInsert(line, table, on)
+            return st.SetIdentityInsert(line, table, on)
         if reader.kind() is not TokenType.PARAMETER:
             return self._set_option(line)
         name = reader.variable()
@@ -168,7 +167,7 @@ class BatchParser:
         if operator:
             current = exp.Parameter(this=exp.Var(this=name))
             value = exp.Paren(this=operator(this=current, expression=exp.Paren(this=value)))
-        return flow.SetVariable(line, name, value)
+        return st.SetVariable(line, name, value)
 
     def _set_option(self, line: int) -> st.Statement:
         end = self.reader.span()
@@ -176,7 +175,7 @@ class BatchParser:
         self.reader.position = end
         name, value = " ".join(words[:-1]), words[-1] if words else ""
         profile.check_set_option(name, value)
-        return flow.SetOption(line, name, value)
+        return st.SetOption(line, name, value)
 
     def _if(self, line: int) -> st.Statement:
         reader = self.reader
@@ -187,8 +186,8 @@ class BatchParser:
         self.skip_semicolons()
         if not reader.match("ELSE"):
             reader.position = mark
-            return flow.If(line, condition, then, None)
-        return flow.If(line, condition, then, self.statement())
+            return st.If(line, condition, then, None)
+        return st.If(line, condition, then, self.statement())
 
     def _while(self, line: int) -> st.Statement:
         self.reader.take()
@@ -196,7 +195,7 @@ class BatchParser:
         self._loops += 1
         body = self.statement()
         self._loops -= 1
-        return flow.While(line, condition, body)
+        return st.While(line, condition, body)
 
     def _begin(self, line: int) -> st.Statement:
         reader = self.reader
@@ -206,9 +205,9 @@ class BatchParser:
             body = self._body("TRY")
             self.skip_semicolons()
             reader.expect("BEGIN", "CATCH")
-            return flow.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
+            return st.TryCatch(line, body, self._body("CATCH", may_be_empty=True))
         reader.take()
-        return flow.Block(line, self._body(""))
+        return st.Block(line, self._body(""))
 
     def _body(self, closing: str, *, may_be_empty: bool = False) -> tuple[st.Statement, ...]:
         reader = self.reader
@@ -226,7 +225,7 @@ class BatchParser:
         if reader.take().text.upper() == "DISTRIBUTED":
             raise refused("A distributed transaction")
         self._no_transaction_name()
-        return flow.Transaction(line, "BEGIN")
+        return st.Transaction(line, "BEGIN")
 
     def _no_transaction_name(self) -> None:
         if not self.reader.at_statement_end():
@@ -237,13 +236,13 @@ class BatchParser:
         if not self.reader.match("TRAN") and not self.reader.match("TRANSACTION"):
             self.reader.match("WORK")
         self._no_transaction_name()
-        return flow.Transaction(line, action)
+        return st.Transaction(line, action)
 
     def _execute(self, line: int) -> st.Statement:
         reader = self.reader
         reader.take()
         if reader.kind() is TokenType.L_PAREN:
-            return flow.ExecuteText(line, reader.expression())
+            return st.ExecuteText(line, reader.expression())
         status = None
         if reader.kind() is TokenType.PARAMETER:
             if reader.word(2) != "=":
@@ -252,13 +251,13 @@ class BatchParser:
             reader.expect("=")
         return self._call(line, status)
 
-    def _call(self, line: int, status: str | None) -> flow.ExecuteProcedure:
+    def _call(self, line: int, status: str | None) -> st.ExecuteProcedure:
         reader = self.reader
         name = reader.object_name()
         arguments = () if reader.at_statement_end() else reader.listed(self._argument)
-        return flow.ExecuteProcedure(line, name, arguments, status)
+        return st.ExecuteProcedure(line, name, arguments, status)
 
-    def _argument(self) -> flow.Argument:
+    def _argument(self) -> st.Argument:
         reader = self.reader
         name = None
         if reader.kind() is TokenType.PARAMETER and reader.word(2) == "=":
@@ -266,15 +265,15 @@ class BatchParser:
             reader.expect("=")
         value = reader.expression(frozenset({",", "OUTPUT", "OUT"}))
         output = reader.match("OUTPUT") or reader.match("OUT")
-        return flow.Argument(name, value, output)
+        return st.Argument(name, value, output)
 
     def _print(self, line: int) -> st.Statement:
         self.reader.take()
-        return flow.Print(line, self.reader.expression())
+        return st.Print(line, self.reader.expression())
 
     def _throw(self, line: int) -> st.Statement:
         self.reader.take()
-        return flow.Throw(line, tuple(self._csv()))
+        return st.Throw(line, tuple(self._csv()))
 
     def _raiserror(self, line: int) -> st.Statement:
         self.reader.take()
@@ -286,7 +285,7 @@ class BatchParser:
             if not any(self.reader.match(option) for option in ("NOWAIT", "LOG", "SETERROR")):
                 raise self.reader.error()
             more = self.reader.match(",")
-        return flow.RaiseError(line, arguments)
+        return st.RaiseError(line, arguments)
 
     def _csv(self) -> list[exp.Expression]:
         reader = self.reader
@@ -302,8 +301,8 @@ class BatchParser:
         if word != "RETURN" and not self._loops:
             raise failure("135" if word == "BREAK" else "136")
         if word == "RETURN" and not self.reader.at_statement_end():
-            return flow.Jump(line, word, self.reader.expression())
-        return flow.Jump(line, word)
+            return st.Jump(line, word, self.reader.expression())
+        return st.Jump(line, word)
 
     def _create(self, line: int) -> st.Statement:
         reader = self.reader
@@ -339,7 +338,7 @@ class BatchParser:
         self.skip_semicolons()
         if not reader.at_end:
             raise reader.error()
-        if not isinstance(body[-1], flow.Jump):
+        if not isinstance(body[-1], st.Jump):
             raise SqlError(455, "The last statement included within a function must be a return.")
         return st.CreateFunction(line, name, reader.text, parameters, returns, body, alter)
 

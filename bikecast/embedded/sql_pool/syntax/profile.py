@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator
 from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure, refused, refused_words
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.values.types import SqlType
 
@@ -69,19 +68,24 @@ def check_set_option(name: str, value: str) -> None:
     raise refused(f"SET {name} {value}")
 
 
-def check_column_collation(name: str, type_: SqlType) -> None:
-    """Take a column's collation that compares as the database's does, and refuse any other.
+def collation_rules(name: str) -> set[str]:
+    """The rules of a collation, such as CI and AS.
 
     Raises SqlError 448 for a name that is no collation.
     """
-    rules = name.upper().split("_")
+    family, *rules = name.upper().split("_")
     if name.upper() == "DATABASE_DEFAULT":
-        return
-    if not type_.is_text:
-        raise SqlError(452, "COLLATE clause cannot be used on a column of this type.")
-    if rules[0] not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
+        return {"CI", "AS"}
+    if family not in COLLATION_FAMILIES or not {"CI", "CS", "BIN", "BIN2"} & set(rules):
         raise failure("448", name)
-    if not {"CI", "AS"} <= set(rules):
+    return set(rules)
+
+
+def check_column_collation(name: str, type_: SqlType) -> None:
+    """Take a column's collation that compares as the database's does, and refuse any other."""
+    if not type_.is_text and name.upper() != "DATABASE_DEFAULT":
+        raise SqlError(452, "COLLATE clause cannot be used on a column of this type.")
+    if not {"CI", "AS"} <= collation_rules(name):
         raise refused(f"The collation {name} of a column")
 
 
@@ -150,7 +154,7 @@ def _uses(item: object) -> Iterator[tuple[str, str]]:
     elif isinstance(item, tuple | list):
         for part in item:
             yield from _uses(part)
-    elif isinstance(item, flow.Declare):
+    elif isinstance(item, st.Declare):
         for _, _, value in item.variables:
             yield from _uses(value)
         for name, _, _ in item.variables:
@@ -158,9 +162,9 @@ def _uses(item: object) -> Iterator[tuple[str, str]]:
     elif isinstance(item, st.CreateProcedure | st.CreateFunction | st.CreateView):
         return  # a definition has variables of its own
     elif dataclasses.is_dataclass(item):
-        if isinstance(item, flow.SetVariable):
+        if isinstance(item, st.SetVariable):
             yield "", item.name
-        if isinstance(item, flow.ExecuteProcedure) and item.status:
+        if isinstance(item, st.ExecuteProcedure) and item.status:
             yield "", item.status
         for field in dataclasses.fields(item):
             yield from _uses(getattr(item, field.name))

@@ -12,8 +12,7 @@ from collections.abc import Sequence
 
 from sqlglot.tokenizer_core import Token, TokenType
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure
-from bikecast.embedded.sql_pool.interruption import look
+from bikecast.embedded.sql_pool.errors import SqlError, failure, look
 from bikecast.embedded.sql_pool.limits import Limits
 
 MOST_TEXTS, MOST_NAMES = 20_000, 65_535

@@ -1,4 +1,4 @@
-"""The statements of a batch, as the parser hands them to the executor.
+"""The statements of a batch, control flow included, as the parser hands them to the executor.
 
 Queries and expressions inside are sqlglot trees of the dialect in `dialect`.
 """
@@ -6,6 +6,7 @@ Queries and expressions inside are sqlglot trees of the dialect in `dialect`.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import dataclass_transform
 
 from sqlglot import exp
 
@@ -14,21 +15,23 @@ from bikecast.embedded.sql_pool.syntax.names import table_name as table_name
 from bikecast.embedded.sql_pool.values.types import SqlType
 
 
+@dataclass_transform(frozen_default=True)
 @dataclass(frozen=True)
 class Statement:
-    """Base of all statements."""
+    """Base of all statements, which are frozen dataclasses."""
 
     line: int
 
+    def __init_subclass__(cls) -> None:
+        dataclass(frozen=True)(cls)
 
-@dataclass(frozen=True)
+
 class Query(Statement):
     """SELECT, UNION and their kin; an assignment to variables too."""
 
     tree: exp.Expression
 
 
-@dataclass(frozen=True)
 class Insert(Statement):
     """INSERT INTO with VALUES or a query."""
 
@@ -43,7 +46,6 @@ class Assignment:
     value: exp.Expression
 
 
-@dataclass(frozen=True)
 class Update(Statement):
     """UPDATE; `rows` is SELECT * with its FROM, WHERE and OPTION, `target` a table or an alias."""
 
@@ -53,7 +55,6 @@ class Update(Statement):
     top: exp.Expression | None = None
 
 
-@dataclass(frozen=True)
 class Delete(Statement):
     """DELETE; `rows` and `target` as in Update."""
 
@@ -74,7 +75,6 @@ class MergeBranch:
     values: tuple[exp.Expression, ...] = ()
 
 
-@dataclass(frozen=True)
 class Merge(Statement):
     """MERGE; `source` is SELECT * FROM the source."""
 
@@ -123,7 +123,6 @@ class TableOptions:
     partition_column: str = ""
 
 
-@dataclass(frozen=True)
 class CreateTable(Statement):
     """CREATE TABLE, or CTAS where `query` is set."""
 
@@ -135,7 +134,6 @@ class CreateTable(Statement):
     keys: tuple[KeyConstraint, ...] = ()
 
 
-@dataclass(frozen=True)
 class AlterTable(Statement):
     """ALTER TABLE; `action` is ADD, ADD DEFAULT, ADD KEY, ALTER COLUMN, DROP COLUMN or DROP
     CONSTRAINT."""
@@ -150,7 +148,6 @@ class AlterTable(Statement):
     key: KeyConstraint | None = None
 
 
-@dataclass(frozen=True)
 class TableNote(Statement):
     """CREATE, UPDATE or DROP of an index or of statistics; `kind` is indexes or statistics."""
 
@@ -174,7 +171,6 @@ class ParameterDefinition:
     default: exp.Expression | None = None
 
 
-@dataclass(frozen=True)
 class CreateFunction(Statement):
     """CREATE FUNCTION of a scalar function; `text` is the whole definition."""
 
@@ -186,7 +182,6 @@ class CreateFunction(Statement):
     alter: bool = False
 
 
-@dataclass(frozen=True)
 class CreateView(Statement):
     """CREATE VIEW or ALTER VIEW; `text` is the query's T-SQL, `definition` the whole batch."""
 
@@ -197,7 +192,6 @@ class CreateView(Statement):
     definition: str = ""
 
 
-@dataclass(frozen=True)
 class CreateProcedure(Statement):
     """CREATE PROCEDURE or ALTER PROCEDURE; `text` is the whole definition."""
 
@@ -208,7 +202,6 @@ class CreateProcedure(Statement):
     alter: bool = False
 
 
-@dataclass(frozen=True)
 class CreateSchema(Statement):
     """CREATE SCHEMA name AUTHORIZATION owner."""
 
@@ -216,7 +209,6 @@ class CreateSchema(Statement):
     owner: str = "dbo"
 
 
-@dataclass(frozen=True)
 class Drop(Statement):
     """DROP TABLE, VIEW, PROCEDURE or SCHEMA."""
 
@@ -225,14 +217,12 @@ class Drop(Statement):
     if_exists: bool
 
 
-@dataclass(frozen=True)
 class Truncate(Statement):
     """TRUNCATE TABLE."""
 
     name: ObjectName
 
 
-@dataclass(frozen=True)
 class Rename(Statement):
     """RENAME OBJECT name TO new_name."""
 
@@ -240,7 +230,6 @@ class Rename(Statement):
     new_name: str
 
 
-@dataclass(frozen=True)
 class Transfer(Statement):
     """ALTER SCHEMA schema TRANSFER name."""
 
@@ -257,7 +246,6 @@ class CopyColumn:
     default: exp.Expression | None = None
 
 
-@dataclass(frozen=True)
 class CopyInto(Statement):
     """COPY INTO; `options` by upper-case name, values as text."""
 
@@ -265,3 +253,120 @@ class CopyInto(Statement):
     columns: tuple[CopyColumn, ...]
     locations: tuple[str, ...]
     options: dict[str, str]
+
+
+class Declare(Statement):
+    """DECLARE: name, type and initial value of each variable."""
+
+    variables: tuple[tuple[str, SqlType, exp.Expression | None], ...]
+
+
+class SetVariable(Statement):
+    """SET @name = value; a compound operator is already spelled out in the value."""
+
+    name: str
+    value: exp.Expression
+
+
+class SetOption(Statement):
+    """SET NOCOUNT ON and its kin."""
+
+    name: str
+    value: str
+
+
+class SetIdentityInsert(Statement):
+    """SET IDENTITY_INSERT table ON or OFF."""
+
+    table: ObjectName
+    on: bool
+
+
+class Use(Statement):
+    """USE of the database that the session is in."""
+
+
+class Block(Statement):
+    """BEGIN ... END."""
+
+    body: tuple[Statement, ...]
+
+
+class If(Statement):
+    """IF ... ELSE."""
+
+    condition: exp.Expression
+    then: Statement
+    otherwise: Statement | None
+
+
+class While(Statement):
+    """WHILE."""
+
+    condition: exp.Expression
+    body: Statement
+
+
+class Jump(Statement):
+    """BREAK, CONTINUE or RETURN, which may have a value."""
+
+    kind: str
+    value: exp.Expression | None = None
+
+
+class TryCatch(Statement):
+    """BEGIN TRY ... END TRY BEGIN CATCH ... END CATCH."""
+
+    body: tuple[Statement, ...]
+    handler: tuple[Statement, ...]
+
+
+class Print(Statement):
+    """PRINT."""
+
+    value: exp.Expression
+
+
+class Throw(Statement):
+    """THROW number, message, state; without arguments it raises the caught error again."""
+
+    arguments: tuple[exp.Expression, ...]
+
+
+class RaiseError(Statement):
+    """RAISERROR(message, severity, state, argument ...)."""
+
+    arguments: tuple[exp.Expression, ...]
+
+
+class Transaction(Statement):
+    """BEGIN, COMMIT or ROLLBACK TRANSACTION."""
+
+    action: str
+
+
+@dataclass(frozen=True)
+class Argument:
+    """An argument of EXEC, by name or by position."""
+
+    name: str | None
+    value: exp.Expression | None
+    output: bool = False
+
+
+class ExecuteProcedure(Statement):
+    """EXEC of a procedure; `status` is the variable that takes its return value.
+
+    `is_bare` is a call by one word alone, which may be a mistyped statement.
+    """
+
+    name: ObjectName
+    arguments: tuple[Argument, ...]
+    status: str | None = None
+    is_bare: bool = False
+
+
+class ExecuteText(Statement):
+    """EXEC('text')."""
+
+    text: exp.Expression

@@ -52,16 +52,15 @@ def require_constant(node: exp.Expression) -> None:
 
 def _columns(reader: Reader, keys: list[st.KeyConstraint]) -> list[st.ColumnDefinition]:
     """The columns of a table; the keys among them are added to `keys`."""
-    reader.expect("(")
     columns: list[st.ColumnDefinition] = []
-    while True:
+
+    def item() -> None:
         if reader.word() in ("CONSTRAINT", "PRIMARY", "UNIQUE", "FOREIGN", "CHECK", "INDEX"):
             keys.append(table_constraint(reader))
         else:
             columns.append(column_definition(reader))
-        if not reader.match(","):
-            break
-    reader.expect(")")
+
+    reader.in_parentheses(item)
     names: set[str] = set()
     for column in columns:
         if column.name.lower() in names:
@@ -143,14 +142,12 @@ def _identity(reader: Reader, type_: SqlType) -> tuple[int, int]:
         raise SqlError(2749, "An identity column must be of an integer data type.")
     if reader.word() != "(":
         return 1, 1
-    reader.expect("(")
-    seed = _integer(reader)
-    reader.expect(",")
-    increment = _integer(reader)
-    reader.expect(")")
-    if increment == 0:
+    steps = reader.in_parentheses(lambda: _integer(reader))
+    if len(steps) != 2:
+        raise reader.error()
+    if steps[1] == 0:
         raise SqlError(2749, "The increment of an identity column must not be 0.")
-    return seed, increment
+    return steps[0], steps[1]
 
 
 def _integer(reader: Reader) -> int:
@@ -192,16 +189,11 @@ def _key(reader: Reader, name: str, columns: tuple[str, ...]) -> st.KeyConstrain
 
 
 def _options(reader: Reader) -> st.TableOptions:
-    reader.expect("(")
     options: dict[str, object] = {}
-    while True:
-        for key, value in _option(reader).items():
-            if key in options:
-                raise parse_error(f"The table option {key} is given twice.", reader.line)
-            options[key] = value
-        if not reader.match(","):
-            break
-    reader.expect(")")
+    for option in reader.in_parentheses(lambda: _option(reader)):
+        if options.keys() & option.keys():
+            raise parse_error(f"The table option {next(iter(option))} is given twice.", reader.line)
+        options |= option
     return st.TableOptions(**options)  # type: ignore[arg-type]
 
 

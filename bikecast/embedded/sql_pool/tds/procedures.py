@@ -8,7 +8,14 @@ from collections.abc import Callable
 from functools import partial
 
 from bikecast.core.sql import ResultSet, SqlError, result_columns
-from bikecast.embedded.sql_pool.internal import INT, MAX, SqlType, Variable, declared_parameters
+from bikecast.embedded.sql_pool.internal import (
+    INT,
+    MAX,
+    TYPES,
+    SqlType,
+    Variable,
+    declared_parameters,
+)
 from bikecast.embedded.sql_pool.tds.pool_session import Answer, PoolSession
 from bikecast.embedded.sql_pool.tds.rpc import Call, Parameter
 
@@ -250,32 +257,6 @@ _PARAMETER_COLUMNS = result_columns(
     "suggested_is_fixed_length_clr_type:bit suggested_is_input:bit suggested_is_output:bit "
     "formal_parameter_name:nvarchar suggested_tds_type_id:int suggested_tds_length:int"
 )
-#: Type: its number in sys.types, its TDS type, its bytes, precision and scale.
-_SYSTEM: dict[str, tuple[int, int, int, int, int]] = {
-    "tinyint": (48, 0x26, 1, 3, 0),
-    "smallint": (52, 0x26, 2, 5, 0),
-    "int": (56, 0x26, 4, 10, 0),
-    "bigint": (127, 0x26, 8, 19, 0),
-    "bit": (104, 0x68, 1, 1, 0),
-    "real": (59, 0x6D, 4, 24, 0),
-    "float": (62, 0x6D, 8, 53, 0),
-    "decimal": (106, 0x6A, 17, 0, 0),
-    "money": (60, 0x6E, 8, 19, 4),
-    "smallmoney": (122, 0x6E, 4, 10, 4),
-    "date": (40, 0x28, 3, 10, 0),
-    "time": (41, 0x29, 5, 0, 0),
-    "datetime2": (42, 0x2A, 8, 0, 0),
-    "datetimeoffset": (43, 0x2B, 10, 0, 0),
-    "datetime": (61, 0x6F, 8, 23, 3),
-    "smalldatetime": (58, 0x6F, 4, 16, 0),
-    "uniqueidentifier": (36, 0x24, 16, 0, 0),
-    "varbinary": (165, 0xA5, 0, 0, 0),
-    "binary": (173, 0xAD, 0, 0, 0),
-    "varchar": (167, 0xA7, 0, 0, 0),
-    "char": (175, 0xAF, 0, 0, 0),
-    "nvarchar": (231, 0xE7, 0, 0, 0),
-    "nchar": (239, 0xEF, 0, 0, 0),
-}
 
 
 def undeclared_parameters(session: PoolSession, text: str, declared: str) -> ResultSet:
@@ -299,15 +280,16 @@ def _row(number: int, name: str, sql_type: SqlType | None) -> tuple[object, ...]
             11503,
             f"The parameter type cannot be deduced because no expression gives '@{name}' a type.",
         )
-    system, tds, size, precision, scale = _SYSTEM[sql_type.name]
+    facts = TYPES[sql_type.name]
+    size, precision, scale = facts.bytes, facts.precision, facts.scale
     if sql_type.length is not None:
         is_wide = sql_type.name.startswith("n") and sql_type.length != MAX
         size = sql_type.length * (2 if is_wide else 1)
     if sql_type.name == "decimal":
         precision, scale = sql_type.precision, sql_type.scale
     elif sql_type.name in ("time", "datetime2", "datetimeoffset"):
-        base = {"time": 8, "datetime2": 19, "datetimeoffset": 26}[sql_type.name]
-        precision, scale = base + bool(sql_type.scale) + sql_type.scale, sql_type.scale
-    head = (number, f"@{name}", system, sql_type.declaration, size, precision, scale)
-    flags = (False, False, False, True, False, None, tds, 0xFFFF if size == MAX else size)
+        scale = sql_type.scale
+        precision -= 8 - scale - bool(scale)
+    head = (number, f"@{name}", facts.number, sql_type.declaration, size, precision, scale)
+    flags = (False, False, False, True, False, None, facts.wire, 0xFFFF if size == MAX else size)
     return (*head, *([None] * 9), *flags)

@@ -11,23 +11,12 @@ from bikecast.embedded.sql_pool.internal import Variable
 from bikecast.embedded.sql_pool.tds.packets import Fields, ProtocolError
 from bikecast.embedded.sql_pool.tds.types import read_type, read_value
 
-_BY_NUMBER = {
-    1: "sp_cursor",
-    2: "sp_cursoropen",
-    3: "sp_cursorprepare",
-    4: "sp_cursorexecute",
-    5: "sp_cursorprepexec",
-    6: "sp_cursorunprepare",
-    7: "sp_cursorfetch",
-    8: "sp_cursoroption",
-    9: "sp_cursorclose",
-    10: "sp_executesql",
-    11: "sp_prepare",
-    12: "sp_execute",
-    13: "sp_prepexec",
-    14: "sp_prepexecrpc",
-    15: "sp_unprepare",
-}
+#: From number 1 on.
+_PROCEDURES = (
+    "sp_cursor sp_cursoropen sp_cursorprepare sp_cursorexecute sp_cursorprepexec "
+    "sp_cursorunprepare sp_cursorfetch sp_cursoroption sp_cursorclose sp_executesql sp_prepare "
+    "sp_execute sp_prepexec sp_prepexecrpc sp_unprepare"
+).split()
 _SEPARATORS = (0x80, 0xFF, 0xFE)
 _OUTPUT, _DEFAULT, _ENCRYPTED = 0x01, 0x02, 0x08
 _HEADERS_MAX = 65_536
@@ -85,9 +74,9 @@ def _call(fields: Fields) -> Call:
     length = fields.u16()
     if length == 0xFFFF:
         number = fields.u16()
-        if number not in _BY_NUMBER:
+        if not 1 <= number <= len(_PROCEDURES):
             raise ProtocolError(f"Unknown procedure number {number}.")
-        name = _BY_NUMBER[number]
+        name = _PROCEDURES[number - 1]
     else:
         name = fields.characters(length)
     fields.u16()  # options: with recompile, without metadata

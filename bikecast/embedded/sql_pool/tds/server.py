@@ -12,8 +12,7 @@ import time
 
 from bikecast.core.errors import BikecastError
 from bikecast.embedded.sql_pool.pool import Pool
-from bikecast.embedded.sql_pool.tds.credentials import Credentials
-from bikecast.embedded.sql_pool.tds.failed_logins import FailedLogins
+from bikecast.embedded.sql_pool.tds.credentials import Credentials, FailedLogins
 from bikecast.embedded.sql_pool.tds.session import Connection
 from bikecast.embedded.sql_pool.tds.transport import Transport
 

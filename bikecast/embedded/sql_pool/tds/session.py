@@ -19,8 +19,7 @@ from bikecast.embedded.sql_pool.pool import Pool
 from bikecast.embedded.sql_pool.tds import login as logins
 from bikecast.embedded.sql_pool.tds import tokens
 from bikecast.embedded.sql_pool.tds.columns import result_tokens
-from bikecast.embedded.sql_pool.tds.credentials import Credentials
-from bikecast.embedded.sql_pool.tds.failed_logins import FailedLogins
+from bikecast.embedded.sql_pool.tds.credentials import Credentials, FailedLogins
 from bikecast.embedded.sql_pool.tds.packets import (
     RESET,
     RESET_KEEP_TRANSACTION,

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from bikecast.core.sql import SqlError
-from bikecast.embedded.sql_pool.internal import MAX, SqlType, make_type
+from bikecast.embedded.sql_pool.internal import MAX, TYPES, SqlType, make_type
 from bikecast.embedded.sql_pool.tds.packets import Fields, ProtocolError, decode_utf16
 
 #: SQL_Latin1_General_CP1_CI_AS, the default of a dedicated pool.
@@ -42,24 +42,12 @@ _FIXED: dict[int, tuple[str, int]] = {
     0x3A: ("smalldatetime", 4),
 }
 #: Types behind a length byte: the name by length.
-_NULLABLE: dict[int, dict[int, str]] = {
-    0x26: {1: "tinyint", 2: "smallint", 4: "int", 8: "bigint"},
-    0x68: {1: "bit"},
-    0x6D: {4: "real", 8: "float"},
-    0x6E: {4: "smallmoney", 8: "money"},
-    0x6F: {4: "smalldatetime", 8: "datetime"},
-    0x24: {16: "uniqueidentifier"},
-}
+_NULLABLE: dict[int, dict[int, str]] = {}
+_BY_CODE = {facts.wire: name for name, facts in reversed(TYPES.items()) if facts.duckdb}
+for _name, _facts in TYPES.items():
+    if _facts.wire in (0x26, 0x68, 0x6D, 0x6E, 0x6F, 0x24):
+        _NULLABLE.setdefault(_facts.wire, {})[_facts.bytes] = _name
 _DECIMALS = (0x6A, 0x6C)
-_SCALED = {0x29: "time", 0x2A: "datetime2", 0x2B: "datetimeoffset"}
-_LONG_TYPES = {
-    0xA5: "varbinary",
-    0xAD: "binary",
-    0xA7: "varchar",
-    0xAF: "char",
-    0xE7: "nvarchar",
-    0xEF: "nchar",
-}
 _REFUSED = {
     0x22: "image",
     0x23: "text",
@@ -104,13 +92,14 @@ def read_type(fields: Fields) -> WireType:
         return WireType(SqlType("decimal", precision=precision, scale=scale), prefix=1, size=17)
     if code == 0x28:
         return WireType(SqlType("date"), prefix=1, size=3)
-    if code in _SCALED:
+    name = _BY_CODE.get(code, "")
+    if name in ("time", "datetime2", "datetimeoffset"):
         scale = fields.u8()
         if scale > 7:
             raise ProtocolError(f"A scale of {scale}.")
-        return WireType(make_type(_SCALED[code], [str(scale)]), prefix=1, size=10)
-    if code in _LONG_TYPES:
-        return _long_type(_LONG_TYPES[code], fields)
+        return WireType(make_type(name, [str(scale)]), prefix=1, size=10)
+    if name:
+        return _long_type(name, fields)
     if code in _REFUSED:
         raise SqlError(2715, f"A parameter of the type {_REFUSED[code]} is not supported.")
     raise ProtocolError(f"Unknown type {code:#04x}.")

@@ -7,14 +7,13 @@ An expression's text is never repeated, so nested conversions do not grow.
 
 from __future__ import annotations
 
-from bikecast.embedded.sql_pool.errors import HIDDEN_LETTERS, failure, refused
+from bikecast.embedded.sql_pool.errors import HIDDEN_LETTERS, failure, marked, refused
 from bikecast.embedded.sql_pool.values.moments import moment_text, ticks, to_moment
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import MAX, SqlType
 
 #: Types between which and numbers there is no conversion at all.
 _NO_NUMBER = ("date", "time", "datetime2", "datetimeoffset")
-_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8}
 #: Letters that DuckDB's casts understand and T-SQL's do not are hidden behind these.
 _HIDDEN = {letter: chr(0xE000 + i) for i, letter in enumerate(HIDDEN_LETTERS)}
 
@@ -96,12 +95,11 @@ def _fitted_number(sql: str, source: SqlType, to: SqlType) -> str:
         return f"tsql_integer_text({sql}, {to.length})"
     if source.name in ("real", "float"):
         return f"tsql_fit_float({sql}, {to.length}, '{to.name}')"
-    failure = f"[[8115]]Arithmetic overflow error converting numeric to data type {to.name}"
     if source.name.endswith("money"):
-        failure = f"[[234]]There is insufficient result space to convert a money value to {to.name}"
-    elif source.name != "decimal":
-        failure = f"[[8115]]Arithmetic overflow error converting expression to data type {to.name}"
-    return f"tsql_number_text({sql}, {to.length}, '{failure}')"
+        error = failure("234", to.name)
+    else:
+        error = failure("8115", "numeric" if source.name == "decimal" else "expression", to.name)
+    return f"tsql_number_text({sql}, {to.length}, {text_literal(marked(error))})"
 
 
 def _padded(sql: str, to: SqlType) -> str:
@@ -148,7 +146,7 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
         national = "true" if source.name.startswith("n") else "false"
         sql = f"tsql_text_bytes({value.sql}, {national})"
     elif source.is_integer or source.name == "bit":
-        width = _BYTES[source.name]
+        width = source.stored_bytes
         number = f"CAST({value.sql} AS BIGINT)"
         size = 8000 if to.length == MAX else to.length
         return f"tsql_integer_bytes({number}, {width}, {size}, {str(to.name == 'binary').lower()})"
@@ -175,7 +173,7 @@ def _to_number(value: Typed, to: SqlType) -> str:
     if source.is_text:
         return _text_to_number(value.sql, to)
     if source.is_binary and (to.is_integer or to.name == "bit"):
-        return cast(f"tsql_bytes_integer({value.sql}, {_BYTES[to.name]})", to)
+        return cast(f"tsql_bytes_integer({value.sql}, {to.stored_bytes})", to)
     if source.name in ("datetime", "smalldatetime"):
         days = f"((epoch_us({value.sql}) + 2208988800000000) / 86400000000.0)"
         return cast(f"round({days})" if to.is_integer else days, to)

@@ -87,9 +87,9 @@ def _moment_field(token: str, moment: dt.datetime, minutes: int | None) -> str |
     if letter == "g":
         return "A.D."
     if letter == "K":
-        return "" if minutes is None else size * _offset(minutes, 3)
+        return "" if minutes is None else size * offset_text(minutes, 3)
     if letter == "z":
-        return _offset(minutes or 0, size)
+        return offset_text(minutes or 0, size)
     number = {
         "d": moment.day,
         "M": moment.month,
@@ -106,7 +106,8 @@ def _fraction(moment: dt.datetime, letter: str, size: int) -> str:
     return text.rstrip("0") if letter == "F" else text
 
 
-def _offset(minutes: int, size: int) -> str:
+def offset_text(minutes: int, size: int = 3) -> str:
+    """An offset from UTC as +hh:mm, or, where the size is less than 3, its hours."""
     hours = f"{abs(minutes) // 60:0{min(size, 2)}d}"
     rest = f":{abs(minutes) % 60:02d}" if size > 2 else ""
     return f"{'-' if minutes < 0 else '+'}{hours}{rest}"

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, NoReturn
 
-from bikecast.embedded.sql_pool.errors import SqlError
+from bikecast.embedded.sql_pool.errors import SqlError, failure
 
 _STEP = re.compile(r'\.(?:"((?:[^"\\]|\\.)*)"|([A-Za-z_][\w$]*))|\[(\d+)\]')
 _BLANK = re.compile(r"[ \t\n\r]*")
@@ -134,14 +134,10 @@ def _at(text: str, path: _Path) -> tuple[int, int] | None:
         item = _find(text, start, step)
         if item is None:
             if path.strict:
-                raise _missing()
+                raise failure("13608")
             return None
         start, end = item.value, item.end
     return start, end
-
-
-def _missing() -> SqlError:
-    return SqlError(13608, "Property cannot be found on the specified JSON path.")
 
 
 def json_value(text: str, path: str) -> str | None:
@@ -206,7 +202,7 @@ def json_modify(text: str, path: str, new: str, quoted: bool) -> str:
     item = None if parent is None else _find(text, parent[0], read.steps[-1])
     if parent is None or item is None:
         if read.strict:
-            raise _missing()
+            raise failure("13608")
         if parent is None or value is None:
             return text
         return _inserted(text, parent, read.steps[-1], value)

@@ -1,6 +1,6 @@
 -- Macros that the compiled SQL calls. The pool's file keeps them, with the digest of this text.
--- A text such as '[[n]]text[[.]]' that no cast takes raises the SqlError of number n. (TRY takes
--- no volatile function, and error() is one.)
+-- raise('key', value, ... AS type) stands for the error of that key in messages.tsv: a cast of a text
+-- such as '[[n]]text[[.]]', which always fails. (TRY takes no volatile function, and error() is one.)
 -- An argument stands once in the result, where calls of a macro may be nested: each text of it would
 -- double the statement. A list of one item and a lambda give it a name.
 
@@ -54,33 +54,29 @@ CREATE OR REPLACE MACRO tsql_from_hex(value, style) AS
     list_transform([CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END],
     lambda digits: CASE WHEN digits IS NULL THEN NULL
     WHEN regexp_full_match(digits, '([0-9a-fA-F]{2})*') THEN unhex(digits)
-    ELSE CAST(CAST(CAST('[[8114]]Error converting data type varchar to varbinary.[[.]]' AS INTEGER)
-    AS VARCHAR) AS BLOB) END)[1];
+    ELSE raise('8114', 'varchar', 'varbinary' AS BLOB) END)[1];
 
 CREATE OR REPLACE MACRO tsql_bit(value) AS
     list_transform([lower(trim(value))], lambda text: CASE WHEN text IN ('true', 'false')
     THEN text = 'true' WHEN regexp_full_match(text, '[+-]?[0-9]*')
     THEN regexp_matches(text, '[1-9]') WHEN text IS NOT NULL
-    THEN CAST(CAST('[[245]]Conversion failed when converting the varchar value ' || chr(39) ||
-    text || chr(39) || ' to data type bit.[[.]]' AS INTEGER) AS BOOLEAN) END)[1];
+    THEN raise('245', 'varchar', text, 'bit' AS BOOLEAN) END)[1];
 
 -- With a sign of currency and commas; an empty text is 0. Other letters are no numbers of T-SQL's.
 CREATE OR REPLACE MACRO tsql_money(value) AS
     list_transform([value], lambda text: CASE WHEN text IS NOT NULL THEN CASE
     WHEN regexp_full_match(text, ' *[+-]? *[$£€]? *[+-]?[0-9,]*[.]?[0-9]* *')
     THEN CAST(regexp_replace(regexp_replace(text, '[$£€, ]', '', 'g'), '^[+-]?[.]?$', '0')
-    AS DECIMAL(19, 4)) ELSE CAST('[[235]]Cannot convert a char value to money. ' ||
-    'The char value has incorrect syntax.[[.]]' AS DECIMAL(19, 4)) END END)[1];
+    AS DECIMAL(19, 4)) ELSE raise('235' AS DECIMAL(19, 4)) END END)[1];
 
 CREATE OR REPLACE MACRO tsql_small_money(value) AS
     list_transform([value], lambda o: CASE WHEN o BETWEEN -214748.3648 AND 214748.3647
-    OR o IS NULL THEN o ELSE CAST('[[8115]]Arithmetic overflow error converting expression to ' ||
-    'data type smallmoney.[[.]]' AS DECIMAL(19, 4)) END)[1];
+    OR o IS NULL THEN o ELSE raise('8115', 'expression', 'smallmoney' AS DECIMAL(19, 4)) END)[1];
 
 CREATE OR REPLACE MACRO tsql_large_money(value) AS
     list_transform([value], lambda o: CASE WHEN o BETWEEN -922337203685477.5808 AND
-    922337203685477.5807 OR o IS NULL THEN o ELSE CAST('[[8115]]Arithmetic overflow error ' ||
-    'converting expression to data type money.[[.]]' AS DECIMAL(19, 4)) END)[1];
+    922337203685477.5807 OR o IS NULL THEN o
+    ELSE raise('8115', 'expression', 'money' AS DECIMAL(19, 4)) END)[1];
 
 CREATE OR REPLACE MACRO tsql_integer_bytes(value, width, size, padded) AS
     unhex(CASE WHEN padded OR size < width THEN right(repeat(CASE WHEN value < 0 THEN 'FF' ELSE
@@ -109,20 +105,15 @@ CREATE OR REPLACE MACRO tsql_bytes_uuid(value) AS
 
 CREATE OR REPLACE MACRO tsql_uuid(value) AS
     CASE WHEN value IS NULL THEN NULL ELSE coalesce(TRY_CAST(left(rtrim(ltrim(value, '{'), '} '),
-    36) AS UUID), CAST('[[8169]]' ||
-    'Conversion failed when converting from a character string to uniqueidentifier.' || '[[.]]' AS UUID))
-    END;
+    36) AS UUID), raise('8169' AS UUID)) END;
 
 CREATE OR REPLACE MACRO tsql_fit(value, size, column_name) AS
     CASE WHEN strlen(value) <= size THEN value
-    WHEN length(rtrim(value)) > size THEN CAST(CAST('[[8152]]' ||
-    'String or binary data would be truncated in column ''' || column_name || '''.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE
-    left(value, size) END;
+    WHEN length(rtrim(value)) > size THEN raise('8152', column_name AS VARCHAR)
+    ELSE left(value, size) END;
 
 CREATE OR REPLACE MACRO tsql_fit_binary(value, size, column_name) AS
-    CASE WHEN octet_length(value) > size THEN CAST(error('[[8152]]' ||
-    'String or binary data would be truncated in column ''' || column_name || '''.') AS BLOB) ELSE
-    value END;
+    CASE WHEN octet_length(value) > size THEN raise('8152', column_name AS BLOB) ELSE value END;
 
 CREATE OR REPLACE MACRO tsql_round_time(moment, step) AS
     make_timestamp(CAST(round(epoch_us(moment) / step) AS BIGINT) * step);
@@ -136,34 +127,31 @@ CREATE OR REPLACE MACRO tsql_charindex(part, value, start) AS
     lambda o: CASE WHEN o.place > 0 THEN o.place + greatest(o.start, 1) - 1 ELSE o.place END)[1];
 
 CREATE OR REPLACE MACRO tsql_substring(value, start, size) AS
-    CASE WHEN size < 0 THEN CAST(CAST('[[537]]' ||
-    'Invalid length parameter passed to the LEFT or SUBSTRING function.' || '[[.]]' AS INTEGER) AS VARCHAR) ELSE substring(value,
+    CASE WHEN size < 0 THEN raise('537' AS VARCHAR) ELSE substring(value,
     greatest(start, 1), greatest(size + least(start, 1) - 1, 0)) END;
 
 CREATE OR REPLACE MACRO tsql_nonzero(value) AS
-    list_transform([value], lambda o: CASE WHEN o = 0 THEN CAST('[[8134]]' ||
-    'Divide by zero error encountered.' || '[[.]]' AS INTEGER) ELSE o END)[1];
+    list_transform([value], lambda o: CASE WHEN o = 0 THEN raise('8134') ELSE o END)[1];
 
 CREATE OR REPLACE MACRO tsql_not_negative(value) AS
-    CASE WHEN value < 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
-    ELSE value END;
+    CASE WHEN value < 0 THEN raise('3623') ELSE value END;
 
 CREATE OR REPLACE MACRO tsql_positive(value) AS
-    CASE WHEN value <= 0 THEN CAST('[[3623]]' || 'An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
-    ELSE value END;
+    CASE WHEN value <= 0 THEN raise('3623') ELSE value END;
 
 CREATE OR REPLACE MACRO tsql_integer_text(value, size) AS
     CASE WHEN length(value) > size THEN '*' ELSE value END;
 
--- `failure` is the beginning of the error for a text that is too long.
+-- `failure` is the error for a text that is too long.
 CREATE OR REPLACE MACRO tsql_number_text(value, size, failure) AS
-    CASE WHEN length(value) > size THEN CAST(CAST(failure || '.[[.]]' AS INTEGER) AS VARCHAR)
-    ELSE value END;
+    CASE WHEN length(value) > size THEN CAST(CAST(failure AS INTEGER) AS VARCHAR) ELSE value END;
+
+CREATE OR REPLACE MACRO tsql_fit_digits(value, size, kind, digits) AS
+    CASE WHEN length(value) > size THEN raise('232', kind, digits AS VARCHAR) ELSE value END;
 
 CREATE OR REPLACE MACRO tsql_fit_float(value, size, kind) AS
-    list_transform([value], lambda text: tsql_number_text(text, size, '[[232]]Arithmetic overflow ' ||
-    'error for type ' || kind || ', value = ' ||
-    printf('%.6f', CAST(text AS DOUBLE))))[1];
+    list_transform([{'text': value, 'digits': printf('%.6f', CAST(value AS DOUBLE))}],
+    lambda o: tsql_fit_digits(o.text, size, kind, o.digits))[1];
 
 -- The code of the first character in the code page of a dedicated pool's collation.
 CREATE OR REPLACE MACRO tsql_ascii(value) AS
@@ -179,20 +167,17 @@ CREATE OR REPLACE MACRO tsql_char(value) AS
 CREATE OR REPLACE MACRO tsql_round_datetime(moment) AS
     list_transform([make_timestamp(1000 * CAST(round(round(epoch_us(moment) * 3 / 10000) * 10 / 3)
     AS BIGINT))], lambda o: CASE WHEN o IS NULL OR o < TIMESTAMP '10000-01-01' THEN o
-    ELSE CAST('[[242]]The conversion to a datetime data type resulted in an out-of-range value.' ||
-    '[[.]]' AS TIMESTAMP) END)[1];
+    ELSE raise('242b', 'datetime' AS TIMESTAMP) END)[1];
 
 CREATE OR REPLACE MACRO tsql_small_datetime(moment) AS
     list_transform([make_timestamp(60000000 * CAST(floor((epoch_us(moment) + 30001000) / 60000000)
     AS BIGINT))], lambda o: CASE WHEN o IS NULL OR o BETWEEN TIMESTAMP '1900-01-01' AND
-    TIMESTAMP '2079-06-06 23:59:00' THEN o ELSE CAST('[[242]]The conversion to a smalldatetime ' ||
-    'data type resulted in an out-of-range value.[[.]]' AS TIMESTAMP) END)[1];
+    TIMESTAMP '2079-06-06 23:59:00' THEN o ELSE raise('242b', 'smalldatetime' AS TIMESTAMP) END)[1];
 
 -- A number of days that is no date of the type.
 CREATE OR REPLACE MACRO tsql_datetime_range(moment, kind) AS
     list_transform([moment], lambda o: CASE WHEN o IS NULL OR year(o) BETWEEN 1753 AND 9999 THEN o
-    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type ' || kind ||
-    '.[[.]]' AS TIMESTAMP) END)[1];
+    ELSE raise('8115', 'expression', kind AS TIMESTAMP) END)[1];
 
 CREATE OR REPLACE MACRO tsql_clamped(number, most) AS
     list_transform([number], lambda o: CASE WHEN o > most THEN most WHEN o < -most THEN -most
@@ -203,8 +188,7 @@ CREATE OR REPLACE MACRO tsql_in_range(moment, kind) AS
     list_transform([moment], lambda o: CASE WHEN o IS NULL OR CASE kind
     WHEN 'smalldatetime' THEN o >= TIMESTAMP '1900-01-01' AND o < TIMESTAMP '2079-06-06 23:59:29.999'
     WHEN 'datetime' THEN year(o) BETWEEN 1753 AND 9999 ELSE year(o) BETWEEN 1 AND 9999 END THEN o
-    ELSE CAST('[[517]]Adding a value to a ' || chr(39) || kind || chr(39) ||
-    ' column caused an overflow.[[.]]' AS TIMESTAMP) END)[1];
+    ELSE raise('517', kind AS TIMESTAMP) END)[1];
 
 -- T-SQL's weeks start on Sunday; week 1 holds January 1.
 CREATE OR REPLACE MACRO tsql_week(moment) AS
@@ -214,9 +198,7 @@ CREATE OR REPLACE MACRO tsql_utc_offset(moment, minutes) AS
     list_transform([{'utc': CAST(moment AS TIMESTAMP), 'minutes': CAST(minutes AS INTEGER)}],
     lambda o: CASE WHEN o.utc IS NOT NULL AND o.minutes IS NOT NULL
     THEN {'utc': CASE WHEN year(o.utc + to_minutes(o.minutes)) BETWEEN 1 AND 9999 THEN o.utc
-    ELSE CAST('[[9813]]The timezone provided to builtin function switchoffset would cause the ' ||
-    'datetimeoffset to overflow the range of valid date range in either UTC or local time.[[.]]'
-    AS TIMESTAMP) END, 'minutes': o.minutes} END)[1];
+    ELSE raise('9813', 'switchoffset' AS TIMESTAMP) END, 'minutes': o.minutes} END)[1];
 
 -- A moment in UTC as the clock of a zone shows it, and the moment of a clock time in a zone.
 CREATE OR REPLACE MACRO tsql_at_zone(moment, zone) AS
@@ -228,27 +210,21 @@ CREATE OR REPLACE MACRO tsql_in_zone(local, zone) AS
     lambda o: tsql_at_zone(tsql_zone_utc(o.local, o.zone), o.zone))[1];
 
 CREATE OR REPLACE MACRO tsql_difference_int(value) AS
-    CASE WHEN abs(value) > 2147483647 THEN CAST('[[535]]' ||
-    'The datediff function resulted in an overflow. Try to use datediff with a less precise datepart.' || '[[.]]' AS INTEGER)
-    ELSE value END;
+    CASE WHEN abs(value) > 2147483647 THEN raise('535') ELSE value END;
 
 CREATE OR REPLACE MACRO tsql_from_parts(y, mo, d, h, mi, s, f, digits, kind) AS
     CASE WHEN y IS NULL OR mo IS NULL OR d IS NULL OR h IS NULL OR mi IS NULL OR s IS NULL OR f IS
     NULL THEN NULL ELSE coalesce(CASE WHEN y BETWEEN 1 AND 9999 AND f BETWEEN 0 AND CAST(pow(10,
     digits) AS BIGINT) - 1 AND h BETWEEN 0 AND 23 AND s BETWEEN 0 AND 59 THEN TRY(make_timestamp(y,
     mo, d, h, mi, s) + to_microseconds(CAST(f * pow(10, 6 - digits) AS BIGINT))) END,
-    CAST('[[289]]' || 'Cannot construct data type ' || kind ||
-    ', some of the arguments have values which are not valid.' || '[[.]]' AS TIMESTAMP)) END;
+    raise('289', kind AS TIMESTAMP)) END;
 
 CREATE OR REPLACE MACRO tsql_right(value, size) AS
-    CASE WHEN size = 0 THEN '' WHEN size < 0 THEN CAST(CAST('[[536]]' ||
-    'Invalid length parameter passed to the RIGHT function.[[.]]' AS INTEGER) AS VARCHAR)
-    ELSE right(value, size) END;
+    CASE WHEN size = 0 THEN '' WHEN size < 0 THEN raise('536' AS VARCHAR) ELSE right(value, size) END;
 
 CREATE OR REPLACE MACRO tsql_binary_part(value, start, size) AS
     CASE
-        WHEN size < 0
-        THEN CAST(error('[[537]]Invalid length parameter passed to the SUBSTRING function.') AS BLOB)
+        WHEN size < 0 THEN raise('537' AS BLOB)
         WHEN size + least(start, 1) - 1 <= 0 THEN unhex('')
         ELSE array_slice(value, greatest(start, 1), greatest(start, 1) + size + least(start, 1) - 2)
     END;
@@ -281,22 +257,17 @@ CREATE OR REPLACE MACRO tsql_quotename(value, mark) AS
         WHEN mark = '`' THEN '`' || replace(value, '`', '``') || '`'
     END;
 
-CREATE OR REPLACE MACRO tsql_top(value) AS
-    coalesce(value, CAST('[[1060]]The number of rows provided for a TOP clause must be an ' ||
-    'integer.[[.]]' AS BIGINT));
+CREATE OR REPLACE MACRO tsql_top(value) AS coalesce(value, raise('1060' AS BIGINT));
 
 CREATE OR REPLACE MACRO tsql_share(value, name) AS
-    CASE WHEN value BETWEEN 0 AND 1 THEN value ELSE CAST(CAST('[[103010]]The argument of ' || name ||
-    ' must be between 0 and 1.[[.]]' AS INTEGER) AS DOUBLE) END;
+    CASE WHEN value BETWEEN 0 AND 1 THEN value ELSE raise('103010b', name AS DOUBLE) END;
 
 CREATE OR REPLACE MACRO tsql_finite(value) AS
     list_transform([value], lambda o: CASE WHEN isfinite(o) THEN o WHEN o IS NULL THEN NULL
-    ELSE CAST('[[8115]]Arithmetic overflow error converting expression to data type float.' ||
-    '[[.]]' AS INTEGER) END)[1];
+    ELSE raise('8115', 'expression', 'float') END)[1];
 
 CREATE OR REPLACE MACRO tsql_unit(value) AS
-    CASE WHEN abs(value) > 1 THEN CAST('[[3623]]An invalid floating point operation occurred.' || '[[.]]' AS INTEGER)
-    ELSE value END;
+    CASE WHEN abs(value) > 1 THEN raise('3623') ELSE value END;
 
 -- Integers round at a digit before the point only.
 CREATE OR REPLACE MACRO tsql_round(value, places) AS

@@ -11,7 +11,7 @@ import re
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
+from bikecast.embedded.sql_pool.errors import SqlError, failure, marked, refused
 from bikecast.embedded.sql_pool.values.moment_text import STYLES, seventh_digit, unreadable
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
 from bikecast.embedded.sql_pool.values.types import SCALED_MOMENTS, SqlType
@@ -77,14 +77,13 @@ def local_time(sql: str) -> str:
     return f"tsql_local_time({sql})"
 
 
-def with_offset(local: str, minutes: str, failure: SqlError | None = None) -> str:
+def with_offset(local: str, minutes: str, error: SqlError | None = None) -> str:
     """A datetimeoffset from a clock time and its offset in minutes.
 
-    The compiled SQL raises `failure` (without one 241) where that is in UTC no moment of the years
+    The compiled SQL raises `error` (without one 241) where that is in UTC no moment of the years
     1 to 9999.
     """
-    failure = failure or unreadable()
-    text = text_literal(f"[[{failure.number}]]{failure.message}[[.]]")
+    text = text_literal(marked(error or unreadable()))
     return f"tsql_offset_value({local}, CAST({minutes} AS INTEGER), {text})"
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import operator
 import re
+from collections.abc import Callable
 from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal, localcontext
 from functools import lru_cache
 
@@ -191,23 +193,23 @@ def name_part(name: str, piece: int) -> str | None:
 
 def divided(left: str, right: str, scale: int) -> str:
     """The exact quotient of two decimals, cut to a scale."""
-    with localcontext() as context:
-        context.prec = 90
-        return _decimal_text(Decimal(left) / Decimal(right), scale, ROUND_DOWN)
+    return _exact(operator.truediv, left, right, scale, ROUND_DOWN)
 
 
 def multiplied(left: str, right: str, scale: int) -> str:
     """The exact product of two decimals, rounded to a scale."""
+    return _exact(operator.mul, left, right, scale, ROUND_HALF_UP)
+
+
+def _exact(
+    combine: Callable[[Decimal, Decimal], Decimal], left: str, right: str, scale: int, rounding: str
+) -> str:
     with localcontext() as context:
         context.prec = 90
-        return _decimal_text(Decimal(left) * Decimal(right), scale, ROUND_HALF_UP)
-
-
-def _decimal_text(value: Decimal, scale: int, rounding: str) -> str:
-    result = value.quantize(Decimal(1).scaleb(-scale), rounding)
-    if len(result.as_tuple().digits) > 38:
-        raise failure("8115")
-    return format(result, "f")
+        value = combine(Decimal(left), Decimal(right)).quantize(Decimal(1).scaleb(-scale), rounding)
+        if len(value.as_tuple().digits) > 38:
+            raise failure("8115", "expression", "numeric")
+        return format(value, "f")
 
 
 def _encoding(national: bool) -> str:

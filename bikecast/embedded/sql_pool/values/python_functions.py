@@ -10,10 +10,12 @@ import datetime
 import functools
 import hashlib
 import logging
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from bikecast.embedded.sql_pool.errors import ERROR_MARK, INTERNAL_ERROR, SqlError
+from bikecast.core.sql import text_literal
+from bikecast.embedded.sql_pool.errors import ERROR_MARK, INTERNAL_ERROR, SqlError, failure, marked
 from bikecast.embedded.sql_pool.values import formats, json_text, moment_text, moments, patterns
 
 if TYPE_CHECKING:
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
     import duckdb
 
 
+#: raise('key', value, ... AS type) of macros.sql.
+_RAISE = re.compile(r"raise\('(\w+)'((?:, '?\w+'?)*)(?: AS (\w+(?:\(.*?\))?))?\)")
 _log = logging.getLogger(__name__)
 _TEXT, _OWN = "VARCHAR", ""
 """The text itself, where it is no error; a macro of its own in macros.sql."""
@@ -67,21 +71,18 @@ def _returning(function: Callable[..., object]) -> Callable[..., str | None]:
         try:
             result = function(*values)
         except SqlError as error:
-            return _failure(error.number, error.message)
+            return ERROR_MARK + marked(error)
         except (OverflowError, ArithmeticError):
-            return _failure(8115, "Arithmetic overflow error.")
+            return ERROR_MARK + marked(SqlError(8115, "Arithmetic overflow error."))
         except Exception as error:  # noqa: BLE001 # a fault of ours
             _log.exception("A function of the embedded SQL pool failed")
-            return _failure(INTERNAL_ERROR, f"An internal error occurred: {type(error).__name__}.")
+            text = f"An internal error occurred: {type(error).__name__}."
+            return ERROR_MARK + marked(SqlError(INTERNAL_ERROR, text))
         if result is None or isinstance(result, str):
             return result
         return result.isoformat() if isinstance(result, datetime.datetime) else str(result)
 
     return call
-
-
-def _failure(number: int, message: str) -> str:
-    return f"{ERROR_MARK}[[{number}]]{message}[[.]]"
 
 
 #: DuckDB drops its reference with the connection that registered a function, but calls it for
@@ -114,7 +115,15 @@ def _text() -> str:
         call = f"tsql_checked({call})" if result == _TEXT else f"CAST({call} AS {result})"
         if result != _OWN:
             first += f";\nCREATE OR REPLACE MACRO tsql_{name}({names}) AS {call}"
-    return ";".join([first, *rest])
+    return _RAISE.sub(_raised, ";".join([first, *rest]))
+
+
+def _raised(match: re.Match[str]) -> str:
+    """The cast of an error's text, which fails; without a type it is an INTEGER."""
+    key, values, type_ = match.groups()
+    text = text_literal(marked(failure(key, *["{}"] * 3)))
+    cast = f"CAST(format({text}{values}) AS INTEGER)"
+    return f"CAST(CAST({cast} AS VARCHAR) AS {type_})" if type_ else cast
 
 
 @functools.cache

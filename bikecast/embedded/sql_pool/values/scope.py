@@ -20,11 +20,6 @@ def next_alias() -> str:
     return f"s{next(_aliases)}"
 
 
-def column_count(alias: str, *, more: bool) -> SqlError:
-    """A list of column names behind an alias that is too short, or too long."""
-    return failure("8158" if more else "8159", alias)
-
-
 @dataclass(frozen=True)
 class Typed:
     """A DuckDB expression and its SQL Server type; `sql` binds tighter than any operator."""
@@ -91,7 +86,7 @@ class BoundQuery:
         """
         labels = names or tuple(name for name, _ in self.columns)
         if len(labels) != len(self.columns):
-            raise column_count(alias, more=len(self.columns) > len(labels))
+            raise failure("8158" if len(self.columns) > len(labels) else "8159", alias)
         lowered: set[str] = set()
         for position, name in enumerate(labels, 1):
             if not name:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from pathlib import Path
+from typing import NamedTuple
 
 from bikecast.embedded.sql_pool.errors import SqlError, construct, failure, near, refused
 
@@ -18,13 +20,6 @@ BINARIES = ("binary", "varbinary")
 MOMENTS = ("date", "time", "smalldatetime", "datetime", "datetime2", "datetimeoffset")
 SCALED_MOMENTS = ("time", "datetime2", "datetimeoffset")
 
-#: From the lowest to the highest precedence:
-#: https://learn.microsoft.com/sql/t-sql/data-types/data-type-precedence-transact-sql
-_PRECEDENCE = (
-    "null binary varbinary char varchar nchar nvarchar uniqueidentifier bit tinyint smallint int "
-    "bigint smallmoney money decimal real float time date smalldatetime datetime datetime2 "
-    "datetimeoffset"
-).split()
 _SYNONYMS = {
     "integer": "int",
     "dec": "decimal",
@@ -34,29 +29,45 @@ _SYNONYMS = {
     "sysname": "nvarchar",
     "binary varying": "varbinary",
 }
-_DUCKDB = {
-    "null": "INTEGER",
-    "bit": "BOOLEAN",
-    "tinyint": "UTINYINT",
-    "smallint": "SMALLINT",
-    "int": "INTEGER",
-    "bigint": "BIGINT",
-    "smallmoney": "DECIMAL(10,4)",
-    "money": "DECIMAL(19,4)",
-    "real": "FLOAT",
-    "float": "DOUBLE",
-    "binary": "BLOB",
-    "varbinary": "BLOB",
-    "date": "DATE",
-    "time": "TIME",
-    "smalldatetime": "TIMESTAMP",
-    "datetime": "TIMESTAMP",
-    "datetime2": "TIMESTAMP",
-    "datetimeoffset": "STRUCT(utc TIMESTAMP, minutes INTEGER)",
-    "uniqueidentifier": "UUID",
-    **dict.fromkeys(CHARACTERS, "VARCHAR"),
-}
-_DIGITS = {"bit": 1, "tinyint": 3, "smallint": 5, "int": 10, "bigint": 19}
+
+
+class TypeFacts(NamedTuple):
+    """What is known of a data type, by types.tsv; of text and binaries of the longest one."""
+
+    duckdb: str
+    """The DuckDB type that stores it; empty for a name of another type."""
+    number: int
+    """In sys.types."""
+    wire: int
+    """Its code in TDS."""
+    bytes: int
+    precision: int
+    scale: int
+    odbc: int
+    """ODBC's number of it."""
+    quotes: str
+    """Of a constant: char, n (N before it), hex or none."""
+    parameters: str
+    scales: tuple[int, ...]
+    """The least and the most, where it has digits behind the point."""
+
+
+def _facts() -> dict[str, TypeFacts]:
+    text = Path(__file__).with_name("types.tsv").read_text(encoding="utf-8")
+    facts = {}
+    for line in text.splitlines():
+        if not line.startswith("#"):
+            name, duckdb, number, wire, *sizes, quotes, parameters, scales = line.split("\t")
+            least_most = tuple(int(scale) for scale in scales.split())
+            size, precision, scale, odbc = (int(text) for text in sizes)
+            codes = int(number), int(wire, 16), size, precision, scale, odbc
+            facts[name] = TypeFacts(duckdb, *codes, quotes, parameters, least_most)
+    return facts
+
+
+TYPES = _facts()
+"""By name, from the highest to the lowest precedence."""
+_PRECEDENCE = list(TYPES)
 
 
 @dataclass(frozen=True)
@@ -73,7 +84,7 @@ class SqlType:
         """The DuckDB type that stores it (text carries no length there)."""
         if self.name == "decimal":
             return f"DECIMAL({self.precision},{self.scale})"
-        return _DUCKDB[self.name]
+        return TYPES[self.name].duckdb
 
     @property
     def declaration(self) -> str:
@@ -115,9 +126,16 @@ class SqlType:
         """Precision and scale of an exact number."""
         if self.name == "decimal":
             return self.precision, self.scale
-        if self.name in ("money", "smallmoney"):
-            return (19, 4) if self.name == "money" else (10, 4)
-        return _DIGITS.get(self.name, 10), 0
+        facts = TYPES[self.name]
+        return (facts.precision, facts.scale) if self.name in EXACT else (10, 0)
+
+    @property
+    def stored_bytes(self) -> int:
+        """The bytes that a value of this type takes in a dedicated pool."""
+        if self.name == "decimal":
+            return 5 + 4 * sum(self.precision > digits for digits in (9, 19, 28))
+        most = TYPES[self.name].bytes
+        return most - (self.scale < 3) - (self.scale < 5) if self.name in SCALED_MOMENTS else most
 
 
 NULL = SqlType("null")
@@ -173,7 +191,7 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
     type_name = _SYNONYMS.get(name.lower(), name.lower())
     if construct(f"The data type {type_name}"):
         raise refused(f"The data type {type_name}")
-    if (type_name not in _DUCKDB and type_name != "decimal") or type_name == "null":
+    if type_name not in TYPES or type_name == "null":
         if in_cast:
             raise SqlError(243, f"Type {name} is not a defined system type.")
         raise SqlError(2715, f"Cannot find data type {name}.")
@@ -226,7 +244,7 @@ def common_type(left: SqlType, right: SqlType) -> SqlType:
     """The type of two values that meet in CASE, COALESCE, UNION or a comparison."""
     if left == right:
         return left
-    low, high = sorted((left, right), key=lambda t: _PRECEDENCE.index(t.name))
+    high, low = sorted((left, right), key=lambda t: _PRECEDENCE.index(t.name))
     if high.name == "decimal" and low.name in EXACT:
         (p1, s1), (p2, s2) = low.as_decimal(), high.as_decimal()
         scale = max(s1, s2)

@@ -12,6 +12,7 @@ from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
 from bikecast.embedded.sql_pool.expressions.functions.dates import DATE_FUNCTIONS, ZONE_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.metadata import METADATA_FUNCTIONS
 from bikecast.embedded.sql_pool.expressions.functions.numbers import MATH_FUNCTIONS
+from bikecast.embedded.sql_pool.expressions.functions.templates import template
 from bikecast.embedded.sql_pool.expressions.functions.text import TEXT_FUNCTIONS
 from bikecast.embedded.sql_pool.values.conversion import assign, convert
 from bikecast.embedded.sql_pool.values.operators import comparison, equality_key
@@ -99,14 +100,6 @@ def _server(name: str) -> Function:
     return compile_call
 
 
-def _constant(sql: str, type_: SqlType) -> Function:
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        compiler.arguments(node, 0, 0)
-        return Typed(sql, type_)
-
-    return compile_call
-
-
 #: Functions whose text JSON_MODIFY takes for JSON.
 _JSON = frozenset({"JSON_QUERY", "JSON_MODIFY"})
 _TEXTS = frozenset({"char", "varchar", "nchar", "nvarchar"})
@@ -181,8 +174,8 @@ FUNCTIONS: dict[str, Function] = {
     "IIF": _iif,
     "GROUPING": _grouping,
     "HASHBYTES": _hash_bytes,
-    "NEWID": _constant("uuid()", SqlType("uniqueidentifier")),
-    "PI": _constant("pi()", FLOAT),
+    "NEWID": template("uuid()", SqlType("uniqueidentifier")),
+    "PI": template("pi()", FLOAT),
     **{name: _server(name) for name in _SESSION_VALUES},
     **MATH_FUNCTIONS,
     **TEXT_FUNCTIONS,

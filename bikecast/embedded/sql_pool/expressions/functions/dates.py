@@ -137,7 +137,7 @@ def _date_add(compiler: Compiler, node: exp.Expression) -> Typed:
         return Typed(f"CAST(({moment.sql} + {interval}) AS TIME)", moment.type)
     if type_name == "datetimeoffset":
         moved = f"tsql_in_range({local_time(moment.sql)} + {interval}, '{type_name}')"
-        overflow = SqlError(517, f"Adding a value to a '{type_name}' column caused an overflow.")
+        overflow = failure("517", type_name)
         return Typed(with_offset(moved, offset_of(moment.sql), overflow), moment.type)
     moved = f"tsql_in_range({as_timestamp(moment)} + {interval}, '{type_name}')"
     return Typed(rounded(moved, moment.type), moment.type)

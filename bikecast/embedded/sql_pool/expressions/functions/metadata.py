@@ -11,6 +11,7 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.catalog.system_views import system_view
 from bikecast.embedded.sql_pool.errors import refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
+from bikecast.embedded.sql_pool.expressions.functions.templates import template
 from bikecast.embedded.sql_pool.syntax.names import database, named
 from bikecast.embedded.sql_pool.values.conversion import convert
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
@@ -18,7 +19,6 @@ from bikecast.embedded.sql_pool.values.types import INT, SqlType, nvarchar
 
 _NAME = nvarchar(128)
 _SMALLINT = SqlType("smallint")
-_POOL_ID = 5
 
 
 def _here() -> str:
@@ -78,46 +78,17 @@ def _object_id_of_value(value: Typed, code: str) -> Typed:
     )
 
 
-def _name_of_object(column: str) -> Function:
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        values = _values(compiler, node, INT, INT, optional=1)
-        sql = f"(SELECT max({column}) FROM bikecast.objects WHERE object_id = {values[0]})"
-        return Typed(sql, _NAME)
+def _looked_up(
+    view: str, column: str, type_: SqlType, default: str = "", **arguments: SqlType
+) -> Function:
+    """A column of the row where the columns that the arguments are named by have their values.
 
-    return compile_call
-
-
-def _schema_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    values = _values(compiler, node, INT, optional=1)
-    if not values:
-        return Typed("'dbo'", _NAME)
-    return _lookup("sys.schemas", "name", _NAME, schema_id=values[0])
-
-
-def _schema_id(compiler: Compiler, node: exp.Expression) -> Typed:
-    values = _values(compiler, node, _NAME, optional=1)
-    return _lookup("sys.schemas", "schema_id", INT, name=values[0] if values else "'dbo'")
-
-
-def _database_id(compiler: Compiler, node: exp.Expression) -> Typed:
-    values = _values(compiler, node, _NAME, optional=1)
-    if not values:
-        return Typed(str(_POOL_ID), _SMALLINT)
-    return Typed(f"(CASE WHEN {values[0]} = {_here()} THEN {_POOL_ID} END)", _SMALLINT)
-
-
-def _database_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    values = _values(compiler, node, INT, optional=1)
-    if not values:
-        return Typed(_here(), _NAME)
-    return Typed(f"(CASE WHEN {values[0]} = {_POOL_ID} THEN {_here()} END)", _NAME)
-
-
-def _looked_up(view: str, column: str, type_: SqlType, **arguments: SqlType) -> Function:
-    """A column of the row where the columns that the arguments are named by have their values."""
+    One argument that has a default may be left out.
+    """
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        values = _values(compiler, node, *arguments.values())
+        values = _values(compiler, node, *arguments.values(), optional=int(bool(default)))
+        values = values or [default]
         return _lookup(view, column, type_, **dict(zip(arguments, values, strict=True)))
 
     return compile_call
@@ -127,11 +98,6 @@ def _column_length(compiler: Compiler, node: exp.Expression) -> Typed:
     table = _object_id(compiler, exp.Anonymous(this="OBJECT_ID", expressions=node.expressions[:1]))
     _, column = _values(compiler, node, _NAME, _NAME)
     return _lookup("sys.columns", "max_length", _SMALLINT, object_id=table.sql, name=column)
-
-
-def _part_of_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    name, piece = _values(compiler, node, nvarchar(517), INT)
-    return Typed(f"tsql_name_part({name}, {piece})", _NAME)
 
 
 def _session_id(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -177,11 +143,6 @@ def _properties(properties: dict[str, tuple[object, SqlType]], names: int) -> Fu
         return Typed(sql, type_)
 
     return compile_call
-
-
-def _has_access(compiler: Compiler, node: exp.Expression) -> Typed:
-    (name,) = _values(compiler, node, _NAME)
-    return Typed(f"(CASE WHEN {name} = {_here()} THEN 1 END)", INT)
 
 
 def _statistics_date(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -251,47 +212,50 @@ def _row_property(view: str, key: tuple[str, ...], properties: dict[str, str]) -
     return compile_call
 
 
-def _fixed(value: str) -> Function:
-    """A function without arguments (some take an optional one) that names the session's user."""
+def _of_object(sql: str) -> Function:
+    """An expression over the row of the object of a number; the database may be named."""
+    rows = "FROM bikecast.objects WHERE object_id = {0}"
+    return template(f"(SELECT max({sql}) {rows})", _NAME, INT, INT, defaults=("NULL",))
 
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        compiler.arguments(node, 0, 1)
-        return Typed(f"'{value}'", _NAME)
 
-    return compile_call
+def _user(name: str) -> Function:
+    """A function that names the session's user; some take an argument."""
+    return template(f"'{name}'", _NAME, lambda compiler, node: compiler.value(node), defaults=("",))
 
 
 METADATA_FUNCTIONS: dict[str, Function] = {
     "OBJECT_ID": _object_id,
-    "OBJECT_NAME": _name_of_object("name"),
-    "OBJECT_SCHEMA_NAME": _name_of_object("schema_name"),
-    "OBJECT_DEFINITION": _name_of_object(
+    "OBJECT_NAME": _of_object("name"),
+    "OBJECT_SCHEMA_NAME": _of_object("schema_name"),
+    "OBJECT_DEFINITION": _of_object(
         "coalesce(nullif(json_extract_string(details, '$.definition'), ''), nullif(definition, ''))"
     ),
     "OBJECTPROPERTY": _row_property("sys.objects", ("object_id",), _OBJECT_PROPERTIES),
     "OBJECTPROPERTYEX": _row_property("sys.objects", ("object_id",), _OBJECT_PROPERTIES),
-    "SCHEMA_NAME": _schema_name,
-    "SCHEMA_ID": _schema_id,
-    "DB_ID": _database_id,
-    "DB_NAME": _database_name,
+    "SCHEMA_NAME": _looked_up("sys.schemas", "name", _NAME, "1", schema_id=INT),
+    "SCHEMA_ID": _looked_up("sys.schemas", "schema_id", INT, "'dbo'", name=_NAME),
+    "DB_ID": template(
+        "(CASE WHEN {0} = {database} THEN 5 END)", _SMALLINT, _NAME, defaults=("{database}",)
+    ),
+    "DB_NAME": template("(CASE WHEN {0} = 5 THEN {database} END)", _NAME, INT, defaults=("5",)),
     "TYPE_NAME": _looked_up("sys.types", "name", _NAME, user_type_id=INT),
     "TYPE_ID": _looked_up("sys.types", "user_type_id", INT, name=_NAME),
     "COL_NAME": _looked_up("sys.columns", "name", _NAME, object_id=INT, column_id=INT),
     "COL_LENGTH": _column_length,
     "COLUMNPROPERTY": _row_property("sys.columns", ("object_id", "name"), _COLUMN_PROPERTIES),
-    "PARSENAME": _part_of_name,
+    "PARSENAME": template("tsql_name_part({0}, {1})", _NAME, nvarchar(517), INT),
     "SESSION_ID": _session_id,
     "SERVERPROPERTY": _properties(_SERVER_PROPERTIES, 0),
     "DATABASEPROPERTYEX": _properties(_DATABASE_PROPERTIES, 1),
-    "HAS_DBACCESS": _has_access,
+    "HAS_DBACCESS": template("(CASE WHEN {0} = {database} THEN 1 END)", INT, _NAME),
     "STATS_DATE": _statistics_date,
     "INDEXPROPERTY": _row_property("sys.indexes", ("object_id", "name"), _INDEX_PROPERTIES),
     "TYPEPROPERTY": _row_property("sys.types", ("name",), _TYPE_PROPERTIES),
-    "USER_NAME": _fixed("dbo"),
-    "CURRENT_USER": _fixed("dbo"),
-    "SESSION_USER": _fixed("dbo"),
-    "USER": _fixed("dbo"),
-    "SYSTEM_USER": _fixed("bikecast"),
-    "SUSER_NAME": _fixed("bikecast"),
-    "SUSER_SNAME": _fixed("bikecast"),
+    "USER_NAME": _user("dbo"),
+    "CURRENT_USER": _user("dbo"),
+    "SESSION_USER": _user("dbo"),
+    "USER": _user("dbo"),
+    "SYSTEM_USER": _user("bikecast"),
+    "SUSER_NAME": _user("bikecast"),
+    "SUSER_SNAME": _user("bikecast"),
 }

@@ -11,40 +11,31 @@ from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
+from bikecast.embedded.sql_pool.expressions.functions.templates import template
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.operators import in_range
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import FLOAT, INT, SqlType, decimal
 
 
-def _float(compiler: Compiler, node: exp.Expression) -> str:
+def _float(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(node)
     if not (value.type.is_number or value.type.is_text or value.type.name == "null"):
         raise failure("8116c", value.type.name)
-    return convert(value, FLOAT).sql
+    return convert(value, FLOAT)
 
 
-def _float_function(name: str, domain: str = "") -> Function:
-    """A function from float to float; `domain` is the macro that checks its argument."""
-
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        value = _float(compiler, compiler.arguments(node, 1, 1)[0])
-        return Typed(f"tsql_finite({name}({domain}({value})))", FLOAT)
-
-    return compile_call
+def _finite(sql: str) -> Function:
+    """A function from float to float."""
+    return template(f"tsql_finite({sql})", FLOAT, _float)
 
 
 def _logarithm(compiler: Compiler, node: exp.Expression) -> Typed:
-    value, *base = (_float(compiler, item) for item in compiler.arguments(node, 1, 2))
+    value, *base = (_float(compiler, item).sql for item in compiler.arguments(node, 1, 2))
     logarithm = f"ln(tsql_positive({value}))"
     if base:
         logarithm = f"({logarithm} / tsql_nonzero(ln(tsql_positive({base[0]}))))"
     return Typed(logarithm, FLOAT)
-
-
-def _arc_tangent(compiler: Compiler, node: exp.Expression) -> Typed:
-    first, second = (_float(compiler, item) for item in compiler.arguments(node, 2, 2))
-    return Typed(f"atan2({first}, {second})", FLOAT)
 
 
 def _number(compiler: Compiler, node: exp.Expression, name: str) -> Typed:
@@ -147,11 +138,6 @@ def _power(compiler: Compiler, node: exp.Expression) -> Typed:
     return _in_type(sql, type_)
 
 
-def _square(compiler: Compiler, node: exp.Expression) -> Typed:
-    value = _float(compiler, compiler.arguments(node, 1, 1)[0])
-    return Typed(f"tsql_finite(pow({value}, 2))", FLOAT)
-
-
 def _random(compiler: Compiler, node: exp.Expression) -> Typed:
     """RAND is one number a statement; a seed repeats it."""
     seed = compiler.arguments(node, 0, 1)
@@ -163,25 +149,25 @@ def _random(compiler: Compiler, node: exp.Expression) -> Typed:
 
 MATH_FUNCTIONS: dict[str, Function] = {
     "ABS": _absolute,
-    "ACOS": _float_function("acos", "tsql_unit"),
-    "ASIN": _float_function("asin", "tsql_unit"),
-    "ATAN": _float_function("atan"),
-    "ATN2": _arc_tangent,
+    "ACOS": _finite("acos(tsql_unit({0}))"),
+    "ASIN": _finite("asin(tsql_unit({0}))"),
+    "ATAN": _finite("atan({0})"),
+    "ATN2": template("atan2({0}, {1})", FLOAT, _float, _float),
     "CEILING": _floor_ceiling("ceiling"),
-    "COS": _float_function("cos"),
-    "COT": _float_function("cot", "tsql_nonzero"),
+    "COS": _finite("cos({0})"),
+    "COT": _finite("cot(tsql_nonzero({0}))"),
     "DEGREES": _angle("degrees"),
-    "EXP": _float_function("exp"),
+    "EXP": _finite("exp({0})"),
     "FLOOR": _floor_ceiling("floor"),
     "LOG": _logarithm,
-    "LOG10": _float_function("log10", "tsql_positive"),
+    "LOG10": _finite("log10(tsql_positive({0}))"),
     "POWER": _power,
     "RADIANS": _angle("radians"),
     "RAND": _random,
     "ROUND": _round,
     "SIGN": _sign,
-    "SIN": _float_function("sin"),
-    "SQRT": _float_function("sqrt", "tsql_not_negative"),
-    "SQUARE": _square,
-    "TAN": _float_function("tan"),
+    "SIN": _finite("sin({0})"),
+    "SQRT": _finite("sqrt(tsql_not_negative({0}))"),
+    "SQUARE": _finite("pow({0}, 2)"),
+    "TAN": _finite("tan({0})"),
 }

@@ -6,6 +6,11 @@ from sqlglot import exp
 
 from bikecast.embedded.sql_pool.errors import failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler, Function
+from bikecast.embedded.sql_pool.expressions.functions.templates import (
+    as_text,
+    template,
+    text_argument,
+)
 from bikecast.embedded.sql_pool.values.conversion import cast, convert
 from bikecast.embedded.sql_pool.values.moments import as_timestamp, offset_of
 from bikecast.embedded.sql_pool.values.scope import Typed, text_literal
@@ -14,7 +19,6 @@ from bikecast.embedded.sql_pool.values.types import (
     FLOAT,
     INT,
     MAX,
-    SCALED_MOMENTS,
     SqlType,
     nvarchar,
     varchar,
@@ -22,38 +26,8 @@ from bikecast.embedded.sql_pool.values.types import (
 )
 
 
-def as_text(value: Typed) -> Typed:
-    """A value as text, as string functions take their arguments."""
-    if value.type.is_text:
-        return value
-    return convert(value, varchar(MAX) if value.type.is_binary else varchar(100))
-
-
 def _texts(compiler: Compiler, node: exp.Expression, least: int, most: int) -> list[Typed]:
     return [as_text(compiler.value(item)) for item in compiler.arguments(node, least, most)]
-
-
-def _same(name: str) -> Function:
-    """A function of one text that DuckDB has by `name`."""
-
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        (text,) = _texts(compiler, node, 1, 1)
-        sql = f"{name}({text.sql})"
-        if name == "upper":  # SQL Server keeps this letter as it is
-            sql = f"translate({sql}, 'ẞ', 'ß')"
-        return Typed(sql, text.type)
-
-    return compile_call
-
-
-def _trim(name: str) -> Function:
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
-        text, *characters = _texts(compiler, node, 1, 2 if name == "trim" else 1)
-        removed = characters[0].sql if characters else "' '"
-        return Typed(f"{name}({text.sql}, {removed})", text.type)
-
-    return compile_call
 
 
 def _length(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -74,34 +48,8 @@ def _data_length(compiler: Compiler, node: exp.Expression) -> Typed:
         return Typed(cast(f"(length({value.sql}) * {width})", type_), type_)
     if value.type.name == "null":
         return Typed("CAST(NULL AS INTEGER)", INT)
-    size = _stored_bytes(value.type)
+    size = value.type.stored_bytes
     return Typed(f"(CASE WHEN ({value.sql}) IS NULL THEN NULL ELSE {size} END)", INT)
-
-
-_BYTES = {"bit": 1, "tinyint": 1, "smallint": 2, "int": 4, "bigint": 8, "real": 4, "float": 8}
-_BYTES |= {"money": 8, "smallmoney": 4, "date": 3, "datetime": 8, "smalldatetime": 4}
-_BYTES["uniqueidentifier"] = 16
-
-
-def _stored_bytes(type_: SqlType) -> int:
-    """The bytes that a value of a type of fixed size takes."""
-    if type_.name == "decimal":
-        return 5 + 4 * sum(type_.precision > digits for digits in (9, 19, 28))
-    if type_.name in SCALED_MOMENTS:
-        step = (type_.scale > 2) + (type_.scale > 4)
-        return {"time": 3, "datetime2": 6, "datetimeoffset": 8}[type_.name] + step
-    return _BYTES[type_.name]
-
-
-def _left_right(name: str) -> Function:
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        first, second = compiler.arguments(node, 2, 2)
-        text, size = as_text(compiler.value(first)), convert(compiler.value(second), INT)
-        if name == "left":
-            return Typed(f"tsql_substring({text.sql}, 1, {size.sql})", varying(text.type))
-        return Typed(f"tsql_right({text.sql}, {size.sql})", varying(text.type))
-
-    return compile_call
 
 
 def _substring(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -152,20 +100,6 @@ def _joined_type(*parts: Typed) -> SqlType:
     return nvarchar(4000) if is_national else varchar(8000)
 
 
-def _char_index(compiler: Compiler, node: exp.Expression) -> Typed:
-    arguments = compiler.arguments(node, 2, 3)
-    part, text = (as_text(compiler.value(item)) for item in arguments[:2])
-    start = convert(compiler.value(arguments[2]), INT).sql if len(arguments) == 3 else "1"
-    type_ = BIGINT if text.type.length == MAX else INT
-    return Typed(cast(f"tsql_charindex({part.sql}, {text.sql}, {start})", type_), type_)
-
-
-def _pattern_index(compiler: Compiler, node: exp.Expression) -> Typed:
-    pattern, text = _texts(compiler, node, 2, 2)
-    type_ = BIGINT if text.type.length == MAX else INT
-    return Typed(cast(f"tsql_patindex({pattern.sql}, {text.sql})", type_), type_)
-
-
 def _replicate(compiler: Compiler, node: exp.Expression) -> Typed:
     first, second = (compiler.value(item) for item in compiler.arguments(node, 2, 2))
     text, count = as_text(first), convert(second, INT).sql
@@ -176,57 +110,6 @@ def _replicate(compiler: Compiler, node: exp.Expression) -> Typed:
     else:
         sql = f"tsql_replicate({text.sql}, {count}, {longest})"
     return Typed(sql, nvarchar(longest) if national else varchar(longest))
-
-
-def _space(compiler: Compiler, node: exp.Expression) -> Typed:
-    count = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
-    return Typed(f"tsql_replicate(' ', {count}, 8000)", varchar(8000))
-
-
-def _stuff(compiler: Compiler, node: exp.Expression) -> Typed:
-    text, start, size, new = (compiler.value(item) for item in compiler.arguments(node, 4, 4))
-    text, new = as_text(text), as_text(new)
-    first, count = convert(start, INT).sql, convert(size, INT).sql
-    sql = f"tsql_stuff({text.sql}, {first}, {count}, {new.sql})"
-    return Typed(sql, _joined_type(text, new))
-
-
-def _quote_name(compiler: Compiler, node: exp.Expression) -> Typed:
-    text, *mark = _texts(compiler, node, 1, 2)
-    sql = f"tsql_quotename({text.sql}, {mark[0].sql if mark else text_literal('[')})"
-    return Typed(sql, nvarchar(258))
-
-
-def _code(national: bool) -> Function:
-    """ASCII and UNICODE: the code of the first character; NULL for an empty text."""
-
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        (text,) = _texts(compiler, node, 1, 1)
-        if not national:
-            return Typed(f"tsql_ascii({text.sql})", INT)
-        return Typed(f"(CASE WHEN length({text.sql}) > 0 THEN ord(left({text.sql}, 1)) END)", INT)
-
-    return compile_call
-
-
-def _character(national: bool) -> Function:
-    """CHAR and NCHAR: the character of a code; NULL outside of the range."""
-
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        number = convert(compiler.value(compiler.arguments(node, 1, 1)[0]), INT).sql
-        if not national:
-            return Typed(f"tsql_char({number})", SqlType("char", 1))
-        sql = f"(CASE WHEN {number} BETWEEN 0 AND 65535 THEN chr({number}) END)"
-        return Typed(sql, SqlType("nchar", 1))
-
-    return compile_call
-
-
-def _number_text(compiler: Compiler, node: exp.Expression) -> Typed:
-    value, *sizes = (compiler.value(item) for item in compiler.arguments(node, 1, 3))
-    numbers = [convert(size, INT).sql for size in sizes]
-    length, decimals = (*numbers, *("10", "0")[len(numbers) :])
-    return Typed(f"tsql_str({convert(value, FLOAT).sql}, {length}, {decimals})", varchar(8000))
 
 
 def _format(compiler: Compiler, node: exp.Expression) -> Typed:
@@ -246,16 +129,6 @@ def _format(compiler: Compiler, node: exp.Expression) -> Typed:
     return Typed(f"tsql_format_number({text}, {pattern.sql})", type_)
 
 
-def _text_call(function: str, count: int, type_: SqlType) -> Function:
-    """A function of texts in DuckDB."""
-
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        texts = [text.sql for text in _texts(compiler, node, count, count)]
-        return Typed(f"{function}({', '.join(texts)})", type_)
-
-    return compile_call
-
-
 def _is_numeric(compiler: Compiler, node: exp.Expression) -> Typed:
     value = compiler.value(compiler.arguments(node, 1, 1)[0])
     if value.type.is_text:
@@ -265,34 +138,61 @@ def _is_numeric(compiler: Compiler, node: exp.Expression) -> Typed:
     )
 
 
+def _place(_: Typed, text: Typed, *__: Typed) -> SqlType:
+    """The type of a place in a text."""
+    return BIGINT if text.type.length == MAX else INT
+
+
+def _first(text: Typed, *_: Typed) -> SqlType:
+    return text.type
+
+
+def _varying(text: Typed, *_: Typed) -> SqlType:
+    return varying(text.type)
+
+
+def _stuffed(text: Typed, _: Typed, __: Typed, new: Typed) -> SqlType:
+    return _joined_type(text, new)
+
+
+_TEXT = text_argument
 TEXT_FUNCTIONS: dict[str, Function] = {
     "LEN": _length,
     "DATALENGTH": _data_length,
-    "UPPER": _same("upper"),
-    "LOWER": _same("lower"),
-    "REVERSE": _same("reverse"),
-    "LTRIM": _trim("ltrim"),
-    "RTRIM": _trim("rtrim"),
-    "TRIM": _trim("trim"),
-    "LEFT": _left_right("left"),
-    "RIGHT": _left_right("right"),
+    "UPPER": template("translate(upper({0}), 'ẞ', 'ß')", _first, _TEXT),  # SQL Server keeps it
+    "LOWER": template("lower({0})", _first, _TEXT),
+    "REVERSE": template("reverse({0})", _first, _TEXT),
+    "LTRIM": template("ltrim({0}, ' ')", _first, _TEXT),
+    "RTRIM": template("rtrim({0}, ' ')", _first, _TEXT),
+    # The parser makes TRIM(characters FROM text) a call with the characters behind the text.
+    "TRIM": template("trim({0}, {1})", _first, _TEXT, _TEXT, defaults=("' '",)),
+    "LEFT": template("tsql_substring({0}, 1, {1})", _varying, _TEXT, INT),
+    "RIGHT": template("tsql_right({0}, {1})", _varying, _TEXT, INT),
     "SUBSTRING": _substring,
     "REPLACE": _replace,
     "REPLICATE": _replicate,
-    "SPACE": _space,
-    "STUFF": _stuff,
+    "SPACE": template("tsql_replicate(' ', {0}, 8000)", varchar(8000), INT),
+    "STUFF": template("tsql_stuff({0}, {1}, {2}, {3})", _stuffed, _TEXT, INT, INT, _TEXT),
     "CONCAT": _concat,
     "CONCAT_WS": _concat_with,
-    "CHARINDEX": _char_index,
-    "PATINDEX": _pattern_index,
-    "QUOTENAME": _quote_name,
-    "ASCII": _code(national=False),
-    "UNICODE": _code(national=True),
-    "CHAR": _character(national=False),
-    "NCHAR": _character(national=True),
-    "STR": _number_text,
+    "CHARINDEX": template(
+        "CAST(tsql_charindex({0}, {1}, {2}) AS {type})", _place, _TEXT, _TEXT, INT, defaults=("1",)
+    ),
+    "PATINDEX": template("CAST(tsql_patindex({0}, {1}) AS {type})", _place, _TEXT, _TEXT),
+    "QUOTENAME": template(
+        "tsql_quotename({0}, {1})", nvarchar(258), _TEXT, _TEXT, defaults=("'['",)
+    ),
+    "ASCII": template("tsql_ascii({0})", INT, _TEXT),
+    "UNICODE": template("(CASE WHEN length({0}) > 0 THEN ord(left({0}, 1)) END)", INT, _TEXT),
+    "CHAR": template("tsql_char({0})", SqlType("char", 1), INT),
+    "NCHAR": template(
+        "(CASE WHEN {0} BETWEEN 0 AND 65535 THEN chr({0}) END)", SqlType("nchar", 1), INT
+    ),
+    "STR": template(
+        "tsql_str({0}, {1}, {2})", varchar(8000), FLOAT, INT, INT, defaults=("10", "0")
+    ),
     "FORMAT": _format,
-    "SOUNDEX": _text_call("tsql_soundex", 1, varchar(4)),
-    "DIFFERENCE": _text_call("tsql_difference", 2, INT),
+    "SOUNDEX": template("tsql_soundex({0})", varchar(4), _TEXT),
+    "DIFFERENCE": template("tsql_difference({0}, {1})", INT, _TEXT, _TEXT),
     "ISNUMERIC": _is_numeric,
 }

@@ -13,7 +13,6 @@ from sqlglot import exp
 from bikecast.embedded.sql_pool.catalog.catalog import FUNCTION
 from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
 from bikecast.embedded.sql_pool.expressions.context import Compiler
-from bikecast.embedded.sql_pool.syntax import flow
 from bikecast.embedded.sql_pool.syntax import statements as st
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.values.conversion import assign, cast
@@ -73,13 +72,13 @@ def _result(compiler: Compiler, body: _Body, values: _Values, returns: SqlType) 
     for position, statement in enumerate(body):
         context.arguments = values
         rest = body[position + 1 :]
-        if isinstance(statement, flow.Block):
+        if isinstance(statement, st.Block):
             return _result(compiler, statement.body + rest, values, returns)
-        if isinstance(statement, flow.Jump) and statement.kind == "RETURN":
+        if isinstance(statement, st.Jump) and statement.kind == "RETURN":
             if statement.value is None:
                 raise SqlError(178, "A RETURN statement of a function must have a value.")
             return assign(inside.value(statement.value), returns)
-        if isinstance(statement, flow.If):
+        if isinstance(statement, st.If):
             condition = inside.condition(statement.condition)
             no = (statement.otherwise,) if statement.otherwise is not None else ()
             results = [
@@ -96,20 +95,20 @@ def _after(compiler: Compiler, statement: st.Statement, values: _Values) -> _Val
     context = compiler.context
     inside = compiler.in_scope(Scope())
     context.arguments = values
-    if isinstance(statement, flow.Block):
+    if isinstance(statement, st.Block):
         for part in statement.body:
             values = _after(compiler, part, values)
-    elif isinstance(statement, flow.Declare):
+    elif isinstance(statement, st.Declare):
         for name, type_, tree in statement.variables:
             value = Typed("NULL", NULL) if tree is None else inside.value(tree)
             values = {**values, name.lower(): assign(value, type_)}
             context.arguments = values
-    elif isinstance(statement, flow.SetVariable):
+    elif isinstance(statement, st.SetVariable):
         name = statement.name.lower()
         if name not in values:
             raise failure("137", statement.name)
         values = {**values, name: assign(inside.value(statement.value), values[name].type)}
-    elif isinstance(statement, flow.If):
+    elif isinstance(statement, st.If):
         condition = inside.condition(statement.condition)
         yes = _after(compiler, statement.then, values)
         no = (
@@ -121,16 +120,16 @@ def _after(compiler: Compiler, statement: st.Statement, values: _Values) -> _Val
             else assign(compiler.choose([condition], [yes[name], no[name]]), value.type)
             for name, value in values.items()
         }
-    elif isinstance(statement, flow.While):
+    elif isinstance(statement, st.While):
         values = _loop(compiler, statement, values)
     else:
         kind = type(statement).__name__.upper()
-        what = statement.kind if isinstance(statement, flow.Jump) else kind
+        what = statement.kind if isinstance(statement, st.Jump) else kind
         raise refused(f"{what} inside of a function")
     return values
 
 
-def _loop(compiler: Compiler, statement: flow.While, values: _Values) -> _Values:
+def _loop(compiler: Compiler, statement: st.While, values: _Values) -> _Values:
     """The variables behind WHILE: a row a turn, of which the last one counts."""
     loop = next_alias()
     places = dict(zip(values, (f"v{i}" for i in range(len(values))), strict=True))
