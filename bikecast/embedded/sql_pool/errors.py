@@ -146,7 +146,9 @@ def _messages() -> dict[str, str]:
 
 def failure(key: str, *values: object) -> SqlError:
     """The error of a key of messages.tsv with its values."""
-    return SqlError(int(key.rstrip("bcdefghij")), _messages()[key].format(*values))
+    number = int(key.rstrip("bcdefghij"))
+    text = _messages()[key].format(*values)
+    return SqlError(number, text, severity=11 if number == 3701 else 16)
 
 
 def marked(error: SqlError) -> str:

@@ -64,8 +64,8 @@ def _inferred(catalog: Catalog, statement: st.Statement) -> dict[str, SqlType]:
             if isinstance(change.value, exp.Parameter) and change.column.lower() in columns:
                 types.setdefault(change.value.name.lower(), columns[change.column.lower()])
     for tree in _trees(statement):
-        if isinstance(tree, exp.Insert):
-            _from_insert(catalog, tree, types)
+        if isinstance(statement, st.Insert):
+            _from_insert(catalog, statement, types)
         _from_comparisons(tree, columns, types)
     return types
 
@@ -87,19 +87,10 @@ def _from_comparisons(
                     types.setdefault(right.name.lower(), sql_type)
 
 
-def _from_insert(catalog: Catalog, tree: exp.Insert, types: dict[str, SqlType]) -> None:
-    target, names = tree.this, None
-    if isinstance(target, exp.Schema):
-        names = [item.name.lower() for item in target.expressions]
-        target = target.this
+def _from_insert(catalog: Catalog, statement: st.Insert, types: dict[str, SqlType]) -> None:
+    target, names = statement.target
     columns = _columns(catalog, table_name(target))
     by_name = {column.name.lower(): column.type for column in columns}
-    source = tree.expression
-    if isinstance(source, exp.Values):
-        row = source.expressions[0]
-        items = row.expressions if isinstance(row, exp.Tuple) else [row]
-    else:
-        items = source.expressions if isinstance(source, exp.Select) else []
-    for name, item in zip(names or list(by_name), items, strict=False):
-        if isinstance(item, exp.Parameter) and name in by_name:
-            types.setdefault(item.name.lower(), by_name[name])
+    for name, item in zip(names or list(by_name), statement.values, strict=False):
+        if isinstance(item, exp.Parameter) and name.lower() in by_name:
+            types.setdefault(item.name.lower(), by_name[name.lower()])

@@ -85,6 +85,7 @@ class EngineSession:
             lake_url,
             requests_of(path) if path else Requests(),
             budget_of(path) if path else Budget(),
+            path,
         )
 
     @property

@@ -97,7 +97,7 @@ class Pool:
 
         wait_seconds = self.limits.wait_seconds
         with open_database(self.path, self.lake_root, wait_seconds) as connection:
-            path = str(self.path.absolute())
+            path = str(self.path.resolve())
             engine = EngineSession(
                 connection, self.lake_root, self.limits, self.lake_url, path, self.database
             )

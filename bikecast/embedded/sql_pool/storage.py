@@ -98,25 +98,36 @@ def _config() -> dict[str, str | bool | int | float | list[str]]:
     }
 
 
-def copy_database(path: Path, target: Path, wait_seconds: float) -> None:
-    """Copy the last committed state of a pool's file to a new file, by DuckDB itself.
-
-    Raises SqlError 1222 where another process keeps the file, and 5120 where it cannot be read.
-    """
+@contextlib.contextmanager
+def _as_it_is(
+    path: Path, wait_seconds: float, *, read_only: bool
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection to a pool's file without the catalog's setup."""
     import duckdb
 
     path = path.resolve()
     with held(path, Patience(wait_seconds)):
         try:
-            with contextlib.closing(duckdb.connect(str(path), config=_config())) as connection:
-                row = connection.execute("SELECT current_database()").fetchone()
-                source = str(row[0] if row else "").replace('"', '""')
-                place = str(target).replace("'", "''")
-                connection.execute(f"ATTACH '{place}' AS copy_of_pool")
-                connection.execute(f'COPY FROM DATABASE "{source}" TO copy_of_pool')
-                connection.execute("DETACH copy_of_pool")
+            opened = duckdb.connect(str(path), read_only=read_only, config=_config())
+            with contextlib.closing(opened) as connection:
+                yield connection
         except duckdb.Error as error:
+            if _LOCKED.search(str(error)):
+                raise in_use(path, None, Patience(wait_seconds)) from error
             raise _unusable(path, error) from error
+
+
+def copy_database(path: Path, target: Path, wait_seconds: float) -> None:
+    """Copy the last committed state of a pool's file to a new file, by DuckDB itself.
+
+    Raises SqlError 1222 where another process keeps the file, and 5120 where it cannot be read.
+    """
+    with _as_it_is(path, wait_seconds, read_only=False) as connection:
+        row = connection.execute("SELECT current_database()").fetchone()
+        connection.execute(f"ATTACH {text_literal(str(target))} AS copy_of_pool")
+        source = quoted(str(row[0] if row else ""))
+        connection.execute(f"COPY FROM DATABASE {source} TO copy_of_pool")
+        connection.execute("DETACH copy_of_pool")
 
 
 def check_database(path: Path, wait_seconds: float, *, is_read: bool) -> None:
@@ -124,24 +135,14 @@ def check_database(path: Path, wait_seconds: float, *, is_read: bool) -> None:
 
     Raises SqlError 1222 where another process keeps the file, and 5120 where it cannot be read.
     """
-    import duckdb
-
-    path = path.resolve()
-    with held(path, Patience(wait_seconds)):
-        try:
-            opened = duckdb.connect(str(path), read_only=True, config=_config())
-            with contextlib.closing(opened) as connection:
-                names = connection.execute(
-                    "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
-                ).fetchall()
-                for schema, name in names if is_read else ():
-                    table = f"{quoted(schema)}.{quoted(name)}"
-                    query = f"SELECT BIT_XOR(HASH(t)) FROM {table} AS t"  # noqa: S608 # quoted
-                    connection.execute(query).fetchall()
-        except duckdb.Error as error:
-            if _LOCKED.search(str(error)):
-                raise in_use(path, None, Patience(wait_seconds)) from error
-            raise _unusable(path, error) from error
+    with _as_it_is(path, wait_seconds, read_only=True) as connection:
+        names = connection.execute(
+            "SELECT schema_name, table_name FROM duckdb_tables() WHERE NOT internal"
+        ).fetchall()
+        for schema, name in names if is_read else ():
+            table = f"{quoted(schema)}.{quoted(name)}"
+            query = f"SELECT BIT_XOR(HASH(t)) FROM {table} AS t"  # noqa: S608 # quoted
+            connection.execute(query).fetchall()
 
 
 def _unusable(path: Path, error: Exception) -> SqlError:

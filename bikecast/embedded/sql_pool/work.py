@@ -172,13 +172,15 @@ class SessionTransaction:
         self.require_healthy()
         own = not self.is_open
         try:
+            work.catalog.begin(own=own)
             if own:
                 self._connection.execute("BEGIN")
             yield
             work.scorers.check()
             work.scorers.release()
             if own:
-                self._connection.execute("COMMIT")
+                with work.catalog.committing():
+                    self._connection.execute("COMMIT")
         except BaseException as error:
             self._roll_back()
             self.is_doomed = self.is_open

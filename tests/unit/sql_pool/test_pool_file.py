@@ -16,6 +16,7 @@ from bikecast.embedded.sql_pool.values import python_functions
 
 HOLDER = """
 import sys
+from bikecast.embedded.sql_pool import Pool
 
 pool = Pool(sys.argv[1], sys.argv[2])
 with pool.session() as session:

@@ -237,3 +237,44 @@ def test_properties_of_server_database_index_and_type(filled, expression, value)
 def test_a_property_that_is_no_constant_is_refused_by_name(filled, error_of):
     error = error_of(filled, "SELECT SERVERPROPERTY(name) FROM dbo.names")
     assert "SERVERPROPERTY of a property that is not a constant" in error.message
+
+
+def test_a_table_that_another_session_changes_is_seen_as_it_is(pool):
+    with pool.session() as one, pool.session() as other:
+        one.run("CREATE TABLE dbo.shared (a int)")
+        assert one.run("SELECT * FROM dbo.shared")[0].rows == []
+        other.run("ALTER TABLE dbo.shared ADD b int")
+        assert [c.name for c in one.run("SELECT * FROM dbo.shared")[0].columns] == ["a", "b"]
+        other.run("DROP TABLE dbo.shared; CREATE TABLE dbo.shared (c nvarchar(9))")
+        assert [c.name for c in one.run("SELECT * FROM dbo.shared")[0].columns] == ["c"]
+        one.run("BEGIN TRAN; SELECT 1 FROM dbo.shared")
+        other.run("ALTER TABLE dbo.shared ADD d int")
+        assert [c.name for c in one.run("SELECT * FROM dbo.shared")[0].columns] == ["c"]
+        one.run("COMMIT")
+        assert [c.name for c in one.run("SELECT * FROM dbo.shared")[0].columns] == ["c", "d"]
+
+
+def test_what_a_failed_definition_left_is_not_remembered(pool, error_of):
+    with pool.session() as session:
+        session.run("CREATE TABLE dbo.kept (a int); INSERT INTO dbo.kept SELECT 1")
+        error_of(session, "ALTER TABLE dbo.kept ADD b int NOT NULL, c int NOT NULL DEFAULT 'x'")
+        assert [c.name for c in session.run("SELECT * FROM dbo.kept")[0].columns] == ["a"]
+
+
+def test_a_remembered_object_is_of_the_statements_own_snapshot(pool, monkeypatch):
+    """A change that is committed between the look into what is remembered and the query counts."""
+    with pool.session() as one, pool.session() as other:
+        one.run("CREATE TABLE dbo.raced (a int); INSERT INTO dbo.raced SELECT 1")
+        one.run("SELECT a FROM dbo.raced")
+        catalog = one._engine._interpreter.catalog
+        find = catalog.find
+
+        def find_and_change(name):
+            found = find(name)
+            monkeypatch.undo()
+            other.run("ALTER TABLE dbo.raced ALTER COLUMN a varchar(9)")
+            return found
+
+        monkeypatch.setattr(catalog, "find", find_and_change)
+        assert one.run("SELECT a + 1 AS b FROM dbo.raced")[0].rows == [(2,)]
+        assert one.run("SELECT a + 'x' AS b FROM dbo.raced")[0].rows == [("1x",)]

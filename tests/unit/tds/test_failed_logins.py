@@ -8,7 +8,7 @@ import pytest
 
 from bikecast.embedded.sql_pool.errors import look
 from bikecast.embedded.sql_pool.syntax import reader
-from bikecast.embedded.sql_pool.tds import failed_logins
+from bikecast.embedded.sql_pool.tds import credentials
 from bikecast.embedded.sql_pool.tds import server as servers
 from bikecast.embedded.sql_pool.tds.credentials import AT_ONCE, FailedLogins
 from tests.tds_server import sql_server
@@ -18,7 +18,7 @@ from tests.unit.tds.sessions import answer, batch, log_in, login, prelogin, raw,
 @pytest.fixture
 def clock(monkeypatch):
     now = [1000.0]
-    monkeypatch.setattr(failed_logins.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(credentials.time, "monotonic", lambda: now[0])
     return now
 
 

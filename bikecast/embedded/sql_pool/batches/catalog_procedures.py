@@ -13,6 +13,7 @@ from pathlib import Path
 from sqlglot import exp
 
 from bikecast.core.sql import ResultColumn, ResultSet, result_columns
+from bikecast.embedded.sql_pool.catalog.system_views import empty_columns
 from bikecast.embedded.sql_pool.syntax.names import database
 from bikecast.embedded.sql_pool.syntax.statements import ParameterDefinition
 from bikecast.embedded.sql_pool.values.types import APPROXIMATE, EXACT, INT, TYPES, nvarchar
@@ -87,28 +88,6 @@ _COLUMNS = result_columns(
     "SS_XML_SCHEMACOLLECTION_SCHEMA_NAME:nvarchar SS_XML_SCHEMACOLLECTION_NAME:nvarchar "
     "SS_DATA_TYPE:tinyint"
 )
-#: A dedicated pool enforces no keys, so nothing identifies a row, and it has no foreign keys.
-_NOTHING: dict[str, tuple[ResultColumn, ...]] = {
-    "sp_pkeys": result_columns(
-        "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar COLUMN_NAME:nvarchar "
-        "KEY_SEQ:smallint PK_NAME:nvarchar"
-    ),
-    "sp_fkeys": result_columns(
-        "PKTABLE_QUALIFIER:nvarchar PKTABLE_OWNER:nvarchar PKTABLE_NAME:nvarchar "
-        "PKCOLUMN_NAME:nvarchar FKTABLE_QUALIFIER:nvarchar FKTABLE_OWNER:nvarchar "
-        "FKTABLE_NAME:nvarchar FKCOLUMN_NAME:nvarchar KEY_SEQ:smallint UPDATE_RULE:smallint "
-        "DELETE_RULE:smallint FK_NAME:nvarchar PK_NAME:nvarchar DEFERRABILITY:smallint"
-    ),
-    "sp_special_columns": result_columns(
-        "SCOPE:smallint COLUMN_NAME:nvarchar DATA_TYPE:smallint TYPE_NAME:nvarchar PRECISION:int "
-        "LENGTH:int SCALE:smallint PSEUDO_COLUMN:smallint"
-    ),
-    "sp_statistics": result_columns(
-        "TABLE_QUALIFIER:nvarchar TABLE_OWNER:nvarchar TABLE_NAME:nvarchar NON_UNIQUE:smallint "
-        "INDEX_QUALIFIER:nvarchar INDEX_NAME:nvarchar TYPE:smallint SEQ_IN_INDEX:smallint "
-        "COLUMN_NAME:nvarchar COLLATION:varchar CARDINALITY:int PAGES:int FILTER_CONDITION:varchar"
-    ),
-}
 
 
 @functools.cache
@@ -147,7 +126,8 @@ def answer(name: str, data_type: object, rows: ResultSet | None) -> ResultSet:
     if rows is None:
         if name == "sp_datatype_info":
             return data_types(data_type if isinstance(data_type, int) else 0)
-        return ResultSet(_NOTHING[name], [])
+        columns = [ResultColumn(column, type_.name) for column, type_ in empty_columns(name)]
+        return ResultSet(tuple(columns), [])
     if name == "sp_columns":
         return ResultSet(_COLUMNS, [_column(row) for row in rows.rows])
     return rows

@@ -12,10 +12,18 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from sqlglot import exp
 
 from bikecast.core.sql import ResultSet
-from bikecast.embedded.sql_pool.batches.arguments import TEXT, raised, thrown
+from bikecast.embedded.sql_pool.batches import catalog_procedures
+from bikecast.embedded.sql_pool.batches.arguments import (
+    TEXT,
+    bind_arguments,
+    copy_outputs,
+    raised,
+    require_national,
+    thrown,
+)
+from bikecast.embedded.sql_pool.batches.catalog_procedures import catalog_procedure
 from bikecast.embedded.sql_pool.batches.frames import Counters, DateOrder, Failures, Frame, Leaving
-from bikecast.embedded.sql_pool.batches.procedures import execute_procedure, execute_text
-from bikecast.embedded.sql_pool.catalog.catalog import Catalog
+from bikecast.embedded.sql_pool.catalog.catalog import PROCEDURE, Catalog
 from bikecast.embedded.sql_pool.catalog.requests import Requests
 from bikecast.embedded.sql_pool.copy import copy_into
 from bikecast.embedded.sql_pool.errors import (
@@ -24,6 +32,7 @@ from bikecast.embedded.sql_pool.errors import (
     SqlError,
     failure,
     interruptible,
+    near,
 )
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.limits import Limits
@@ -31,8 +40,10 @@ from bikecast.embedded.sql_pool.predict.contract import Runs
 from bikecast.embedded.sql_pool.results import Budget, Results
 from bikecast.embedded.sql_pool.statements import alterations, changes, definitions, reads
 from bikecast.embedded.sql_pool.syntax import statements as st
+from bikecast.embedded.sql_pool.syntax.definitions import procedure_parameters
 from bikecast.embedded.sql_pool.syntax.parser import parse_batch
 from bikecast.embedded.sql_pool.syntax.profile import check_declared
+from bikecast.embedded.sql_pool.syntax.reader import Reader
 from bikecast.embedded.sql_pool.values.scope import Typed
 from bikecast.embedded.sql_pool.values.types import INT, SqlType
 from bikecast.embedded.sql_pool.work import SessionTransaction, Work, server_values
@@ -72,11 +83,12 @@ class Interpreter:
     lake_url: str = ""
     requests: Requests = field(default_factory=Requests)
     budget: Budget = field(default_factory=Budget)
+    path: str = ""
     messages: list[str] = field(default_factory=list)
     cancelled: bool = False  # set by another thread
 
     def __post_init__(self) -> None:
-        self.catalog = Catalog(self.connection, self.requests)
+        self.catalog = Catalog(self.connection, self.requests, self.path)
         self.runs = Runs()
         self.results = Results(self.budget, self.limits)
         self.number = self.requests.new_session()
@@ -137,7 +149,8 @@ class Interpreter:
             work.context.arguments = {}
             for number, (name, values) in enumerate(rows.items()):
                 type_ = variables[name].type
-                columns.append(f"unnest({work.context.bind_list(values, type_)}) AS v{number}")
+                bound = work.context.bind(values, type_, is_list=True)
+                columns.append(f"unnest({bound}) AS v{number}")
                 work.context.arguments[name] = Typed(f"p.v{number}", type_)
             with self.transaction.statement(work):
                 changes.insert(work, statement, f" FROM (SELECT {', '.join(columns)}) AS p")
@@ -247,10 +260,10 @@ class Interpreter:
         elif isinstance(statement, st.Print):
             self.messages.append(str(self.evaluate(statement.value, TEXT, frame) or ""))
         elif isinstance(statement, st.ExecuteProcedure):
-            execute_procedure(self, statement, frame)
+            self._execute_procedure(statement, frame)
         elif isinstance(statement, st.ExecuteText):
             text = self.evaluate(statement.text, TEXT, frame)
-            execute_text(self, str(text or ""), {}, frame)
+            self._execute_text(str(text or ""), {}, frame)
         elif isinstance(statement, st.SetIdentityInsert):
             current = self.options.get("IDENTITY_INSERT", "")
             table = changes.identity_insert(self.work(frame), statement, current)
@@ -328,3 +341,109 @@ class Interpreter:
             failures.procedure = failures.procedure or frame.procedure
             self.run(statement.handler, frame)
         failures.caught, failures.procedure = before
+
+    def _execute_procedure(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        """EXEC of a procedure; its status is 0 unless it returns another."""
+        system = {"sp_executesql": self._execute_sql, "sp_rename": self._rename_column}
+        is_of_catalog = catalog_procedure(statement.name.name)
+        stored = self._execute_catalog if is_of_catalog else self._execute_stored
+        execute = system.get(statement.name.name.lower(), stored)
+        status = execute(statement, frame) or 0
+        if statement.status is not None:
+            declared(frame.variables, statement.status).value = status
+
+    def _bound(
+        self,
+        parameters: tuple[st.ParameterDefinition, ...],
+        arguments: tuple[st.Argument, ...],
+        label: str,
+        frame: Frame,
+    ) -> dict[str, Variable]:
+        evaluate = partial(self.evaluate, frame=frame)
+        return bind_arguments(parameters, arguments, label, evaluate, frame.variables)
+
+    def _execute_stored(self, statement: st.ExecuteProcedure, frame: Frame) -> int:
+        procedure = self.catalog.find(statement.name)
+        if procedure is None and statement.is_bare:
+            raise near(statement.name.name, statement.line)
+        if procedure is None or procedure.type != PROCEDURE:
+            raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")
+        (definition,) = parse_batch(procedure.definition)
+        assert isinstance(definition, st.CreateProcedure)  # noqa: S101 # it was stored as one
+        label = statement.name.name
+        variables = self._bound(definition.parameters, statement.arguments, label, frame)
+        inner = frame.nested(variables, label)
+        status = 0
+        try:
+            with self.date_order.restored():
+                self.run(definition.body, inner)
+        except Leaving as leaving:
+            if leaving.kind != "RETURN":
+                raise
+            status = leaving.status
+        except SqlError:
+            failures = self.failures
+            failures.procedure = failures.procedure or label
+            raise
+        copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
+        return status
+
+    def _execute_catalog(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        """sp_columns and its kin."""
+        name = catalog_procedure(statement.name.name)
+        variables = self._bound(
+            catalog_procedures.parameters(name), statement.arguments, name, frame
+        )
+        query, rows = catalog_procedures.query_of(name), None
+        if query:
+            self.run(parse_batch(query), frame.nested(variables, name))
+            rows = self.outcomes.pop()
+        data_type = variables["data_type"].value if "data_type" in variables else None
+        assert not isinstance(rows, int)  # noqa: S101 # the text is a query
+        self.outcomes.append(catalog_procedures.answer(name, data_type, rows))
+
+    def _execute_sql(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        """sp_executesql @stmt, @params, @p = value, ..."""
+        if not statement.arguments or statement.arguments[0].value is None:
+            raise SqlError(201, "Procedure sp_executesql expects parameter '@statement'.")
+        require_national(statement.arguments[0].value, frame.variables)
+        text = str(self.evaluate(statement.arguments[0].value, TEXT, frame) or "")
+        if not frame.level:  # a driver's call shows as the text that it executes
+            self.request.show(text)
+        rest = statement.arguments[2:]
+        if len(statement.arguments) < 2 or statement.arguments[1].value is None:
+            self._execute_text(text, {}, frame)
+            return
+        reader = Reader(str(self.evaluate(statement.arguments[1].value, TEXT, frame) or ""))
+        parameters = procedure_parameters(reader)
+        if not reader.at_end:
+            raise reader.error()
+        variables = self._bound(parameters, rest, "sp_executesql", frame)
+        self._execute_text(text, variables, frame)
+        copy_outputs(parameters, rest, variables, frame.variables)
+
+    def _rename_column(self, statement: st.ExecuteProcedure, frame: Frame) -> None:
+        """sp_rename @objname, @newname, @objtype."""
+        variables = self._bound(alterations.PARAMETERS, statement.arguments, "sp_rename", frame)
+        self.transaction.forbid()
+        work = self.work(frame)
+        with self.transaction.statement(work):
+            alterations.rename_column(
+                work, *(str(variables[p.name].value or "") for p in alterations.PARAMETERS)
+            )
+        self.messages.append(alterations.CAUTION)
+
+    def _execute_text(self, text: str, variables: dict[str, Variable], frame: Frame) -> None:
+        """EXEC of a text, a batch with these variables inside of `frame`."""
+        inner = frame.nested(variables, frame.procedure)
+        try:
+            statements = parse_batch(text)
+            check_declared(statements, variables)
+            with self.date_order.restored():
+                self.run(statements, inner)
+        except Leaving as leaving:
+            if leaving.kind != "RETURN":
+                raise
+        except SqlError as error:
+            self.failures.note(error, inner.level)
+            raise

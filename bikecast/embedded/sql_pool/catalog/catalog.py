@@ -7,7 +7,10 @@ commits or rolls back with the change of the data. Temporary tables live with th
 
 from __future__ import annotations
 
+import contextlib
 import json
+import threading
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -99,14 +102,47 @@ def create_catalog(connection: duckdb.DuckDBPyConnection) -> None:
         raise failure("948", row[0], SCHEMA_VERSION)
 
 
+class Changes:
+    """Counts the changes of a file's catalog by this process, which alone has the file, by two."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.number = 0
+        """Odd while a change is being committed."""
+
+    @contextlib.contextmanager
+    def one(self) -> Iterator[None]:
+        """Commit a change while the block runs."""
+        with self._lock:
+            self.number += 1
+            try:
+                yield
+            finally:
+                self.number += 1
+
+
+_changes: dict[str, Changes] = {}
+
+
 class Catalog:
-    """The catalog as one session sees it."""
+    """The catalog as one session sees it.
+
+    In statements that are transactions of their own, it remembers objects until some session of the
+    file changes the catalog.
+    """
 
     def __init__(
-        self, connection: duckdb.DuckDBPyConnection, requests: Requests | None = None
+        self,
+        connection: duckdb.DuckDBPyConnection,
+        requests: Requests | None = None,
+        path: str = "",
     ) -> None:
         self._connection = connection
         self.requests = requests or Requests()
+        self._changes = _changes.setdefault(path, Changes()) if path else Changes()
+        self._remembered: dict[ObjectName, tuple[int, SqlObject]] = {}
+        self._mark = -1  # the number of changes that the statement began at; -1: nothing is kept
+        self._is_changed = self._is_pinned = False
         self._temporary: dict[str, SqlObject] = {}
         self._temporary_id = 0
 
@@ -115,10 +151,34 @@ class Catalog:
         """Whether a temporary table exists."""
         return bool(self._temporary)
 
+    def begin(self, *, own: bool) -> None:
+        """Before a statement; `own` where a transaction of its own begins behind this."""
+        number = self._changes.number
+        self._mark = number if own and number % 2 == 0 else -1
+        self._is_changed = self._is_pinned = False
+
+    def committing(self) -> contextlib.AbstractContextManager[None]:
+        """Surrounds the commit of a statement."""
+        return self._changes.one() if self._is_changed else contextlib.nullcontext()
+
     def find(self, name: ObjectName) -> SqlObject | None:
         """The object of a name, or None."""
         if name.is_temporary:
             return self._temporary.get(name.name.lower())
+        mark, object_ = self._remembered.get(name, (-1, None))
+        if mark == self._mark >= 0 and not self._is_changed:
+            if not self._is_pinned:  # BEGIN alone does not fix what the transaction sees
+                self._connection.execute("SELECT txid_current()").fetchall()
+                self._is_pinned = True
+            if self._changes.number == mark:
+                return object_
+        object_ = self._read(name)
+        self._is_pinned = True
+        if object_ is not None and self._changes.number == self._mark and not self._is_changed:
+            self._remembered[name] = self._mark, object_
+        return object_
+
+    def _read(self, name: ObjectName) -> SqlObject | None:
         row = self._connection.execute(
             "SELECT object_id, schema_name, name, type, definition, details "
             "FROM bikecast.objects WHERE schema_name = ? AND name = ?",
@@ -191,7 +251,7 @@ class Catalog:
             return temporary
         if not self.has_schema(name.schema):
             raise failure("2760", name.schema)
-        row = self._connection.execute(
+        row = self._write(
             "INSERT INTO bikecast.objects SELECT coalesce(max(object_id), 1000) + 1, ?, ?, ?, ?, ?,"
             " current_localtimestamp(), current_localtimestamp() FROM bikecast.objects "
             "RETURNING object_id",
@@ -219,9 +279,7 @@ class Catalog:
             key = object_.name.name.lower()
             self._temporary[key] = replace(self._temporary[key], columns=columns)
             return
-        self._connection.execute(
-            "DELETE FROM bikecast.columns WHERE object_id = ?", [object_.object_id]
-        )
+        self._write("DELETE FROM bikecast.columns WHERE object_id = ?", [object_.object_id])
         self._add_columns(object_.object_id, columns)
 
     def _add_columns(self, object_id: int, columns: tuple[TableColumn, ...]) -> None:
@@ -239,7 +297,7 @@ class Catalog:
         self._update(object_, "schema_name = ?, name = ?", new.schema, new.name)
 
     def _update(self, object_: SqlObject, changes: str, *values: str) -> None:
-        self._connection.execute(
+        self._write(
             f"UPDATE bikecast.objects SET {changes}, modified = current_localtimestamp() "
             "WHERE object_id = ?",
             [*values, object_.object_id],
@@ -251,7 +309,8 @@ class Catalog:
             self._temporary.pop(object_.name.name.lower(), None)
             return
         for table in ("columns", "objects"):
-            self._connection.execute(
-                f"DELETE FROM bikecast.{table} WHERE object_id = ?",
-                [object_.object_id],
-            )
+            self._write(f"DELETE FROM bikecast.{table} WHERE object_id = ?", [object_.object_id])
+
+    def _write(self, sql: str, values: list[Any]) -> duckdb.DuckDBPyConnection:
+        self._is_changed = True
+        return self._connection.execute(sql, values)

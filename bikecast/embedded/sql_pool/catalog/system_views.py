@@ -15,7 +15,7 @@ from bikecast.embedded.sql_pool.syntax.names import database
 from bikecast.embedded.sql_pool.values.formats import offset_text
 from bikecast.embedded.sql_pool.values.moments import time_zone_info
 from bikecast.embedded.sql_pool.values.scope import BoundQuery, text_literal
-from bikecast.embedded.sql_pool.values.types import BIT, TYPES, nvarchar
+from bikecast.embedded.sql_pool.values.types import BIT, TYPES, SqlType, nvarchar
 
 _FILE = Path(__file__).with_name("system_views.sql")
 _DECLARED = re.compile(r"(\w+) (\w+(?:\([^)]*\))?)")
@@ -76,14 +76,18 @@ def system_view(schema: str, name: str, requests: Requests | None = None) -> Bou
         return (requests or Requests()).view(full)
     if view := _views(database()).get(full):
         return view
-    empty, reasons = _without_rows()
-    if full in empty:
-        listed = _DECLARED.findall(empty[full])
-        return rows_query(tuple((column, declared(type_)) for column, type_ in listed), [])
-    for pattern, reason in reasons.items():
+    if columns := empty_columns(full):
+        return rows_query(columns, [])
+    for pattern, reason in _without_rows()[1].items():
         if fnmatch.fnmatchcase(full, pattern):
             raise refused(f"The view {full}", f"It shows {reason}.")
     return None
+
+
+def empty_columns(name: str) -> tuple[tuple[str, SqlType], ...]:
+    """The columns of a view, or of a procedure's result, in which nothing can be; () of others."""
+    listed = _DECLARED.findall(_without_rows()[0].get(name, ""))
+    return tuple((column, declared(type_)) for column, type_ in listed)
 
 
 def _time_zones() -> BoundQuery:

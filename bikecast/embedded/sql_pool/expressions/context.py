@@ -79,17 +79,11 @@ class Context:
             self.parameters[bound] = variable.value
         return Typed(f"CAST(${bound} AS {variable.type.duckdb})", variable.type, constant)
 
-    def bind_list(self, values: list[object], type_: SqlType) -> str:
-        """A DuckDB list of Python values of one type."""
-        name = f"bound_{len(self.parameters)}_"
-        self.parameters[name] = values
-        return f"CAST(${name} AS {type_.duckdb}[])"
-
-    def bind(self, value: object, type_: SqlType) -> str:
-        """A DuckDB expression for a Python value, which never becomes SQL text."""
+    def bind(self, value: object, type_: SqlType, *, is_list: bool = False) -> str:
+        """A DuckDB expression for a Python value, or a list of them: it never becomes SQL text."""
         name = f"bound_{len(self.parameters)}_"
         self.parameters[name] = value
-        return f"CAST(${name} AS {type_.duckdb})"
+        return f"CAST(${name} AS {type_.duckdb}{'[]' if is_list else ''})"
 
 
 class Compiler(Protocol):

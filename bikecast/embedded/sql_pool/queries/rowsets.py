@@ -55,11 +55,8 @@ def pivot(
     The columns that are neither the value nor the FOR column are the groups.
     """
     only(node, "expressions", "fields", "alias", "columns", "pivot_column_naming")
-    calls, fields = node.expressions, node.args.get("fields") or []
-    if len(calls) != 1 or len(fields) != 1 or not isinstance(calls[0], exp.Anonymous):
-        raise near("PIVOT")
-    call, field = calls[0], fields[0]
-    if call.name.upper() not in AGGREGATES or len(call.expressions) != 1 or not node.alias:
+    call, field = _parts(node, "PIVOT")
+    if call.name.upper() not in AGGREGATES or len(call.expressions) != 1:
         raise near("PIVOT")
     scope = Scope()
     scope.add(source)
@@ -69,8 +66,6 @@ def pivot(
     columns = [(column.name, column.type) for column in kept]
     items = [column.sql for column in kept]
     for value in field.expressions:
-        if not isinstance(value, exp.Column | exp.Identifier):
-            raise near(value.name or "IN")
         label = value.name
         test = exp.EQ(this=field.this.copy(), expression=exp.Literal.string(label))
         branch = exp.If(this=test, true=call.expressions[0].copy())
@@ -85,19 +80,26 @@ def pivot(
     return f"{turned.sql} AS {physical}", turned.source(node.alias, physical)
 
 
+def _parts(node: exp.Pivot, word: str) -> tuple[exp.Expression, exp.Expression]:
+    """What stands before FOR, and FOR with the columns in its IN."""
+    values, fields = node.expressions, node.args.get("fields") or []
+    if len(values) != 1 or len(fields) != 1 or not node.alias:
+        raise near(word)
+    for item in fields[0].expressions:
+        if not isinstance(item, exp.Column | exp.Identifier):
+            raise near(item.name or "IN")
+    return values[0], fields[0]
+
+
 def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple[str, Source]:
     """source UNPIVOT (value FOR name IN (a, b)) AS alias; rows of NULL are left out."""
     only(
         node, "expressions", "fields", "alias", "unpivot", "value_columns_first", "default_on_null"
     )
-    if len(node.expressions) != 1 or len(node.args.get("fields") or []) != 1 or not node.alias:
-        raise near("UNPIVOT")
-    field = node.args["fields"][0]
+    named, field = _parts(node, "UNPIVOT")
     by_name = {column.name.lower(): column for column in source.columns}
     turned: list[NamedColumn] = []
     for item in field.expressions:
-        if not isinstance(item, exp.Column | exp.Identifier):
-            raise near(item.name or "IN")
         column = by_name.get(item.name.lower())
         if column is None:
             raise failure("207", item.name)
@@ -110,7 +112,7 @@ def unpivot(source: Source, inner: str, node: exp.Pivot, physical: str) -> tuple
     names = {column.name.lower() for column in turned}
     kept = [column for column in source.columns if column.name.lower() not in names]
     columns = [(column.name, column.type) for column in kept]
-    columns += [(node.expressions[0].name, type_), (field.this.name, nvarchar(128))]
+    columns += [(named.name, type_), (field.this.name, nvarchar(128))]
     parts = []
     for column in turned:
         value = convert(Typed(column.sql, column.type), type_).sql

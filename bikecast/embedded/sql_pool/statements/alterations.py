@@ -213,11 +213,7 @@ def table_note(work: Work, statement: st.TableNote) -> None:
     exists = statement.name.lower() in {str(name).lower() for name in names}
     if statement.update:
         if statement.name and not exists:
-            raise (
-                SqlError(2727, f"Cannot find index '{statement.name}'.")
-                if noun == "index"
-                else SqlError(2767, f"Could not locate statistics '{statement.name}'.")
-            )
+            raise failure("2727" if noun == "index" else "2767", statement.name)
         if noun == "statistics":
             updated = [statement.name] if statement.name else names
             work.catalog.change_details(table, _dated(work, table.details, updated))

@@ -38,15 +38,12 @@ def insert(work: Work, statement: st.Insert, source: str = "") -> int:
     only(tree, "this", "expression", "with_")
     if tree.args.get("with_") is not None:
         raise refused("A common table expression before INSERT")
-    target, names = tree.this, None
-    if isinstance(target, exp.Schema):
-        names = [item.name for item in target.expressions]
-        target = target.this
+    target, names = statement.target
     only(target, "this", "db", "catalog")
     table = existing_table(work, st.table_name(target))
     columns = target_columns(table, names)
     if isinstance(tree.expression, exp.Values):
-        values = _row(work, tree.expression, columns)
+        values = _row(work, statement, columns)
     elif tree.expression is None:
         raise refused("INSERT ... DEFAULT VALUES")
     else:
@@ -135,15 +132,13 @@ def _count_error(named: bool, more_values: bool, *, constants: bool = True) -> S
     return SqlError(109, "There are more columns in the INSERT statement than values specified.")
 
 
-def _row(work: Work, node: exp.Values, columns: list[TableColumn]) -> list[Typed]:
+def _row(work: Work, statement: st.Insert, columns: list[TableColumn]) -> list[Typed]:
     """The one row of VALUES: constants, variables and DEFAULT."""
-    if len(node.expressions) != 1:
+    if len(statement.tree.expression.expressions) != 1:
         raise refused("More than one row in VALUES", "Use INSERT ... SELECT ... UNION ALL.")
-    row = node.expressions[0]
-    items = row.expressions if isinstance(row, exp.Tuple) else [row]
     compiler = QueryCompiler(work.context).expressions(Scope())
     values: list[Typed] = []
-    for position, item in enumerate(items):
+    for position, item in enumerate(statement.values):
         inner = item.this if isinstance(item, exp.Neg) else item
         if isinstance(item, exp.Column | exp.Var) and item.name.upper() == "DEFAULT":
             column = columns[position] if position < len(columns) else None

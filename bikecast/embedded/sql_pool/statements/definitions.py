@@ -215,12 +215,7 @@ def drop(work: Work, statement: st.Drop) -> None:
             actual = next(word for word, code in _TYPES.items() if code == object_.type)
             raise failure("3705", statement.kind, name, name, actual.lower(), actual)
         if object_ is None:
-            raise SqlError(
-                3701,
-                f"Cannot drop the {noun} '{name}', because it does not exist or you do not "
-                "have permission.",
-                severity=11,
-            )
+            raise failure("3701c", noun, name)
         if object_.type == TABLE:
             work.run(f"DROP TABLE {object_.duckdb_name}")
             if object_.details.get("identity"):

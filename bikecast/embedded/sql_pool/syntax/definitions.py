@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from sqlglot.tokenizer_core import TokenType
 
 from bikecast.embedded.sql_pool.errors import parse_error, refused, refused_words
@@ -31,21 +33,11 @@ def create(reader: Reader, line: int) -> st.Statement:
     reader.take()
     if noun == "VIEW":
         return _view(reader, line, alter)
-    if noun == "TABLE" and not alter:
-        return create_table(reader, line)
-    if noun == "TABLE":
-        return alter_table(reader, line)
-    if not alter and noun in _INDEX_WORDS:
-        return create_index(reader, line)
-    if not alter and noun == "STATISTICS":
-        return create_statistics(reader, line)
-    if noun == "SCHEMA" and not alter:
-        return _schema(reader, line)
-    if noun == "SCHEMA":
-        return _transfer(reader, line)
-    if noun == "INDEX":
-        return alter_index(reader, line)
-    raise reader.error()
+    noun = "INDEX" if not alter and noun in _INDEX_WORDS else noun
+    parse = (_ALTER if alter else _CREATE).get(noun)
+    if parse is None:
+        raise reader.error()
+    return parse(reader, line)
 
 
 def _schema(reader: Reader, line: int) -> st.Statement:
@@ -336,3 +328,9 @@ def drop_note(reader: Reader, line: int) -> st.Statement:
         raise reader.error()
     table = st.ObjectName(parts[-2], parts[0] if len(parts) == 3 else "dbo")
     return st.TableNote(line, table, "statistics", parts[-1], (), drop=True, if_exists=if_exists)
+
+
+_Parse = Callable[[Reader, int], st.Statement]
+_CREATE: dict[str, _Parse] = {"TABLE": create_table, "INDEX": create_index}
+_CREATE |= {"STATISTICS": create_statistics, "SCHEMA": _schema}
+_ALTER: dict[str, _Parse] = {"TABLE": alter_table, "INDEX": alter_index, "SCHEMA": _transfer}

@@ -13,10 +13,7 @@ from bikecast.embedded.sql_pool.values.types import SqlType
 
 _STATEMENTS = {
     "SAVE": "A savepoint",
-    "OPEN": "A cursor",
-    "CLOSE": "A cursor",
-    "FETCH": "A cursor",
-    "DEALLOCATE": "A cursor",
+    **dict.fromkeys(("OPEN", "CLOSE", "FETCH", "DEALLOCATE"), "A cursor"),
     "CREATE TRIGGER": "A trigger",
     "CREATE SEQUENCE": "A sequence",
     "CREATE SYNONYM": "A synonym",
@@ -40,12 +37,8 @@ _SET_OPTIONS = {
     "ROWCOUNT": ("0",),
     "DATEFIRST": ("7",),
     "DATEFORMAT": ("MDY", "DMY", "YMD", "YDM", "MYD", "DYM"),
-    "QUOTED_IDENTIFIER": ("ON",),
-    "ANSI_NULLS": ("ON",),
-    "ANSI_PADDING": ("ON",),
-    "ANSI_WARNINGS": ("ON",),
-    "ARITHABORT": ("ON",),
-    "CONCAT_NULL_YIELDS_NULL": ("ON",),
+    **dict.fromkeys(("QUOTED_IDENTIFIER", "CONCAT_NULL_YIELDS_NULL", "ARITHABORT"), ("ON",)),
+    **dict.fromkeys(("ANSI_NULLS", "ANSI_PADDING", "ANSI_WARNINGS"), ("ON",)),
     "TRANSACTION ISOLATION LEVEL READ": ("UNCOMMITTED", "COMMITTED"),
 }
 _QUERY_OPTIONS = frozenset({"LABEL", "MAXDOP", "HASH", "MERGE", "LOOP", "FORCE", "DISABLE"})

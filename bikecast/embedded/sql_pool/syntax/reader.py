@@ -158,17 +158,14 @@ class Reader:
         if self.word() == "TABLE":
             raise refused("A table variable", "Use a temporary table.")
         name = self.identifier()
-        arguments: list[str] = []
-        if self.kind() is TokenType.L_PAREN:
-            self.take()
-            while self.kind() is not TokenType.R_PAREN:
-                if self.kind() is not TokenType.COMMA:
-                    arguments.append(self.word() or "?")
-                self.take()
-            self.take()
-        if any(not (a.isdigit() or a == "MAX") for a in arguments):
+        in_parentheses = self.kind() is TokenType.L_PAREN
+        return make_type(name, list(self.in_parentheses(self._size) if in_parentheses else ()))
+
+    def _size(self) -> str:
+        """A length, precision or scale."""
+        if not (self.word().isdigit() or self.word() == "MAX"):
             raise self.error()
-        return make_type(name, arguments)
+        return self.take().text
 
     def text_since(self, start: int) -> str:
         """The batch's text from the token at `start` to the last one taken."""

@@ -37,6 +37,23 @@ class Insert(Statement):
 
     tree: exp.Expression
 
+    @property
+    def target(self) -> tuple[exp.Expression, list[str] | None]:
+        """The table, and the columns that are named."""
+        target = self.tree.this
+        if isinstance(target, exp.Schema):
+            return target.this, [item.name for item in target.expressions]
+        return target, None
+
+    @property
+    def values(self) -> list[exp.Expression]:
+        """The items of VALUES' first row, or of a SELECT."""
+        source = self.tree.expression
+        if isinstance(source, exp.Values):
+            row = source.expressions[0]
+            return row.expressions if isinstance(row, exp.Tuple) else [row]
+        return source.expressions if isinstance(source, exp.Select) else []
+
 
 @dataclass(frozen=True)
 class Assignment:

@@ -116,7 +116,7 @@ def _to_text(value: Typed, to: SqlType, style: int | None) -> str:
         if style in (1, 2):
             return f"'0x' || hex({value.sql})" if style == 1 else f"hex({value.sql})"
         national = "true" if to.name.startswith("n") else "false"
-        return f"tsql_bytes_text({value.sql}, {national})"
+        return f"python_bytes_text(hex({value.sql}), {national})"
     if source.name == "bit":
         return f"CAST(CAST({value.sql} AS TINYINT) AS VARCHAR)"
     if source.name in ("real", "float"):
@@ -144,7 +144,7 @@ def _to_binary(value: Typed, to: SqlType, style: int | None) -> str:
         sql = f"tsql_from_hex({value.sql}, {style})"
     elif source.is_text:
         national = "true" if source.name.startswith("n") else "false"
-        sql = f"tsql_text_bytes({value.sql}, {national})"
+        sql = f"unhex(python_text_bytes({value.sql}, {national}))"
     elif source.is_integer or source.name == "bit":
         width = source.stored_bytes
         number = f"CAST({value.sql} AS BIGINT)"

@@ -17,25 +17,22 @@ _STANDARD_MOMENTS = {
     "g": "M/d/yyyy h:mm tt",
     "G": "M/d/yyyy h:mm:ss tt",
     "M": "MMMM d",
-    "m": "MMMM d",
-    "o": "yyyy-MM-ddTHH:mm:ss.fffffff",
     "O": "yyyy-MM-ddTHH:mm:ss.fffffff",
-    "r": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
     "R": "ddd, dd MMM yyyy HH:mm:ss 'GMT'",
     "s": "yyyy-MM-ddTHH:mm:ss",
     "t": "h:mm tt",
     "T": "h:mm:ss tt",
     "u": "yyyy-MM-dd HH:mm:ssZ",
     "U": "dddd, MMMM d, yyyy h:mm:ss tt",
-    "y": "MMMM yyyy",
     "Y": "MMMM yyyy",
 }
+_STANDARD_MOMENTS |= {letter.lower(): _STANDARD_MOMENTS[letter] for letter in "MORY"}
 _TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|\\(.)|(([dMyHhmsftFzKg])\5*)|(.)", re.DOTALL)
 _INTERVAL_TOKEN = re.compile(r"'([^']*)'|\"([^\"]*)\"|%?\\(.)|%?(([dhmsfF])\5*)", re.DOTALL)
 #: How often a letter may be repeated in the format of a time.
 _MOST = {"d": 8, "h": 2, "m": 2, "s": 2, "f": 7, "F": 7}
 _DAYS = "Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split()
-_MONTHS = (
+MONTHS = (
     "January February March April May June July August September October November December"
 ).split()
 
@@ -76,7 +73,7 @@ def _moment_field(token: str, moment: dt.datetime, minutes: int | None) -> str |
         name = _DAYS[moment.weekday()]
         return name[:3] if size == 3 else name
     if letter == "M" and size > 2:
-        name = _MONTHS[moment.month - 1]
+        name = MONTHS[moment.month - 1]
         return name[:3] if size == 3 else name
     if letter == "y":
         return f"{moment.year % 100:0{size}d}" if size < 3 else f"{moment.year:0{size}d}"

@@ -42,14 +42,6 @@ CREATE OR REPLACE MACRO tsql_offset_text(minutes) AS
 CREATE OR REPLACE MACRO tsql_padded_bytes(value, size) AS
     array_slice(value || unhex(repeat('00', size)), 1, size);
 
-CREATE OR REPLACE MACRO tsql_text_bytes(value, national) AS
-    unhex(python_text_bytes(value, national));
-
-CREATE OR REPLACE MACRO tsql_bytes_text(value, national) AS
-    python_bytes_text(hex(value), national);
-
-CREATE OR REPLACE MACRO tsql_hash(algorithm, value) AS unhex(python_hash(algorithm, hex(value)));
-
 CREATE OR REPLACE MACRO tsql_from_hex(value, style) AS
     list_transform([CASE WHEN style = 1 THEN regexp_replace(value, '^0[xX]', '') ELSE value END],
     lambda digits: CASE WHEN digits IS NULL THEN NULL

@@ -11,14 +11,10 @@ import re
 from functools import lru_cache
 
 from bikecast.embedded.sql_pool.errors import SqlError, failure, refused
+from bikecast.embedded.sql_pool.values.formats import MONTHS
 
 EPOCH = dt.datetime(1900, 1, 1)
-_MONTHS = "jan feb mar apr may jun jul aug sep oct nov dec".split()
-_NAMES = "january february march april may june july august september october november december"
-_MONTH_NUMBERS = {
-    **{name: i for i, name in enumerate(_MONTHS, 1)},
-    **{name: i for i, name in enumerate(_NAMES.split(), 1)},
-}
+_MONTH_NUMBERS = {text.lower(): i for i, name in enumerate(MONTHS, 1) for text in (name, name[:3])}
 #: In which order day, month and year are read; what is not here is mdy, as in us_english.
 _ORDERS = {
     **dict.fromkeys((2, 102, 11, 111, 12, 112, 20, 21, 23, 25, 120, 121, 126, 127), "ymd"),
@@ -297,7 +293,7 @@ def moment_text(moment: dt.datetime, type_name: str, scale: int, style: int, tic
 def _field(letter: str, moment: dt.datetime, type_name: str, scale: int, ticks: int) -> str:
     hour = moment.hour % 12 or 12
     fields = {
-        "b": _MONTHS[moment.month - 1].title(),
+        "b": MONTHS[moment.month - 1][:3],
         "e": f"{moment.day:2d}",
         "d": f"{moment.day:02d}",
         "m": f"{moment.month:02d}",

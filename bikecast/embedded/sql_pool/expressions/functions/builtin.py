@@ -81,7 +81,8 @@ def _hash_bytes(compiler: Compiler, node: exp.Expression) -> Typed:
         raise refused("HASHBYTES by this algorithm, or by one that is not a constant")
     if not (value.type.is_text or value.type.is_binary or value.type.name == "null"):
         raise SqlError(8116, f"Argument data type {value.type.name} is invalid for hashbytes.")
-    return Typed(f"tsql_hash('{name}', {convert(value, varbinary(MAX)).sql})", varbinary(size))
+    hashed = f"python_hash('{name}', hex({convert(value, varbinary(MAX)).sql}))"
+    return Typed(f"unhex({hashed})", varbinary(size))
 
 
 _SESSION_VALUES = (

@@ -220,10 +220,7 @@ def _date_name(compiler: Compiler, node: exp.Expression) -> Typed:
 
 
 def _single_part(part: str) -> Function:
-    def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
-        return _part_value(compiler, part, compiler.arguments(node, 1, 1)[0])
-
-    return compile_call
+    return lambda compiler, node: _part_value(compiler, part, compiler.arguments(node, 1, 1)[0])
 
 
 def _end_of_month(compiler: Compiler, node: exp.Expression) -> Typed:
