@@ -216,6 +216,8 @@ def test_requests_of_one_pool_are_seen_by_its_sessions_and_by_no_other_pool(tmp_
         ("SERVERPROPERTY('edition')", "SQL Azure"),
         ("SERVERPROPERTY('ProductVersion')", "12.0.2000.8"),
         ("SERVERPROPERTY('nothing')", None),
+        ("SERVERPROPERTY(NULL)", None),
+        ("TYPEPROPERTY('sysname', 'Precision')", 128),
         ("DATABASEPROPERTYEX('pool', 'Edition')", "DataWarehouse"),
         ("DATABASEPROPERTYEX(DB_NAME(), 'Collation')", "SQL_Latin1_General_CP1_CI_AS"),
         ("DATABASEPROPERTYEX('master', 'Edition')", None),

@@ -30,9 +30,11 @@ from bikecast.embedded.sql_pool.errors import (
     BINDING_ERRORS,
     Cancelled,
     SqlError,
+    construct,
     failure,
     interruptible,
     near,
+    refused,
 )
 from bikecast.embedded.sql_pool.expressions.context import Variable, declared
 from bikecast.embedded.sql_pool.limits import Limits
@@ -364,7 +366,10 @@ class Interpreter:
 
     def _execute_stored(self, statement: st.ExecuteProcedure, frame: Frame) -> int:
         procedure = self.catalog.find(statement.name)
-        if procedure is None and statement.is_bare:
+        what = f"The procedure {statement.name.name.lower()}"
+        if procedure is None and construct(what):
+            raise refused(what)
+        if procedure is None and statement.is_bare and not what.startswith("The procedure sp_"):
             raise near(statement.name.name, statement.line)
         if procedure is None or procedure.type != PROCEDURE:
             raise SqlError(2812, f"Could not find stored procedure '{statement.name}'.")

@@ -100,7 +100,7 @@ class QueryCompiler:
             if name.lower() in scope.ctes:
                 raise failure("239", name)
             query = self.query(cte.this, Scope(ctes=dict(scope.ctes)))
-            columns = tuple(column.name for column in cte.args["alias"].args.get("columns") or ())
+            columns = tuple(cte.alias_column_names)
             query.source(name, name, columns)  # names must be there, and differ
             physical = next_alias()
             scope.ctes[name.lower()] = (physical, query, columns)

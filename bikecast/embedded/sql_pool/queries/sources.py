@@ -98,8 +98,7 @@ class SourceCompiler:
         """CROSS APPLY and OUTER APPLY: the right side sees the columns of the left."""
         only(node, "this", "alias", "cross_apply")
         join = ("CROSS JOIN", "") if node.args.get("cross_apply") else ("LEFT JOIN", " ON true")
-        alias = node.args.get("alias")
-        names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
+        names = tuple(node.alias_column_names)
         physical = next_alias()
         if isinstance(node.this, exp.Anonymous):
             compiler = self._expressions(self.scope)
@@ -150,8 +149,7 @@ class SourceCompiler:
     def _function(self, node: exp.Table) -> str:
         """A function as a table source; its arguments see no columns of its neighbours."""
         only(node, "this", "alias")
-        alias = node.args.get("alias")
-        names = tuple(column.name for column in alias.args.get("columns") or ()) if alias else ()
+        names = tuple(node.alias_column_names)
         compiler = self._expressions(_around(self.scope))
         sql, source = function_rows(compiler, node.this, node.alias, next_alias())
         self.scope.add(_renamed(source, names))
@@ -241,7 +239,7 @@ class SourceCompiler:
             raise near(")")
         if isinstance(node.this, exp.Values):
             raise refused("VALUES as a table source")
-        names = tuple(column.name for column in alias.args.get("columns") or ())
+        names = tuple(node.alias_column_names)
         # A derived table sees no column of its neighbours, but those of the queries around.
         query = self.query(node.this, Scope(parent=_around(self.scope)))
         physical = next_alias()

@@ -142,10 +142,10 @@ class BatchParser:
 
     def _declared(self) -> tuple[str, SqlType, exp.Expression | None]:
         reader = self.reader
+        if "CURSOR" in (reader.word(1), reader.word(2)):  # of a name, or of a variable
+            raise refused("A cursor")
         name = reader.variable()
         reader.match("AS")
-        if reader.word() == "CURSOR":
-            raise refused("A cursor", "Use WHILE.")
         type_ = reader.type_name()
         return name, type_, reader.expression(_COMMA) if reader.match("=") else None
 

@@ -134,9 +134,9 @@ def _properties(properties: dict[str, tuple[object, SqlType]], names: int) -> Fu
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         arguments = compiler.arguments(node, names + 1, names + 1)
         *databases, name = (compiler.value(item) for item in arguments)
-        if name.constant is None:
+        if name.constant is None and name.type.name != "null":
             raise refused(f"{node.name.upper()} of a property that is not a constant")
-        value, type_ = properties.get(name.constant.strip().upper(), (None, _NAME))
+        value, type_ = properties.get((name.constant or "").strip().upper(), (None, _NAME))
         sql = compiler.context.bind(value, type_)
         for given in databases:
             sql = f"(CASE WHEN {given.sql} = {_here()} THEN {sql} END)"
@@ -185,7 +185,7 @@ _INDEX_PROPERTIES = {
     "ISSTATISTICS": "0",
 }
 _TYPE_PROPERTIES = {
-    "PRECISION": "CASE WHEN precision > 0 THEN precision ELSE max_length END",
+    "PRECISION": f"CASE WHEN precision > 0 THEN precision ELSE {_LENGTH} END",
     "SCALE": "CASE WHEN precision > 0 THEN scale END",
     "ALLOWSNULL": "CAST(is_nullable AS INTEGER)",
     "OWNERID": "1",
