@@ -71,7 +71,7 @@ def test_credentials_are_read_over(copy):
     ("content", "reason"),
     [
         ("h,h,h,h\n1,a,,\nx,b,,\n", "'x' to data type int"),
-        ("h,h,h,h\n1,too long,,\n", "truncated in column 'name'"),
+        ("h,h,h,h\n1,too long,,\n", r"truncated in column 'name'\. No row was loaded"),
         ("h,h,h,h\n,a,,\n", "does not allow nulls"),
         ("h,h,h,h\n1,a,2024-13-01,\n", "date"),
         ("h,h,h,h\n1,a,\n", "(?i)expected number of columns|columns"),

@@ -387,8 +387,7 @@ class Interpreter:
                 raise
             status = leaving.status
         except SqlError:
-            failures = self.failures
-            failures.procedure = failures.procedure or label
+            self.failures.procedure = self.failures.procedure or label
             raise
         copy_outputs(definition.parameters, statement.arguments, variables, frame.variables)
         return status

@@ -72,7 +72,7 @@ def load_file(
         )
     except SqlError as error:
         cause = duckdb_text(error.__cause__)
-        value = re.search(r"Could not convert string (['\"].*?['\"]) to", cause)
+        value = re.search(r"Could not convert string (['\"](?!\[\[).*?['\"]) to", cause)
         shown = f" (value {value[1]})" if value and value[1] not in error.message else ""
         raise failure("13812f", path, error.message, shown) from error
 

@@ -199,6 +199,8 @@ def make_type(name: str, arguments: list[str], *, in_cast: bool = False) -> SqlT
         if text.lower() != "max" and not (text.isdecimal() and len(text) <= 10):
             raise near(text)
     numbers = [MAX if text.lower() == "max" else int(text) for text in arguments]
+    if len(numbers) > (2 if type_name == "decimal" else 1):
+        raise near(arguments[-1])
     if name.lower() == "sysname":
         numbers = [128]
     if type_name == "decimal":
