@@ -20,13 +20,9 @@ from rich.table import Table
 
 PROJECT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(PROJECT))
-from bikecast.embedded.sql_pool.tds.packets import Kind  # noqa: E402
-from tests.unit.tds.sessions import HEADERS, answer, login, packet, prelogin, raw  # noqa: E402
-from tests.unit.tds.sessions import text as utf_16  # noqa: E402
+from tests.unit.tds.sessions import answer, batch, login, prelogin, raw  # noqa: E402
 
 USER, PASSWORD = "me", "something long"
-#: Characters of a packet.
-_PIECE = 2000
 #: Seconds that the batch has run by then.
 HEAD_START = 2.0
 _DIGITS = "(SELECT 1 AS d" + " UNION ALL SELECT 1" * 9 + ")"
@@ -86,20 +82,12 @@ def stopped(text: str) -> tuple[float, int]:
                 client.sendall(login(USER, PASSWORD))
                 answer(client)
                 if text:
-                    for start in range(0, len(text), _PIECE):
-                        client.sendall(piece(text, start))
+                    client.sendall(batch(text))
                     time.sleep(HEAD_START)
                 began = time.perf_counter()
                 server.send_signal(signal.SIGTERM)
                 code = server.wait()
         return time.perf_counter() - began, code
-
-
-def piece(text: str, start: int) -> bytes:
-    """The packet of a batch that begins with this character."""
-    end = start + _PIECE
-    content = utf_16(text[start:end])
-    return packet(Kind.SQL_BATCH, content if start else HEADERS + content, int(end >= len(text)))
 
 
 if __name__ == "__main__":

@@ -36,8 +36,14 @@ def login(user=USER, password=PASSWORD, database="pool"):
     return packet(Kind.LOGIN, struct.pack("<I", len(body)) + body[4:])
 
 
-def batch(sql):
-    return packet(Kind.SQL_BATCH, HEADERS + text(sql))
+def batch(sql, size=4000):
+    """A batch in as many packets as it needs."""
+    content = HEADERS + text(sql)
+    starts = range(0, len(content), size)
+    return b"".join(
+        packet(Kind.SQL_BATCH, content[start : start + size], int(start == starts[-1]))
+        for start in starts
+    )
 
 
 def nvarchar(value, name=""):
