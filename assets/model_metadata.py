@@ -8,13 +8,12 @@ from typing import Any
 import dagster as dg
 
 from assets.metadata import link_or_path, metadata_key, picture, table_preview
+from assets.model_tags import SCORE_KINDS
 from assets.table_columns import column_schema
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from resources.registry.port import ModelVersion
 
-#: The kinds of scores, the most honest one first.
-KINDS = ("time_ordered", "holdout", "cv")
 MAX_TRIALS = 50
 PREVIEW_ROWS = 10
 #: The columns of the leaderboard that a page has room for; leaderboard.csv has all.
@@ -35,7 +34,7 @@ def flat_scores(result: TrainingResult) -> dict[str, float]:
     """Scores by `<kind>_<metric>`, kinds that were not computed left out."""
     return {
         f"{kind}_{metric}": value
-        for kind in KINDS
+        for kind in SCORE_KINDS
         for metric, value in (result.scores.get(kind) or {}).items()
     }
 
@@ -94,7 +93,9 @@ def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:
             for row in honest
         ]
     return [
-        {"scored on": kind, **score} for kind in KINDS if (score := result.scores.get(kind) or {})
+        {"scored on": kind, **score}
+        for kind in SCORE_KINDS
+        if (score := result.scores.get(kind) or {})
     ]
 
 
@@ -108,7 +109,7 @@ def _intervals(diagnostics: Mapping[str, object]) -> dg.MetadataValue | None:
                 "scored on": kind,
                 **{name: f"{low:.4g} to {high:.4g}" for name, (low, high) in kinds[kind].items()},
             }
-            for kind in KINDS
+            for kind in SCORE_KINDS
             if kind in kinds
         ]
     )

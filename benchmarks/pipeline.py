@@ -31,7 +31,7 @@ SAMPLE_SECONDS = 0.25
 LOADS = 5
 IMPORT_DAGSTER = "import dagster"
 LOAD_LOCATION = "import pipelines.definitions"
-#: What `explain` and `status` cannot do without: Dagster's own storage, opened.
+#: What `explain` and `status` would need if they did not read Dagster's files themselves.
 OPEN_EVENT_LOG = (
     "import os, dagster; os.environ['DAGSTER_HOME'] = os.environ['BIKECAST_HOME'] + '/dagster';"
     "dagster.DagsterInstance.get().dispose()"

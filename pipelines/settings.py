@@ -326,11 +326,22 @@ def _absolute_paths(source: PydanticBaseSettingsSource, base: Path) -> dict[str,
     for name in ("home", "csv", "forecast", "dagster_config", "prices"):
         value = values.get(name)
         if value and value not in (_SAMPLE, _STANDARD_INPUT) and "://" not in str(value):
-            values[name] = str(base / Path(str(value)).expanduser())
+            values[name] = str(base / _expanded(str(value)))
     if folders := values.get("source_folders"):
-        paths = [base / Path(each).expanduser() for each in str(folders).split(os.pathsep) if each]
+        paths = [base / _expanded(each) for each in str(folders).split(os.pathsep) if each]
         values["source_folders"] = os.pathsep.join(map(str, paths))
     return values
+
+
+def _expanded(path: str) -> Path:
+    """The path with `~` as the home folder. Raises InvalidInput where there is no such user."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError as error:
+        raise InvalidInput(
+            f"{path!r} names the home folder of a user that there is not. Nothing was started; "
+            "correct the path."
+        ) from error
 
 
 def load_settings(**flags: object) -> Settings:

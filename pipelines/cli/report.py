@@ -10,7 +10,7 @@ from pipelines.cli.output import print_table, stdout_console
 if TYPE_CHECKING:
     from bikecast.core.spec import ModelSpec
     from pipelines.home import Home
-    from pipelines.in_process.main_job import Outcome
+    from pipelines.in_process.outcome import Outcome
 
 BEST = 5
 _LEADERBOARD = ("trial", "score", "score_sd", "rmse", "r2", "seconds", "ensemble_weight")

@@ -15,8 +15,12 @@ from pipelines.cli.model_option import ModelOption
 from pipelines.cli.output import Wide, print_json, say
 
 if TYPE_CHECKING:
-    from pipelines.in_process.main_job import Outcome
+    from bikecast.core.spec import ModelSpec
+    from pipelines.cli.progress import Progress
+    from pipelines.environments import Resources
+    from pipelines.in_process.outcome import Outcome
     from pipelines.installation import Installation
+    from pipelines.models import Model
     from pipelines.settings import Settings
 
 
@@ -69,23 +73,21 @@ def run(
     """Run the whole pipeline and print the forecast.
 
     The files are checked first; a wrong one ends the run with exit code 2 and changes nothing.
-    A second run on unchanged data and code trains nothing and takes the model that is there.
+    A second run on unchanged data and code trains nothing and takes the model that is there. Where
+    all is as the last run left it, it has nothing to do, and shows the result at once.
     Without --csv it keeps the data of the last one.
 
     Examples: `bikecast run`, `bikecast run --csv rentals.csv --forecast days.csv`,
     `bikecast run --json > forecast.json`
     """
-    import psutil
-
+    from pipelines.catalog import kept_models
     from pipelines.cli.progress import Progress
     from pipelines.cli.report import print_report
     from pipelines.environments import resources_for
-    from pipelines.home import full_disk_explained, open_home
-    from pipelines.in_process.checked_files import checked_files
-    from pipelines.in_process.main_job import run_main_job, sole_run
-    from pipelines.installation import open_installation
+    from pipelines.home import Home, full_disk_explained, open_home
+    from pipelines.in_process.sole_run import sole_run
+    from pipelines.in_process.unchanged_run import input_of, is_noted, unchanged_run
     from pipelines.logs import open_log
-    from pipelines.model_files import load_models
     from pipelines.models import chosen_model
     from pipelines.settings import load_settings
 
@@ -96,20 +98,65 @@ def run(
             "environment. Nothing was started. In azure: `bikecast ui`, then Materialize all; its "
             "sensors wait. `bikecast plan` says what that costs."
         )
-    models = load_models()
+    models = kept_models(Home.of(settings))
     spec = chosen_model(models, settings.model).spec
     home = open_home(settings)
     log = open_log(home)
     sources = f"csv {settings.csv}, forecast {settings.forecast}"
     log.info("run: model %s, %s, retrain %s", spec.name, sources, retrain)
     resources = resources_for(settings, models)
-    budget_seconds = {} if settings.budget is None else {"budget_seconds": settings.budget}
-    training: dict[str, object] = {"retrain": retrain, **budget_seconds}
-    with (
-        full_disk_explained(home),
-        Progress(spec) as progress,
-        checked_files(spec, resources.sources),
-    ):
+    outcome: Outcome | None = None
+    with full_disk_explained(home), Progress(spec) as progress:
+        inputs = None if promote or retrain else input_of(settings, spec, resources)
+        if is_noted(home, spec, inputs):
+            with sole_run(home, progress):
+                outcome = unchanged_run(home, spec, inputs, resources)
+        if outcome is None:
+            outcome = _run(
+                settings,
+                resources,
+                models,
+                spec,
+                progress,
+                inputs,
+                retrain=retrain,
+                promote=promote,
+            )
+        else:
+            run_id = outcome.run_ids[-1]
+            log.info("run: nothing to do since run %s", run_id)
+            say(f"Nothing to do: all is as run {run_id[:8]} left it, which the UI shows.")
+    if as_json:
+        print_json(as_object(outcome))
+    else:
+        print_report(spec, outcome, home, wide=wide)
+
+
+def _run(
+    settings: Settings,
+    resources: Resources,
+    models: tuple[Model, ...],
+    spec: ModelSpec,
+    progress: Progress,
+    inputs: str | None,
+    *,
+    retrain: bool,
+    promote: bool,
+) -> Outcome:
+    """Check the files, run everything in Dagster and leave the note of this run."""
+    import psutil
+
+    from pipelines.home import Home
+    from pipelines.in_process.checked_files import checked_files
+    from pipelines.in_process.main_job import run_main_job
+    from pipelines.in_process.sole_run import sole_run
+    from pipelines.in_process.unchanged_run import note_run
+    from pipelines.installation import open_installation
+
+    home = Home.of(settings)
+    budget = {} if settings.budget is None else {"budget_seconds": settings.budget}
+    training: dict[str, object] = {"retrain": retrain, **budget}
+    with checked_files(spec, resources.sources):
         before = time.time() - psutil.Process().create_time()
         with sole_run(home, progress):
             started = time.perf_counter() - before  # the wait for another run does not count
@@ -125,10 +172,8 @@ def run(
                     watcher=progress,
                     started=started,
                 )
-    if as_json:
-        print_json(as_object(outcome))
-    else:
-        print_report(spec, outcome, home, wide=wide)
+            note_run(home, spec, inputs, outcome)
+    return outcome
 
 
 @contextmanager

@@ -77,7 +77,7 @@ def smoke(
         raise InvalidInput(TEACHES + "Add --azure.")
     from pipelines.cli.progress import Progress
     from pipelines.home import full_disk_explained, open_home
-    from pipelines.in_process.main_job import sole_run
+    from pipelines.in_process.sole_run import sole_run
     from pipelines.logs import open_log
     from pipelines.settings import load_settings
 

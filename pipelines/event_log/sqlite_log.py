@@ -66,8 +66,10 @@ def open_sqlite_log(dagster_home: Path, stack: ExitStack) -> SqliteLog | None:
             (revision,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
             if revision != _REVISION:
                 return None
-        return SqliteLog(connections)
-    except (OSError, ValueError, TypeError, yaml.YAMLError, sqlite3.Error):
+        log = SqliteLog(connections)
+        log.probe()
+        return log
+    except (OSError, ValueError, LookupError, TypeError, yaml.YAMLError, sqlite3.Error):
         return None
 
 
@@ -133,6 +135,25 @@ class SqliteLog:
                 status = state["status"]["__enum__"].rpartition(".")[2]
                 switches[name] = "DECLARED_IN_CODE" if status == "AUTOMATICALLY_RUNNING" else status
         return switches
+
+    def probe(self) -> None:
+        """Read the newest of everything. Raises whatever its form is not what is expected here."""
+        self.last_run()
+        self.switches("")
+        newest = "SELECT asset_key FROM event_logs WHERE asset_key IS NOT NULL ORDER BY id DESC"
+        for (key,) in self._rows("events", f"{newest} LIMIT 1"):
+            next(self.materializations("/".join(json.loads(key))), None)
+
+    def position(self) -> tuple[object, ...]:
+        """What is another one after each new run, each change of one, and each event."""
+        runs = "SELECT count(*), max(id), max(update_timestamp) FROM runs"
+        events = "SELECT count(*), max(id) FROM event_logs"
+        return tuple(
+            value
+            for name, statement in (("runs", runs), ("events", events))
+            for row in self._rows(name, statement)
+            for value in row
+        )
 
     def _rows(self, name: str, statement: str, *values: object) -> Iterator[tuple[Any, ...]]:
         connection = self._connections.get(name)

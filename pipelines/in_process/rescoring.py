@@ -12,7 +12,8 @@ from bikecast.core.errors import InvalidInput
 from bikecast.core.spec import ModelSpec
 from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.in_process.main_job import execute_job
-from pipelines.in_process.run_events import Record, Watcher
+from pipelines.in_process.outcome import Record
+from pipelines.in_process.watcher import Watcher
 from pipelines.installation import Installation
 from pipelines.jobs import RESCORE, range_tags, rescore_config, rescore_rows_config
 

@@ -4,39 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Protocol
 
 import dagster as dg
 
 from bikecast.core.errors import BikecastError, InvalidInput
-from bikecast.core.jobs import JobStatus
-
-
-class Watcher(Protocol):
-    """Hears how the main job goes on; the command line shows it."""
-
-    def stage_started(self, stage: str) -> None:
-        """An asset's step began."""
-
-    def stage_ended(self, stage: str, seconds: float, note: str) -> None:
-        """An asset was materialized, or the training job ended."""
-
-    def training(self, status: JobStatus) -> None:
-        """The training job was polled."""
-
-    def warning(self, text: str) -> None:
-        """A warning or a failed check of a step."""
-
-
-@dataclass
-class Record:
-    """What the runs of one main job have told so far."""
-
-    seconds: dict[str, float] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
-    metadata: dict[str, dict[str, object]] = field(default_factory=dict)
-    run_ids: list[str] = field(default_factory=list)
+from pipelines.in_process.outcome import Record
+from pipelines.in_process.watcher import Watcher
 
 
 def hear(entry: dg.EventLogEntry, record: Record, watcher: Watcher) -> None:

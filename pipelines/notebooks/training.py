@@ -18,8 +18,9 @@ from assets.waiting import JOB_TAG
 from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import JobStatus
 from pipelines.in_process.dead_runs import clean_up_dead_runs
-from pipelines.in_process.main_job import execute_job, sole_run
-from pipelines.in_process.run_events import Record
+from pipelines.in_process.main_job import execute_job
+from pipelines.in_process.outcome import Record
+from pipelines.in_process.sole_run import sole_run
 from pipelines.installation import open_installation
 from pipelines.jobs import FINISH_TRAINING, TRAIN
 from pipelines.settings import load_settings

@@ -18,8 +18,9 @@ from bikecast.core.errors import BikecastError
 from bikecast.core.jobs import Awaited, JobState, JobStatus, current_attempt
 from pipelines.in_process.dead_runs import clean_up_dead_runs
 from pipelines.in_process.main_job import execute_job
-from pipelines.in_process.run_events import Record, Watcher
+from pipelines.in_process.outcome import Record
 from pipelines.in_process.sensor_ticks import Ticker
+from pipelines.in_process.watcher import Watcher
 from pipelines.installation import Installation
 from pipelines.sensors.polling import PollCursor, awaited_job
 from pipelines.smoke.spec import BUDGET_SECONDS, SMOKE

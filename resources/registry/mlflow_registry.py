@@ -17,7 +17,7 @@ from bikecast.core.onnx.contract import model_digest, unchanged_model
 from bikecast.embedded.mlflow import database_path, is_ready, reading, writing
 from resources.adapter import Adapter
 from resources.registry.port import DIGEST, JOB_ID, SCORES, ModelVersion, no_own_tags, numbered
-from resources.registry.version_memo import remembered
+from resources.registry.version_memo import MEMO, remembered
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -113,7 +113,7 @@ class MlflowRegistry(Adapter):
 
     def versions(self, name: str) -> list[ModelVersion]:
         """All versions, newest first; empty where the model is unknown."""
-        memo = self._folder(name) / "versions.json"
+        memo = self._folder(name) / MEMO
         if not is_ready(self.tracking_uri):
             return []
         database = database_path(self.tracking_uri)

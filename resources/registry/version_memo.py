@@ -20,6 +20,9 @@ from bikecast.core.errors import BikecastError
 from bikecast.core.files import file_digest, replaced_file
 from resources.registry.port import ModelVersion
 
+#: The memo's name in the folder of a model's files.
+MEMO = "versions.json"
+
 
 def remembered(
     memo: Path, database: Path, read: Callable[[], list[ModelVersion]]

@@ -124,6 +124,12 @@ def test_a_second_run_on_unchanged_data_trains_nothing(main_run, cli):
     versions = registry_for(Home(cli.home)).versions(SPEC.model_name)
     assert [version.version for version in versions] == [1]
 
+    third = run_json(cli, *main_run.arguments)
+
+    assert third.stderr.startswith("Nothing to do: all is as run ")
+    assert list(third.result["seconds"]) == ["total"]
+    assert {**third.result, "seconds": 0} == {**second, "seconds": 0}
+
 
 def test_the_pool_keeps_provenance_of_each_prediction(main_run):
     with sql_pool_for(Home(main_run.cli.home)).session() as session:

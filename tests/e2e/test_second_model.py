@@ -10,7 +10,8 @@ from assets.waiting import NEXT_TAG
 from pipelines.environments import Resources, local_resources
 from pipelines.home import Home
 from pipelines.in_process.checked_files import checked_files
-from pipelines.in_process.main_job import Outcome, run_main_job
+from pipelines.in_process.main_job import run_main_job
+from pipelines.in_process.outcome import Outcome
 from pipelines.installation import Installation
 from pipelines.models import Model
 from pipelines.settings import Settings

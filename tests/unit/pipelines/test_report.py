@@ -12,7 +12,7 @@ from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.cli import output, report
 from pipelines.cli.run import as_object
 from pipelines.home import Home
-from pipelines.in_process.main_job import Outcome
+from pipelines.in_process.outcome import Outcome
 from resources.registry.port import ModelVersion
 
 LIVE, CANDIDATE = 0.91, 0.87

@@ -132,3 +132,9 @@ def test_a_token_in_the_address_of_spark_is_refused_without_showing_it(monkeypat
     with pytest.raises(InvalidInput, match="SPARK_CONNECT_AUTHENTICATE_TOKEN") as caught:
         load_settings()
     assert "SECRET" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["csv", "home", "source_folders"])
+def test_a_home_folder_of_nobody_is_no_traceback(name):
+    with pytest.raises(InvalidInput, match="'~nobody-/a' names the home folder of a user"):
+        load_settings(**{name: "~nobody-/a"})
