@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import sqlite3
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
@@ -96,7 +97,7 @@ def unchanged_run(
     from assets.live_model.live_model import LiveModel
 
     start = time.perf_counter()
-    with suppress(OSError, ValueError, LookupError, TypeError, BikecastError):
+    with suppress(Exception):  # a run tells of whatever it is
         note = _note(home, spec)
         is_so = note["inputs"] == inputs and note["state"] == _state(home)
         if inputs is None or not is_so or not 0 < note["until"] - time.time() <= MOST_SECONDS:
@@ -133,11 +134,14 @@ def _state(home: Home) -> str | None:
 
     None where a run is under way, or where only Dagster can read its storage.
     """
-    with ExitStack() as stack:
-        log = open_sqlite_log(home.dagster, stack)
-        if log is None or log.runs_under_way():
-            return None
-        digest = hashlib.sha256(repr(log.position()).encode())
+    try:
+        with ExitStack() as stack:
+            log = open_sqlite_log(home.dagster, stack)
+            if log is None or log.runs_under_way():
+                return None
+            digest = hashlib.sha256(repr(log.position()).encode())
+    except (ValueError, LookupError, TypeError, sqlite3.Error):
+        return None
     for path, stat in _files(home.root):
         facts = (path, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns, stat.st_ino)
         digest.update(repr(facts).encode())

@@ -120,6 +120,11 @@ def other_storage(home):
     (home.dagster / "dagster.yaml").write_text("storage: {postgres: {}}")
 
 
+def damaged_log(home):
+    index = home.dagster / "history" / "runs" / "index.db"
+    index.write_bytes(index.read_bytes()[:100] + b"x" * 20_000)
+
+
 def damaged_note(home):
     (home.root / f"last_run-{SPEC.name}.json").write_text("{")
 
@@ -140,6 +145,7 @@ def old_note(home):
         new_event,
         run_under_way,
         other_storage,
+        damaged_log,
         damaged_note,
         old_note,
     ],
@@ -167,6 +173,15 @@ def test_a_model_that_is_no_longer_settled_has_to_be_looked_at(home, answered, m
     )
 
     assert recognised(home) is None
+
+
+def test_a_run_on_a_damaged_log_leaves_no_note(home):
+    (home.root / f"last_run-{SPEC.name}.json").unlink()
+    damaged_log(home)
+
+    note_run(home, SPEC, "inputs", OUTCOME)
+
+    assert not is_noted(home, SPEC, "inputs")
 
 
 def test_a_note_holds_no_longer_than_assets_count_as_fresh(home):
