@@ -236,7 +236,8 @@ def comparison(operator: str, left: Typed, right: Typed) -> str:
         for column, constant in ((left, b), (right, a)):
             if _COLUMN.fullmatch(column.sql) and re.fullmatch("'.+'", constant, re.DOTALL):
                 # Cheaper, and true wherever the comparison is: few rows are left to be trimmed.
-                return f"(starts_with(lower({column.sql}), lower({constant})) AND {compared})"
+                first = f"starts_with(lower({column.sql}), lower({constant}))"
+                return f"(CASE WHEN {first} THEN {compared} ELSE {column.sql} IS NULL AND NULL END)"
     return compared
 
 

@@ -159,7 +159,6 @@ def _interval(part: str, number: str) -> str:
 
 def _date_diff(type_: SqlType) -> Function:
     """DATEDIFF counts the boundaries of a part between two moments."""
-    label = "datediff" if type_ is INT else "datediff_big"
 
     def compile_call(compiler: Compiler, node: exp.Expression) -> Typed:
         part_node, *nodes = compiler.arguments(node, 3, 3)
@@ -178,7 +177,7 @@ def _date_diff(type_: SqlType) -> Function:
             sql = f"(date_diff('microsecond', {first}, {last}) * 1000)"
         else:
             sql = f"date_diff('{part}', {first}, {last})"
-        macro = "tsql_difference_int" if label == "datediff" else ""
+        macro = "tsql_difference_int" if type_ is INT else ""
         return Typed(cast(f"{macro}({sql})", type_), type_)
 
     return compile_call
