@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,28 +30,36 @@ if TYPE_CHECKING:
 
 PICTURES = PROJECT / "docs" / "images"
 MODEL_TABLE = f"{SPEC.model_table}_table"
+#: Seconds of training: a picture needs no better model.
+BUDGET = "60"
 #: Milliseconds until what moves has come to rest.
 REST = 2_000
 
 
-def main() -> None:
-    """Materialize all in an empty home and walk through the pages."""
+def main(folder_of_all: Path | None = None) -> None:
+    """Materialize all in an empty home and walk through the pages.
+
+    A folder gets a picture of each page of an asset, a check, a sensor and a run, as long as the
+    page is, to look through.
+    """
     PICTURES.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         csv = folder / "rentals.csv"
         write_training_csv(csv)
         cli = Cli(folder / "home")
-        with dagster_ui(cli, BIKECAST_CSV=str(csv)) as ui:
+        with dagster_ui(cli, BIKECAST_CSV=str(csv), BIKECAST_BUDGET=BUDGET) as ui:
             with browser_page(2900, 1050, scale=0.7) as page:
                 materialize_all(page, ui)
                 ui.wait_for_assets()
                 graph(page, ui)
-            with browser_page(1280, 800) as page:
+            with browser_page(1600, 900) as page:
                 walk(page, ui)
-            with browser_page(1280, 800) as page:
+                if folder_of_all is not None:
+                    take_all(page, ui, folder_of_all)
+            with browser_page(1600, 900) as page:
                 roll_back(page, ui, cli, csv)
-            with browser_page(1280, 640) as page:
+            with browser_page(1600, 720) as page:
                 fail_a_check(page, ui, cli)
 
 
@@ -73,9 +82,41 @@ def walk(page: Page, ui: DagsterUi) -> None:
     take(page, "automation")
 
 
+def take_all(page: Page, ui: DagsterUi, folder: Path) -> None:
+    """Pages that the documents do not show, from top to end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    height = page.viewport_size["height"] if page.viewport_size else 900
+
+    def whole(name: str) -> None:
+        loaded(page)
+        page.wait_for_timeout(REST)
+        hidden = page.evaluate(
+            "() => Math.max(...[...document.querySelectorAll('*')]"
+            ".map(each => each.scrollHeight - each.clientHeight)"
+            ".filter((hidden, at) => hidden > 0), 0)"
+        )
+        page.set_viewport_size({"width": 1600, "height": min(height + int(hidden), 6000)})
+        page.wait_for_timeout(REST)
+        page.screenshot(path=folder / f"{name}.png")
+        page.set_viewport_size({"width": 1600, "height": height})
+
+    for name in ui.materializations():
+        open_asset(page, ui, name)
+        whole(f"asset-{name}")
+    open_checks(page, ui, SPEC.training_table, "no_drift")
+    whole("checks-bike_data")
+    for sensor in ("automl_run_sensor", "retrain_on_drift", "rollback_bad_model"):
+        page.goto(f"{ui.url}/locations/bikecast/sensors/{sensor}")
+        whole(f"sensor-{sensor}")
+    page.goto(f"{ui.url}/runs")
+    whole("runs")
+    page.locator("a[href*='/runs/']").first.click()
+    whole("run")
+
+
 def roll_back(page: Page, ui: DagsterUi, cli: Cli, csv: Path) -> None:
     """A second version, made live, and the job that undoes it."""
-    again = cli("run", "--retrain", "--csv", str(csv))
+    again = cli("run", "--retrain", "--csv", str(csv), "--budget", BUDGET)
     assert again.returncode == 0, again.stderr
     cli("rollback", "2")
     launch_job(page, ui, "rollback")
@@ -106,4 +147,4 @@ def take(page: Page, name: str, clip: FloatRect | None = None) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(Path(sys.argv[1]) if len(sys.argv) > 1 else None)
