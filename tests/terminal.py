@@ -38,10 +38,11 @@ class _Stream(io.TextIOWrapper):
         return buffer.getvalue().decode(self.encoding)
 
 
-def run_command(terminal: str, home: Path, *arguments: str) -> tuple[int, str]:
+def run_command(terminal: str, home: Path, *arguments: str, trials: int = 0) -> tuple[int, str]:
     """Exit code, and both outputs one after the other; a traceback is part of it."""
     out, err = (_Stream(*TERMINALS[terminal]) for _ in range(2))
     own = {"BIKECAST_HOME": str(home), "COLUMNS": "80", "TERM": "dumb", "LINES": "40"}
+    own["BIKECAST_MAX_TRIALS"] = str(trials)
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("BIKECAST_", "DAGSTER_"))}
     code = 0
     with (
