@@ -7,6 +7,7 @@ has started a thread, so that a death costs a fork and the stage itself.
 from __future__ import annotations
 
 import contextlib
+import importlib
 import json
 import os
 import re
@@ -23,7 +24,7 @@ from typing import Any
 
 from bikecast.core.errors import BikecastError
 from pipelines.home import Home
-from tests.chaos.stages import STAGES, state, world
+from tests.chaos.stages import STAGES, STEPS, state, world
 
 #: What makes a change visible or durable: the commit points.
 COMMITS = ("rename", "renameat", "renameat2", "link", "linkat", "fsync", "fdatasync")
@@ -55,7 +56,8 @@ class Point:
 
     def injected(self, what: str) -> tuple[str, ...]:
         """strace's arguments that do `what` there."""
-        return ("-e", f"inject={self.call}:{what}:when={self.number}")
+        injection = f"inject={self.call}:{what}:when={self.number}"
+        return ("-e", f"trace={self.call}", "-e", injection)
 
 
 @dataclass
@@ -141,6 +143,8 @@ class Ground:
     points: list[Point] = field(default_factory=list)
     commits: int = 0
     """Commit points of the stage, in all its threads."""
+    growth: int = 0
+    """Bytes that the stage leaves more than there were."""
 
     @property
     def stage(self) -> Callable[[Home], None]:
@@ -167,6 +171,7 @@ class Ground:
             if end != 0:
                 raise RuntimeError(f"{name} does not go through ({end}): {log.read_text()}")
             calls = _CALL.findall(log.with_suffix(".calls").read_text())
+            ground.growth = _room(place) - _room(ground.start)
             ground.after = ground.seen(place)
         ground.commits = sum(call in COMMITS for _, call in calls)
         most: dict[str, int] = {}
@@ -184,9 +189,7 @@ class Ground:
         place.mkdir()
         try:
             if room is not None:
-                pages = sum(-(-p.stat().st_size // 4096) for p in self.start.rglob("*"))
-                size = 4096 * pages + room
-                option = f"size={size},mode=0700"
+                option = f"size={_room(self.start) + room},mode=0700"
                 subprocess.run(["mount", "-t", "tmpfs", "-o", option, "tmpfs", place], check=True)
             shutil.copytree(self.start, place, dirs_exist_ok=True)
             yield place
@@ -221,10 +224,16 @@ class Outcome:
     """half, lost, duplicated or stuck, and where that is seen."""
 
 
+def _room(folder: Path) -> int:
+    """Bytes that the pages of a folder's files take."""
+    sizes = (path.stat().st_size for path in folder.rglob("*") if path.is_file())
+    return 4096 * sum(-(-size // 4096) for size in sizes)
+
+
 def tried(ground: Ground, way: str, point: Point, number: int) -> Outcome:
     """Let one thing happen at a point, repeat the stage, and look."""
     where = f"{point.call} {point.number}"
-    room = 4096 * (number % 16) if way == "full disk" else None
+    room = max(ground.growth, 2**15) * (number % 16) // 16 if way == "full disk" else None
     with ground.copy(f"try-{number}", room) as place:
         log, home = ground.folder / "log", Home(place / "home")
         log.unlink(missing_ok=True)
@@ -233,7 +242,8 @@ def tried(ground: Ground, way: str, point: Point, number: int) -> Outcome:
             ground.stage(home)
 
         if way == "kill -9":
-            struck = Child.start(stage, log, point.injected("signal=KILL")).end() == -9
+            Child.start(stage, log, point.injected("signal=KILL")).end()
+            struck = "killed by SIGKILL" in log.with_suffix(".calls").read_text()
         elif way == "full disk":
             where, struck = f"{room} bytes left", Child.start(stage, log).end() != 0
             subprocess.run(["mount", "-o", "remount,size=1g", place], check=True)
@@ -247,14 +257,15 @@ def tried(ground: Ground, way: str, point: Point, number: int) -> Outcome:
             struck = True
             if None in ends or FAILED in ends:
                 return Outcome(ground.name, way, where, struck, f"stuck: ends {ends}")
-        half = "" if ground.name == "repair" else _strange(ground, ground.seen(place))
+        steps = STEPS.get(ground.name, set())
+        half = "" if steps is None else strange(ground, ground.seen(place), steps)
         if half:
             return Outcome(ground.name, way, where, struck, f"half: {half}")
         again = Child.start(stage, log).end()
         if again != 0:
             text = log.read_text()[-1500:]
             return Outcome(ground.name, way, where, struck, f"stuck: the next ends {again}: {text}")
-        return Outcome(ground.name, way, where, struck, _missed(ground, ground.seen(place)))
+        return Outcome(ground.name, way, where, struck, missed(ground, ground.seen(place)))
 
 
 def _beside(
@@ -272,16 +283,16 @@ def _beside(
     yield second.end()
 
 
-def _strange(ground: Ground, seen: dict[str, Any]) -> str:
-    """The parts that are neither as before nor as after."""
+def strange(ground: Ground, seen: dict[str, Any], steps: set[str]) -> str:
+    """The parts that are neither as before nor as after; those that go by `steps` do not count."""
     return ", ".join(
         f"{part} {str(seen[part])[:200]}"
-        for part in seen
+        for part in seen.keys() - steps
         if seen[part] not in (ground.before[part], ground.after[part])
     )
 
 
-def _missed(ground: Ground, seen: dict[str, Any]) -> str:
+def missed(ground: Ground, seen: dict[str, Any]) -> str:
     """What is not as it is after the stage: lost, or there twice."""
     for part, value in seen.items():
         expected = ground.after[part]
@@ -304,18 +315,18 @@ def chosen(points: list[Point], most: int) -> list[Point]:
 
 def warm() -> None:
     """Import what the stages use, and nothing that starts a thread."""
-    import dagster
-    import deltalake
-    import duckdb
-    import mlflow
-    import mlflow.store.tracking.sqlalchemy_store
-    import mlflow.tracking
-    import onnxruntime
-    import pyarrow.dataset
-    import pyarrow.parquet
-    import sqlglot
-
-    del dagster, deltalake, duckdb, mlflow, onnxruntime, pyarrow, sqlglot
+    for name in (
+        "dagster",
+        "mlflow.store.tracking.sqlalchemy_store",
+        "mlflow.tracking",
+        "onnx",
+        "pyarrow.dataset",
+        "bikecast.embedded.sql_pool.internal",
+        "bikecast.embedded.sql_pool.predict.runs",
+        "resources.lake.scoring_rows",
+        "resources.spark.delta_table",
+    ):
+        importlib.import_module(name)
 
 
 def make_world(folder: Path) -> Path:

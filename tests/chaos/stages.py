@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +18,9 @@ from uuid import uuid4
 
 from assets.live_model.decision import Decision
 from assets.live_model.live_model import LiveModel
-from bikecast.core.errors import InvalidInput
+from bikecast.core.errors import BikecastError, InvalidInput
+from bikecast.core.locks import exclusive
+from bikecast.core.sql import SqlError
 from pipelines import backups
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from pipelines.doctor.damage import damage
@@ -25,8 +29,14 @@ from pipelines.home import Home
 from pipelines.repair import repair
 from pipelines.sample.simulator import simulate, write_forecast_csv, write_training_csv
 from resources.lake.local import LocalLake
+from resources.sql_pool.port import Session
 
 OLD, NEW = "job-1", "job-2"
+_NO_SUCH_TABLE = 208
+#: The stage that starts other processes, and takes seconds.
+WHOLE = "a whole run"
+#: Parts of the state that a stage takes through more than two states.
+STEPS = {"repair": None, WHOLE: {"registry"}}
 #: A table of a person, which a transaction changes.
 OWN = "dbo.own"
 
@@ -150,6 +160,14 @@ def _score(home: Home, run_id: str) -> None:
     scoring.store(SPEC, scoring.score(SPEC, run_id=run_id))
 
 
+def _rescore(home: Home) -> None:
+    """Some rows by the version that is not live."""
+    from resources.sql_pool.daily import score_rows
+
+    scorer = model_of(home).scorer(1)
+    score_rows(sql_pool_for(home), SPEC, 2, 5, scorer, run_id="rescore")
+
+
 def _transaction(home: Home) -> None:
     """Two rows change together, once."""
     with sql_pool_for(home).session() as session:
@@ -172,20 +190,44 @@ def _restore(home: Home) -> None:
 
 
 def _repair(home: Home) -> None:
-    """Of a registry and a pool that are no databases; the registry's empty schema is copied."""
+    """Of a registry and a pool that are no databases; the registry's empty schema is copied.
+
+    The command holds the same lock.
+    """
     from bikecast.embedded.mlflow import database_path
 
     def prepared(uri: str) -> None:
         if not database_path(uri).exists():
             shutil.copyfile(home.root / "beside/empty.db", database_path(uri))
 
-    with patch("bikecast.embedded.mlflow.store.prepare_store", prepared):
+    is_prepared = patch("bikecast.embedded.mlflow.store.prepare_store", prepared)
+    with is_prepared, exclusive(home.root / "run.lock"):
         list(repair(home, [SPEC]))
 
 
 def _damage(home: Home) -> None:
     (home.root / "mlflow.db").write_bytes(b"no database" * 999)
     home.pool.write_bytes(b"no database" * 999)
+
+
+def run_settings(home: Home, years: int) -> dict[str, str]:
+    """The variables that name the files of these years for a run."""
+    files = {"CSV": "training", "FORECAST": "forecast"}
+    return {f"BIKECAST_{n}": f"{home.root}/beside/{f}-{years}.csv" for n, f in files.items()}
+
+
+def _run(home: Home, years: int) -> None:
+    """`bikecast run` with the files of these years, one trial: Spark, training, Dagster's log."""
+    from pipelines.cli import main
+
+    of_home = {"BIKECAST_HOME": str(home.root), "BIKECAST_MAX_TRIALS": "1"}
+    os.environ.update({**of_home, **run_settings(home, years)})
+    sys.argv = ["bikecast", "run", "--promote"]
+    try:
+        main()
+    except SystemExit as end:
+        if end.code:
+            raise BikecastError(f"the run ended with exit code {end.code}") from end
 
 
 def _register_new(home: Home) -> None:
@@ -214,10 +256,26 @@ STAGES: dict[str, tuple[Callable[[Home], None], Callable[[Home], None]]] = {
     "rollback": (_live_new, _roll_back),
     "COPY INTO": (lambda home: _store(home, "scoring", 2), _load),
     "scoring by PREDICT": (_live_new, lambda home: _score(home, "after")),
+    "rescored rows": (_live_new, _rescore),
     "a transaction": (_nothing, _transaction),
     "backup": (_nothing, _back_up),
     "restore": (_give_backup, _restore),
     "repair": (_damage, _repair),
+    WHOLE: (lambda home: _run(home, 1), lambda home: _run(home, 2)),
+}
+
+
+_MODELS = f"dbo.{SPEC.model_table}"
+#: By part of the state: what is asked of the pool.
+POOL_QUERIES = {
+    "live": f"SELECT version, digest FROM {_MODELS} WHERE is_live = 1",
+    "audit": f"SELECT action, to_version FROM {_MODELS}_audit ORDER BY entry",
+    "rows": f"SELECT * FROM dbo.{SPEC.scoring_table} ORDER BY 1",
+    "predictions": f"SELECT forecast_row, {SPEC.output}, model_version "
+    f"FROM dbo.{SPEC.predictions_table} ORDER BY 1",
+    "rescored": f"SELECT forecast_row, {SPEC.output}, model_version "
+    f"FROM dbo.{SPEC.predictions_table}_rescored ORDER BY 1",
+    "own": f"SELECT a, b FROM {OWN} ORDER BY 1",
 }
 
 
@@ -227,27 +285,18 @@ def state(home: Home) -> dict[str, Any]:
     A part that cannot be read is its error. That no backup or restored home is there is None.
     """
     parts: dict[str, Callable[[], Any]] = {
-        "lake": lambda: _csv_digests(home),
+        "training file": lambda: lake_of(home).stat(SPEC.source_file),
+        "scoring file": lambda: lake_of(home).stat(SPEC.scoring_file),
         "table": lambda: _table_rows(home),
         "registry": lambda: [
-            [each.version, each.job_id, each.digest, list(each.aliases)]
+            [each.version, each.job_id.rstrip("0123456789"), each.digest, list(each.aliases)]
             for each in registry_for(home).versions(SPEC.model_name)
         ],
         "models": lambda: [
             len(registry_for(home).download(SPEC.model_name, each.version))
             for each in registry_for(home).versions(SPEC.model_name)
         ],
-        "live": lambda: _query(home, f"SELECT version, digest FROM {_name()} WHERE is_live = 1"),
-        "audit": lambda: _query(
-            home, f"SELECT action, to_version FROM {_name()}_audit ORDER BY entry"
-        ),
-        "rows": lambda: _query(home, f"SELECT * FROM dbo.{SPEC.scoring_table} ORDER BY 1"),
-        "predictions": lambda: _query(
-            home,
-            f"SELECT forecast_row, {SPEC.output}, model_version "
-            f"FROM dbo.{SPEC.predictions_table} ORDER BY 1",
-        ),
-        "own": lambda: _query(home, f"SELECT a, b FROM {OWN} ORDER BY 1"),
+        "pool": lambda: _pool_rows(home),
         "backup": lambda: _unpacked(home.root.parent / "home.backup"),
         "restored": lambda: _files_of(home.root.parent / "restored"),
         "damage": lambda: sorted(each.path.name for each in damage(home)),
@@ -258,22 +307,25 @@ def state(home: Home) -> dict[str, Any]:
             seen[name] = look()
         except Exception as error:  # noqa: BLE001 # what cannot be read is a state too
             seen[name] = f"{type(error).__name__}: {str(error).splitlines()[0][:80]}"
+    pool = seen.pop("pool")
+    seen |= pool if isinstance(pool, dict) else dict.fromkeys(POOL_QUERIES, pool)
     return json.loads(json.dumps(seen, default=str))
 
 
-def _name() -> str:
-    return f"dbo.{SPEC.model_table}"
-
-
-def _query(home: Home, query: str) -> Any:
+def _pool_rows(home: Home) -> Any:
+    """The rows of each of the pool's queries; None where there is no pool."""
     if not home.pool.exists():
         return None
     with sql_pool_for(home).session() as session:
+        return {part: _rows(session, query) for part, query in POOL_QUERIES.items()}
+
+
+def _rows(session: Session, query: str) -> Any:
+    """The rows; of a table that is not there none, as Synapse makes tables in no transaction."""
+    try:
         return [list(row) for row in session.run(query)[0].rows]
-
-
-def _csv_digests(home: Home) -> Any:
-    return [lake_of(home).stat(path) for path in (SPEC.source_file, SPEC.scoring_file)]
+    except SqlError as error:
+        return [] if error.number == _NO_SUCH_TABLE else str(error).splitlines()[0]
 
 
 def _table_rows(home: Home) -> Any:

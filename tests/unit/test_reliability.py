@@ -39,11 +39,12 @@ def test_both_tables_are_of_the_same_tries():
 
 
 def test_each_stage_and_each_way_was_tried():
+    from tests.chaos import services
     from tests.chaos.stages import STAGES
 
     by_stage, by_way = tables()
-    assert by_stage.keys() - {"all"} == STAGES.keys()
-    assert by_way.keys() - {"all"} == SCRIPT["SHARES"].keys()
+    assert by_stage.keys() - {"all"} == STAGES.keys() | {services.STAGE}
+    assert by_way.keys() - {"all"} == SCRIPT["SHARES"].keys() | services.VICTIMS.keys()
 
 
 def test_harm_is_counted_by_its_first_word():
