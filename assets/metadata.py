@@ -13,7 +13,7 @@ import dagster as dg
 PREVIEW_ROWS = 5
 #: Columns that a page of 1600 pixels shows side by side, and rows of a turned table.
 MOST_COLUMNS, MOST_TURNED = 8, 7
-#: A digest breaks into no lines: in a table of many columns its beginning stands for it.
+#: A digest breaks into no lines, so its beginning stands for it.
 _DIGEST, _ELLIPSIS = re.compile(r"\b([0-9a-f]{12})[0-9a-f]{28,}\b"), "\N{HORIZONTAL ELLIPSIS}"
 
 
@@ -69,11 +69,15 @@ def link_or_path(address: str) -> dg.MetadataValue:
     return dg.MetadataValue.url(address) if is_url else dg.MetadataValue.path(address)
 
 
+def shortened(text: str, mark: str = _ELLIPSIS) -> str:
+    """The text with the beginnings of its digests; `*` as a mark makes a path a shell's pattern."""
+    return _DIGEST.sub(rf"\1{mark}", text)
+
+
 def _cell(value: object) -> str:
     if value is None:
         return ""
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if isinstance(value, dt.datetime):
         text = value.isoformat(" ", "seconds")
-    text = _DIGEST.sub(rf"\1{_ELLIPSIS}", text)
-    return text.replace("|", "\\|").replace("\n", " ")
+    return shortened(text).replace("|", "\\|").replace("\n", " ")

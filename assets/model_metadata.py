@@ -7,13 +7,18 @@ from typing import Any
 
 import dagster as dg
 
-from assets.metadata import link_or_path, metadata_key, picture, table_preview
+from assets.metadata import link_or_path, metadata_key, picture, shortened, table_preview
 from assets.model_tags import SCORE_KINDS
 from assets.table_columns import column_schema
 from bikecast.core.spec import Column, ModelSpec
 from bikecast.core.training import TrainingResult
 from resources.registry.port import ModelVersion
 
+#: Plots with long titles.
+_PLOTS = {
+    "permutation_importance": "importance_plot",
+    "predicted_against_actual": "predicted_plot",
+}
 MAX_TRIALS = 50
 PREVIEW_ROWS = 10
 #: The columns of the leaderboard that a page has room for; leaderboard.csv has all.
@@ -51,12 +56,12 @@ def model_metadata(
     metadata: dict[str, Any] = {
         "job_id": version.job_id,
         "version": version.version,
-        "digest": version.digest,
-        "model": link_or_path(version.link),
+        "digest": shortened(version.digest),
+        "model": link_or_path(shortened(version.link, "*")),
         "scores": _table(_honest_scores(result)),
         "intervals": _intervals(diagnostics),
         "leakage": _leakage(diagnostics),
-        "permutation_importance": _table(_rows(diagnostics.get("permutation_importance"))),
+        "importance": _table(_rows(diagnostics.get("permutation_importance"))),
         "segments": _table(_rows(diagnostics.get("segments"))),
         "leaderboard": _table(_leaders(result)),
         **{
@@ -78,7 +83,7 @@ def model_metadata(
 def _plot_key(title: str) -> str:
     """Short: the longest key of a page takes its width from all values."""
     key = metadata_key(title)
-    return "importance_plot" if key == "permutation_importance" else key
+    return _PLOTS.get(key, key)
 
 
 def _honest_scores(result: TrainingResult) -> list[Mapping[str, object]]:

@@ -111,7 +111,10 @@ def take_all(page: Page, ui: DagsterUi, folder: Path) -> None:
     page.goto(f"{ui.url}/runs")
     whole("runs")
     page.locator("a[href*='/runs/']").first.click()
-    whole("run")
+    loaded(page)
+    page.get_by_text("Loading run logs").wait_for(state="hidden")
+    page.wait_for_timeout(REST)
+    page.screenshot(path=folder / "run.png")
 
 
 def roll_back(page: Page, ui: DagsterUi, cli: Cli, csv: Path) -> None:

@@ -10,6 +10,7 @@ from bikecast.core.training import TrainingResult
 from pipelines.bike_rentals import BIKE_RENTALS as SPEC
 from resources.registry.port import ModelVersion
 
+DIGEST = "d0824b831abd" + "0" * 52
 SCORE = {"spearman": 0.9, "rmse": 300.0, "r2": 0.8, "rows": 146}
 HONEST = [
     {"scored on": kind, "model": model, "spearman": 0.9, "rows trained on": 585, "rows scored": 146}
@@ -44,7 +45,8 @@ def result(tmp_path):
 
 
 def shown(result) -> dict:
-    version = ModelVersion("m", 3, "job-1", "d", datetime.now(UTC), link="/models/m")
+    link = f"/models/m/{DIGEST}/model.onnx"
+    version = ModelVersion("m", 3, "job-1", DIGEST, datetime.now(UTC), link=link)
     return model_metadata(SPEC, version, result)
 
 
@@ -64,12 +66,19 @@ def test_scores_stand_beside_their_baselines_the_time_ordered_ones_first(result)
 def test_leakage_importance_segments_leaderboard_card_and_plots_are_shown(result):
     metadata = shown(result)
     assert "names its row" in metadata["leakage"].value
-    assert first_column(metadata["permutation_importance"]) == ["temp"]
+    assert first_column(metadata["importance"]) == ["temp"]
     assert first_column(metadata["segments"]) == ["weathersit"]
     assert "ridge" in metadata["leaderboard"].value
     assert "long long" not in metadata["leaderboard"].value
     assert metadata["model_card"].value == "# Model card: m\n"
     assert metadata["importance_plot"].value.startswith("![Permutation importance](data:")
+
+
+def test_digests_are_shown_by_their_beginnings_which_leave_room_for_the_rest(result):
+    """The page was wider than 1600 pixels, and tables beside them were cut."""
+    metadata = shown(result)
+    assert metadata["digest"] == "d0824b831abd\N{HORIZONTAL ELLIPSIS}"
+    assert metadata["model"].value == "/models/m/d0824b831abd*/model.onnx"
 
 
 def test_the_models_columns_rows_preview_and_licence_are_shown(result):
@@ -91,7 +100,7 @@ def test_an_adapter_that_tells_only_scores_gets_a_table_of_them(result, tmp_path
     (tmp_path / "model-card.md").unlink()
     metadata = shown(replace(result, diagnostics={}, plots={}))
     assert first_column(metadata["scores"]) == ["time_ordered", "holdout", "cv"]
-    missing = {"leakage", "permutation_importance", "segments", "preview", "model_card"}
+    missing = {"leakage", "importance", "segments", "preview", "model_card"}
     assert not missing & set(metadata)
 
 
