@@ -322,7 +322,7 @@ def warm() -> None:
         "onnx",
         "pyarrow.dataset",
         "bikecast.embedded.sql_pool.internal",
-        "bikecast.embedded.sql_pool.predict.runs",
+        "bikecast.embedded.sql_pool.predict.scorers",
         "resources.lake.scoring_rows",
         "resources.spark.delta_table",
     ):
