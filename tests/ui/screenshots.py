@@ -103,7 +103,7 @@ def take_all(page: Page, ui: DagsterUi, folder: Path) -> None:
     for name in ui.materializations():
         open_asset(page, ui, name)
         whole(f"asset-{name}")
-    open_checks(page, ui, SPEC.training_table, "no_drift")
+    open_checks(page, ui, SPEC.training_table, "no_suspicious_values")
     whole("checks-bike_data")
     for sensor in ("automl_run_sensor", "retrain_on_drift", "rollback_bad_model"):
         page.goto(f"{ui.url}/locations/bikecast/sensors/{sensor}")
