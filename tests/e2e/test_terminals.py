@@ -58,6 +58,7 @@ def said_of_a_model(terminal: str, folder: Path) -> str:
 
 def words_of(text: str) -> str:
     """The text without numbers and the widths of tables, which are of one training and machine."""
+    text = re.sub(r"\d{4}-\d\d-\d\dT[\d:.]+([-+]\d\d:\d\d)?", "0", text)
     text = re.sub(r"[-+]?\b[0-9a-f]*\d[0-9a-f]*(\.\d+)?(e[-+]\d+)?", "0", text)
     text = re.sub(r"\b0 (s|min|h|days?)\b", "0 s", text)
     return re.sub(r"[ \N{BOX DRAWINGS LIGHT HORIZONTAL}-]+", " ", text)
