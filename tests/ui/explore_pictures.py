@@ -33,7 +33,7 @@ def main() -> None:
         cli = Cli(folder / "home")
         done = cli("profile", "sample", "--html", str(folder / "profile.html"))
         assert done.returncode == 0, done.stderr
-        with browser_page(1040, 1130) as page:
+        with browser_page(1140, 980) as page:
             page.goto((folder / "profile.html").as_uri())
             page.screenshot(path=PICTURES / "profile.png")
         python = os.environ.get("JUPYTER_PYTHON", sys.executable)
