@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
-#: Statuses of runs that are not over.
+#: Statuses of runs that a process has, or was started for; a queued one has none yet.
 UNDER_WAY = ("STARTED", "STARTING", "CANCELING", "NOT_STARTED")
 
 
